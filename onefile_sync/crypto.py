@@ -1,0 +1,50 @@
+"""Encryption of the few secrets we keep in the database, with Django's own key rotation.
+
+The key is derived from ``SECRET_KEY``; values encrypted under a key of ``SECRET_KEY_FALLBACKS`` stay readable. Why
+not an encrypted model field from a package: the ones there are hand back the cipher text when no key fits, which
+would then be sent to OneFile as a token.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django.conf import settings
+
+
+class Undecipherable(Exception):
+    """A stored secret fits none of the keys: ``SECRET_KEY`` was changed without ``SECRET_KEY_FALLBACKS``."""
+
+
+def _key(secret: str | bytes) -> bytes:
+    secret = secret.encode() if isinstance(secret, str) else secret
+    return hmac.new(b"onefile_sync secrets at rest", secret, hashlib.sha256).digest()
+
+
+def _fernet() -> MultiFernet:
+    secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    return MultiFernet([Fernet(base64.urlsafe_b64encode(_key(secret))) for secret in secrets])
+
+
+def encrypt(clear: str) -> str:
+    """Encrypt a secret for the database; blank stays blank."""
+    return _fernet().encrypt(clear.encode()).decode() if clear else ""
+
+
+def decrypt(stored: str) -> str:
+    """The secret in clear; blank stays blank. Raises :class:`Undecipherable` when no key fits."""
+    if not stored:
+        return ""
+    try:
+        return _fernet().decrypt(stored.encode()).decode()
+    except InvalidToken:
+        raise Undecipherable from None
+
+
+def fingerprint(*parts: str) -> str:
+    """A keyed digest by which to tell whether secrets are the same without keeping them."""
+    joined = "\x00".join(parts).encode()
+    return hmac.new(_key(settings.SECRET_KEY), joined, hashlib.sha256).hexdigest()

@@ -1,0 +1,326 @@
+"""The front door. Every face (button, action, template tag, REST, command, task) calls this and nothing deeper.
+
+A developer of PICSWeb needs three of these::
+
+    from onefile_sync import services
+
+    run = services.refresh([learner], by=request.user)   # queues the work; the run has a page of its own
+    services.why_not(learner)                            # why the button is not there, or None
+    services.learner_status(learner)                     # when and how the learner was last synchronised
+
+Nothing here calls OneFile from a web request but :func:`test_connection`, which is two short calls.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import Model
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from . import host
+from .conf import deployment
+from .models import (
+    OPEN_OUTCOMES,
+    LearnerOutcome,
+    OneFileSettings,
+    OutcomeState,
+    RunKind,
+    RunState,
+    SyncRun,
+)
+from .onefile.errors import OneFileError
+from .onefile.transport import Patience
+from .sync import ledger, problems, queue
+from .sync.connect import NotConnected, connect
+from .sync.refusals import (
+    NOBODY,
+    NOT_CONNECTED,
+    Refusal,
+    Refused,
+    Selection,
+    outcomes,
+    refuse_wrong_mapping,
+    sort_out,
+    why_not,
+    why_not_at_all,
+)
+from .sync.reports import (
+    ChangeLine,
+    OutcomeReport,
+    ProblemLine,
+    Progress,
+    Totals,
+    progress,
+    report,
+    totals,
+)
+from .sync.work import work_on
+
+__all__ = [
+    "ChangeLine",
+    "ConnectionReport",
+    "LearnerStatus",
+    "OutcomeReport",
+    "ProblemLine",
+    "Progress",
+    "Refusal",
+    "Refused",
+    "Selection",
+    "Totals",
+    "check_connection",
+    "check_setup",
+    "last_daily_run",
+    "learner_status",
+    "perform",
+    "preview",
+    "preview_now",
+    "progress",
+    "prune",
+    "refresh",
+    "refresh_now",
+    "report",
+    "sort_out",
+    "start_daily",
+    "start_scheduled_daily",
+    "test_connection",
+    "totals",
+    "why_not",
+    "work",
+]
+
+logger = logging.getLogger("onefile_sync")
+
+User = AbstractBaseUser | AnonymousUser
+
+
+def refresh(learners: Sequence[Model], *, by: User | None = None) -> SyncRun:
+    """Queue a refresh of these learners (R1) and return its run, whose page shows the progress and the outcome.
+
+    While a refresh of a single learner is open, asking again returns the same run. Of several learners, those who
+    cannot be refreshed are left out (:func:`sort_out` tells who). Raises :class:`Refused` when nobody is left.
+    """
+    refuse_wrong_mapping()
+    if len(learners) == 1:
+        return _queue_one(RunKind.REFRESH, learners[0], by)
+    selection = sort_out(learners)
+    if not selection.accepted:
+        raise Refused(selection.refused[0][1] if len(_reasons(selection)) == 1 else NOBODY)
+    run, _created = ledger.open_run(RunKind.REFRESH, selection.accepted, by=_person(by))
+    queue.enqueue(run)
+    return run
+
+
+def preview(learner: Model, *, by: User | None = None) -> SyncRun:
+    """Queue a preview: what a refresh of this learner would change. Nothing is written on either side.
+
+    Raises :class:`Refused`.
+    """
+    refuse_wrong_mapping()
+    return _queue_one(RunKind.PREVIEW, learner, by)
+
+
+def _queue_one(kind: RunKind, learner: Model, by: User | None) -> SyncRun:
+    refusal = why_not(learner)
+    if refusal is not None:
+        raise Refused(refusal)
+    key = ledger.learner_key(kind, str(learner.pk))
+    run, created = ledger.open_run(kind, [learner], by=_person(by), open_key=key)
+    if created:
+        queue.enqueue(run)
+    return run
+
+
+def start_daily(
+    *, new_run: bool = False, by: User | None = None, scheduled_for: date | None = None
+) -> SyncRun:
+    """The open daily run, or a new one with everyone in scope (R2). Not queued: see :func:`perform`.
+
+    ``new_run`` ends an open one first; its learners who are still waiting are recorded as skipped.
+    Raises :class:`Refused`.
+    """
+    check_setup()
+    if new_run:
+        for earlier in SyncRun.objects.filter(open_key=ledger.DAILY_KEY):
+            ledger.give_up(earlier, OutcomeState.SKIPPED, "run_replaced")
+            SyncRun.objects.filter(pk=earlier.pk).update(open_key=None)
+    run, _created = ledger.open_run(
+        RunKind.DAILY,
+        host.scope(_today()),
+        by=_person(by),
+        open_key=ledger.DAILY_KEY,
+        scheduled_for=scheduled_for,
+    )
+    return run
+
+
+def start_scheduled_daily() -> str:
+    """What the schedule does: queue today's daily run once, whatever number of times the queue delivers it.
+
+    Also takes up whatever an earlier worker left behind. Returns a short text for django-q2's list of tasks.
+    """
+    for waiting in ledger.sweep():
+        queue.enqueue(waiting)
+    try:
+        run = start_daily(scheduled_for=_today())
+    except Refused as refused:
+        logger.warning("daily sync not started: %s", refused.code)
+        return f"not started: {refused.code}"
+    if not run.is_open:
+        return f"already done today: {run.pk}"
+    queue.enqueue(run)
+    return f"queued: {run.pk}"
+
+
+def refresh_now(learners: Sequence[Model]) -> SyncRun:
+    """A refresh of these learners that is not queued, for :func:`perform`. Raises :class:`Refused` for any of them."""
+    return _now(RunKind.REFRESH, learners)
+
+
+def preview_now(learners: Sequence[Model] | None = None) -> SyncRun:
+    """A preview that is not queued, for :func:`perform`; of everyone in scope where no learners are named."""
+    return _now(RunKind.PREVIEW, learners if learners is not None else list(host.scope(_today())))
+
+
+def _now(kind: RunKind, learners: Sequence[Model]) -> SyncRun:
+    check_setup()
+    for learner in learners:
+        refusal = why_not(learner)
+        if refusal is not None:
+            raise Refused(refusal)
+    run, _created = ledger.open_run(kind, learners)
+    return run
+
+
+def perform(run: SyncRun, *, after_each: Callable[[], None] = lambda: None) -> SyncRun:
+    """Work on a run in this process until it is closed; other workers may be at it too."""
+    ledger.sweep()
+    work_on(run, Patience.unattended(), after_each=after_each)
+    run.refresh_from_db()
+    return run
+
+
+def work(run_pk: str) -> str:
+    """A worker's share of a run: a bounded time of work, and a new task for the rest. Ids and codes only."""
+    for waiting in ledger.sweep():
+        if str(waiting.pk) != run_pk and _nobody_works_on(waiting):
+            queue.enqueue(waiting)
+    run = SyncRun.objects.filter(pk=run_pk).first()
+    if run is None:
+        return "gone"
+    patience = Patience.unattended() if run.kind == RunKind.DAILY else Patience.person()
+    until = time.monotonic() + deployment.task_seconds
+    if work_on(run, patience, time_is_up=lambda: time.monotonic() > until):
+        return "finished"
+    if OneFileSettings.load().paused:
+        return "paused"
+    queue.enqueue(run)
+    return "to be continued"
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionReport:
+    """What *Test connection* found: the customer's name, or the reason it failed (``text`` says either)."""
+
+    ok: bool
+    customer_name: str
+    text: str
+
+
+def test_connection(settings: OneFileSettings) -> ConnectionReport:
+    """Sign in to OneFile and ask who we are: two short calls, within a web request."""
+    try:
+        name = _customer_name(settings)
+    except Refused as refused:
+        return ConnectionReport(False, "", refused.reason)
+    return ConnectionReport(True, name, str(_("Connected to OneFile as “%s”.")) % name)
+
+
+def check_setup() -> None:
+    """See that nothing stands in the way of every learner. No network. Raises :class:`Refused`."""
+    refuse_wrong_mapping()
+    refusal = why_not_at_all(OneFileSettings.load())
+    if refusal is not None:
+        raise Refused(refusal)
+
+
+def check_connection() -> None:
+    """See that OneFile can be reached and takes the token, before a run is begun. Raises :class:`Refused`."""
+    _customer_name(OneFileSettings.load())
+
+
+def _customer_name(settings: OneFileSettings) -> str:
+    try:
+        onefile = connect(settings, Patience.person())
+    except NotConnected as reason:
+        raise Refused(NOT_CONNECTED[reason.code]) from None
+    try:
+        return onefile.customer().name
+    except OneFileError as error:
+        row = problems.explain(error.code)
+        raise Refused(Refusal(error.code, f"{row.text} {row.remedy}")) from None
+    finally:
+        onefile.transport.close()
+
+
+@dataclass(frozen=True, slots=True)
+class LearnerStatus:
+    """What a learner's page says: why no refresh, the last outcome (never a preview's), and what is running now."""
+
+    refusal: Refusal | None
+    last: LearnerOutcome | None
+    current: SyncRun | None
+    last_synchronised: datetime | None
+
+
+def learner_status(learner: Model) -> LearnerStatus:
+    """When and how a learner was last synchronised. No network, a handful of queries."""
+    mine = outcomes().filter(learner_pk=str(learner.pk)).exclude(run__kind=RunKind.PREVIEW)
+    done = mine.exclude(state__in=OPEN_OUTCOMES)
+    exchanged = (OutcomeState.UPDATED, OutcomeState.UNCHANGED, OutcomeState.ATTENTION)
+    last_exchange = done.filter(state__in=exchanged).order_by("-finished_at").first()
+    current = mine.filter(state__in=OPEN_OUTCOMES).exclude(run__state=RunState.FINISHED).first()
+    return LearnerStatus(
+        refusal=why_not(learner),
+        last=done.order_by("-finished_at").first(),
+        current=current.run if current else None,
+        last_synchronised=last_exchange.finished_at if last_exchange else None,
+    )
+
+
+def last_daily_run() -> SyncRun | None:
+    """The last daily run that is finished: what PICSWeb calls *Last Synchronised* (R25)."""
+    finished = SyncRun.objects.filter(kind=RunKind.DAILY, state=RunState.FINISHED)
+    return finished.order_by("-finished_at").first()
+
+
+def prune(older_than_days: int) -> int:
+    """Delete finished runs, with all that was recorded in them, that ended so long ago; returns how many."""
+    before = timezone.now() - timedelta(days=older_than_days)
+    runs = SyncRun.objects.filter(state=RunState.FINISHED, finished_at__lt=before)
+    number = runs.count()
+    runs.delete()
+    return number
+
+
+def _nobody_works_on(run: SyncRun) -> bool:
+    return not run.outcomes.filter(state=OutcomeState.WORKING).exists()
+
+
+def _reasons(selection: Selection) -> set[str]:
+    return {refusal.code for _learner, refusal in selection.refused}
+
+
+def _person(by: User | None) -> AbstractBaseUser | None:
+    return by if isinstance(by, AbstractBaseUser) else None
+
+
+def _today() -> date:
+    return timezone.localdate(timezone=deployment.time_zone)

@@ -1,0 +1,214 @@
+"""Carries a plan out: pushes to OneFile, saves PICSWeb's rows. Says what was really done.
+
+Network calls never happen inside a database transaction. What fails for one item becomes a problem and the rest goes
+on; what would fail for everything is raised (OneFileError of scope ``RUN``), after what was done has been noted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+
+from django.db import transaction
+
+from onefile_sync import host
+from onefile_sync.models import UploadIntent
+from onefile_sync.onefile.client import OneFile
+from onefile_sync.onefile.errors import OneFileError, Scope
+from onefile_sync.rows import Value
+
+from . import intents, rules
+from .parts import AimPush, Change, Plan, Problem, ReviewCreation, ReviewUpload, RowWrite
+
+
+@dataclass(slots=True)
+class Applied:
+    """What was really done. ``stale`` says that somebody edited the learner meanwhile: plan again.
+
+    ``record`` writes changes down for good; it is called as soon as they are made, in the same transaction where they
+    are PICSWeb's, so that whatever cuts us off, what was done is on record.
+    """
+
+    record: Callable[[Sequence[Change]], None]
+    changes: int = 0
+    problems: list[Problem] = field(default_factory=list)
+    stale: bool = False
+
+    def done(self, *changes: Change) -> None:
+        self.record(changes)
+        self.changes += len(changes)
+
+
+def apply_plan(onefile: OneFile, plan: Plan, visit_type: int, applied: Applied) -> None:
+    """Carry out one learner's plan, noting in ``applied`` each thing as soon as it is done.
+
+    Uploads go before downloads (R14), so that a review just created is matched by its ID.
+    """
+    for push in plan.aim_pushes:
+        _push(onefile, push, applied)
+    for upload in plan.uploads:
+        _upload(onefile, plan, upload, visit_type, applied)
+    for write in plan.writes:
+        _save(plan.learner.pk, write, applied)
+    for review_pk in plan.abandoned_uploads:
+        intents.close(plan.learner.pk, review_pk)
+    for creation in plan.creations:
+        _create(plan.learner.pk, creation, applied)
+
+
+def _push(onefile: OneFile, push: AimPush, applied: Applied) -> None:
+    """Fill blanks of a learning aim; read right before, so that OneFile's value wins, and right after (decision 4)."""
+    if not host.still_holds("qualification", push.qualification_pk, _new_values(push.changes)):
+        applied.stale = True
+        return
+    try:
+        aim = onefile.learning_aim(push.aim_id)
+        still_blank = [
+            change
+            for change in push.changes
+            if change.field not in aim.unreadable and rules.is_blank(getattr(aim, change.field))
+        ]
+        applied.stale |= len(still_blank) < len(push.changes)
+        if not still_blank:
+            return
+        onefile.update_learning_aim(aim, **_pushable(still_blank))
+        aim = onefile.learning_aim(push.aim_id)
+    except OneFileError as error:
+        _report(error, push.changes[0], applied)
+        return
+    for change in still_blank:
+        if getattr(aim, change.field) == change.new:
+            applied.done(change)
+        else:
+            applied.problems.append(Problem("push_not_taken", change.subject, {"field": change.field}))
+
+
+def _upload(onefile: OneFile, plan: Plan, upload: ReviewUpload, visit_type: int, applied: Applied) -> None:
+    """Create a Visit and a Review, in steps of which each is on record before the next begins (R7)."""
+    review = upload.review
+    as_planned: dict[str, Value] = {
+        "onefile_id": None,
+        "proposed_date": review.proposed_date,
+        "proposed_time": review.proposed_time,
+        "attended": review.attended,
+        "actual_date": review.actual_date,
+        "officer": review.officer,
+    }
+    if not host.still_holds("review", review.pk, as_planned):
+        applied.stale = True
+        return
+    intent = intents.begin(plan.learner.pk, review.pk, upload.scheduled_for)
+    try:
+        review_id = _create_in_onefile(onefile, plan, upload, visit_type, intent)
+    except OneFileError as error:
+        _report(error, upload.change, applied)
+        if error.unsure:
+            applied.problems.append(Problem("upload_unsure", upload.change.subject))
+        return
+    about = replace(upload.change.subject, onefile_id=review_id)
+    applied.done(replace(upload.change, subject=about))
+    link, later = upload.write.changes[:1], upload.write.changes[1:]
+    # The ID at once and by itself (R7): an edit of another field meanwhile must not get in its way.
+    linked = tuple(replace(change, subject=about, new=review_id) for change in link)
+    _save(plan.learner.pk, RowWrite("review", review.pk, linked), applied)
+    if later:
+        _save(
+            plan.learner.pk,
+            RowWrite("review", review.pk, tuple(replace(c, subject=about) for c in later)),
+            applied,
+        )
+    _check_upload(onefile, review_id, upload, applied)
+
+
+def _create_in_onefile(
+    onefile: OneFile, plan: Plan, upload: ReviewUpload, visit_type: int, intent: UploadIntent
+) -> int:
+    assert plan.centre_id is not None  # noqa: S101 - the plan has no upload without a centre; this tells mypy
+    if intent.visit_id is None:
+        visit_id = onefile.create_visit(
+            learner_id=plan.learner.onefile_id,
+            centre_id=plan.centre_id,
+            start=upload.scheduled_for,
+            end=upload.scheduled_for + rules.VISIT_LENGTH,
+            visit_type=visit_type,
+            assessor_id=upload.assessor_id,
+        )
+        intents.note_visit(intent, visit_id)
+    else:
+        visit_id = intent.visit_id
+    review_id = onefile.create_review(
+        learner_id=plan.learner.onefile_id,
+        centre_id=plan.centre_id,
+        visit_id=visit_id,
+        scheduled_for=upload.scheduled_for,
+        assessor_id=upload.assessor_id,
+    )
+    intents.note_review(intent, review_id)
+    return review_id
+
+
+def _check_upload(onefile: OneFile, review_id: int, upload: ReviewUpload, applied: Applied) -> None:
+    """Read a review back that was just created, so that one that did not take is reported."""
+    about = replace(upload.change.subject, onefile_id=review_id)
+    try:
+        record = onefile.review(review_id)
+    except OneFileError as error:
+        _report(error, replace(upload.change, subject=about), applied)
+        return
+    sent = {"scheduled_for": upload.scheduled_for, "assessor_id": upload.assessor_id}
+    for name, value in sent.items():
+        if getattr(record, name) != value:
+            applied.problems.append(Problem("push_not_taken", about, {"field": name}))
+
+
+def _save(learner_pk: str, write: RowWrite, applied: Applied) -> None:
+    """Save one row of PICSWeb's, unless somebody changed one of its values since it was read."""
+    old = {change.field: _plain(change.old) for change in write.changes}
+    try:
+        with transaction.atomic():
+            if not host.save_fields(write.kind, write.pk, old, _new_values(write.changes)):
+                applied.stale = True
+                return
+            if write.kind == "review" and "onefile_id" in old:
+                intents.close(learner_pk, write.pk)
+            applied.done(*write.changes)
+    except host.Rejected:
+        applied.problems.append(Problem("not_saved", write.changes[0].subject))
+
+
+def _create(learner_pk: str, creation: ReviewCreation, applied: Applied) -> None:
+    try:
+        with transaction.atomic():
+            pk = host.create_review(learner_pk, _new_values(creation.changes))
+            applied.done(
+                *(replace(change, subject=replace(change.subject, pk=pk)) for change in creation.changes)
+            )
+    except host.Rejected:
+        applied.problems.append(Problem("not_saved", creation.changes[0].subject))
+
+
+def _report(error: OneFileError, change: Change, applied: Applied) -> None:
+    if error.scope is Scope.RUN:
+        raise error
+    applied.problems.append(Problem(error.code, change.subject))
+
+
+def _new_values(changes: tuple[Change, ...]) -> Mapping[str, Value]:
+    return {change.field: _plain(change.new) for change in changes}
+
+
+def _pushable(changes: list[Change]) -> dict[str, str | date]:
+    values = {}
+    for change in changes:
+        if not isinstance(change.new, str | date):
+            raise TypeError(change.field)
+        values[change.field] = change.new
+    return values
+
+
+def _plain(value: Value | datetime) -> Value:
+    """A change of a row never holds a moment; only the creation of a review in OneFile does."""
+    if isinstance(value, datetime):
+        raise TypeError(value)
+    return value

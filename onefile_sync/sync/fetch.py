@@ -1,0 +1,143 @@
+"""Reads OneFile for one learner. Another reader with the same result can take its place.
+
+What fails for one item becomes a problem and the rest goes on; what would fail for everything is raised
+(:class:`onefile_sync.onefile.errors.OneFileError` with scope ``RUN``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container
+from typing import Generic, TypeVar
+
+from onefile_sync.onefile.client import OneFile
+from onefile_sync.onefile.errors import OneFileError, Scope
+from onefile_sync.onefile.records import LearningAim, Listing, Review
+from onefile_sync.rows import LearnerRow
+
+from .parts import OneFileSide, Policy, Problem, Subject
+
+#: OneFile's number for the role of a learner.
+ROLE_LEARNER = 1
+
+Record = TypeVar("Record", LearningAim, Review)
+
+
+class NotTheLearner(Exception):
+    """The OneFile ID is nobody's, or not a learner's; ``code`` is the problem's."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def read_onefile(onefile: OneFile, learner: LearnerRow, policy: Policy) -> OneFileSide:
+    """Everything of one learner in OneFile that the exchange needs.
+
+    Costs two searches, one call for each item whose search result is thin, and once in a learner's life one to three
+    calls to find out the centre. Raises :class:`NotTheLearner`, and OneFileError of scope RUN.
+    """
+    problems: list[Problem] = []
+    centre_id = learner.centre_id or _find_centre(onefile, learner, problems)
+    about = Subject("learner", learner.pk, learner.onefile_id, learner.label)
+
+    linked_aims = {row.onefile_id for row in learner.qualifications if row.onefile_id is not None}
+    aims: _Reading[LearningAim] = _Reading(about, "qualification", problems)
+    if linked_aims:
+        aims.list(lambda: onefile.learning_aims(learner.onefile_id))
+        aims.keep_only(linked_aims)
+        aims.fill_in(onefile.learning_aim)
+
+    reviews: _Reading[Review] = _Reading(about, "review", problems)
+    begun = any(row.open_upload for row in learner.reviews)
+    if policy.download_reviews or begun:
+        reviews.list(lambda: onefile.reviews(learner.onefile_id, centre_id))
+        reviews.fill_in(onefile.review)
+
+    nothing_there = not aims.records and not reviews.records
+    if learner.centre_id is not None and nothing_there and aims.complete and reviews.complete:
+        _make_sure_of(onefile, learner)
+    return OneFileSide(
+        centre_id=centre_id,
+        aims=tuple(aims.records),
+        reviews=tuple(reviews.records),
+        aims_complete=aims.complete,
+        reviews_complete=reviews.complete,
+        unread_aims=frozenset(aims.unread),
+        unread_reviews=frozenset(reviews.unread),
+        problems=tuple(problems),
+    )
+
+
+def _find_centre(onefile: OneFile, learner: LearnerRow, problems: list[Problem]) -> int | None:
+    """The learner's centre: as their own record says, else the customer's only one."""
+    try:
+        centre_id = _make_sure_of(onefile, learner)
+        if centre_id is not None:
+            return centre_id
+        centres = onefile.centres(onefile.customer().id).records
+    except OneFileError as error:
+        if error.scope is Scope.RUN:
+            raise
+        about = Subject("learner", learner.pk, learner.onefile_id, learner.label)
+        problems.append(Problem(error.code, about))
+        return None
+    return centres[0].id if len(centres) == 1 else None
+
+
+def _make_sure_of(onefile: OneFile, learner: LearnerRow) -> int | None:
+    """See that the OneFile ID is a learner's; returns their centre where the record names it."""
+    try:
+        user = onefile.user(learner.onefile_id)
+    except OneFileError as error:
+        if error.code == "not_found":
+            raise NotTheLearner("learner_gone") from None
+        raise
+    if user.role not in (None, ROLE_LEARNER):
+        raise NotTheLearner("not_a_learner")
+    return user.centre_id
+
+
+class _Reading(Generic[Record]):
+    """One search and the details it needs; keeps what was had and what was not."""
+
+    def __init__(self, learner: Subject, kind: str, problems: list[Problem]) -> None:
+        self.learner = learner
+        self.kind = kind
+        self.problems = problems
+        self.records: list[Record] = []
+        self.complete = True
+        self.unread: set[int] = set()
+
+    def list(self, search: Callable[[], Listing[Record]]) -> None:
+        try:
+            listing = search()
+        except OneFileError as error:
+            self.complete = False
+            self.report(error, self.learner)
+            return
+        self.records = [*listing.records]
+        if listing.unreadable_items:
+            self.complete = False
+            details: dict[str, str | int] = {"items": listing.unreadable_items}
+            self.problems.append(Problem("unreadable_items", self.learner, details))
+
+    def keep_only(self, wanted: Container[int]) -> None:
+        self.records = [record for record in self.records if record.id in wanted]
+
+    def fill_in(self, read: Callable[[int], Record]) -> None:
+        """Replace thin search results by the full records."""
+        full = []
+        for record in self.records:
+            try:
+                full.append(record if record.complete else read(record.id))
+            except OneFileError as error:
+                if error.code == "not_found":
+                    continue  # deleted since it was listed: the plan sees that it is not there
+                self.unread.add(record.id)
+                self.report(error, Subject(self.kind, "", record.id))
+        self.records = full
+
+    def report(self, error: OneFileError, about: Subject) -> None:
+        if error.scope is Scope.RUN:
+            raise error
+        self.problems.append(Problem(error.code, about))

@@ -1,0 +1,138 @@
+"""The parts of a plan, as plain data: changes, problems, and the steps that make them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from onefile_sync.onefile.records import LearningAim, Review
+from onefile_sync.rows import LearnerRow, ReviewRow, Value
+
+PICSWEB = "picsweb"
+ONEFILE = "onefile"
+
+#: Whether PICSWeb's field can hold a value: (kind of row, field, value). Pure; given by the host.
+CanHold = Callable[[str, str, Value], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The settings that the rules depend on."""
+
+    upload_reviews: bool = True
+    download_reviews: bool = True
+    skip_elements_with_units: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a change or a problem is about. ``pk`` is PICSWeb's primary key as text, if the row exists there."""
+
+    kind: str
+    pk: str = ""
+    onefile_id: int | None = None
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One value that would change. ``rule`` is the code of a row of :data:`onefile_sync.sync.rules.RULES`."""
+
+    side: str
+    subject: Subject
+    field: str
+    old: Value | datetime
+    new: Value | datetime
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that needs a person or a retry; ``code`` is a row of the catalogue of problems."""
+
+    code: str
+    subject: Subject
+    details: Mapping[str, str | int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class OneFileSide:
+    """What was read of one learner in OneFile, and what could not be.
+
+    ``aims_complete`` and ``reviews_complete`` say whether absence from the listing may be concluded from.
+    ``unread`` holds the IDs of listed aims and reviews whose details could not be had.
+    """
+
+    centre_id: int | None = None
+    aims: tuple[LearningAim, ...] = ()
+    reviews: tuple[Review, ...] = ()
+    aims_complete: bool = True
+    reviews_complete: bool = True
+    unread_aims: frozenset[int] = frozenset()
+    unread_reviews: frozenset[int] = frozenset()
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RowWrite:
+    """Changes to one existing row of PICSWeb; saved together or not at all."""
+
+    kind: str
+    pk: str
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AimPush:
+    """Values of a qualification for the blank fields of its learning aim."""
+
+    aim_id: int
+    qualification_pk: str
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewUpload:
+    """A review to create in OneFile, and what PICSWeb's row becomes then (``write``)."""
+
+    review: ReviewRow
+    scheduled_for: datetime
+    assessor_id: int
+    change: Change
+    write: RowWrite
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewCreation:
+    """A review to create in PICSWeb."""
+
+    onefile_id: int
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything one learner's exchange would do."""
+
+    learner: LearnerRow
+    centre_id: int | None = None
+    aim_pushes: tuple[AimPush, ...] = ()
+    uploads: tuple[ReviewUpload, ...] = ()
+    writes: tuple[RowWrite, ...] = ()
+    creations: tuple[ReviewCreation, ...] = ()
+    #: PICSWeb's reviews whose begun upload turned out to have ended without a review in OneFile.
+    abandoned_uploads: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    def changes(self) -> Iterator[Change]:
+        """All changes, in the order in which they are made."""
+        for push in self.aim_pushes:
+            yield from push.changes
+        for upload in self.uploads:
+            yield upload.change
+            yield from upload.write.changes
+        for write in self.writes:
+            yield from write.changes
+        for creation in self.creations:
+            yield from creation.changes

@@ -1,0 +1,313 @@
+"""PICSWeb's rows + OneFile's records -> a plan: plain data that says what would change, on which side, by which rule.
+
+Pure: no database, no network, no clock. A preview is a plan that is not applied.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from onefile_sync.onefile.records import LearningAim, Review
+from onefile_sync.rows import Attendance, LearnerRow, Officers, QualificationRow, ReviewRow, Value
+
+from . import rules
+from .parts import (
+    ONEFILE,
+    PICSWEB,
+    AimPush,
+    CanHold,
+    Change,
+    OneFileSide,
+    Plan,
+    Policy,
+    Problem,
+    ReviewCreation,
+    ReviewUpload,
+    RowWrite,
+    Subject,
+)
+
+
+def make_plan(
+    learner: LearnerRow, onefile: OneFileSide, officers: Officers, policy: Policy, can_hold: CanHold
+) -> Plan:
+    """Decide what one learner's exchange does. The rules are those of :data:`onefile_sync.sync.rules.RULES`."""
+    return _Planner(learner, onefile, officers, policy, can_hold).plan()
+
+
+class _Planner:
+    """Collects the parts of one plan."""
+
+    def __init__(
+        self, learner: LearnerRow, onefile: OneFileSide, officers: Officers, policy: Policy, can_hold: CanHold
+    ) -> None:
+        self.learner = learner
+        self.onefile = onefile
+        self.officers = officers
+        self.policy = policy
+        self.can_hold = can_hold
+        self.problems: list[Problem] = list(onefile.problems)
+        self.pushes: list[AimPush] = []
+        self.uploads: list[ReviewUpload] = []
+        self.writes: list[RowWrite] = []
+        self.creations: list[ReviewCreation] = []
+        self.abandoned: list[str] = []
+        self.unmatched_assessors: Counter[tuple[str, int]] = Counter()
+
+    def plan(self) -> Plan:
+        centre_id = self.onefile.centre_id or self.learner.centre_id
+        self.plan_centre(centre_id)
+        self.plan_qualifications()
+        self.plan_reviews(centre_id)
+        learner = _about_learner(self.learner)
+        for (code, assessor), reviews in sorted(self.unmatched_assessors.items()):
+            self.problems.append(Problem(code, learner, {"assessor": assessor, "reviews": reviews}))
+        return Plan(
+            learner=self.learner,
+            centre_id=centre_id,
+            aim_pushes=tuple(self.pushes),
+            uploads=tuple(self.uploads),
+            writes=tuple(self.writes),
+            creations=tuple(self.creations),
+            abandoned_uploads=tuple(self.abandoned),
+            problems=tuple(self.problems),
+        )
+
+    def plan_centre(self, centre_id: int | None) -> None:
+        if centre_id is not None and centre_id != self.learner.centre_id:
+            about = _about_learner(self.learner)
+            change = Change(PICSWEB, about, "centre_id", self.learner.centre_id, centre_id, "centre")
+            self.write("learner", self.learner.pk, [change])
+
+    # Qualifications
+
+    def plan_qualifications(self) -> None:
+        aims = {aim.id: aim for aim in self.onefile.aims}
+        shared = _shared_ids(self.learner.qualifications)
+        for qualification in self.learner.qualifications:
+            if qualification.onefile_id is None:
+                continue
+            about = Subject("qualification", qualification.pk, qualification.onefile_id, qualification.label)
+            aim = aims.get(qualification.onefile_id)
+            if qualification.onefile_id in shared:
+                self.problems.append(Problem("qualification_duplicate", about))
+            elif aim is not None and aim.learner_id not in (None, self.learner.onefile_id):
+                self.problems.append(Problem("foreign_aim", about))
+            elif aim is not None:
+                self.plan_qualification(qualification, aim, about)
+            elif self.onefile.aims_complete and qualification.onefile_id not in self.onefile.unread_aims:
+                self.problems.append(Problem("aim_gone", about))
+
+    def plan_qualification(self, qualification: QualificationRow, aim: LearningAim, about: Subject) -> None:
+        self.report_unreadable(about, aim.unreadable)
+        to_picsweb = self.element_changes(qualification, aim, about)
+        to_onefile = []
+        for name in rules.TWO_WAY_FIELDS:
+            if name in aim.unreadable:
+                continue
+            ours, theirs = getattr(qualification, name), getattr(aim, name)
+            winner = rules.two_way(ours, theirs)
+            if winner is rules.Winner.ONEFILE:
+                to_picsweb.append(Change(PICSWEB, about, name, ours, theirs, name))
+            elif winner is rules.Winner.PICSWEB:
+                to_onefile.append(Change(ONEFILE, about, name, theirs, ours, name))
+        if to_onefile:
+            self.pushes.append(AimPush(aim.id, qualification.pk, tuple(to_onefile)))
+        self.write("qualification", qualification.pk, self.holdable(to_picsweb))
+
+    def element_changes(
+        self, qualification: QualificationRow, aim: LearningAim, about: Subject
+    ) -> list[Change]:
+        if qualification.has_units and self.policy.skip_elements_with_units:
+            return []
+        total = qualification.total_elements if aim.total_elements is None else aim.total_elements
+        done = qualification.elements_done if aim.elements_done is None else aim.elements_done
+        wanted = {"total_elements": total, "elements_done": done}
+        changes = [
+            Change(PICSWEB, about, name, getattr(qualification, name), value, "elements")
+            for name, value in wanted.items()
+            if value != getattr(qualification, name)
+        ]
+        if changes and not rules.elements_fit(total, done):
+            self.problems.append(
+                Problem("elements_above_total", about, {"done": done or 0, "total": total or 0})
+            )
+            return []
+        return changes
+
+    # Reviews
+
+    def plan_reviews(self, centre_id: int | None) -> None:
+        shared = _shared_ids(self.learner.reviews)
+        linked = {review.onefile_id for review in self.learner.reviews if review.onefile_id is not None}
+        records = {record.id: record for record in self.onefile.reviews if self.is_of_this_learner(record)}
+        spoken_for = set(linked)
+        for review in self.learner.reviews:
+            if review.onefile_id is None:
+                spoken_for |= self.plan_upload(review, records, spoken_for, centre_id)
+        if not self.policy.download_reviews:
+            return
+        for review in self.learner.reviews:
+            if review.onefile_id is not None:
+                self.plan_download(review, review.onefile_id, records, shared)
+        for record in records.values():
+            if record.id not in spoken_for:
+                changes = self.review_changes(ReviewRow("", "", None), record, _about_record(record))
+                self.creations.append(ReviewCreation(record.id, tuple(self.holdable(changes))))
+
+    def is_of_this_learner(self, record: Review) -> bool:
+        if "learner_id" in record.unreadable or record.learner_id not in (None, self.learner.onefile_id):
+            self.problems.append(Problem("foreign_review", _about_record(record)))
+            return False
+        return True
+
+    def plan_download(
+        self, review: ReviewRow, onefile_id: int, records: Mapping[int, Review], shared: Iterable[int]
+    ) -> None:
+        about = _about_review(review)
+        if onefile_id in shared:
+            self.problems.append(Problem("review_duplicate", about))
+        elif onefile_id in records:
+            changes = self.review_changes(review, records[onefile_id], about)
+            self.write("review", review.pk, self.holdable(changes))
+        elif self.onefile.reviews_complete and not self.was_listed(onefile_id):
+            self.problems.append(Problem("review_gone", about))
+
+    def was_listed(self, onefile_id: int) -> bool:
+        return onefile_id in self.onefile.unread_reviews or any(
+            record.id == onefile_id for record in self.onefile.reviews
+        )
+
+    def plan_upload(
+        self, review: ReviewRow, records: Mapping[int, Review], spoken_for: set[int], centre_id: int | None
+    ) -> set[int]:
+        """Plan a review without a OneFile ID; returns the OneFile IDs that are (or may be) this review."""
+        about = _about_review(review)
+        begun = rules.resume_upload(review, records.values(), spoken_for)
+        if begun.found is not None:
+            self.link(review, begun.found, records.get(begun.found), about)
+            return {begun.found}
+        if begun.ambiguous:
+            ids = ", ".join(map(str, begun.ambiguous))
+            self.problems.append(Problem("upload_ambiguous", about, {"reviews": ids}))
+            return set(begun.ambiguous)
+        if review.open_upload and not (self.onefile.reviews_complete and not self.onefile.unread_reviews):
+            self.problems.append(Problem("upload_unresolved", about))
+        elif self.policy.upload_reviews and rules.may_be_uploaded(review):
+            self.upload(review, about, centre_id)
+        elif review.open_upload:
+            self.abandoned.append(review.pk)
+        return set()
+
+    def link(self, review: ReviewRow, onefile_id: int, record: Review | None, about: Subject) -> None:
+        about = replace(about, onefile_id=onefile_id)
+        changes = [Change(PICSWEB, about, "onefile_id", None, onefile_id, "review_upload")]
+        if record is not None and self.policy.download_reviews:
+            changes += [
+                change
+                for change in self.review_changes(review, record, about)
+                if change.field != "onefile_id"
+            ]
+        self.write("review", review.pk, self.holdable(changes))
+
+    def upload(self, review: ReviewRow, about: Subject, centre_id: int | None) -> None:
+        by_officer = review.officer is not None
+        assessor = review.officer_onefile_id if by_officer else self.learner.main_officer_onefile_id
+        if centre_id is None:
+            self.problems.append(Problem("centre_unknown", about))
+            return
+        if assessor is None:
+            has_officer = by_officer or self.learner.main_officer is not None
+            self.problems.append(Problem("officer_not_linked" if has_officer else "no_officer", about))
+            return
+        assert review.proposed_date is not None  # noqa: S101 - may_be_uploaded says so; this tells mypy
+        starts = rules.scheduled_for(review.proposed_date, review.proposed_time)
+        change = Change(ONEFILE, about, "review", None, starts, "review_upload")
+        # What PICSWeb's review becomes is what the next download would make of the review as just created:
+        # so a second refresh finds nothing to do, and the preview shows it.
+        expected = Review(
+            id=0, learner_id=self.learner.onefile_id, assessor_id=assessor, scheduled_for=starts
+        )
+        changes = [Change(PICSWEB, about, "onefile_id", None, None, "review_upload")]
+        if self.policy.download_reviews:
+            changes += [
+                later
+                for later in self.holdable(self.review_changes(review, expected, about))
+                if later.field != "onefile_id"
+            ]
+        write = RowWrite("review", review.pk, tuple(changes))
+        self.uploads.append(ReviewUpload(review, starts, assessor, change, write))
+
+    def review_changes(self, review: ReviewRow, record: Review, about: Subject) -> list[Change]:
+        """What PICSWeb's review takes over from OneFile's (R10-R13)."""
+        self.report_unreadable(about, record.unreadable - {"learner_id", "visit_id"})
+        wanted: list[tuple[str, Value, str]] = []
+        if review.onefile_id is None:
+            wanted.append(("onefile_id", record.id, "review_match"))
+        if record.scheduled_for is not None:
+            on, at = rules.proposed(record.scheduled_for)
+            wanted.append(("proposed_date", on, "review_proposed"))
+            if at is not None:
+                wanted.append(("proposed_time", at, "review_proposed"))
+        if "started_on" not in record.unreadable:
+            attended, actual_date = rules.attendance(record)
+            wanted.append(("attended", attended, "review_attended"))
+            wanted.append(("actual_date", actual_date, "review_attended"))
+        if record.assessor_id is not None:
+            officer = self.officers.by_onefile_id.get(record.assessor_id)
+            if officer is not None:
+                wanted.append(("officer", officer, "review_officer"))
+            else:
+                ambiguous = record.assessor_id in self.officers.ambiguous
+                code = "officer_ambiguous" if ambiguous else "officer_unmatched"
+                self.unmatched_assessors[code, record.assessor_id] += 1
+        if record.learner_signed_on is not None:
+            wanted.append(("trainee_signed_date", record.learner_signed_on, "review_signed"))
+        return [
+            Change(PICSWEB, about, name, getattr(review, name), new, rule)
+            for name, new, rule in wanted
+            if getattr(review, name) != new
+        ]
+
+    # Common to both
+
+    def write(self, kind: str, pk: str, changes: list[Change]) -> None:
+        if changes:
+            self.writes.append(RowWrite(kind, pk, tuple(changes)))
+
+    def report_unreadable(self, about: Subject, names: Iterable[str]) -> None:
+        for name in sorted(names):
+            self.problems.append(Problem("bad_value", about, {"field": name}))
+
+    def holdable(self, changes: list[Change]) -> list[Change]:
+        """Those changes that PICSWeb's fields can hold; the others become problems."""
+        kept = []
+        for change in changes:
+            new = change.new
+            if isinstance(new, datetime) or self.can_hold(change.subject.kind, change.field, new):
+                kept.append(change)
+            else:
+                shown = new.value if isinstance(new, Attendance) else str(new)
+                details: dict[str, str | int] = {"field": change.field, "value": shown[:100]}
+                self.problems.append(Problem("cannot_hold", change.subject, details))
+        return kept
+
+
+def _shared_ids(rows: Iterable[QualificationRow | ReviewRow]) -> frozenset[int]:
+    counted = Counter(row.onefile_id for row in rows if row.onefile_id is not None)
+    return frozenset(onefile_id for onefile_id, times in counted.items() if times > 1)
+
+
+def _about_learner(learner: LearnerRow) -> Subject:
+    return Subject("learner", learner.pk, learner.onefile_id, learner.label)
+
+
+def _about_review(review: ReviewRow) -> Subject:
+    return Subject("review", review.pk, review.onefile_id, review.label)
+
+
+def _about_record(record: Review) -> Subject:
+    return Subject("review", "", record.id)

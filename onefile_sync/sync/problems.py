@@ -1,0 +1,257 @@
+"""What a problem is called, how it reads, what to do about it, and whose move it is: one row each.
+
+Closed: a code that is not here is a row of OneFile's error table (:mod:`onefile_sync.onefile.errors`), and a new
+problem is a new row and a test. ``text`` is filled in from the problem's details.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from onefile_sync.onefile import errors
+
+from .rules import FIELD_LABELS
+
+YOURS, OURS, WAIT = "yours", "ours", "wait"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A problem as a person reads it."""
+
+    code: str
+    move: str
+    text: Promise
+    remedy: Promise
+
+
+CATALOGUE: tuple[Explanation, ...] = (
+    Explanation(
+        "qualification_duplicate",
+        YOURS,
+        _("Two qualifications of this learner have the same OneFile ID. Neither was changed."),
+        _("Correct the OneFile ID of one of them, then refresh again."),
+    ),
+    Explanation(
+        "review_duplicate",
+        YOURS,
+        _("Two reviews of this learner have the same OneFile System ID. Neither was changed."),
+        _("Delete the review that is not wanted, then refresh again."),
+    ),
+    Explanation(
+        "learner_duplicate",
+        YOURS,
+        _("Another learner has the same OneFile ID. Nothing was changed for either."),
+        _("Correct the OneFile ID of one of them, then refresh again."),
+    ),
+    Explanation(
+        "learner_gone",
+        YOURS,
+        _("OneFile has no learner with this OneFile ID. Nothing was changed."),
+        _("Check the OneFile ID on the learner's record, or blank it if the learner has left OneFile."),
+    ),
+    Explanation(
+        "not_a_learner",
+        YOURS,
+        _("The OneFile ID belongs to a OneFile user who is not a learner. Nothing was changed."),
+        _("Enter the OneFile ID of the learner instead."),
+    ),
+    Explanation(
+        "aim_gone",
+        YOURS,
+        _(
+            "The learning aim of this qualification is no longer in OneFile. PICSWeb's qualification was left as it is."
+        ),
+        _(
+            "If it was deleted on purpose, blank the qualification's OneFile ID; otherwise restore it in OneFile."
+        ),
+    ),
+    Explanation(
+        "review_gone",
+        YOURS,
+        _("This review is no longer in OneFile. PICSWeb's review was left as it is."),
+        _("If it was deleted on purpose, delete the review in PICSWeb too; nothing is deleted for you."),
+    ),
+    Explanation(
+        "foreign_aim",
+        YOURS,
+        _(
+            "The learning aim of this qualification belongs to another learner in OneFile. It was left as it is."
+        ),
+        _("Correct the OneFile ID of the qualification or of the learner."),
+    ),
+    Explanation(
+        "foreign_review",
+        OURS,
+        _("OneFile listed a review that is not this learner's. It was ignored."),
+        _("If it happens again, send this page to your PICSWeb support team."),
+    ),
+    Explanation(
+        "bad_value",
+        OURS,
+        _("OneFile sent something unreadable for %(field)s. PICSWeb's value was left as it is."),
+        _(
+            "Look at the value in OneFile and enter it again; if it looks right there, tell your support team."
+        ),
+    ),
+    Explanation(
+        "unreadable_items",
+        OURS,
+        _("OneFile sent %(items)s entries that could not be read. Everything else was exchanged."),
+        _("If it happens again, send this page to your PICSWeb support team."),
+    ),
+    Explanation(
+        "elements_above_total",
+        YOURS,
+        _("OneFile says %(done)s elements done of %(total)s. PICSWeb's figures were left as they are."),
+        _("Correct the learner's progress in OneFile, then refresh again."),
+    ),
+    Explanation(
+        "cannot_hold",
+        YOURS,
+        _("PICSWeb cannot hold what OneFile has for %(field)s: “%(value)s”. It was left as it is."),
+        _("Correct the value in OneFile, then refresh again."),
+    ),
+    Explanation(
+        "not_saved",
+        OURS,
+        _("PICSWeb refused to save this. It was left as it is; everything else was exchanged."),
+        _("Send this page to your PICSWeb support team: the record breaks a rule of PICSWeb's own."),
+    ),
+    Explanation(
+        "kept_changing",
+        WAIT,
+        _("Somebody was editing this learner during the refresh. What they entered was kept."),
+        _("Nothing to do: the next refresh takes it from there."),
+    ),
+    Explanation(
+        "officer_unmatched",
+        YOURS,
+        _(
+            "No officer is linked to OneFile's assessor %(assessor)s (on %(reviews)s reviews). "
+            "The officer was left as it is."
+        ),
+        _("Enter OneFile ID %(assessor)s on the officer's record, then refresh again."),
+    ),
+    Explanation(
+        "officer_ambiguous",
+        YOURS,
+        _(
+            "Several officers are linked to OneFile's assessor %(assessor)s (on %(reviews)s reviews). "
+            "The officer was left as it is."
+        ),
+        _("Leave OneFile ID %(assessor)s on one officer's record only, then refresh again."),
+    ),
+    Explanation(
+        "officer_not_linked",
+        YOURS,
+        _("This review was not uploaded: its officer is not linked to a OneFile assessor."),
+        _("Enter the assessor's OneFile ID on the officer's record, then refresh again."),
+    ),
+    Explanation(
+        "no_officer",
+        YOURS,
+        _("This review was not uploaded: neither the review nor the learner has an officer."),
+        _("Choose an officer for the review or a Main Officer for the learner, then refresh again."),
+    ),
+    Explanation(
+        "centre_unknown",
+        OURS,
+        _("This review was not uploaded: the learner's OneFile centre could not be found out."),
+        _("Ask your PICSWeb support team to check what OneFile says about the learner's centre."),
+    ),
+    Explanation(
+        "upload_ambiguous",
+        YOURS,
+        _(
+            "An earlier upload of this review was cut off, and OneFile now has several it could be: %(reviews)s."
+        ),
+        _("Delete the surplus ones in OneFile, then refresh again. Nothing was created."),
+    ),
+    Explanation(
+        "upload_unresolved",
+        WAIT,
+        _(
+            "An earlier upload of this review was cut off, and OneFile's reviews could not all be read to look for it."
+        ),
+        _("Nothing to do: the next refresh looks again. Nothing was created."),
+    ),
+    Explanation(
+        "upload_unsure",
+        WAIT,
+        _("OneFile did not say whether it created this review."),
+        _("Nothing to do: the next refresh looks for it before anything is created again."),
+    ),
+    Explanation(
+        "push_not_taken",
+        OURS,
+        _("OneFile accepted %(field)s but does not show it. PICSWeb keeps its value."),
+        _("Look at the learner in OneFile; if the value is missing there, tell your support team."),
+    ),
+    Explanation(
+        "learner_left",
+        YOURS,
+        _("The learner was deleted, or lost the OneFile ID, before it was their turn."),
+        _("Nothing to do if that was meant."),
+    ),
+    Explanation(
+        "run_replaced",
+        WAIT,
+        _("A new run was started before it was this learner's turn."),
+        _("Nothing to do: the new run has the learner."),
+    ),
+    Explanation(
+        "off",
+        YOURS,
+        _("The integration was switched off before it was this learner's turn. Nothing was changed."),
+        _("Switch it on in the OneFile settings, then refresh again."),
+    ),
+    Explanation(
+        "no_token",
+        YOURS,
+        _("There is no customer token to sign in to OneFile with. Nothing was changed."),
+        _("Enter the customer token in the OneFile settings; OneFile Support issues it to Centre Managers."),
+    ),
+    Explanation(
+        "token_unreadable",
+        YOURS,
+        _("The stored customer token cannot be read any more. Nothing was changed."),
+        _("Enter the customer token again in the OneFile settings: PICSWeb's secret key was changed."),
+    ),
+    Explanation(
+        "interrupted",
+        OURS,
+        _("The refresh of this learner was cut off several times and given up. What had been saved stays."),
+        _("Refresh the learner again; if it is cut off again, tell your support team."),
+    ),
+    Explanation(
+        "stopped",
+        OURS,
+        _("Something went wrong inside PICSWeb. What had been saved stays; the other learners went on."),
+        _("Refresh the learner again; if it goes wrong again, tell your support team."),
+    ),
+)
+
+_BY_CODE = {row.code: row for row in CATALOGUE}
+
+
+def explain(code: str) -> Explanation:
+    """The row for a code, from the catalogue or from OneFile's error table."""
+    known = _BY_CODE.get(code)
+    if known is not None:
+        return known
+    case = errors.BY_CODE[code]
+    return Explanation(case.code, case.move, case.text, case.remedy)
+
+
+def read_out(code: str, details: Mapping[str, str | int]) -> tuple[str, str]:
+    """Text and remedy of a problem in the reader's language, filled in."""
+    row = explain(code)
+    filled = defaultdict(str, {name: str(value) for name, value in details.items()})
+    filled["field"] = str(FIELD_LABELS.get(filled["field"], filled["field"]))
+    return str(row.text) % filled, str(row.remedy) % filled

@@ -1,0 +1,23 @@
+"""Hands a run to django-q2's workers. Tasks carry an id and nothing else, and may run twice or not at all."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django_q.tasks import async_task
+
+from onefile_sync.conf import deployment
+from onefile_sync.models import RunKind, SyncRun
+
+WORK = "onefile_sync.tasks.work_on_run"
+
+
+def enqueue(run: SyncRun) -> None:
+    """Queue work on a run, once what was written so far is there for the worker to see."""
+    tasks = deployment.tasks_per_run if run.kind == RunKind.DAILY else 1
+    transaction.on_commit(lambda: _enqueue(str(run.pk), tasks))
+
+
+def _enqueue(run_pk: str, tasks: int) -> None:
+    options = {"cluster": deployment.cluster} if deployment.cluster else {}
+    for _task in range(tasks):
+        async_task(WORK, run_pk, q_options={"task_name": f"onefile {run_pk[:8]}", **options})

@@ -1,0 +1,143 @@
+"""Why something is not begun at all: one sentence each that says what to do. Nothing is written in these cases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import ImproperlyConfigured
+from django.db.models import Model, QuerySet
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from onefile_sync import checks, host
+from onefile_sync.models import OPEN_OUTCOMES, LearnerOutcome, OneFileSettings, RunKind
+
+from .connect import NotConnected, customer_token
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why something was not begun. ``reason`` is a sentence for a person that says what to do."""
+
+    code: str
+    reason: str | Promise
+
+
+class Refused(Exception):
+    """Nothing was begun and nothing was written; see :attr:`refusal`."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.code)
+        self.refusal = refusal
+
+    @property
+    def code(self) -> str:
+        return self.refusal.code
+
+    @property
+    def reason(self) -> str:
+        return str(self.refusal.reason)
+
+
+OFF = Refusal("off", _("The OneFile integration is switched off. Switch it on in the OneFile settings."))
+PAUSED = Refusal(
+    "paused", _("The OneFile integration is paused. Untick Paused in the OneFile settings to go on.")
+)
+NO_TOKEN = Refusal("no_token", _("There is no customer token. Enter it in the OneFile settings."))
+TOKEN_UNREADABLE = Refusal(
+    "token_unreadable",
+    _("The customer token cannot be read any more. Enter it again in the OneFile settings."),
+)
+NO_ONEFILE_ID = Refusal(
+    "no_onefile_id", _("The learner has no OneFile ID. Enter it on the learner's record to link the two.")
+)
+SHARED_ONEFILE_ID = Refusal(
+    "learner_duplicate", _("Another learner has the same OneFile ID. Correct the ID of one of them.")
+)
+ALREADY_RUNNING = Refusal("already_running", _("The learner is being refreshed already."))
+NOBODY = Refusal("nobody", _("None of the chosen learners can be refreshed."))
+MAPPING_WRONG = Refusal(
+    "mapping_wrong",
+    _("PICSWeb is not set up for OneFile: run “python manage.py check” to see what is wrong."),
+)
+
+
+NOT_CONNECTED = {refusal.code: refusal for refusal in (NO_TOKEN, TOKEN_UNREADABLE)}
+
+
+def why_not_at_all(settings: OneFileSettings) -> Refusal | None:
+    """What stands in the way for every learner."""
+    try:
+        customer_token(settings)
+    except NotConnected as reason:
+        missing = NOT_CONNECTED[reason.code]
+    except ImproperlyConfigured:
+        return MAPPING_WRONG
+    else:
+        missing = None
+    if not settings.enabled:
+        return OFF
+    return PAUSED if settings.paused else missing
+
+
+def _onefile_id(learner: Model) -> int | None:
+    onefile_id: int | None = getattr(learner, "onefile_id", None)
+    return onefile_id
+
+
+def why_not(learner: Model) -> Refusal | None:
+    """Why this learner cannot be refreshed now, or ``None``. No network and at most three queries."""
+    refusal = why_not_at_all(OneFileSettings.load())
+    if refusal is not None:
+        return refusal
+    onefile_id = _onefile_id(learner)
+    if onefile_id is None:
+        return NO_ONEFILE_ID
+    return SHARED_ONEFILE_ID if len(host.learners_sharing(onefile_id)) > 1 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Learners sorted into those who can be refreshed and those who cannot, with the reason."""
+
+    accepted: list[Model]
+    refused: list[tuple[Model, Refusal]]
+
+
+def sort_out(learners: Iterable[Model]) -> Selection:
+    """Sort learners for a bulk refresh. A constant number of queries, however many learners."""
+    general = why_not_at_all(OneFileSettings.load())
+    shared = host.shared_onefile_ids()
+    under_way = set(
+        outcomes()
+        .filter(state__in=OPEN_OUTCOMES, run__kind=RunKind.REFRESH)
+        .values_list("learner_pk", flat=True)
+    )
+    selection = Selection([], [])
+    for learner in learners:
+        refusal = general
+        if refusal is None and _onefile_id(learner) is None:
+            refusal = NO_ONEFILE_ID
+        if refusal is None and _onefile_id(learner) in shared:
+            refusal = SHARED_ONEFILE_ID
+        if refusal is None and str(learner.pk) in under_way:
+            refusal = ALREADY_RUNNING
+        if refusal is None:
+            selection.accepted.append(learner)
+        else:
+            selection.refused.append((learner, refusal))
+    return selection
+
+
+def refuse_wrong_mapping() -> None:
+    """Raises :class:`Refused` when the deployment's mapping has an error that a system check would name."""
+    if checks.mapping_errors():
+        raise Refused(MAPPING_WRONG)
+
+
+def outcomes() -> QuerySet[LearnerOutcome]:
+    """The outcomes of the learners of this deployment's learner model."""
+    learner_type = ContentType.objects.get_for_model(host.learner_model())
+    return LearnerOutcome.objects.filter(learner_type=learner_type).select_related("run")

@@ -1,0 +1,146 @@
+"""Reads the ledger for people: where a run stands, and what became of a learner, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db.models import Count, Max, Sum
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from onefile_sync.models import LearnerOutcome, Move, OutcomeState, Side, SyncRun
+
+from . import problems, rules
+
+#: After how long without anybody working on it a run is said to wait for a worker.
+PATIENCE_WITH_WORKERS = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a run stands. ``counts`` has the number of learners by state of their outcome, states of none left out."""
+
+    state: str
+    total: int
+    done: int
+    counts: Mapping[str, int]
+    waiting_for_worker: bool
+    is_final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What a run cost and changed."""
+
+    changes: Mapping[str, int]
+    api_calls: int
+    rate_limited: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeLine:
+    """One change as staff read it."""
+
+    side: str
+    subject: str
+    field: str
+    old: str
+    new: str
+    rule_text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemLine:
+    """One problem as staff read it: what, about what, what to do, whose move."""
+
+    code: str
+    subject: str
+    text: str
+    remedy: str
+    move: str
+    move_text: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeReport:
+    """What became of one learner."""
+
+    outcome: LearnerOutcome
+    changes: list[ChangeLine]
+    problems: list[ProblemLine]
+
+
+def progress(run: SyncRun) -> Progress:
+    """Where a run stands now. Two queries."""
+    run.refresh_from_db(fields=["state", "started_at", "finished_at"])
+    by_state = (
+        run.outcomes.order_by().values("state").annotate(learners=Count("pk"), latest=Max("started_at"))
+    )
+    counts = {row["state"]: row["learners"] for row in by_state}
+    total = sum(counts.values())
+    left = counts.get(OutcomeState.QUEUED, 0) + counts.get(OutcomeState.WORKING, 0)
+    latest = max([run.created_at, *(row["latest"] for row in by_state if row["latest"] is not None)])
+    idle = run.is_open and not counts.get(OutcomeState.WORKING)
+    return Progress(
+        state=run.state,
+        total=total,
+        done=total - left,
+        counts=counts,
+        waiting_for_worker=idle and timezone.now() - latest > PATIENCE_WITH_WORKERS,
+        is_final=not run.is_open,
+    )
+
+
+def totals(run: SyncRun) -> Totals:
+    """What a run cost and changed, so far. Two queries."""
+    outcomes = run.outcomes.order_by()
+    counted = outcomes.filter(changes__isnull=False).values("changes__side").annotate(number=Count("changes"))
+    changed = {row["changes__side"]: row["number"] for row in counted}
+    sums = outcomes.aggregate(calls=Sum("api_calls", default=0), limited=Sum("rate_limited", default=0))
+    return Totals(
+        changes={side: changed.get(side, 0) for side in Side.values},
+        api_calls=sums["calls"],
+        rate_limited=sums["limited"],
+    )
+
+
+def report(outcome: LearnerOutcome) -> OutcomeReport:
+    """What became of one learner, in the reader's language. Two queries, none where prefetched."""
+    changes = [
+        ChangeLine(
+            side=str(Side(change.side).label),
+            subject=_subject(change.subject_label, change.subject_kind, change.subject_onefile_id),
+            field=str(rules.FIELD_LABELS[change.field]),
+            old=change.old,
+            new=change.new or (_("given by OneFile") if change.field == "onefile_id" else ""),
+            rule_text=str(rules.RULE_BY_CODE[change.rule].text),
+        )
+        for change in outcome.changes.all()
+    ]
+    lines = []
+    for problem in outcome.problems.all():
+        text, remedy = problems.read_out(problem.code, problem.details)
+        lines.append(
+            ProblemLine(
+                code=problem.code,
+                subject=_subject(problem.subject_label, problem.subject_kind, problem.subject_onefile_id),
+                text=text,
+                remedy=remedy,
+                move=problem.move,
+                move_text=str(Move(problem.move).label),
+            )
+        )
+    return OutcomeReport(outcome, changes, lines)
+
+
+def _subject(label: str, kind: str, onefile_id: int | None) -> str:
+    if label:
+        return label
+    words = {
+        "learner": _("Learner with OneFile ID %s"),
+        "qualification": _("Qualification with OneFile ID %s"),
+        "review": _("Review with OneFile ID %s"),
+    }
+    return words[kind] % (onefile_id or "–")
