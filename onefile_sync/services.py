@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
@@ -199,10 +200,15 @@ def _now(kind: RunKind, learners: Sequence[Model]) -> SyncRun:
     return run
 
 
-def perform(run: SyncRun, *, after_each: Callable[[], None] = lambda: None) -> SyncRun:
+def perform(
+    run: SyncRun,
+    *,
+    after_each: Callable[[], None] = lambda: None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> SyncRun:
     """Work on a run in this process until it is closed; other workers may be at it too."""
     ledger.sweep()
-    work_on(run, Patience.unattended(), after_each=after_each)
+    work_on(run, Patience.unattended(), after_each=after_each, sleep=sleep)
     run.refresh_from_db()
     return run
 
@@ -318,8 +324,9 @@ def _reasons(selection: Selection) -> set[str]:
     return {refusal.code for _learner, refusal in selection.refused}
 
 
-def _person(by: User | None) -> AbstractBaseUser | None:
-    return by if isinstance(by, AbstractBaseUser) else None
+def _person(by: User | None) -> Any:
+    """The primary key of whoever asked, of whatever type the host's users have; nobody where nobody is signed in."""
+    return by.pk if by is not None and by.is_authenticated else None
 
 
 def _today() -> date:

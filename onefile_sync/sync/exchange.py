@@ -83,22 +83,22 @@ class Exchange:
         )
         visit_type = deployment.visit_types[self.settings.visit_type]
         applied = Applied(record=self.record)
-        for _round in range(ROUNDS):
+        for rounds_left in reversed(range(ROUNDS)):
             plan = self.plan(policy)
             if plan is None:
                 self.finish(OutcomeState.SKIPPED, [Problem("learner_left", about)])
                 return
+            applied.stale = False
             if self.preview:
                 applied.done(*plan.changes())
-                break
-            applied.stale = False
-            apply_plan(self.onefile, plan, visit_type, applied)
-            if not applied.stale:
-                break
-        else:
-            applied.problems.append(Problem("kept_changing", about))
-        problems = [*plan.problems, *applied.problems]
-        self.finish(state_of(applied.changes, problems), problems)
+            else:
+                apply_plan(self.onefile, plan, visit_type, applied)
+            if applied.stale and rounds_left:
+                continue  # somebody was editing the learner: what they entered is planned with
+            kept_changing = [Problem("kept_changing", about)] if applied.stale else []
+            problems = [*plan.problems, *applied.problems, *kept_changing]
+            self.finish(state_of(applied.changes, problems), problems)
+            return
 
     def plan(self, policy: Policy) -> Plan | None:
         """Read both sides and decide; none when the learner has gone meanwhile."""

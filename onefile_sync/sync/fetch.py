@@ -43,14 +43,14 @@ def read_onefile(onefile: OneFile, learner: LearnerRow, policy: Policy) -> OneFi
     linked_aims = {row.onefile_id for row in learner.qualifications if row.onefile_id is not None}
     aims: _Reading[LearningAim] = _Reading(about, "qualification", problems)
     if linked_aims:
-        aims.list(lambda: onefile.learning_aims(learner.onefile_id))
+        aims.search(lambda: onefile.learning_aims(learner.onefile_id))
         aims.keep_only(linked_aims)
         aims.fill_in(onefile.learning_aim)
 
     reviews: _Reading[Review] = _Reading(about, "review", problems)
     begun = any(row.open_upload for row in learner.reviews)
     if policy.download_reviews or begun:
-        reviews.list(lambda: onefile.reviews(learner.onefile_id, centre_id))
+        reviews.search(lambda: onefile.reviews(learner.onefile_id, centre_id))
         reviews.fill_in(onefile.review)
 
     nothing_there = not aims.records and not reviews.records
@@ -58,8 +58,8 @@ def read_onefile(onefile: OneFile, learner: LearnerRow, policy: Policy) -> OneFi
         _make_sure_of(onefile, learner)
     return OneFileSide(
         centre_id=centre_id,
-        aims=tuple(aims.records),
-        reviews=tuple(reviews.records),
+        aims=aims.records,
+        reviews=reviews.records,
         aims_complete=aims.complete,
         reviews_complete=reviews.complete,
         unread_aims=frozenset(aims.unread),
@@ -104,25 +104,25 @@ class _Reading(Generic[Record]):
         self.learner = learner
         self.kind = kind
         self.problems = problems
-        self.records: list[Record] = []
+        self.records: tuple[Record, ...] = ()
         self.complete = True
         self.unread: set[int] = set()
 
-    def list(self, search: Callable[[], Listing[Record]]) -> None:
+    def search(self, ask: Callable[[], Listing[Record]]) -> None:
         try:
-            listing = search()
+            listing = ask()
         except OneFileError as error:
             self.complete = False
             self.report(error, self.learner)
             return
-        self.records = [*listing.records]
+        self.records = listing.records
         if listing.unreadable_items:
             self.complete = False
             details: dict[str, str | int] = {"items": listing.unreadable_items}
             self.problems.append(Problem("unreadable_items", self.learner, details))
 
     def keep_only(self, wanted: Container[int]) -> None:
-        self.records = [record for record in self.records if record.id in wanted]
+        self.records = tuple(record for record in self.records if record.id in wanted)
 
     def fill_in(self, read: Callable[[int], Record]) -> None:
         """Replace thin search results by the full records."""
@@ -135,7 +135,7 @@ class _Reading(Generic[Record]):
                     continue  # deleted since it was listed: the plan sees that it is not there
                 self.unread.add(record.id)
                 self.report(error, Subject(self.kind, "", record.id))
-        self.records = full
+        self.records = tuple(full)
 
     def report(self, error: OneFileError, about: Subject) -> None:
         if error.scope is Scope.RUN:

@@ -10,8 +10,8 @@ import uuid
 from collections.abc import Iterable, Sized
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from typing import Any
 
-from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.contenttypes.models import ContentType
 from django.db import IntegrityError, models, transaction
 from django.db.models import F, Q
@@ -59,7 +59,7 @@ def open_run(
     kind: RunKind,
     learners: Iterable[models.Model],
     *,
-    by: AbstractBaseUser | None = None,
+    by: Any = None,
     open_key: str | None = None,
     scheduled_for: date | None = None,
 ) -> tuple[SyncRun, bool]:
@@ -67,7 +67,7 @@ def open_run(
     try:
         with transaction.atomic():
             run = SyncRun.objects.create(
-                kind=kind, requested_by=by, open_key=open_key, scheduled_for=scheduled_for
+                kind=kind, requested_by_id=by, open_key=open_key, scheduled_for=scheduled_for
             )
             queued = (
                 LearnerOutcome(

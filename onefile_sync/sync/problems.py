@@ -245,7 +245,7 @@ def explain(code: str) -> Explanation:
     known = _BY_CODE.get(code)
     if known is not None:
         return known
-    case = errors.BY_CODE[code]
+    case = errors.case_for(code)
     return Explanation(case.code, case.move, case.text, case.remedy)
 
 

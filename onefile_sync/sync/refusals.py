@@ -68,18 +68,18 @@ NOT_CONNECTED = {refusal.code: refusal for refusal in (NO_TOKEN, TOKEN_UNREADABL
 
 
 def why_not_at_all(settings: OneFileSettings) -> Refusal | None:
-    """What stands in the way for every learner."""
+    """What stands in the way for every learner. No network."""
+    if not settings.enabled:
+        return OFF
+    if settings.paused:
+        return PAUSED
     try:
         customer_token(settings)
     except NotConnected as reason:
-        missing = NOT_CONNECTED[reason.code]
+        return NOT_CONNECTED[reason.code]
     except ImproperlyConfigured:
         return MAPPING_WRONG
-    else:
-        missing = None
-    if not settings.enabled:
-        return OFF
-    return PAUSED if settings.paused else missing
+    return None
 
 
 def _onefile_id(learner: Model) -> int | None:

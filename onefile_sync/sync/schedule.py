@@ -61,7 +61,7 @@ def install() -> Installed:
 
 def remove() -> int:
     """Take the schedule away; returns how many rows that were."""
-    removed, _by_model = Schedule.objects.filter(name=NAME).delete()
+    removed: int = Schedule.objects.filter(name=NAME).delete()[0]
     return removed
 
 

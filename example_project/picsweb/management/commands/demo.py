@@ -1,0 +1,154 @@
+"""``manage.py demo``: the example PICSWeb, its worker and a sandbox OneFile, up and running with one command.
+
+The command starts itself a second time, in the environment that all of the demo's processes share: so they see one
+database and one OneFile, whatever the shell has set.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from example_project import demo
+from example_project.demonstration import Demonstration
+from example_project.visitor import PageProblem
+
+PORT = 8000
+SANDBOX_PORT = 8765
+
+
+class Command(BaseCommand):
+    help = "Runs the example PICSWeb with a worker and a sandbox OneFile until Ctrl-C; with --check, tries it out."
+    # Nothing may ask for the database before it is known which one it is.
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--check", action="store_true", help="try everything out, print a summary and stop"
+        )
+        parser.add_argument("--learners", type=int, default=50, metavar="N", help="learners to seed (50)")
+        parser.add_argument(
+            "--seed", type=int, default=1, metavar="N", help="seed of the made-up learners (1)"
+        )
+        parser.add_argument("--port", type=int, metavar="N", help=f"port of the web site ({PORT})")
+        parser.add_argument(
+            "--sandbox-port", type=int, metavar="N", help=f"port of the sandbox ({SANDBOX_PORT})"
+        )
+        parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+
+    def handle(self, **options: Any) -> None:
+        try:
+            if options["folder"] is None:
+                self.start_in_own_environment(options)
+            else:
+                self.run(options)
+        except (demo.DemoFailed, PageProblem) as failure:
+            raise CommandError(str(failure)) from None
+
+    def start_in_own_environment(self, options: dict[str, Any]) -> None:
+        """Choose ports, folder and database, and run the demo there. Exits with its code."""
+        check: bool = options["check"]
+        site_port = self.choose_port(options["port"], PORT, "web site", "--port")
+        sandbox_port = self.choose_port(options["sandbox_port"], SANDBOX_PORT, "sandbox", "--sandbox-port")
+        folder = Path(tempfile.mkdtemp(prefix="picsweb-demo-")) if check else settings.BASE_DIR / "var"
+        folder.mkdir(parents=True, exist_ok=True)
+        arguments = [
+            "demo",
+            f"--folder={folder}",
+            f"--port={site_port}",
+            f"--sandbox-port={sandbox_port}",
+            f"--learners={options['learners']}",
+            f"--seed={options['seed']}",
+            *(["--check"] if check else []),
+        ]
+        environment = demo.environment(sandbox_port, throw_away_in=folder if check else None)
+        if not check:
+            self.start_afresh()
+        try:
+            code = self.follow([sys.executable, str(demo.MANAGE), *arguments], environment)
+        finally:
+            if check:
+                shutil.rmtree(folder, ignore_errors=True)
+        if code:
+            sys.exit(code)
+
+    def start_afresh(self) -> None:
+        """Remove the database of an earlier demo: the sandbox that belonged to it is gone with what it had learnt."""
+        database = settings.DATABASES["default"]
+        if database["ENGINE"] == "django.db.backends.sqlite3" and demo.is_made_by_the_demo(
+            Path(database["NAME"])
+        ):
+            self.stdout.write(f"Starting afresh: {database['NAME']} is an earlier demo's and is made anew.")
+            demo.remove_database(Path(database["NAME"]))
+
+    def choose_port(self, wanted: int | None, usual: int, whose: str, option: str) -> int:
+        port = demo.free_port(wanted or usual)
+        if port == (wanted or usual):
+            return port
+        if wanted:
+            raise CommandError(f"Port {wanted} is taken: choose another for the {whose} with {option}.")
+        self.stdout.write(f"Port {usual} is taken: the {whose} listens on {port}.")
+        return port
+
+    def follow(self, command: list[str], environment: dict[str, str]) -> int:
+        """Run the command to its end and pass on what we are asked to stop with; its exit code."""
+        self.stdout.flush()
+        process = subprocess.Popen(command, env=environment)  # noqa: S603 - our own command, no shell
+        before = {
+            number: signal.signal(number, lambda *_: process.terminate())
+            for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        try:
+            return process.wait()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def run(self, options: dict[str, Any]) -> None:
+        """The demo itself, in its own environment."""
+        # What a person should know is said below; the processes keep logs of their own.
+        logging.disable(logging.INFO)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, interrupt_once)
+        with demo.Children(options["folder"], os.environ) as children:
+            demonstration = Demonstration(
+                children,
+                learners=options["learners"],
+                seed=options["seed"],
+                port=options["port"],
+                sandbox_port=options["sandbox_port"],
+                say=self.say,
+            )
+            try:
+                demonstration.prepare()
+                if options["check"]:
+                    demonstration.try_out()
+                else:
+                    demonstration.stay_up(time.sleep)
+            except KeyboardInterrupt:
+                self.say("Stopping.")
+                if options["check"]:
+                    sys.exit(1)
+
+    def say(self, line: str) -> None:
+        self.stdout.write(line)
+        self.stdout.flush()
+
+
+def interrupt_once(*_: object) -> None:
+    """Leave by ``KeyboardInterrupt``, and let nothing interrupt the stopping of the processes."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt

@@ -1,0 +1,156 @@
+"""Fills the example PICSWeb with an invented provider whose other half is the sandbox OneFile."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import date
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from example_project.picsweb.models import (
+    Learner,
+    Officer,
+    Organisation,
+    Placement,
+    Qualification,
+    Review,
+    Unit,
+)
+from onefile_sync.sandbox.provider import build
+from onefile_sync.sandbox.stories import LearnerStory, PicswebLearner
+
+BATCH = 500
+_LEARNER_FIELDS = [
+    each.name
+    for each in fields(PicswebLearner)
+    if each.name not in ("main_officer", "qualifications", "reviews", "placements")
+]
+
+
+class Command(BaseCommand):
+    help = (
+        "Fills the example PICSWeb with invented learners. onefile_sandbox with the same numbers fits them."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--learners", type=int, default=50)
+        parser.add_argument("--seed", type=int, default=1, help="the same as for onefile_sandbox")
+        parser.add_argument(
+            "--replace", action="store_true", help="delete the learners, officers and organisations there are"
+        )
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        counts = seed(options["learners"], options["seed"], replace=options["replace"])
+        self.stdout.write(", ".join(f"{how_many} {what}" for what, how_many in counts.items()))
+
+
+@transaction.atomic
+def seed(learners: int, number: int, *, replace: bool = False, today: date | None = None) -> dict[str, int]:
+    """Write PICSWeb's side of ``build(learners, number, today)``; how many rows of each kind there are now.
+
+    Raises ``CommandError`` when there are learners already and they are not to be replaced.
+    """
+    if learners < 0:
+        raise CommandError(_("--learners must not be negative."))
+    if replace:
+        for model in (Learner, Officer, Organisation):
+            model._default_manager.all().delete()
+    elif Learner.objects.exists():
+        raise CommandError(_("There are learners already. Use --replace to delete them and begin again."))
+    provider = build(learners, number, today)
+    officers = {
+        officer.ident: officer
+        for officer in Officer.objects.bulk_create(
+            Officer(
+                ident=story.ident,
+                first_name=story.first_name,
+                surname=story.surname,
+                email=story.email,
+                onefile_id=story.onefile_id,
+            )
+            for story in provider.officers
+        )
+    }
+    organisations = {
+        organisation.ident: organisation
+        for organisation in Organisation.objects.bulk_create(
+            Organisation(ident=story.ident, name=story.name, onefile_id=story.onefile_id)
+            for story in provider.organisations
+        )
+    }
+    for start in range(0, len(provider.learners), BATCH):
+        add_learners(provider.learners[start : start + BATCH], officers, organisations)
+    return {
+        "learners": Learner.objects.count(),
+        "qualifications": Qualification.objects.count(),
+        "units": Unit.objects.count(),
+        "reviews": Review.objects.count(),
+        "placements": Placement.objects.count(),
+        "officers": len(officers),
+        "organisations": len(organisations),
+    }
+
+
+def add_learners(
+    stories: tuple[LearnerStory, ...],
+    officers: Mapping[str, Officer],
+    organisations: Mapping[str, Organisation],
+) -> None:
+    """A batch of learners with everything that hangs on them; a few queries for each kind of row."""
+    learners = Learner.objects.bulk_create(
+        Learner(
+            main_officer=officers[story.picsweb.main_officer],
+            **{name: getattr(story.picsweb, name) for name in _LEARNER_FIELDS},
+        )
+        for story in stories
+    )
+    qualifications, units, reviews, placements = [], [], [], []
+    for learner, story in zip(learners, stories, strict=True):
+        for known in story.picsweb.qualifications:
+            qualification = Qualification(
+                learner=learner,
+                reference=known.reference,
+                title=known.title,
+                onefile_id=known.onefile_id,
+                assessor=officers[known.assessor] if known.assessor else None,
+                total_elements=known.total_elements,
+                elements_done=known.elements_done,
+                registration_number=known.registration_number,
+                registration_date=known.registration_date,
+                certificate_applied_date=known.certificate_applied_date,
+                certificate_received_date=known.certificate_received_date,
+            )
+            qualifications.append(qualification)
+            units += [Unit(qualification=qualification, title=title) for title in known.units]
+        reviews += [
+            Review(
+                learner=learner,
+                type=known.type,
+                onefile_id=known.onefile_id,
+                proposed_date=known.proposed_date,
+                proposed_time=known.proposed_time,
+                attended=known.attended,
+                actual_date=known.actual_date,
+                officer=officers[known.officer] if known.officer else None,
+                trainee_signed_date=known.trainee_signed_date,
+            )
+            for known in story.picsweb.reviews
+        ]
+        placements += [
+            Placement(
+                learner=learner,
+                organisation=organisations[known.organisation],
+                type=known.type,
+                start_date=known.start_date,
+            )
+            for known in story.picsweb.placements
+        ]
+    Qualification.objects.bulk_create(qualifications)
+    Unit.objects.bulk_create(units)
+    Review.objects.bulk_create(reviews)
+    Placement.objects.bulk_create(placements)

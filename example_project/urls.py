@@ -1,0 +1,17 @@
+"""Addresses of the example PICSWeb."""
+
+from django.contrib import admin
+from django.contrib.auth import views as auth_views
+from django.urls import include, path
+
+from example_project.picsweb import views
+
+urlpatterns = [
+    path("", views.LearnerList.as_view(), name="learners"),
+    path("learners/<int:pk>/delivery-plan/", views.DeliveryPlan.as_view(), name="delivery_plan"),
+    path("accounts/login/", auth_views.LoginView.as_view(), name="login"),
+    path("accounts/logout/", auth_views.LogoutView.as_view(), name="logout"),
+    path("onefile/", include("onefile_sync.urls")),
+    path("api/onefile/", include("onefile_sync.rest.urls")),
+    path("admin/", admin.site.urls),
+]

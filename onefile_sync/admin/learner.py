@@ -1,0 +1,175 @@
+"""The mixin for PICSWeb's own learner admin: Refresh with OneFile, Preview, the panel and the admin action.
+
+It stands beside other admin extensions: the template that was to be used is extended, not replaced, and only blocks
+are filled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.utils import quote, unquote
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST
+
+from onefile_sync import access, services
+from onefile_sync.models import SyncRun
+from onefile_sync.panel import panel_for
+
+if TYPE_CHECKING:
+    Base = admin.ModelAdmin[Model]
+else:
+    Base = object
+
+#: Learners named in each list of the confirmation page; the rest are counted.
+NAMED = 20
+
+ACTION = "refresh_with_onefile"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Learners of the confirmation page who share a fate. ``reason`` is blank for those who will be refreshed."""
+
+    reason: str
+    named: list[Model]
+    total: int
+
+    @property
+    def unnamed(self) -> int:
+        return self.total - len(self.named)
+
+
+class OneFileLearnerAdminMixin(Base):
+    """Adds OneFile to PICSWeb's learner admin::
+
+        @admin.register(Learner)
+        class LearnerAdmin(OneFileLearnerAdminMixin, admin.ModelAdmin): ...
+
+    Buttons and URLs ask for ``onefile_sync.refresh_learner`` or ``onefile_sync.preview_learner`` and for view
+    permission on the learner. A ``change_form_template`` that is already set is extended.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.actions is not None:  # None is how an admin does without actions altogether
+            self.actions = [*self.actions, ACTION]
+
+    def has_refresh_onefile_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(access.REFRESH)
+
+    def get_urls(self) -> list[URLPattern]:
+        names = f"{self.opts.app_label}_{self.opts.model_name}"
+        return [
+            path(
+                f"<path:object_id>/onefile/{name}/",
+                self.admin_site.admin_view(require_POST(view)),
+                name=f"{names}_onefile_{name}",
+            )
+            for name, view in (("refresh", self.onefile_refresh_view), ("preview", self.onefile_preview_view))
+        ] + super().get_urls()
+
+    def onefile_refresh_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Queue a refresh and lead to the run's page; to the same run while one is open."""
+        learner = self._learner_for(request, object_id, access.REFRESH)
+        return self._lead_to(request, learner, lambda: services.refresh([learner], by=request.user))
+
+    def onefile_preview_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Queue a preview, which writes nothing, and lead to its page."""
+        learner = self._learner_for(request, object_id, access.PREVIEW)
+        return self._lead_to(request, learner, lambda: services.preview(learner, by=request.user))
+
+    @admin.action(
+        permissions=["refresh_onefile"], description=gettext_lazy("Refresh selected learners with OneFile")
+    )
+    def refresh_with_onefile(self, request: HttpRequest, queryset: QuerySet[Model]) -> HttpResponse | None:
+        """Say who will be refreshed, who will not and why; once that is confirmed, queue them as one run."""
+        selection = services.sort_out(list(queryset))
+        if "onefile_confirmed" not in request.POST:
+            return self._ask_for_confirmation(request, selection)
+        if not selection.accepted:
+            messages.error(request, _("None of the selected learners can be refreshed."))
+            return None
+        try:
+            return redirect(services.refresh(selection.accepted, by=request.user))
+        except services.Refused as refused:
+            messages.error(request, _("Not refreshed: %(reason)s") % {"reason": refused.reason})
+            return None
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """The page as it would have been, whatever other extensions made of it, with our blocks around it."""
+        learner = context.get("original")
+        response = super().render_change_form(request, context, *args, **kwargs)
+        if learner is None or not isinstance(response, TemplateResponse):
+            return response
+        names = self._url_names()
+        response.context_data = {
+            **(response.context_data or {}),
+            "onefile_extended_template": response.resolve_template(response.template_name),
+            "onefile_panel": panel_for(request.user, learner),
+            "onefile_refresh_url": reverse(f"{names}_onefile_refresh", args=[quote(learner.pk)]),
+            "onefile_preview_url": reverse(f"{names}_onefile_preview", args=[quote(learner.pk)]),
+        }
+        response.template_name = "admin/onefile_sync/learner_change_form.html"
+        return response
+
+    def _url_names(self) -> str:
+        return f"{self.admin_site.name}:{self.opts.app_label}_{self.opts.model_name}"
+
+    def _learner_for(self, request: HttpRequest, object_id: str, permission: str) -> Model:
+        learner = self.get_object(request, unquote(object_id))
+        if not access.holds(request.user, permission, learner):
+            raise PermissionDenied
+        if learner is None:
+            raise Http404
+        if not self.has_view_or_change_permission(request, learner):
+            raise PermissionDenied
+        return learner
+
+    def _lead_to(self, request: HttpRequest, learner: Model, start: Callable[[], SyncRun]) -> HttpResponse:
+        try:
+            return redirect(start())
+        except services.Refused as refused:
+            messages.error(request, str(refused.reason))
+            return redirect(f"{self._url_names()}_change", quote(learner.pk))
+
+    def _ask_for_confirmation(self, request: HttpRequest, selection: services.Selection) -> HttpResponse:
+        across = request.POST.get("select_across") == "1"
+        chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Refresh selected learners with OneFile"),
+            "opts": self.opts,
+            "accepted": Group("", selection.accepted[:NAMED], len(selection.accepted)),
+            "refused": _by_reason(selection.refused),
+            "refused_total": len(selection.refused),
+            "checkbox_name": ACTION_CHECKBOX_NAME,
+            # "All 3,000 learners" travels as such; Django only wants to see that something was ticked.
+            "chosen": chosen[:1] if across else chosen,
+            "across": across,
+            "action": ACTION,
+        }
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, "admin/onefile_sync/confirm_refresh.html", context)
+
+
+def _by_reason(refused: Iterable[tuple[Model, services.Refusal]]) -> list[Group]:
+    """Refused learners under the reason they share, the commonest reason first."""
+    by_reason: dict[str, list[Model]] = {}
+    for learner, refusal in refused:
+        by_reason.setdefault(str(refusal.reason), []).append(learner)
+    groups = [Group(reason, learners[:NAMED], len(learners)) for reason, learners in by_reason.items()]
+    return sorted(groups, key=lambda group: -group.total)

@@ -1,0 +1,286 @@
+"""The read-only admin of what happened: runs, outcomes, changes, problems.
+
+Nobody adds, changes or deletes here; old runs go by retention (``manage.py onefile_prune``).
+"""
+
+# ruff: noqa: ARG002 - Django calls these methods with arguments that they need not look at
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.contrib.admin.utils import get_fields_from_path
+from django.core.exceptions import ValidationError
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+
+from onefile_sync import access, services, wording
+from onefile_sync.models import Change, LearnerOutcome, Move, OutcomeState, Problem, SyncRun
+from onefile_sync.sync.problems import read_out
+from onefile_sync.sync.rules import FIELD_LABELS, RULE_BY_CODE
+
+if TYPE_CHECKING:
+    RunModelAdmin = admin.ModelAdmin[SyncRun]
+    OutcomeModelAdmin = admin.ModelAdmin[LearnerOutcome]
+    ChangeModelAdmin = admin.ModelAdmin[Change]
+    ProblemModelAdmin = admin.ModelAdmin[Problem]
+    ReadOnly = admin.ModelAdmin[Any]
+    Choices = Sequence[tuple[str, Any]]
+else:
+    RunModelAdmin = OutcomeModelAdmin = ChangeModelAdmin = ProblemModelAdmin = admin.ModelAdmin
+    ReadOnly = object
+
+#: The outcomes that somebody ought to look at.
+NEEDS_ATTENTION = (OutcomeState.ATTENTION, OutcomeState.FAILED)
+
+
+class ReadOnlyMixin(ReadOnly):
+    """Looking only, and lists that stay quick when they are long."""
+
+    show_full_result_count = False
+    list_per_page = 50
+    view_on_site = False
+    ordering = ("-pk",)
+    actions = None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """No deleting on our pages. Where a learner is deleted, what we recorded about them goes along.
+
+        The admin asks this of every row that a deletion elsewhere takes with it; a plain "no" would mean that
+        nobody could delete a learner any more.
+        """
+        page = request.resolver_match
+        on_our_pages = page is None or (page.url_name or "").startswith(f"{SyncRun._meta.app_label}_")
+        return obj is not None and not on_our_pages
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Exact IDs and codes only: Django's own search would cast every number to text and scan the table."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        found = Q(pk__in=[])
+        for search_field in self.search_fields:
+            kind_of_field = get_fields_from_path(self.model, search_field)[-1]
+            with suppress(ValidationError):  # the term cannot be an ID of this kind
+                found |= Q(**{search_field: kind_of_field.to_python(term)})
+        return queryset.filter(found), False
+
+
+class RuleFilter(admin.SimpleListFilter):
+    """Changes by the rule that asked for them, in the contract's own words and order."""
+
+    title = _("rule")
+    parameter_name = "rule"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        return [(rule.code, rule.about) for rule in RULE_BY_CODE.values()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(rule=self.value()) if self.value() else queryset
+
+
+class AttentionFilter(admin.SimpleListFilter):
+    """ "What needs attention?", of runs and of outcomes."""
+
+    title = _("what needs attention")
+    parameter_name = "attention"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        return [
+            ("yes", _("Needs attention or failed")),
+            (Move.YOURS, _("It is your move")),
+            (Move.OURS, _("It is your support team's move")),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() is None:
+            return queryset
+        outcomes = LearnerOutcome.objects.filter(state__in=NEEDS_ATTENTION)
+        if self.value() != "yes":
+            outcomes = outcomes.filter(problems__move=self.value())
+        if queryset.model is SyncRun:
+            return queryset.filter(pk__in=outcomes.values("run_id"))
+        return queryset.filter(pk__in=outcomes.values("pk"))
+
+
+@admin.register(SyncRun)
+class SyncRunAdmin(ReadOnlyMixin, RunModelAdmin):
+    list_display = ("created_at", "kind", "state", "requested_by", "learners", "attention", "page")
+    list_filter = (AttentionFilter, "kind", "state")
+    ordering = ("-created_at",)
+    list_select_related = ("requested_by",)
+    date_hierarchy = "created_at"
+    search_fields = ("id",)
+    search_help_text = _("Search by the run's ID.")
+    fields = (
+        "page", "kind", "state", "requested_by", "created_at", "started_at", "finished_at", "learners", "attention",
+    )  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SyncRun]:
+        outcomes = LearnerOutcome.objects.filter(run=OuterRef("pk")).order_by().values("run")
+        runs: QuerySet[SyncRun] = super().get_queryset(request)
+        return runs.annotate(
+            learner_count=_count(outcomes),
+            attention_count=_count(outcomes.filter(state__in=NEEDS_ATTENTION)),
+        )
+
+    @admin.display(description=_("learners"), ordering="learner_count")
+    def learners(self, run: Any) -> str:
+        return _outcomes_link(run, run.learner_count)
+
+    @admin.display(description=_("need attention"), ordering="attention_count")
+    def attention(self, run: Any) -> str:
+        return _outcomes_link(run, run.attention_count, attention="yes") if run.attention_count else "0"
+
+    @admin.display(description=_("report"))
+    def page(self, run: SyncRun) -> str:
+        return format_html('<a href="{}">{}</a>', run.get_absolute_url(), _("Open"))
+
+
+@admin.register(LearnerOutcome)
+class LearnerOutcomeAdmin(ReadOnlyMixin, OutcomeModelAdmin):
+    list_display = ("id", "state", "onefile_id", "run", "finished_at", "attempts", "api_calls")
+    list_filter = (AttentionFilter, "state", "run__kind", "run__state")
+    list_select_related = ("run",)
+    date_hierarchy = "finished_at"
+    search_fields = ("id", "run__id", "learner_pk", "onefile_id")
+    search_help_text = _("Search by the learner's ID or OneFile ID, or by the ID of a run or an outcome.")
+    fields = (
+        "learner_id", "onefile_id", "state", "run", "started_at", "finished_at", "attempts", "api_calls",
+        "rate_limited",
+    )  # fmt: skip
+    change_form_template = "admin/onefile_sync/outcome_change_form.html"
+
+    @admin.display(description=_("learner's ID in PICSWeb"))
+    def learner_id(self, outcome: LearnerOutcome) -> str:
+        return outcome.learner_pk
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[LearnerOutcome]:
+        return super().get_queryset(request).prefetch_related("learner")
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        return ["id", _learner_column(request, lambda outcome: outcome), *self.list_display[1:]]
+
+    def render_change_form(
+        self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        outcome: LearnerOutcome = context["original"]
+        context["onefile_report"] = services.report(outcome)
+        context["onefile_learner"] = wording.learner_name(outcome)
+        context["onefile_learner_url"] = access.learner_link(request, outcome.learner)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+
+@admin.register(Change)
+class ChangeAdmin(ReadOnlyMixin, ChangeModelAdmin):
+    list_display = ("id", "subject_label", "field_label", "old", "new", "side", "run")
+    list_filter = ("side", RuleFilter, "subject_kind", "outcome__run__kind")
+    list_select_related = ("outcome__run",)
+    date_hierarchy = "outcome__finished_at"
+    search_fields = ("id", "outcome__id", "outcome__run__id", "outcome__learner_pk", "subject_onefile_id")
+    search_help_text = _("Search by the ID of the learner, outcome or run, or by a OneFile ID.")
+    fields = (
+        "outcome", "subject_kind", "subject_label", "subject_pk", "subject_onefile_id", "side", "field_label",
+        "old", "new", "rule_in_words",
+    )  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Change]:
+        return super().get_queryset(request).prefetch_related("outcome__learner")
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        return ["id", _learner_column(request, lambda change: change.outcome), *self.list_display[1:]]
+
+    @admin.display(description=_("run"))
+    def run(self, change: Change) -> str:
+        return _report_link(change.outcome)
+
+    @admin.display(description=_("field"), ordering="field")
+    def field_label(self, change: Change) -> str:
+        return str(FIELD_LABELS.get(change.field, change.field))
+
+    @admin.display(description=_("rule"), ordering="rule")
+    def rule_in_words(self, change: Change) -> str:
+        rule = RULE_BY_CODE.get(change.rule)
+        return str(rule.text) if rule is not None else change.rule
+
+
+@admin.register(Problem)
+class ProblemAdmin(ReadOnlyMixin, ProblemModelAdmin):
+    list_display = ("id", "subject_label", "in_words", "move", "run")
+    list_filter = ("move", "code", "subject_kind", "outcome__run__kind")
+    list_select_related = ("outcome__run",)
+    date_hierarchy = "outcome__finished_at"
+    search_fields = (
+        "id", "code", "outcome__id", "outcome__run__id", "outcome__learner_pk", "subject_onefile_id",
+    )  # fmt: skip
+    search_help_text = _(
+        "Search by a problem's code, the ID of the learner, outcome or run, or a OneFile ID."
+    )
+    fields = (
+        "outcome", "in_words", "remedy", "move", "code", "subject_kind", "subject_label", "subject_pk",
+        "subject_onefile_id",
+    )  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Problem]:
+        return super().get_queryset(request).prefetch_related("outcome__learner")
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        return ["id", _learner_column(request, lambda problem: problem.outcome), *self.list_display[1:]]
+
+    @admin.display(description=_("run"))
+    def run(self, problem: Problem) -> str:
+        return _report_link(problem.outcome)
+
+    @admin.display(description=_("what happened"))
+    def in_words(self, problem: Problem) -> str:
+        return read_out(problem.code, problem.details)[0]
+
+    @admin.display(description=_("what to do"))
+    def remedy(self, problem: Problem) -> str:
+        return read_out(problem.code, problem.details)[1]
+
+
+def _learner_column(
+    request: HttpRequest, outcome_of: Callable[[Any], LearnerOutcome]
+) -> Callable[[Any], str]:
+    """A list's column with the learner, linked where this user may open them in the host's admin."""
+
+    @admin.display(description=_("learner"))
+    def learner(row: Any) -> str:
+        outcome = outcome_of(row)
+        link, name = access.learner_link(request, outcome.learner), wording.learner_name(outcome)
+        return format_html('<a href="{}">{}</a>', link, name) if link else name
+
+    return learner
+
+
+def _report_link(outcome: LearnerOutcome) -> str:
+    """The learner's report of a run, under the run's name."""
+    address = reverse("onefile_sync:outcome", args=[outcome.pk])
+    return format_html('<a href="{}">{}</a>', address, outcome.run)
+
+
+def _count(outcomes: QuerySet[LearnerOutcome, Any]) -> Coalesce:
+    """How many there are, as a subquery: it is worked out for the rows of one page and not for the count of all."""
+    return Coalesce(Subquery(outcomes.annotate(number=Count("pk")).values("number")), 0)
+
+
+def _outcomes_link(run: SyncRun, number: int, **filters: str) -> str:
+    query = {"run__id__exact": str(run.pk), **filters}
+    url = reverse("admin:onefile_sync_learneroutcome_changelist", query=query)
+    return format_html('<a href="{}">{}</a>', url, number)

@@ -1,0 +1,182 @@
+"""Checks of the django-q2 cluster that our work goes to: one row a check.
+
+Why so many: django-q2 hands a task out again when it was not acknowledged within ``retry`` seconds, for ever by
+default, and only warns in passing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning  # noqa: A004 - Django's own name for it
+from django.core.exceptions import ImproperlyConfigured
+
+from onefile_sync.conf import deployment
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """The settings of the cluster as django-q2 will read them, its own defaults included. Times in seconds."""
+
+    written: Mapping[str, Any]
+    alternative: str | None
+    task_seconds: int
+
+    def number(self, key: str, default: float = 0) -> float:
+        value = self.written.get(key, default)
+        return value if isinstance(value, int | float) else 0
+
+    @property
+    def timeout(self) -> float:
+        """0 where there is none."""
+        return self.number("timeout")
+
+    @property
+    def retry(self) -> float:
+        return self.number("retry", 60)
+
+    @property
+    def is_missing(self) -> bool:
+        return self.alternative is not None and self.alternative not in _alternatives()
+
+    @property
+    def sqlite_may_be_locked(self) -> bool:
+        """The queue is in SQLite, has several workers, and a transaction that began by reading cannot write."""
+        database = settings.DATABASES.get(str(self.written.get("orm")), {})
+        begins_writing = database.get("OPTIONS", {}).get("transaction_mode") in ("IMMEDIATE", "EXCLUSIVE")
+        is_sqlite = str(database.get("ENGINE", "")).endswith("sqlite3")
+        return is_sqlite and not begins_writing and self.number("workers", 2) > 1
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One check: in which case to say what, and what to write instead."""
+
+    level: type[Error] | type[Warning]
+    number: int
+    is_wrong: Callable[[Cluster], bool]
+    text: str
+    hint: str
+
+
+ROWS = (
+    Row(
+        Error,
+        21,
+        lambda cluster: cluster.timeout > 0 and cluster.retry <= cluster.timeout,
+        "Q_CLUSTER: retry is not above timeout, so tasks are handed out again while they are being worked on.",
+        'Write "retry" as more than twice "timeout", for example "timeout": 300, "retry": 660.',
+    ),
+    Row(
+        Error,
+        22,
+        lambda cluster: cluster.task_seconds >= (cluster.timeout or cluster.retry),
+        "ONEFILE_SYNC['TASK_SECONDS'] is not below the timeout of Q_CLUSTER, so our tasks would be killed.",
+        'Write a "TASK_SECONDS" of at most half of the timeout (of retry, where there is no timeout).',
+    ),
+    Row(
+        Error,
+        23,
+        lambda cluster: cluster.is_missing,
+        "ONEFILE_SYNC['CLUSTER'] names a cluster that Q_CLUSTER does not have.",
+        'Write "ALT_CLUSTERS": {"that name": {}} into Q_CLUSTER and start it with Q_CLUSTER_NAME set to that name.',
+    ),
+    Row(
+        Warning,
+        20,
+        lambda cluster: not cluster.timeout,
+        "Q_CLUSTER has no timeout: a task that hangs holds its worker for ever.",
+        'Write "timeout": 300 (seconds) and "retry": 660.',
+    ),
+    Row(
+        Warning,
+        21,
+        lambda cluster: cluster.timeout < cluster.retry < 2 * cluster.timeout,
+        "Q_CLUSTER: timeout is above half of retry. Retry counts from when the cluster takes a task, waiting included.",
+        'Write "retry" as more than twice "timeout".',
+    ),
+    Row(
+        Warning,
+        22,
+        lambda cluster: not cluster.number("max_attempts") and not cluster.written.get("ack_failures"),
+        "Q_CLUSTER: a task that fails is tried again for ever.",
+        'Write "max_attempts": 3 (or "ack_failures": True).',
+    ),
+    Row(
+        Warning,
+        23,
+        lambda cluster: cluster.written.get("catch_up", True) is not False,
+        "Q_CLUSTER: after an outage the daily sync would be queued once for every day that was missed.",
+        'Write "catch_up": False.',
+    ),
+    Row(
+        Warning,
+        24,
+        lambda cluster: not cluster.written.get("name"),
+        "Q_CLUSTER has no name: another site on the same broker would take our tasks.",
+        'Write "name": a name of your own, the same for all processes of the site.',
+    ),
+    Row(
+        Warning,
+        25,
+        lambda cluster: cluster.number("bulk", 1) > 1,
+        "Q_CLUSTER: tasks taken in bulk wait inside the cluster while their retry time runs.",
+        'Write "bulk": 1.',
+    ),
+    Row(
+        Warning,
+        26,
+        lambda cluster: cluster.sqlite_may_be_locked,
+        'Q_CLUSTER: several workers share a queue in SQLite, and some would fail with "database is locked".',
+        'Write "workers": 1, or "OPTIONS": {"transaction_mode": "IMMEDIATE"} for the database; run one cluster only.',
+    ),
+    Row(
+        Warning,
+        27,
+        lambda cluster: bool(cluster.written.get("sync")),
+        "Q_CLUSTER: sync is on, so whoever clicks Refresh waits for OneFile within the web request.",
+        'Remove "sync"; it is for tests.',
+    ),
+)
+
+
+def messages() -> Iterator[CheckMessage]:
+    """All messages about the cluster. Never raises."""
+    written = _written()
+    if not apps.is_installed("django_q") or not written:
+        yield Error(
+            "django-q2, which carries the work, is not set up.",
+            hint='Write "django_q" into INSTALLED_APPS and Q_CLUSTER into the settings; docs/install.md has one.',
+            id="onefile_sync.E020",
+        )
+        return
+    try:
+        name, task_seconds = deployment.cluster, deployment.task_seconds
+    except ImproperlyConfigured:
+        return  # told by the checks of ONEFILE_SYNC
+    alternative = None if name == written.get("name") else name
+    own = _alternatives().get(alternative) or {}
+    cluster = Cluster({**written, **own, "name": written.get("name")}, alternative, task_seconds)
+    for row in ROWS:
+        if row.is_wrong(cluster):
+            letter = "E" if row.level is Error else "W"
+            yield row.level(row.text, hint=row.hint, id=f"onefile_sync.{letter}{row.number:03}")
+
+
+def names() -> set[str | None]:
+    """The clusters that there are, as a schedule may name them; ``None`` is the default one."""
+    return {None, _written().get("name"), *_alternatives()}
+
+
+def _written() -> Mapping[Any, Any]:
+    written = getattr(settings, "Q_CLUSTER", None)
+    return written if isinstance(written, Mapping) else {}
+
+
+def _alternatives() -> Mapping[Any, Any]:
+    alternatives = _written().get("ALT_CLUSTERS")
+    return alternatives if isinstance(alternatives, Mapping) else {}

@@ -1,0 +1,322 @@
+"""Checks of ``ONEFILE_SYNC``: its keys, and how it maps PICSWeb's models."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning  # noqa: A004 - Django's own name for it
+from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured, ValidationError
+from django.db import models
+from django.db.models import Field, Model
+
+from onefile_sync import mixins
+from onefile_sync.conf import KEYS, deployment
+from onefile_sync.host.conditions import WrongCondition, condition
+from onefile_sync.host.mapping import (
+    LEARNER,
+    OFFICER,
+    OPTIONS,
+    PARTS,
+    REVIEW,
+    Kind,
+    Part,
+)
+from onefile_sync.host.values import accepted
+from onefile_sync.onefile.records import AimNames
+from onefile_sync.rows import Attendance
+
+#: The most calls a minute that OneFile takes before it answers 429 (R23).
+ONEFILE_LIMIT = 300
+
+MIXINS: Mapping[str, type[Model]] = {
+    "LEARNER": mixins.OneFileLearnerMixin,
+    "QUALIFICATION": mixins.OneFileQualificationMixin,
+    "REVIEW": mixins.OneFileReviewMixin,
+    "OFFICER": mixins.OneFileOfficerMixin,
+    "ORGANISATION": mixins.OneFileOrganisationMixin,
+}
+
+#: What sort of field may play a role.
+FIELDS: Mapping[Kind, tuple[type[Field[Any, Any]], ...]] = {
+    Kind.NUMBER: (models.IntegerField,),
+    Kind.TEXT: (models.CharField, models.TextField),
+    Kind.DATE: (models.DateField, models.DateTimeField),
+    Kind.TIME: (models.TimeField,),
+    Kind.ATTENDED: (models.CharField, models.IntegerField, models.BooleanField, models.ForeignKey),
+    Kind.TYPE: (models.CharField, models.IntegerField, models.ForeignKey),
+    Kind.LEARNER: (models.ForeignKey,),
+    Kind.OFFICER: (models.ForeignKey,),
+}
+
+#: Which model a foreign key must lead to.
+TARGETS: Mapping[Kind, Part] = {Kind.LEARNER: LEARNER, Kind.OFFICER: OFFICER}
+
+#: What a review of OneFile's may lack, and PICSWeb's must therefore be able to lack.
+MAY_BE_BLANK = ("proposed_time", "actual_date", "officer", "trainee_signed_date")
+
+
+def messages() -> Iterator[CheckMessage]:
+    """All messages about ``ONEFILE_SYNC``. Never raises."""
+    written = getattr(settings, "ONEFILE_SYNC", None)
+    if not isinstance(written, Mapping):
+        yield Error(
+            "ONEFILE_SYNC is missing from the settings, or is not a dict.",
+            hint='Write ONEFILE_SYNC = {"LEARNER": {"model": "app.Model", …}, …}; docs/install.md has a whole one.',
+            id="onefile_sync.E001",
+        )
+        return
+    if unknown := sorted(str(key) for key in written if key not in KEYS):
+        yield Error(
+            f"ONEFILE_SYNC has keys that are not known: {', '.join(unknown)}.",
+            hint=f"Remove them, or write one of: {', '.join(KEYS)}.",
+            id="onefile_sync.E002",
+        )
+        return
+    yield from _wrong_values()
+    for part in PARTS:
+        yield from _part(part, written)
+
+
+def _wrong_values() -> Iterator[CheckMessage]:
+    right: dict[str, Any] = {}
+    for key, setting in KEYS.items():
+        try:
+            right[key] = getattr(deployment, key.lower())
+        except ImproperlyConfigured:
+            yield Error(
+                f"ONEFILE_SYNC[{key!r}] is wrong.",
+                hint=f"It should be {setting.should_be}.",
+                id="onefile_sync.E003",
+            )
+    if right.get("BASE_URL") and not _is_safe(right["BASE_URL"]):
+        yield Error(
+            "ONEFILE_SYNC['BASE_URL'] would send the customer token and learners' details unencrypted.",
+            hint="Write an address that begins with https://; http:// is for a sandbox on this machine only.",
+            id="onefile_sync.E016",
+        )
+    names = [field.name for field in fields(AimNames)]
+    if unknown := sorted(right.get("AIM_NAMES", {}).keys() - names):
+        yield Error(
+            f"ONEFILE_SYNC['AIM_NAMES'] names what a learning aim does not have: {', '.join(unknown)}.",
+            hint=f"Its keys may be: {', '.join(names)}.",
+            id="onefile_sync.E017",
+        )
+    if (right.get("CALLS_PER_MINUTE") or 0) > ONEFILE_LIMIT:
+        yield Warning(
+            f"ONEFILE_SYNC['CALLS_PER_MINUTE'] is above {ONEFILE_LIMIT}, where OneFile begins to refuse calls.",
+            hint=f"Write {ONEFILE_LIMIT} or less, unless OneFile has granted you more.",
+            id="onefile_sync.W001",
+        )
+
+
+def _is_safe(address: str) -> bool:
+    parts = urlsplit(address)
+    if parts.scheme == "https" or parts.hostname == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(parts.hostname or "").is_loopback
+    except ValueError:
+        return False
+
+
+def _part(part: Part, written: Mapping[str, Any]) -> Iterator[CheckMessage]:
+    name = f"ONEFILE_SYNC[{part.key!r}]"
+    spec = written.get(part.key, {})
+    if not isinstance(spec, Mapping):
+        return  # told by E003
+    if not isinstance(spec.get("model"), str):
+        yield Error(
+            f"{name} does not say which model it is.",
+            hint=f'Write "{part.key}": {{"model": "app.Model", …}}.',
+            id="onefile_sync.E004",
+        )
+        return
+    known = ["model", *part.roles, *OPTIONS.get(part.key, ())]
+    if unknown := sorted(str(role) for role in spec if role not in known):
+        yield Error(
+            f"{name} has keys that are not known: {', '.join(unknown)}.",
+            hint=f"Remove them, or write one of: {', '.join(known)}.",
+            id="onefile_sync.E007",
+        )
+    try:
+        model = part.model
+    except LookupError:
+        yield Error(
+            f"{name} names the model {spec['model']!r}, which is not installed.",
+            hint='Write it as "app_label.ModelName" and see that its app is in INSTALLED_APPS.',
+            id="onefile_sync.E005",
+        )
+        return
+    mixin = MIXINS[part.key]
+    if not issubclass(model, mixin):
+        yield Error(
+            f"{model._meta.label}, which is {name}, lacks the OneFile ID.",
+            hint=f"Write class {model.__name__}(onefile_sync.mixins.{mixin.__name__}, …) and make a migration.",
+            obj=model,
+            id="onefile_sync.E006",
+        )
+    fields_by_role: dict[str, Field[Any, Any]] = {}
+    for role, kind in part.roles.items():
+        if kind is Kind.CONDITION:
+            yield from _condition(part, role)
+        elif role == "proposed_time" and part.has_moment:
+            continue
+        else:
+            yield from _role(part, role, fields_by_role)
+    yield from _shared(part, fields_by_role)
+    if part is REVIEW:
+        yield from _review(fields_by_role)
+
+
+def _condition(part: Part, role: str) -> Iterator[CheckMessage]:
+    written = part.field_name(role)
+    try:
+        condition(part, role)
+    except WrongCondition as wrong:
+        is_callable = isinstance(written, str) and "." in written
+        yield Error(
+            f"ONEFILE_SYNC[{part.key!r}][{role!r}] cannot be used: {wrong}.",
+            hint="Write the dotted path of a function that takes the instance and tells true or false."
+            if is_callable
+            else 'Write {"field": value or [values]} (None for null), the name of a boolean field or of a relation, '
+            "or the dotted path of a function.",
+            obj=part.model,
+            id="onefile_sync.E014" if is_callable else "onefile_sync.E015",
+        )
+
+
+def _role(part: Part, role: str, found: dict[str, Field[Any, Any]]) -> Iterator[CheckMessage]:
+    where, named = f"ONEFILE_SYNC[{part.key!r}][{role!r}]", part.field_name(role)
+    kinds = FIELDS[part.kind(role)]
+    wanted = " or a ".join(kind.__name__ for kind in kinds)
+    if part.has_moment and role == "proposed_date":
+        kinds, wanted = (models.DateTimeField,), "DateTimeField, because proposed_time is None"
+    try:
+        field = part.field(role)
+    except (FieldDoesNotExist, LookupError):
+        yield Error(
+            f"{where}: {part.model._meta.label} has no field {named!r}.",
+            hint=f'Write "{role}": the name of a {wanted}.',
+            obj=part.model,
+            id="onefile_sync.E008",
+        )
+        return
+    if not isinstance(field, kinds):
+        yield Error(
+            f"{where}: {named!r} is a {type(field).__name__}.",
+            hint=f"Name a {wanted}.",
+            obj=field,
+            id="onefile_sync.E009",
+        )
+        return
+    if (target := TARGETS.get(part.kind(role))) and not _leads_to(field, target):
+        yield Error(
+            f"{where}: {named!r} does not lead to the primary key of the model of ONEFILE_SYNC[{target.key!r}].",
+            hint=f"Name a foreign key to {target.written.get('model')}.",
+            obj=field,
+            id="onefile_sync.E010",
+        )
+        return
+    found[role] = field
+
+
+def _leads_to(field: Field[Any, Any], target: Part) -> bool:
+    try:
+        model = target.model
+    except (ImproperlyConfigured, LookupError):
+        return True  # told where that part is checked
+    related: Any = field.remote_field.model if field.remote_field else None
+    same = related._meta.concrete_model is model._meta.concrete_model
+    return bool(same and field.target_field.primary_key)  # type: ignore[attr-defined] # of a ForeignKey
+
+
+def _shared(part: Part, found: Mapping[str, Field[Any, Any]]) -> Iterator[CheckMessage]:
+    roles: dict[str, list[str]] = {}
+    for role, field in found.items():
+        roles.setdefault(field.name, []).append(role)
+    for name, playing in roles.items():
+        if len(playing) > 1:
+            yield Error(
+                f"ONEFILE_SYNC[{part.key!r}]: the field {name!r} plays several parts: {', '.join(playing)}.",
+                hint="Name a field of its own for each.",
+                obj=part.model,
+                id="onefile_sync.E018",
+            )
+
+
+def _review(found: Mapping[str, Field[Any, Any]]) -> Iterator[CheckMessage]:
+    for role in MAY_BE_BLANK:
+        if role in found and not found[role].null:
+            yield Error(
+                f"ONEFILE_SYNC['REVIEW'][{role!r}]: {found[role].name!r} cannot be null, and a review may lack it.",
+                hint="Write null=True, blank=True on the field and make a migration.",
+                obj=found[role],
+                id="onefile_sync.E011",
+            )
+    if "attended" in found and (wrong := _attendance(found["attended"])):
+        yield Error(
+            f"ONEFILE_SYNC['REVIEW']['attended_values'] {wrong}.",
+            hint='Write {"blank": …, "yes": …, "no": …, "unknown": …} with values of the field; '
+            "blank and unknown may be the same.",
+            obj=found["attended"],
+            id="onefile_sync.E012",
+        )
+    if "type" in found and (wrong := _types(found["type"])):
+        yield Error(
+            f"ONEFILE_SYNC['REVIEW']: {wrong}.",
+            hint='Write "normal_types": [values of the type field], and as "created_type" one of its values.',
+            obj=found["type"],
+            id="onefile_sync.E013",
+        )
+    others = [field for field in REVIEW.model._meta.concrete_fields if field not in found.values()]
+    if must := [field.name for field in others if _must_be_filled(field)]:
+        yield Warning(
+            f"Reviews downloaded from OneFile do not fill {', '.join(must)}, which {REVIEW.model._meta.label} needs.",
+            hint="Give the field a default, or null=True, or fill it in the model's save().",
+            obj=REVIEW.model,
+            id="onefile_sync.W002",
+        )
+
+
+def _attendance(field: Field[Any, Any]) -> str:
+    values = REVIEW.option("attended_values")
+    names = {attendance.value for attendance in Attendance}
+    if not isinstance(values, Mapping) or values.keys() != names:
+        return f"does not give a value to each of {', '.join(sorted(names))}, and to nothing else"
+    for name, value in values.items():
+        if not _fits(field, value):
+            return f"gives {name!r} a value that {field.name!r} cannot have"
+    others = [values["blank"], values["unknown"]]
+    if values["yes"] in [*others, values["no"]] or values["no"] in others:
+        return "gives one value two meanings"
+    return ""
+
+
+def _types(field: Field[Any, Any]) -> str:
+    normal, created = REVIEW.option("normal_types"), REVIEW.option("created_type")
+    if not isinstance(normal, list | tuple) or not normal:
+        return "normal_types is not a list with something in it"
+    for value in normal:
+        if not _fits(field, value):
+            return f"normal_types has a value that {field.name!r} cannot have"
+    return "" if _fits(field, created) else f"created_type is a value that {field.name!r} cannot have"
+
+
+def _fits(field: Field[Any, Any], value: Any) -> bool:
+    try:
+        accepted(field, value)
+    except (ValidationError, ValueError, TypeError):
+        return False
+    return True
+
+
+def _must_be_filled(field: Field[Any, Any]) -> bool:
+    if field.null or field.primary_key or field.has_default() or field.has_db_default() or field.generated:
+        return False
+    fills_itself = getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False)
+    return not fills_itself and not field.empty_strings_allowed

@@ -1,0 +1,189 @@
+"""Deployment settings: the one dict ``settings.ONEFILE_SYNC``, read lazily through :data:`deployment`.
+
+What staff may change is in :class:`onefile_sync.models.OneFileSettings`; what belongs to the installation is here.
+One line a key: its default, how it is read, and what it should be (said in errors and by the system checks).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import time
+from typing import Any, Generic, TypeVar, overload
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+
+#: The addresses of OneFile's REST API v2.1 by environment, used where ``BASE_URL`` is not given.
+ADDRESSES: Mapping[str, str] = {
+    "live": "https://wsapi.onefile.co.uk/api/v2.1",
+    "beta": "https://wsapibeta.onefile.co.uk/api/v2.1",
+    "practice": "https://wsapi2.onefile.co.uk/api/v2.1",
+    "sandbox": "http://127.0.0.1:8765/api/v2.1",
+}
+
+#: The one schedule that we have in django-q2: its name, and the task it starts.
+SCHEDULE_NAME = "onefile_sync daily"
+SCHEDULED_TASK = "onefile_sync.tasks.daily"
+
+T = TypeVar("T")
+
+
+class Setting(Generic[T]):
+    """One key of ``ONEFILE_SYNC``: the attribute's name in upper case.
+
+    ``read`` turns what is written there into the value to use, or raises ``ValueError``.
+    """
+
+    def __init__(self, default: object, read: Callable[[Any], T], should_be: str) -> None:
+        self.default = default
+        self.read = read
+        self.should_be = should_be
+        self.key = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.key = name.upper()
+
+    @overload
+    def __get__(self, deployment: None, owner: type) -> Setting[T]: ...
+
+    @overload
+    def __get__(self, deployment: Deployment, owner: type) -> T: ...
+
+    def __get__(self, deployment: Deployment | None, owner: type) -> Setting[T] | T:
+        if deployment is None:
+            return self
+        written = deployment.written().get(self.key, self.default)
+        try:
+            return self.read(written)
+        except (ValueError, TypeError, OSError):
+            # The value may be a secret: the message names the key and not what is written there.
+            raise ImproperlyConfigured(f"ONEFILE_SYNC[{self.key!r}] should be {self.should_be}.") from None
+
+
+def _part(written: Any) -> Mapping[str, Any]:
+    if not isinstance(written, Mapping):
+        raise ValueError
+    return written
+
+
+def _text(written: Any) -> str:
+    if not isinstance(written, str) or not written.strip():
+        raise ValueError
+    return written.strip()
+
+
+def _address(written: Any) -> str:
+    address = _text(written).rstrip("/")
+    if not re.match(r"https?://[^/\s]+", address):
+        raise ValueError
+    return address
+
+
+def _whole_number(least: int) -> Callable[[Any], int]:
+    def read(written: Any) -> int:
+        if not isinstance(written, int) or isinstance(written, bool) or written < least:
+            raise ValueError
+        return written
+
+    return read
+
+
+def _or_none(read: Callable[[Any], T]) -> Callable[[Any], T | None]:
+    return lambda written: None if written is None else read(written)
+
+
+def _zone(written: Any) -> ZoneInfo:
+    try:
+        return ZoneInfo(_text(written))
+    except KeyError:  # ZoneInfoNotFoundError is one
+        raise ValueError from None
+
+
+def _wall_time(written: Any) -> time:
+    if not re.fullmatch(r"\d\d:\d\d", _text(written)):
+        raise ValueError
+    return time.fromisoformat(written)
+
+
+def _names(written: Any) -> Mapping[str, str]:
+    return {_text(name): _text(value) for name, value in _part(written).items()}
+
+
+def _visit_types(written: Any) -> Mapping[str, int]:
+    number = _whole_number(0)
+    visit_types = {name: number(value) for name, value in _part(written).items()}
+    if visit_types.keys() != {"not_specified", "remote_session", "face_to_face"}:
+        raise ValueError
+    return visit_types
+
+
+class Deployment:
+    """``settings.ONEFILE_SYNC`` with defaults, typed. Read it as :data:`deployment`.
+
+    Every attribute raises :class:`~django.core.exceptions.ImproperlyConfigured` when its key is wrong, or when the
+    dict has a key that nobody knows (a typing error would otherwise look like a default).
+    """
+
+    learner = Setting({}, _part, "a dict that says which model is the learner")
+    qualification = Setting({}, _part, "a dict that says which model is a learner's qualification")
+    review = Setting({}, _part, "a dict that says which model is a learner's review")
+    officer = Setting({}, _part, "a dict that says which model is the officer")
+    organisation = Setting({}, _part, "a dict that says which model is the organisation")
+    base_url = Setting(None, _or_none(_address), "an http(s) address, or None to go by the environment")
+    customer_token = Setting(None, _or_none(_text), "a text, or None to use the token that staff entered")
+    time_zone = Setting("Europe/London", _zone, 'the name of a time zone, such as "Europe/London"')
+    calls_per_minute = Setting(
+        300, _or_none(_whole_number(1)), "a whole number from 1, or None for no pacing"
+    )
+    aim_names = Setting({}, _names, "a dict of texts: the JSON names of values on a learning aim")
+    visit_types = Setting(
+        {"not_specified": 0, "remote_session": 1, "face_to_face": 2},
+        _visit_types,
+        'a dict with the numbers of "not_specified", "remote_session" and "face_to_face"',
+    )
+    page_size = Setting(100, _whole_number(1), "a whole number from 1: records asked for at a time")
+    ended_within_days = Setting(31, _whole_number(0), "a whole number of days from 0")
+    daily_at = Setting("02:00", _wall_time, 'a time of day in TIME_ZONE such as "02:00"')
+    cluster = Setting(None, _or_none(_text), "the name of a django-q2 cluster, or None for the default one")
+    tasks_per_run = Setting(2, _whole_number(1), "a whole number from 1: tasks of one run at a time")
+    task_seconds = Setting(120, _whole_number(1), "a whole number of seconds from 1")
+
+    def __init__(self) -> None:
+        self._written: Mapping[str, Any] | None = None
+
+    def written(self) -> Mapping[str, Any]:
+        """The dict as written in the settings, without the defaults; raises ``ImproperlyConfigured``."""
+        if self._written is None:
+            written = getattr(settings, "ONEFILE_SYNC", None)
+            if not isinstance(written, Mapping):
+                raise ImproperlyConfigured("ONEFILE_SYNC is missing from the settings, or is not a dict.")
+            if unknown := sorted(str(key) for key in written if key not in KEYS):
+                raise ImproperlyConfigured(f"ONEFILE_SYNC has keys that are not known: {', '.join(unknown)}.")
+            self._written = written
+        return self._written
+
+    def address(self, environment: str) -> str:
+        """Where OneFile's API is: ``BASE_URL``, or else the address of an environment (``KeyError`` if unknown)."""
+        return self.base_url or ADDRESSES[environment]
+
+    def reload(self) -> None:
+        self._written = None
+
+
+#: Every key by name. The only place where a key and its default are told is the class above.
+KEYS: Mapping[str, Setting[Any]] = {
+    setting.key: setting for setting in vars(Deployment).values() if isinstance(setting, Setting)
+}
+
+deployment = Deployment()
+
+
+def _reload(*, setting: str, **_kwargs: object) -> None:
+    if setting == "ONEFILE_SYNC":
+        deployment.reload()
+
+
+setting_changed.connect(_reload, dispatch_uid="onefile_sync.conf")

@@ -1,0 +1,32 @@
+"""PICSWeb's side: which models and fields play which part (the mapping), and rows <-> plain values.
+
+Everything above asks here and never touches PICSWeb's models itself. Primary keys are text.
+"""
+
+from .reading import (
+    is_in_scope,
+    learner_by_pk,
+    learner_model,
+    learners_sharing,
+    read_learner,
+    read_officers,
+    scope,
+    shared_onefile_ids,
+)
+from .saving import Rejected, can_hold, create_review, save_fields, still_holds
+
+__all__ = [
+    "Rejected",
+    "can_hold",
+    "create_review",
+    "is_in_scope",
+    "learner_by_pk",
+    "learner_model",
+    "learners_sharing",
+    "read_learner",
+    "read_officers",
+    "save_fields",
+    "scope",
+    "shared_onefile_ids",
+    "still_holds",
+]

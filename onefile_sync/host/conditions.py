@@ -1,0 +1,111 @@
+"""How "live", "in learning" and "has units" are told in PICSWeb: as SQL where possible, else by asking each row.
+
+The mapping may give a dict of field -> value or list of values (``None``: is null), the name of a boolean field
+(is true) or of a relation (related rows exist), or the dotted path of a callable that takes the instance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.db.models import BooleanField, Exists, Field, Model, OuterRef, Q
+from django.utils.module_loading import import_string
+
+from .mapping import Part
+
+
+class WrongCondition(Exception):
+    """The mapping's text for a condition cannot be followed; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Exactly one of the two is set: what to put into SQL, or whom to ask about an instance."""
+
+    sql: Q | None = None
+    ask: Callable[[Model], object] | None = None
+
+    def holds_where_sql_cannot_tell(self, instance: Model) -> bool:
+        """The answer of the callable; true where SQL has already answered."""
+        return self.ask is None or bool(self.ask(instance))
+
+
+def condition(part: Part, role: str) -> Condition:
+    """The condition that plays a role; raises :class:`WrongCondition`."""
+    written = part.field_name(role)
+    if isinstance(written, Mapping) and written:
+        return Condition(sql=_all_of(part.model, written))
+    if isinstance(written, str) and "." in written:
+        return Condition(ask=_callable(written))
+    if isinstance(written, str):
+        return Condition(sql=_truth_of(part.model, written))
+    raise WrongCondition("it is neither a dict with something in it nor a text")
+
+
+def _all_of(model: type[Model], wanted: Mapping[str, Any]) -> Q:
+    every = Q()
+    for name, value in wanted.items():
+        field, values = _field(model, name), _as_list(value)
+        if not values:
+            raise WrongCondition(f"the list of values of {name!r} is empty")
+        try:
+            known = [field.to_python(value) for value in values if value is not None]
+        except (ValidationError, ValueError, TypeError):
+            raise WrongCondition(f"{name!r} cannot have such a value") from None
+        choices = ["", *(choice for choice, _label in field.flatchoices)]
+        if field.choices and any(value not in choices for value in known):
+            raise WrongCondition(f"a value of {name!r} is not among the field's choices")
+        one = Q(**{f"{field.attname}__in": known})
+        every &= one | Q(**{f"{field.attname}__isnull": True}) if None in values else one
+    return every
+
+
+def _as_list(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple | set | frozenset) else [value]
+
+
+def _field(model: type[Model], name: Any) -> Field[Any, Any]:
+    try:
+        field = model._meta.get_field(name)
+    except FieldDoesNotExist:
+        raise WrongCondition(f"{model._meta.label} has no field {name!r}") from None
+    if not isinstance(field, Field):
+        raise WrongCondition(f"{name!r} is a relation: name it alone, outside a dict")
+    return field
+
+
+def _truth_of(model: type[Model], name: str) -> Q:
+    field: Any = next(
+        (each for each in model._meta.get_fields() if name in (each.name, _accessor(each))),
+        None,
+    )
+    if field is None:
+        raise WrongCondition(f"{model._meta.label} has no field or relation {name!r}")
+    if isinstance(field, BooleanField):
+        return Q(**{field.name: True})
+    if not field.is_relation:
+        raise WrongCondition(f"{name!r} is neither a boolean field nor a relation")
+    if field.auto_created and not field.concrete:
+        # Through the related model's own manager, so that rows which PICSWeb hides do not count.
+        related = field.related_model._default_manager
+        return Q(Exists(related.filter(**{f"{field.remote_field.name}__pk": OuterRef("pk")})))
+    rows = model._base_manager.filter(pk=OuterRef("pk"))
+    return Q(Exists(rows.filter(**{f"{field.name}__isnull": False})))
+
+
+def _accessor(field: Any) -> str | None:
+    return field.get_accessor_name() if field.auto_created and not field.concrete else None
+
+
+def _callable(path: str) -> Callable[[Model], object]:
+    try:
+        found = import_string(path)
+    except Exception:  # noqa: BLE001 - whatever PICSWeb's module raises while it is imported
+        raise WrongCondition(f"{path!r} cannot be imported") from None
+    if not callable(found):
+        raise WrongCondition(f"{path!r} is not callable")
+    asked: Callable[[Model], object] = found
+    return asked

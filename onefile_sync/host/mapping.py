@@ -1,0 +1,151 @@
+"""Which of PICSWeb's models and fields play which part: ``ONEFILE_SYNC`` as the rest of the package asks for it.
+
+A *part* is one of the five models (LEARNER, QUALIFICATION, …), a *role* is one field of it in the words of
+:mod:`onefile_sync.rows`. A role that the mapping leaves out is played by the field of the same name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.db import models, router
+from django.db.models import Field, Model
+
+from onefile_sync.conf import deployment
+
+
+class Kind(Enum):
+    """What sort of value a role holds."""
+
+    NUMBER = "number"
+    TEXT = "text"
+    DATE = "date"
+    TIME = "time"
+    ATTENDED = "attended"
+    TYPE = "type"
+    LEARNER = "learner"
+    OFFICER = "officer"
+    CONDITION = "condition"
+
+
+#: Roles whose fields come from the mixins: their names are not PICSWeb's to choose.
+FROM_MIXINS: Mapping[str, str] = {"onefile_id": "onefile_id", "centre_id": "onefile_centre_id"}
+
+#: What a part's dict may say beside the model and the roles, and what holds where it does not.
+OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    "REVIEW": {
+        "normal_types": ["Normal"],
+        "created_type": "Normal",
+        "attended_values": {"blank": "", "yes": "yes", "no": "no", "unknown": "unknown"},
+    }
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One of PICSWeb's models, looked up afresh each time so that changed settings count at once.
+
+    Everything here raises ``ImproperlyConfigured``, ``LookupError`` or ``FieldDoesNotExist`` where the mapping is
+    wrong; :mod:`onefile_sync.checks` says the same to people.
+    """
+
+    key: str
+    roles: Mapping[str, Kind]
+
+    @property
+    def written(self) -> Mapping[str, Any]:
+        part: Mapping[str, Any] = getattr(deployment, self.key.lower())
+        return part
+
+    @property
+    def model(self) -> type[Model]:
+        label = self.written.get("model")
+        if not isinstance(label, str):
+            raise ImproperlyConfigured(f'ONEFILE_SYNC[{self.key!r}] does not say which "model" it is.')
+        try:
+            return apps.get_model(label)
+        except ValueError:
+            raise LookupError(f"{label!r} is not the label of a model") from None
+
+    @property
+    def database(self) -> str:
+        return router.db_for_write(self.model)
+
+    def option(self, name: str) -> Any:
+        return self.written.get(name, OPTIONS[self.key][name])
+
+    def field_name(self, role: str) -> Any:
+        """What the mapping says about a role: for most a field's name, for a condition also more than that."""
+        return FROM_MIXINS.get(role) or self.written.get(role, role)
+
+    def field(self, role: str) -> Field[Any, Any]:
+        name = self.field_name(role)
+        field = self.model._meta.get_field(name) if isinstance(name, str) else None
+        if not isinstance(field, models.Field):
+            raise LookupError(f"{name!r} is not a field with a column")
+        return field
+
+    def kind(self, role: str) -> Kind:
+        return Kind.NUMBER if role in FROM_MIXINS else self.roles[role]
+
+    @property
+    def has_moment(self) -> bool:
+        """Whether one DateTimeField holds both the proposed date and the proposed time."""
+        return "proposed_time" in self.roles and self.field_name("proposed_time") is None
+
+    def to_pk(self, text: str) -> Any:
+        """A primary key from text, or ``None`` when no row can have it."""
+        pk = self.model._meta.pk
+        try:
+            return pk.to_python(text)
+        except (ValidationError, ValueError):
+            return None
+
+
+LEARNER = Part(
+    "LEARNER",
+    {
+        "main_officer": Kind.OFFICER,
+        "live": Kind.CONDITION,
+        "in_learning": Kind.CONDITION,
+        "ended_on": Kind.DATE,
+    },
+)
+QUALIFICATION = Part(
+    "QUALIFICATION",
+    {
+        "learner": Kind.LEARNER,
+        "has_units": Kind.CONDITION,
+        "total_elements": Kind.NUMBER,
+        "elements_done": Kind.NUMBER,
+        "registration_number": Kind.TEXT,
+        "registration_date": Kind.DATE,
+        "certificate_applied_date": Kind.DATE,
+        "certificate_received_date": Kind.DATE,
+    },
+)
+REVIEW = Part(
+    "REVIEW",
+    {
+        "learner": Kind.LEARNER,
+        "type": Kind.TYPE,
+        "proposed_date": Kind.DATE,
+        "proposed_time": Kind.TIME,
+        "attended": Kind.ATTENDED,
+        "actual_date": Kind.DATE,
+        "officer": Kind.OFFICER,
+        "trainee_signed_date": Kind.DATE,
+    },
+)
+OFFICER = Part("OFFICER", {})
+ORGANISATION = Part("ORGANISATION", {})
+
+PARTS: tuple[Part, ...] = (LEARNER, QUALIFICATION, REVIEW, OFFICER, ORGANISATION)
+
+#: The parts that the exchange writes to, by the ``kind`` that callers name.
+WRITTEN: Mapping[str, Part] = {"learner": LEARNER, "qualification": QUALIFICATION, "review": REVIEW}

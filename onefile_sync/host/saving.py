@@ -1,0 +1,110 @@
+"""PICSWeb's rows, saved one at a time through the model's own ``save``, so that signals and audit keep working.
+
+Every function is one short transaction that locks the row; nothing here waits for the network (design, decision 5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import DataError, IntegrityError, transaction
+from django.db.models import Model
+
+from onefile_sync.rows import Value
+
+from .mapping import LEARNER, REVIEW, WRITTEN, Part
+from .values import CannotHold, assign, plain, same, stored
+
+
+class Rejected(Exception):
+    """PICSWeb's own model or database did not take the values; nothing was saved.
+
+    Says only what it is about: the cause may quote the values and is left behind.
+    """
+
+    def __init__(self, kind: str, pk: str) -> None:
+        super().__init__(f"PICSWeb did not take the values for {kind} {pk or '(new)'}")
+        self.kind = kind
+        self.pk = pk
+
+
+def can_hold(kind: str, field: str, value: Value) -> bool:
+    """Whether PICSWeb's field can hold a value: type, length, range, choices, null. No query.
+
+    ``kind`` is "learner", "qualification" or "review"; ``field`` a name of :mod:`onefile_sync.rows`.
+    """
+    try:
+        stored(WRITTEN[kind], field, value)
+    except CannotHold:
+        return False
+    return True
+
+
+def save_fields(kind: str, pk: str, old: Mapping[str, Value], new: Mapping[str, Value]) -> bool:
+    """Save changed values of one row, if it still has the old ones.
+
+    ``old`` must tell every field of ``new``. Returns false, with nothing written, when somebody changed one of these
+    fields meanwhile or the row is gone. Raises :class:`Rejected` when PICSWeb does not take the values.
+    """
+    part = WRITTEN[kind]
+    with _short_transaction(part, kind, pk):
+        row = _locked(part, pk)
+        if row is None or not all(same(plain(part, row, field), old[field]) for field in new):
+            return False
+        names = assign(part, row, new)
+        row.save(update_fields=[*names, *_stamps(part.model)])
+    return True
+
+
+def still_holds(kind: str, pk: str, values: Mapping[str, Value]) -> bool:
+    """Whether a row still has these values; false when it is gone. Asked right before they are sent to OneFile."""
+    part = WRITTEN[kind]
+    key: Any = part.to_pk(pk)
+    row = part.model._base_manager.filter(pk=key).first() if key is not None else None
+    return row is not None and all(same(plain(part, row, field), value) for field, value in values.items())
+
+
+def create_review(learner_pk: str, values: Mapping[str, Value]) -> str:
+    """Create a review for a learner from OneFile's and return its primary key (R10).
+
+    Its type is the mapping's ``created_type``. Where the learner already has a review with that ``onefile_id``,
+    because another worker was quicker, that one's key is returned and nothing is created. Raises :class:`Rejected`
+    when the learner is gone or PICSWeb does not take the values.
+    """
+    with _short_transaction(REVIEW, "review", ""):
+        learner = _locked(LEARNER, learner_pk)  # one at a time for this learner
+        if learner is None:
+            raise Rejected("learner", learner_pk)
+        of_learner = {REVIEW.field("learner").name: learner}
+        already = REVIEW.model._base_manager.filter(**of_learner, onefile_id=values["onefile_id"]).first()
+        if already is not None:
+            return str(already.pk)
+        review = REVIEW.model(**of_learner)
+        setattr(review, REVIEW.field("type").attname, stored(REVIEW, "type", REVIEW.option("created_type")))
+        assign(REVIEW, review, values)
+        review.save()
+    return str(review.pk)
+
+
+@contextmanager
+def _short_transaction(part: Part, kind: str, pk: str) -> Iterator[None]:
+    try:
+        with transaction.atomic(using=part.database):
+            yield
+    except (CannotHold, ValidationError, IntegrityError, DataError):
+        raise Rejected(kind, pk) from None
+
+
+def _locked(part: Part, pk: str) -> Model | None:
+    key: Any = part.to_pk(pk)
+    if key is None:
+        return None
+    return part.model._base_manager.using(part.database).select_for_update().filter(pk=key).first()
+
+
+def _stamps(model: type[Model]) -> list[str]:
+    """The "last changed" fields, which ``update_fields`` would leave out."""
+    return [field.name for field in model._meta.concrete_fields if getattr(field, "auto_now", False)]

@@ -1,0 +1,146 @@
+"""PICSWeb's values <-> plain values, one field at a time. Nothing here touches the database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime, time
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db.models import DateTimeField, Field, ForeignKey, Model
+
+from onefile_sync.conf import deployment
+from onefile_sync.rows import Attendance, Value
+
+from .mapping import Kind, Part
+
+
+class CannotHold(Exception):
+    """PICSWeb's field cannot hold the value: too long, out of range, not among the choices, or not null."""
+
+
+def plain(part: Part, instance: Model, role: str) -> Any:
+    """What a row of PICSWeb says in a role, as the rules see it (:data:`onefile_sync.rows.Value`)."""
+    if role == "proposed_time" and part.has_moment:
+        return _time_of_moment(getattr(instance, part.field("proposed_date").attname))
+    stored = getattr(instance, part.field(role).attname)
+    match part.kind(role):
+        case Kind.TEXT:
+            return stored or ""
+        case Kind.DATE:
+            return local_date(stored)
+        case Kind.ATTENDED:
+            return _attendances(part).get(_key(stored), Attendance.NO)
+        case Kind.OFFICER | Kind.LEARNER:
+            return None if stored is None else str(stored)
+        case _:
+            return stored
+
+
+def stored(part: Part, role: str, value: Value) -> Any:
+    """What to put into PICSWeb's field (its attname) for a plain value; raises :class:`CannotHold`."""
+    if role == "proposed_time" and part.has_moment:
+        return value
+    field = part.field(role)
+    try:
+        return accepted(field, _converted(part, role, field, value))
+    except (ValidationError, ValueError, TypeError, KeyError, OverflowError):
+        raise CannotHold(role) from None
+
+
+def accepted(field: Field[Any, Any], value: Any) -> Any:
+    """The value as the field keeps it, by the field's own validators and choices; raises ``ValidationError``.
+
+    Whether the row of a foreign key exists is left to the database, for that would need a query.
+    """
+    if value is None:
+        if not field.null:
+            raise ValidationError("null")
+        return None
+    value = field.to_python(value)
+    if isinstance(value, str):
+        value.encode()  # half a character pair: the database could not store it
+        if "\x00" in value:
+            raise ValidationError("null character")
+    judge = field.target_field if isinstance(field, ForeignKey) else field
+    judge.run_validators(value)
+    if value != "" and field.choices and value not in [choice for choice, _label in field.flatchoices]:
+        raise ValidationError("choice")
+    return value
+
+
+def assign(part: Part, instance: Model, values: Mapping[str, Value]) -> list[str]:
+    """Put plain values on an instance; returns the names of the fields set. Raises :class:`CannotHold`."""
+    names = []
+    for role, value in _without_moment(part, instance, values).items():
+        field = part.field(role)
+        setattr(instance, field.attname, value if isinstance(value, datetime) else stored(part, role, value))
+        names.append(field.name)
+    return names
+
+
+def same(one: Value, other: Value) -> bool:
+    """Whether two plain values are equal, all kinds of blank being one."""
+    return one == other or (one in (None, "") and other in (None, ""))
+
+
+def local_date(value: date | datetime | None) -> date | None:
+    """The date on a wall in the deployment's time zone."""
+    return _local(value).date() if isinstance(value, datetime) else value
+
+
+def local_midnight(day: date) -> datetime:
+    """The start of a day in the deployment's time zone, as a DateTimeField takes it."""
+    return moment(day, None)
+
+
+def moment(day: date, at: time | None) -> datetime:
+    zone = deployment.time_zone if settings.USE_TZ else None
+    return datetime.combine(day, at or time.min, tzinfo=zone)
+
+
+def _local(value: datetime) -> datetime:
+    return value.astimezone(deployment.time_zone) if value.tzinfo else value
+
+
+def _time_of_moment(value: datetime | None) -> time | None:
+    if value is None:
+        return None
+    at = _local(value).time()
+    return None if at == time.min else at
+
+
+def _converted(part: Part, role: str, field: Field[Any, Any], value: Value) -> Any:
+    match part.kind(role):
+        case Kind.TEXT:
+            return value or ("" if not field.null else field.get_default() or None)
+        case Kind.DATE if isinstance(field, DateTimeField) and isinstance(value, date):
+            return local_midnight(value)
+        case Kind.ATTENDED:
+            return part.option("attended_values")[Attendance(value).value]
+        case Kind.OFFICER | Kind.LEARNER:
+            return field.to_python(value)
+        case _:
+            return value
+
+
+def _without_moment(
+    part: Part, instance: Model, values: Mapping[str, Value]
+) -> Mapping[str, Value | datetime]:
+    """Proposed date and time as the one value that PICSWeb keeps, where it keeps one; what is not given stays."""
+    if not part.has_moment or not values.keys() & {"proposed_date", "proposed_time"}:
+        return values
+    both = {role: plain(part, instance, role) for role in ("proposed_date", "proposed_time")} | dict(values)
+    day, at = both["proposed_date"], both["proposed_time"]
+    others = {role: value for role, value in values.items() if role not in ("proposed_date", "proposed_time")}
+    return {**others, "proposed_date": None if day is None else moment(day, at)}
+
+
+def _attendances(part: Part) -> Mapping[Any, Attendance]:
+    """PICSWeb's values of attendance; where blank and unknown share one, it means unknown."""
+    return {_key(value): Attendance(name) for name, value in sorted(part.option("attended_values").items())}
+
+
+def _key(value: Any) -> Any:
+    return "" if value is None else value

@@ -1,0 +1,74 @@
+"""Runs a OneFile to practise on until Ctrl-C or SIGTERM."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils.translation import gettext as _
+
+DEFAULT_PORT = 8765
+
+
+class Command(BaseCommand):
+    help = "Runs a sandbox OneFile on this machine: the API, and a page where you play the assessor."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0 takes a free one")
+        parser.add_argument("--learners", type=int, default=50)
+        parser.add_argument("--seed", type=int, default=1, help="the same as for seed_demo")
+        parser.add_argument(
+            "--profile",
+            choices=("thin", "rich"),
+            default="thin",
+            help="what paged searches give: a few properties of each record, or all of them",
+        )
+        parser.add_argument("--rate-limit", type=int, default=300, help="calls per minute; 0: no limit")
+        parser.add_argument("--latency-ms", type=int, default=0, help="milliseconds before every answer")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        try:
+            from onefile_sync.sandbox.server import CUSTOMER_TOKEN, SandboxServer
+        except ImportError:
+            raise CommandError(
+                _('The sandbox needs Werkzeug: pip install "onefile-sync[sandbox]".')
+            ) from None
+        from onefile_sync.sandbox.provider import build
+        from onefile_sync.sandbox.switches import Switches
+        from onefile_sync.sandbox.world import World
+
+        for name in ("port", "learners", "rate_limit", "latency_ms"):
+            if options[name] < 0:
+                raise CommandError(_("--%s must not be negative.") % name.replace("_", "-"))
+        world = World.of(build(options["learners"], options["seed"]))
+        switches = Switches(items=options["profile"], rate_limit=options["rate_limit"])
+        try:
+            server = SandboxServer(world, switches, options["port"], latency=options["latency_ms"] / 1000)
+        except (OSError, OverflowError):
+            raise CommandError(
+                _("Port %s is not free. Choose another with --port.") % options["port"]
+            ) from None
+        with server:
+            self.stdout.write(_("Sandbox OneFile with %s learners") % options["learners"])
+            self.stdout.write(_("  API             %s") % server.url)
+            self.stdout.write(_("  customer token  %s") % CUSTOMER_TOKEN)
+            self.stdout.write(_("  assessor page   %s") % server.page_url)
+            self.stdout.write(_("Stop it with Ctrl-C."))
+            self.stdout.flush()
+            wait_for_signal()
+
+
+def wait_for_signal() -> None:
+    """Block until Ctrl-C or SIGTERM, and leave the handlers as they were."""
+    asked_to_stop = threading.Event()
+    signals = (signal.SIGINT, signal.SIGTERM)
+    handlers = [signal.signal(number, lambda *_: asked_to_stop.set()) for number in signals]
+    try:
+        asked_to_stop.wait()
+    finally:
+        for number, handler in zip(signals, handlers, strict=True):
+            signal.signal(number, handler)

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db.models import Model
+from tqdm import tqdm
+
+from onefile_sync import host, services
+from onefile_sync.models import OutcomeState, Side, SyncRun
+
+#: The names under which the outcomes stand in the JSON (they are a contract, the states of the ledger are not).
+JSON_NAMES = {
+    "updated": OutcomeState.UPDATED,
+    "unchanged": OutcomeState.UNCHANGED,
+    "attention": OutcomeState.ATTENTION,
+    "failed": OutcomeState.FAILED,
+    "skipped": OutcomeState.SKIPPED,
+}
+
+
+class Command(BaseCommand):
+    help = (
+        "Synchronises learners with OneFile, here and now: everyone in scope, or the learners named. "
+        "Exit code 0: all fine; 1: some learners need attention or failed; 2: could not run."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--learner", metavar="PK", action="append", help="a learner's primary key; may be repeated"
+        )
+        parser.add_argument("--preview", action="store_true", help="say what would change, and write nothing")
+        parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+        parser.add_argument(
+            "--new-run",
+            action="store_true",
+            help="start a new daily run even though one is open, instead of going on with it",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            run = self.begin(options)
+            self.perform(run, quiet=options["json"])
+        except services.Refused as refused:
+            raise CommandError(refused.reason, returncode=2) from None
+        except ImproperlyConfigured as wrong:
+            raise CommandError(str(wrong), returncode=2) from None
+        summary = summarise(run)
+        self.stdout.write(json.dumps(summary) if options["json"] else in_words(summary))
+        learners = summary["learners"]
+        if learners["attention"] or learners["failed"]:
+            sys.exit(1)
+
+    def begin(self, options: dict[str, Any]) -> SyncRun:
+        services.check_setup()
+        learners = None
+        if options["learner"] is not None:
+            learners = [self.learner(pk) for pk in dict.fromkeys(options["learner"])]
+        services.check_connection()
+        if options["preview"]:
+            return services.preview_now(learners)
+        if learners is not None:
+            return services.refresh_now(learners)
+        return services.start_daily(new_run=options["new_run"])
+
+    def learner(self, pk: str) -> Model:
+        learner = host.learner_by_pk(pk)
+        if learner is None:
+            raise CommandError(f"There is no learner with the primary key {pk}.", returncode=2)
+        return learner
+
+    def perform(self, run: SyncRun, *, quiet: bool) -> None:
+        now = services.progress(run)
+        hidden = quiet or not sys.stderr.isatty()
+        with tqdm(total=now.total, initial=now.done, unit="learner", disable=hidden) as bar:
+            services.perform(run, after_each=lambda: _advance(bar))
+
+
+def _advance(bar: tqdm[Any]) -> None:
+    bar.update()
+
+
+def summarise(run: SyncRun) -> dict[str, Any]:
+    """The contract of ``--json``."""
+    run.refresh_from_db()
+    counts = services.progress(run).counts
+    totals = services.totals(run)
+    ended, began = run.finished_at, run.started_at or run.created_at
+    return {
+        "run": str(run.pk),
+        "kind": run.kind,
+        "state": run.state,
+        "learners": {
+            "in_scope": sum(counts.values()),
+            **{name: counts.get(state, 0) for name, state in JSON_NAMES.items()},
+        },
+        "changes": {
+            "to_picsweb": totals.changes[Side.PICSWEB],
+            "to_onefile": totals.changes[Side.ONEFILE],
+        },
+        "api_calls": totals.api_calls,
+        "rate_limited": totals.rate_limited,
+        "seconds": round((ended - began).total_seconds(), 1) if ended else None,
+    }
+
+
+def in_words(summary: dict[str, Any]) -> str:
+    learners = summary["learners"]
+    counted = ", ".join(f"{number} {name}" for name, number in learners.items() if name != "in_scope")
+    would = "would be " if summary["kind"] == "preview" else ""
+    return (
+        f"{learners['in_scope']} learners: {counted}. {would}changed: "
+        f"{summary['changes']['to_picsweb']} values in PICSWeb, {summary['changes']['to_onefile']} in OneFile. "
+        f"{summary['api_calls']} calls in {summary['seconds']} s."
+    )

@@ -1,0 +1,208 @@
+"""One method for each operation of OneFile's that we use (REST API v2.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import TypeVar
+
+from . import parsing
+from .records import AimNames, Centre, Customer, LearningAim, Listing, Review, User
+from .transport import Operation, Transport
+
+#: Half a million records at the usual size of a page; a search that goes on has lost its way.
+MAX_PAGES = 5_000
+#: OneFile's number for a review that is scheduled, the only one that a client is known to send.
+SCHEDULED = 1
+
+# Clients have met both 404 and 400 for an unknown ID; 204 is how OneFile answers when there is nothing.
+_NO_SUCH_RECORD = {400: "not_found", 204: "not_found"}
+
+READ_CUSTOMER = Operation("read customer", "GET", "/Customer", repeatable=True)
+SEARCH_CENTRES = Operation("search centres", "POST", "/Organisation/Search/{}/{}", repeatable=True)
+READ_USER = Operation("read user", "GET", "/User/{}", repeatable=True, meanings=_NO_SUCH_RECORD)
+SEARCH_LEARNING_AIMS = Operation("search learning aims", "POST", "/LearningAim/Search/{}/{}", repeatable=True)
+READ_LEARNING_AIM = Operation(
+    "read learning aim", "GET", "/LearningAim/{}", repeatable=True, meanings=_NO_SUCH_RECORD
+)
+# What OneFile answers to an update is not known, and does not matter: the learning aim is read again.
+UPDATE_LEARNING_AIM = Operation(
+    "update learning aim", "POST", "/LearningAim/{}", repeatable=True, has_answer=False
+)
+SEARCH_REVIEWS = Operation("search reviews", "POST", "/Review/Search/{}/{}", repeatable=True)
+READ_REVIEW = Operation("read review", "GET", "/Review/{}", repeatable=True, meanings=_NO_SUCH_RECORD)
+CREATE_VISIT = Operation("create visit", "POST", "/Visit", repeatable=False)
+CREATE_REVIEW = Operation("create review", "POST", "/Review", repeatable=False)
+
+OPERATIONS = (
+    READ_CUSTOMER,
+    SEARCH_CENTRES,
+    READ_USER,
+    SEARCH_LEARNING_AIMS,
+    READ_LEARNING_AIM,
+    UPDATE_LEARNING_AIM,
+    SEARCH_REVIEWS,
+    READ_REVIEW,
+    CREATE_VISIT,
+    CREATE_REVIEW,
+)
+
+Listed = TypeVar("Listed", Centre, LearningAim, Review)
+Single = TypeVar("Single", User, LearningAim, Review)
+
+
+class OneFile:
+    """OneFile as one customer sees it. Every method raises :class:`onefile_sync.onefile.errors.OneFileError`.
+
+    Like its transport not to be shared by threads.
+    """
+
+    def __init__(self, transport: Transport, aim_names: AimNames | None = None, page_size: int = 100) -> None:
+        self.transport = transport
+        self._aim_names = aim_names or AimNames()
+        self._page_size = page_size
+
+    def customer(self) -> Customer:
+        """Whose customer token it is."""
+        customer = parsing.customer(self.transport.send(READ_CUSTOMER))
+        if customer is None:
+            raise READ_CUSTOMER.failure("bad_answer")
+        return customer
+
+    def centres(self, customer_id: int) -> Listing[Centre]:
+        return self._search(SEARCH_CENTRES, {"CustomerID": customer_id}, parsing.centre)
+
+    def user(self, user_id: int) -> User:
+        return self._read(READ_USER, user_id, parsing.user)
+
+    def learning_aims(self, learner_id: int) -> Listing[LearningAim]:
+        """A learner's learning aims; some may be thin (``complete`` is false)."""
+        return self._search(
+            SEARCH_LEARNING_AIMS,
+            {"UserID": learner_id},
+            lambda item: parsing.learning_aim(item, self._aim_names),
+        )
+
+    def learning_aim(self, aim_id: int) -> LearningAim:
+        return self._read(
+            READ_LEARNING_AIM,
+            aim_id,
+            lambda item: parsing.learning_aim(item, self._aim_names, read_alone=True),
+        )
+
+    def update_learning_aim(self, aim: LearningAim, **values: str | date) -> None:
+        """Set some of the four two-way values, by their names in :class:`LearningAim`.
+
+        ``aim`` is as just read: whether OneFile takes an update as partial is not known, so all that can be written
+        goes along as it is. A blank is never sent. Raises TypeError for any other name and for a date-time.
+        """
+        for name, value in values.items():
+            if name not in parsing.TWO_WAY or isinstance(value, datetime):
+                raise TypeError(name)
+        body: dict[str, object] = {"ID": aim.id, "UserID": aim.learner_id, **aim.writable}
+        for name in parsing.TWO_WAY:
+            value = values.get(name) or getattr(aim, name)
+            if value:
+                body[getattr(self._aim_names, name)] = (
+                    parsing.date_text(value) if isinstance(value, date) else value
+                )
+        self.transport.send(UPDATE_LEARNING_AIM, (aim.id,), _without_blanks(body))
+
+    def reviews(self, learner_id: int, centre_id: int | None) -> Listing[Review]:
+        """A learner's reviews; some may be thin (``complete`` is false)."""
+        body = _without_blanks({"LearnerID": learner_id, "OrganisationID": centre_id})
+        return self._search(SEARCH_REVIEWS, body, parsing.review)
+
+    def review(self, review_id: int) -> Review:
+        return self._read(READ_REVIEW, review_id, lambda item: parsing.review(item, read_alone=True))
+
+    def create_visit(
+        self,
+        *,
+        learner_id: int,
+        centre_id: int,
+        start: datetime,
+        end: datetime,
+        visit_type: int,
+        assessor_id: int | None,
+    ) -> int:
+        """Create a visit, the time slot of a review, and give back its ID. ``start`` and ``end`` are aware."""
+        return self._create(
+            CREATE_VISIT,
+            {
+                "LearnerID": learner_id,
+                "OrganisationID": centre_id,
+                "DateFrom": parsing.moment_text(start),
+                "DateTo": parsing.moment_text(end),
+                "VisitTypeID": visit_type,
+                "SMSReminder": False,
+                "AssessorID": assessor_id,
+            },
+        )
+
+    def create_review(
+        self,
+        *,
+        learner_id: int,
+        centre_id: int,
+        visit_id: int,
+        scheduled_for: datetime,
+        assessor_id: int | None,
+    ) -> int:
+        """Create a review in a visit and give back its ID. ``scheduled_for`` is aware."""
+        return self._create(
+            CREATE_REVIEW,
+            {
+                "LearnerID": learner_id,
+                "OrganisationID": centre_id,
+                "Status": SCHEDULED,
+                "ScheduledFor": parsing.moment_text(scheduled_for),
+                "VisitID": visit_id,
+                "AssessorID": assessor_id,
+            },
+        )
+
+    def _search(
+        self,
+        operation: Operation,
+        body: dict[str, object],
+        parse: Callable[[object], Listed | None],
+    ) -> Listing[Listed]:
+        """Read page after page, each ID once: OneFile promises neither an order nor a total.
+
+        The end is a short page, an empty one, or one with nothing new (from a server that knows no pages).
+        """
+        found: dict[int, Listed] = {}
+        unreadable_items = 0
+        for page in range(1, MAX_PAGES + 1):
+            items = self.transport.send(operation, (page, self._page_size), body)
+            if items is None:
+                items = []
+            if not isinstance(items, list):
+                raise operation.failure("bad_answer")
+            known_before = len(found)
+            for item in items:
+                record = parse(item)
+                if record is None:
+                    unreadable_items += 1
+                else:
+                    found.setdefault(record.id, record)
+            if len(items) < self._page_size or len(found) == known_before:
+                return Listing(tuple(found.values()), unreadable_items)
+        raise operation.failure("bad_answer")
+
+    def _read(self, operation: Operation, wanted: int, parse: Callable[[object], Single | None]) -> Single:
+        record = parse(self.transport.send(operation, (wanted,)))
+        if record is None or record.id != wanted:
+            raise operation.failure("bad_answer")
+        return record
+
+    def _create(self, operation: Operation, body: dict[str, object]) -> int:
+        new_id = parsing.created_id(self.transport.send(operation, (), _without_blanks(body)))
+        if new_id is None:
+            raise operation.failure("bad_answer")
+        return new_id
+
+
+def _without_blanks(body: dict[str, object]) -> dict[str, object]:
+    return {name: value for name, value in body.items() if value is not None}

@@ -1,0 +1,273 @@
+"""From OneFile's JSON to exact records, and from plain values to what OneFile takes.
+
+``unreadable`` of a record holds the record's own field names (``"registration_date"``), not OneFile's.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import astuple, replace
+from datetime import UTC, date, datetime, time
+from typing import TypeVar
+from unicodedata import category
+from zoneinfo import ZoneInfo
+
+from .records import AimNames, Centre, Customer, LearningAim, Review, User
+
+#: The values of a learning aim that go both ways; the same names in :class:`AimNames` and :class:`LearningAim`.
+TWO_WAY = (
+    "registration_number",
+    "registration_date",
+    "certificate_applied_date",
+    "certificate_received_date",
+)
+#: What else a client is known to send with an update of a learning aim.
+OTHER_WRITABLE = ("Status", "StartDate", "PlannedEnd", "AchievedDate")
+
+LONDON = ZoneInfo("Europe/London")
+#: How OneFile's database says "no date".
+NO_DATE = frozenset({date(1, 1, 1), date(1900, 1, 1)})
+#: Nothing that concerns a learner of today happened before it.
+EARLIEST_YEAR = 1900
+#: Beyond this no database column takes a number.
+LARGEST_NUMBER = 2**63 - 1
+
+NUMBER = re.compile(r"[+-]?[0-9]{1,19}(?:\.0*)?")
+MOMENT = re.compile(
+    r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})"
+    r"(?:[T ](?P<clock>[0-9]{2}:[0-9]{2}(?::[0-9]{2})?)(?:\.(?P<fraction>[0-9]+))?"
+    r"(?P<zone>Z|[+-][0-9]{2}:?[0-9]{2})?)?",
+    re.IGNORECASE,
+)
+
+
+class UnreadableError(ValueError):
+    """A value of OneFile's that means nothing to us. Carries no text: the value may be personal."""
+
+
+def whole_number(value: object) -> int | None:
+    """An integer from a number or from its digits; ``None`` for a blank. Raises UnreadableError for anything else."""
+    if is_blank(value):
+        return None
+    if isinstance(value, str) and NUMBER.fullmatch(value.strip()):
+        value = int(value.strip().partition(".")[0])
+    elif isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > LARGEST_NUMBER:
+        raise UnreadableError
+    return value
+
+
+def count(value: object) -> int | None:
+    """A number of things, never negative. Raises UnreadableError."""
+    number = whole_number(value)
+    if number is not None and number < 0:
+        raise UnreadableError
+    return number
+
+
+def reference(value: object) -> int | None:
+    """The ID of another record. OneFile's own examples write 0 for "none". Raises UnreadableError."""
+    return count(value) or None
+
+
+def text(value: object) -> str:
+    """Words or digits without the space around them. Raises UnreadableError for what no database column can keep."""
+    if is_blank(value):
+        return ""
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST_NUMBER:
+        return str(value)
+    if not isinstance(value, str) or any(category(character) in ("Cc", "Cs") for character in value.strip()):
+        raise UnreadableError
+    return value.strip()
+
+
+def moment(value: object) -> datetime | None:
+    """A date-time in UTC, as which one without a zone is read; a bare date is midnight in London.
+
+    Raises UnreadableError.
+    """
+    if is_blank(value):
+        return None
+    written = MOMENT.fullmatch(value.strip()) if isinstance(value, str) else None
+    if written is None:
+        raise UnreadableError
+    try:
+        day = date.fromisoformat(written["day"])
+        if day in NO_DATE:
+            return None
+        if day.year < EARLIEST_YEAR:
+            raise UnreadableError
+        if written["clock"] is None:
+            return datetime.combine(day, time(), LONDON).astimezone(UTC)
+        at = time.fromisoformat(written["clock"])
+        fraction = (written["fraction"] or "").ljust(6, "0")[:6]
+        zone = datetime.strptime((written["zone"] or "Z").upper(), "%z").tzinfo
+        return datetime.combine(day, at.replace(microsecond=int(fraction)), zone).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise UnreadableError from None
+
+
+def london_date(value: object) -> date | None:
+    """The date on which a moment falls in London, where OneFile's users are. Raises UnreadableError."""
+    at = moment(value)
+    return None if at is None else at.astimezone(LONDON).date()
+
+
+def from_json(content: bytes) -> object:
+    """Strict JSON. Raises ValueError, also for what Python would let pass (NaN) or choke on (nesting without end)."""
+    try:
+        return json.loads(content, parse_constant=_no_such_number)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _no_such_number(name: str) -> object:
+    raise ValueError(name)
+
+
+def is_blank(value: object) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+Read = TypeVar("Read")
+
+
+class Item:
+    """One JSON object of OneFile's, property names in any case; remembers which of its values made no sense."""
+
+    def __init__(self, properties: Mapping[str, object]) -> None:
+        self._properties: dict[str, object] = {}
+        for name, value in properties.items():
+            self._properties.setdefault(name.casefold(), value)
+        self._unreadable: set[str] = set()
+
+    @property
+    def id(self) -> int | None:
+        return self.read("id", "ID", reference)
+
+    @property
+    def unreadable(self) -> frozenset[str]:
+        return frozenset(self._unreadable)
+
+    def has(self, name: str) -> bool:
+        return name.casefold() in self._properties
+
+    def as_sent(self, name: str) -> object:
+        return self._properties.get(name.casefold())
+
+    def read(self, field_name: str, name: str, how: Callable[[object], Read]) -> Read:
+        """The property ``name``; if it makes no sense, a blank, and ``field_name`` joins ``unreadable``."""
+        try:
+            return how(self.as_sent(name))
+        except UnreadableError:
+            self._unreadable.add(field_name)
+            return how(None)
+
+
+def item_with_id(sent: object) -> tuple[Item, int] | None:
+    """What a record can be made of: a JSON object with a usable ID. Anything else is ``None``."""
+    if not isinstance(sent, dict):
+        return None
+    item = Item(sent)
+    return (item, item.id) if item.id else None
+
+
+def learning_aim(sent: object, names: AimNames, *, read_alone: bool = False) -> LearningAim | None:
+    """A learning aim, or ``None`` if no record can be made of it.
+
+    A search may answer with thin items. An item with any property that only a full record has is full, whatever the
+    value; a record that was ``read_alone`` is full in any case.
+    """
+    found = item_with_id(sent)
+    if found is None:
+        return None
+    item, aim_id = found
+    details = (*astuple(names), "Progress", "StartDate", "PlannedEnd", "AchievedDate")
+    aim = LearningAim(
+        id=aim_id,
+        learner_id=item.read("learner_id", "UserID", reference),
+        total_elements=item.read("total_elements", names.total_elements, count),
+        elements_done=item.read("elements_done", names.elements_done, count),
+        registration_number=item.read("registration_number", names.registration_number, text),
+        registration_date=item.read("registration_date", names.registration_date, london_date),
+        certificate_applied_date=item.read(
+            "certificate_applied_date", names.certificate_applied_date, london_date
+        ),
+        certificate_received_date=item.read(
+            "certificate_received_date", names.certificate_received_date, london_date
+        ),
+        complete=read_alone or any(item.has(name) for name in details),
+    )
+    # A two-way value that we cannot read goes back as it came: an update that replaces the record must not lose it.
+    kept = (*OTHER_WRITABLE, *(getattr(names, name) for name in TWO_WAY if name in item.unreadable))
+    writable = {name: item.as_sent(name) for name in kept if not is_blank(item.as_sent(name))}
+    return replace(aim, unreadable=item.unreadable, writable=writable)
+
+
+def review(sent: object, *, read_alone: bool = False) -> Review | None:
+    """A review, or ``None`` if no record can be made of it. ``read_alone`` as for a learning aim."""
+    found = item_with_id(sent)
+    if found is None:
+        return None
+    item, review_id = found
+    record = Review(
+        id=review_id,
+        learner_id=item.read("learner_id", "LearnerID", reference),
+        assessor_id=item.read("assessor_id", "AssessorID", reference),
+        visit_id=item.read("visit_id", "VisitID", reference),
+        scheduled_for=item.read("scheduled_for", "ScheduledFor", moment),
+        started_on=item.read("started_on", "StartedOn", london_date),
+        learner_signed_on=item.read("learner_signed_on", "LearnerSignedOn", london_date),
+        complete=read_alone
+        or not (is_blank(item.as_sent("LearnerID")) or is_blank(item.as_sent("CreatedOn"))),
+    )
+    return replace(record, unreadable=item.unreadable)
+
+
+def user(sent: object) -> User | None:
+    found = item_with_id(sent)
+    if found is None:
+        return None
+    item, user_id = found
+    return User(
+        id=user_id,
+        centre_id=item.read("centre_id", "OrganisationID", reference),
+        role=item.read("role", "Role", whole_number),
+    )
+
+
+def centre(sent: object) -> Centre | None:
+    found = item_with_id(sent)
+    return found and Centre(id=found[1], name=found[0].read("name", "Name", text))
+
+
+def customer(sent: object) -> Customer | None:
+    found = item_with_id(sent)
+    return found and Customer(id=found[1], name=found[0].read("name", "Name", text))
+
+
+def created_id(sent: object) -> int | None:
+    """The ID that a create answers with: a bare number, its digits, or an object with an ID; else ``None``."""
+    return Item(sent if isinstance(sent, dict) else {"ID": sent}).id
+
+
+def date_text(day: date) -> str:
+    """A date as OneFile takes it: midnight UTC.
+
+    In London that is midnight or one o'clock of the same day, so the date stands whether the server reads the text as
+    UTC, as local time, or as nothing but a date.
+    """
+    return f"{day.isoformat()}T00:00:00.000Z"
+
+
+def moment_text(at: datetime) -> str:
+    """An aware date-time as OneFile takes it: in UTC, to the second.
+
+    Raises ValueError for one without a zone: UK time sent as UTC puts every visit of the summer an hour off.
+    """
+    if at.tzinfo is None:
+        raise ValueError("A date-time for OneFile needs a time zone.")
+    return at.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + ".000Z"

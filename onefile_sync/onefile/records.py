@@ -1,0 +1,91 @@
+"""What OneFile sends, as exact records: lenient in what is accepted, exact inside.
+
+Every oddity of the wire ends here: absent, ``null`` and ``""`` all mean blank; numbers may come as text; date-times
+come with or without a zone (then UTC), with 0-7 digits of a second, and become London dates only after conversion.
+A value that cannot be read is blank *and* named in ``unreadable``, so that nobody mistakes it for a blank.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Generic, TypeVar
+
+Record = TypeVar("Record")
+
+
+@dataclass(frozen=True, slots=True)
+class AimNames:
+    """JSON names on a learning aim. The last three are nowhere documented, hence settings (design, decision 6)."""
+
+    registration_number: str = "RegistrationNumber"
+    registration_date: str = "RegistrationDate"
+    certificate_applied_date: str = "CertificateAppliedDate"
+    certificate_received_date: str = "CertificateReceivedDate"
+    total_elements: str = "TotalElements"
+    elements_done: str = "ElementsDone"
+
+
+@dataclass(frozen=True, slots=True)
+class LearningAim:
+    """A learner's copy of a standard. ``complete`` tells a full record from a thin search item.
+
+    ``writable`` holds the other writable values exactly as read, to be sent along with an update.
+    """
+
+    id: int
+    learner_id: int | None = None
+    total_elements: int | None = None
+    elements_done: int | None = None
+    registration_number: str = ""
+    registration_date: date | None = None
+    certificate_applied_date: date | None = None
+    certificate_received_date: date | None = None
+    complete: bool = True
+    unreadable: frozenset[str] = frozenset()
+    writable: Mapping[str, object] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A review. ``scheduled_for`` is aware, in UTC; the other two are London dates. ``complete`` as above."""
+
+    id: int
+    learner_id: int | None = None
+    assessor_id: int | None = None
+    visit_id: int | None = None
+    scheduled_for: datetime | None = None
+    started_on: date | None = None
+    learner_signed_on: date | None = None
+    complete: bool = True
+    unreadable: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    id: int
+    centre_id: int | None = None
+    role: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Centre:
+    """What OneFile calls an organisation."""
+
+    id: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    id: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Generic[Record]):
+    """The records of a search, one per ID, and how many items could not be read at all (no ID, not an object)."""
+
+    records: tuple[Record, ...] = ()
+    unreadable_items: int = 0

@@ -1,0 +1,397 @@
+"""The one place through which every call to OneFile goes: session token, pacing, retry, time-outs."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from ipaddress import ip_address
+from typing import Literal, Protocol
+from urllib.parse import quote, urlsplit
+
+import requests
+from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
+from urllib3.exceptions import NewConnectionError, ReadTimeoutError
+
+from onefile_sync import __version__
+
+from . import parsing
+from .errors import OneFileError, Repeat, Scope, case_for, case_of_status
+
+logger = logging.getLogger(__name__)
+
+#: OneFile's sessions live for 24 hours; one that ends in the middle of a call is no use.
+SESSION_LIFETIME = timedelta(hours=23)
+LONGEST_TOKEN = 4096
+#: Seconds that everybody waits after a 429, unless OneFile says how long, and the bounds of what it may say.
+PAUSE = 60.0
+SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 120.0
+SHORTEST_WAIT = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One thing that OneFile can be asked to do.
+
+    ``repeatable``: doing it twice leaves what doing it once leaves. OneFile's searches and creates are both POST, so
+    the verb does not tell. ``meanings`` maps the statuses that mean something else here than in the error table.
+    ``has_answer``: success has a JSON body that matters. ``for_everyone``: when it fails, every other call would.
+    """
+
+    name: str
+    method: Literal["GET", "POST"]
+    path: str
+    repeatable: bool
+    meanings: Mapping[int, str] = field(default_factory=dict, hash=False)
+    has_answer: bool = True
+    for_everyone: bool = False
+
+    def failure(self, code: str, status: int | None = None, onefile_code: int | None = None) -> OneFileError:
+        """The error to raise when this operation came to the case ``code``."""
+        case = case_for(code)
+        return OneFileError(
+            code,
+            self.name,
+            status,
+            unsure=case.doubtful and not self.repeatable,
+            scope=Scope.RUN if self.for_everyone else case.scope,
+            onefile_code=onefile_code,
+        )
+
+
+AUTHENTICATE = Operation(
+    name="authenticate",
+    method="POST",
+    path="/Authentication",
+    repeatable=True,
+    meanings={
+        400: "bad_customer_token",
+        401: "bad_customer_token",
+        403: "bad_customer_token",
+        404: "wrong_address",
+    },
+    for_everyone=True,
+)
+
+
+class SessionStore(Protocol):
+    """Where the session token is kept between calls, for all processes."""
+
+    def load(self) -> tuple[str, datetime] | None:
+        """The token and when it was issued, if there is one."""
+
+    def save(self, token: str, issued_at: datetime) -> None: ...
+
+    def forget(self, token: str) -> None:
+        """Drop this token; one that another process has put in its place meanwhile stays."""
+
+
+class Pace(Protocol):
+    """The budget of calls that all processes draw from."""
+
+    def wait(self) -> None:
+        """Block until one call may go."""
+
+    def pause(self, seconds: float) -> None:
+        """Let nobody's calls go for so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to go on trying with one call.
+
+    At most ``tries`` tries, the last of them begun within ``total`` seconds of the first failure, at most
+    ``longest_wait`` seconds apart; and at most ``pauses`` times is the call put off because of the rate limit.
+    """
+
+    tries: int
+    longest_wait: float
+    total: float
+    pauses: int
+
+    @classmethod
+    def person(cls) -> Patience:
+        """For somebody who watches."""
+        return cls(tries=3, longest_wait=2, total=15, pauses=1)
+
+    @classmethod
+    def unattended(cls) -> Patience:
+        """For the daily run."""
+        return cls(tries=6, longest_wait=30, total=120, pauses=3)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Transport:
+    """Sends calls to one OneFile for one customer. Not to be shared by threads: give each thread its own.
+
+    ``calls`` counts the calls sent, authentication not included; ``rate_limited`` the answers of 429.
+    ``timeout`` is (connecting, waiting for each part of the answer), in seconds.
+    Raises ValueError for an address that is neither https nor on this machine.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        customer_token: str,
+        *,
+        sessions: SessionStore,
+        pace: Pace,
+        patience: Patience,
+        clock: Callable[[], datetime] = utc_now,
+        sleep: Callable[[float], object] = time.sleep,
+        timeout: tuple[float, float] = (5, 30),
+    ) -> None:
+        if not is_safe_address(base_url):
+            raise ValueError("OneFile's address must begin with https://, unless it is on this machine.")
+        self.calls = 0
+        self.rate_limited = 0
+        self._base_url = base_url.rstrip("/")
+        self._customer_token = customer_token.strip()
+        self._sessions = sessions
+        self._pace = pace
+        self._patience = patience
+        self._clock = clock
+        self._sleep = sleep
+        self._timeout = timeout
+        self._http = requests.Session()
+        # The environment's proxies, certificates and .netrc are not ours to send tokens through.
+        self._http.trust_env = False
+        self._http.headers.update({"User-Agent": f"onefile_sync/{__version__}", "Accept": "application/json"})
+
+    def close(self) -> None:
+        self._http.close()
+
+    def send(
+        self, operation: Operation, path_args: Sequence[object] = (), body: Mapping[str, object] | None = None
+    ) -> object:
+        """Carry out an operation and give back its answer as parsed JSON, ``None`` if it was empty.
+
+        Tries again what may be tried again, within the given patience. Raises :class:`OneFileError`.
+        """
+        path = operation.path.format(*(quote(str(part), safe="") for part in path_args))
+        errand = _Errand(self._patience, self._clock)
+        retrying = Retrying(
+            sleep=self._rest,
+            retry=retry_if_exception(errand.may_go_on),
+            wait=errand.wait,
+            stop=errand.is_out_of_time,
+            reraise=True,
+        )
+        return retrying(self._attempt, operation, path, body, errand)
+
+    def _rest(self, seconds: float) -> None:
+        if seconds:
+            self._sleep(seconds)
+
+    def _attempt(
+        self, operation: Operation, path: str, body: Mapping[str, object] | None, errand: _Errand
+    ) -> object:
+        token = self._session_token(errand.refused_token)
+        self.calls += 1
+        try:
+            response = self._call(operation, path, body, {"X-TokenID": token})
+            return _answer(operation, response)
+        except OneFileError as error:
+            logger.info("OneFile: %s", error)
+            if error.case.repeat is Repeat.WITH_NEW_SESSION:
+                self._sessions.forget(token)
+                errand.refused_token = token
+            raise
+
+    def _session_token(self, refused_token: str | None) -> str:
+        kept = self._sessions.load()
+        if kept is not None:
+            token, issued_at = kept
+            if token != refused_token and self._clock() - issued_at < SESSION_LIFETIME:
+                return token
+        return self._authenticate()
+
+    def _authenticate(self) -> str:
+        if not is_token(self._customer_token):
+            raise AUTHENTICATE.failure("bad_customer_token")
+        issued_at = self._clock()
+        response = self._call(
+            AUTHENTICATE, AUTHENTICATE.path, None, {"X-CustomerToken": self._customer_token}
+        )
+        token = response.content.decode("utf-8", "replace").strip().strip('"')
+        if not is_token(token):
+            raise AUTHENTICATE.failure("bad_answer", response.status_code)
+        self._sessions.save(token, issued_at)
+        return token
+
+    def _call(
+        self,
+        operation: Operation,
+        path: str,
+        body: Mapping[str, object] | None,
+        headers: Mapping[str, str],
+    ) -> requests.Response:
+        """One call, once. Raises OneFileError for anything but a status of success."""
+        self._pace.wait()
+        try:
+            response = self._http.request(
+                operation.method,
+                self._base_url + path,
+                json=body,
+                headers=headers,
+                timeout=self._timeout,
+                allow_redirects=False,
+                verify=True,
+            )
+        except requests.RequestException as error:
+            failure = operation.failure(code_of_exception(error))
+        else:
+            if response.status_code == 429:
+                self.rate_limited += 1
+                self._pace.pause(seconds_to_pause(response.headers.get("Retry-After"), self._clock()))
+            code = code_of_status(operation, response.status_code)
+            if code is None:
+                return response
+            failure = operation.failure(code, response.status_code, onefile_code_in(response))
+        # Raised out here so that the exception of requests, which holds tokens, does not hang on as its context.
+        raise failure
+
+
+class _Errand:
+    """One call to :meth:`Transport.send`: what has happened so far, and whether to go on."""
+
+    def __init__(self, patience: Patience, clock: Callable[[], datetime]) -> None:
+        self.refused_token: str | None = None
+        self._patience = patience
+        self._clock = clock
+        self._failures = 0
+        self._pauses = 0
+        self._renewals = 0
+        self._first_failure: datetime | None = None
+        self._backoff = wait_random_exponential(
+            multiplier=1, max=patience.longest_wait, min=min(SHORTEST_WAIT, patience.longest_wait)
+        )
+
+    def may_go_on(self, error: BaseException) -> bool:
+        if not isinstance(error, OneFileError) or error.unsure:
+            return False
+        match error.case.repeat:
+            case Repeat.AGAIN:
+                self._first_failure = self._first_failure or self._clock()
+                self._failures += 1
+                return self._failures < self._patience.tries
+            case Repeat.AFTER_PAUSE:
+                self._pauses += 1
+                return self._pauses <= self._patience.pauses
+            case Repeat.WITH_NEW_SESSION:
+                self._renewals += 1
+                return self._renewals == 1
+            case Repeat.NEVER:
+                return False
+
+    def wait(self, state: RetryCallState) -> float:
+        """Seconds before the next try. None after a 429, as the pace does that waiting, nor with a new session."""
+        return self._backoff(state) if _went_wrong(state) else 0.0
+
+    def is_out_of_time(self, state: RetryCallState) -> bool:
+        if self._first_failure is None or not _went_wrong(state):
+            return False
+        spent = (self._clock() - self._first_failure).total_seconds()
+        return spent + state.upcoming_sleep > self._patience.total
+
+
+def _went_wrong(state: RetryCallState) -> bool:
+    error = state.outcome.exception() if state.outcome else None
+    return isinstance(error, OneFileError) and error.case.repeat is Repeat.AGAIN
+
+
+def is_safe_address(base_url: str) -> bool:
+    """Whether a token may be sent there: over TLS, or to this machine (the sandbox)."""
+    try:
+        address = urlsplit(base_url)
+        host = address.hostname or ""
+    except ValueError:
+        return False
+    if address.scheme == "https":
+        return bool(host)
+    if address.scheme != "http":
+        return False
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def is_token(token: str) -> bool:
+    """Whether a text can be a token at all: no page of HTML, no error message, nothing a header cannot hold."""
+    return (
+        0 < len(token) <= LONGEST_TOKEN
+        and token.isascii()
+        and token.isprintable()
+        and not any(character in token for character in " <")
+    )
+
+
+def code_of_status(operation: Operation, status: int) -> str | None:
+    """The case that an answer's status is for this operation; ``None`` for success."""
+    if status in operation.meanings:
+        return operation.meanings[status]
+    case = case_of_status(status)
+    return case.code if case else None
+
+
+def code_of_exception(error: requests.RequestException) -> str:
+    """The case of a call that came to no answer."""
+    cause = error.args[0] if error.args else None
+    reason = getattr(cause, "reason", None)
+    if isinstance(error, requests.ConnectTimeout) or isinstance(reason, NewConnectionError):
+        return "unreachable"
+    if isinstance(error, requests.ReadTimeout) or isinstance(cause, ReadTimeoutError):
+        return "timed_out"
+    if isinstance(reason, Exception) and any(
+        isinstance(arg, ssl.SSLCertVerificationError) for arg in reason.args
+    ):
+        return "tls"
+    if isinstance(error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError):
+        return "cut_off"
+    if isinstance(error, requests.exceptions.ContentDecodingError):
+        return "bad_answer"
+    return "gone_wrong"
+
+
+def seconds_to_pause(retry_after: str | None, now: datetime) -> float:
+    """What a Retry-After header asks for, in seconds or as a date, within bounds; a minute if it makes no sense."""
+    asked = (retry_after or "").strip()
+    try:
+        if asked.isascii() and asked.isdigit():
+            seconds = float(asked)
+        else:
+            until = parsedate_to_datetime(asked)
+            seconds = (until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds()
+    except (ValueError, OverflowError):
+        return PAUSE
+    return min(max(seconds, SHORTEST_PAUSE), LONGEST_PAUSE)
+
+
+def onefile_code_in(response: requests.Response) -> int | None:
+    """OneFile's own number for a refusal. Its message stays unread: it may quote what was sent."""
+    try:
+        refusal = parsing.from_json(response.content)
+        return (
+            parsing.whole_number(parsing.Item(refusal).as_sent("code")) if isinstance(refusal, dict) else None
+        )
+    except ValueError:
+        return None
+
+
+def _answer(operation: Operation, response: requests.Response) -> object:
+    content = response.content.strip()
+    if not content or not (operation.has_answer or content.startswith(b"<")):
+        return None
+    try:
+        return parsing.from_json(content)
+    except ValueError:
+        failure = operation.failure("bad_answer", response.status_code)
+    raise failure

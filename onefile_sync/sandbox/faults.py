@@ -1,0 +1,61 @@
+"""Ways in which the sandbox OneFile can be made to misbehave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from .wire import Answer
+
+ANY_OPERATION = "*"
+
+
+class ConnectionReset(Exception):
+    """The connection is to be cut without an answer."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Fault:
+    """One kind of trouble with one operation, ``times`` times.
+
+    ``before``: the operation is not carried out. ``after``: it is, but its answer is lost or spoilt. A delay (in
+    ``seconds``) never keeps the operation from being carried out. ``status``, ``body`` and ``headers`` belong to the
+    kind "status". ``operation`` is a name as in ``SandboxServer.calls``, or ``"*"``.
+    """
+
+    operation: str
+    kind: Literal["reset", "delay", "status", "html", "broken_json", "truncated", "wrong_type"]
+    when: Literal["before", "after"] = "before"
+    times: int = 1
+    seconds: float = 0.0
+    status: int = 500
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def strikes(self, operation: str, when: str) -> bool:
+        return self.times > 0 and self.when == when and self.operation in (operation, ANY_OPERATION)
+
+    def spoil(self, answer: Answer | None, wait: Callable[[float], object]) -> Answer | None:
+        """The answer instead of ``answer`` (``None``: not carried out yet, and so it stays after a delay).
+
+        Raises :class:`ConnectionReset`.
+        """
+        if self.kind == "reset":
+            raise ConnectionReset
+        if self.kind == "delay":
+            wait(self.seconds)
+            return answer
+        if self.kind == "status":
+            return Answer(self.status, self.body, headers=self.headers)
+        if self.kind == "html":
+            page = b"<!DOCTYPE html><html><body><h1>Under maintenance</h1></body></html>"
+            return Answer(200, page, "text/html; charset=utf-8")
+        spoilt = replace(answer or Answer(200), status=200)
+        if self.kind == "broken_json":
+            return replace(spoilt, body=spoilt.body + b'{"')
+        if self.kind == "wrong_type":
+            return replace(spoilt, body=b'{"Wrong":1}' if spoilt.body.startswith(b"[") else b'["wrong"]')
+        whole = spoilt.body or b"[]"
+        cut_off = {"Content-Length": str(len(whole)), "Connection": "close"}
+        return replace(spoilt, body=whole[: len(whole) // 2], headers={**spoilt.headers, **cut_off})

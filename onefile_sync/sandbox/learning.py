@@ -1,0 +1,330 @@
+"""The learning of one invented learner, on both sides at once: aims with their qualifications, and reviews."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import count
+from typing import Final, TypeVar
+
+from . import names
+from .records import LONDON, Aim, Review, User, Visit, on_london_date
+from .stories import OfficerStory, QualificationStory, ReviewStory
+
+Shared = TypeVar("Shared", str, date)
+
+
+@dataclass(frozen=True, slots=True)
+class Colleague:
+    """One person as PICSWeb's officer and as OneFile's assessor; the two may not be linked in PICSWeb."""
+
+    officer: OfficerStory
+    assessor: User
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """The next OneFile IDs."""
+
+    users: Iterator[int] = field(default_factory=lambda: count(1250001))
+    aims: Iterator[int] = field(default_factory=lambda: count(4000001))
+    visits: Iterator[int] = field(default_factory=lambda: count(700001))
+    reviews: Iterator[int] = field(default_factory=lambda: count(1000001))
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """Who learns, with whom, and from when to when. ``ended`` is ``None`` for someone still in learning."""
+
+    learner_id: int
+    centre_id: int
+    today: date
+    start: date
+    planned_end: date
+    ended: date | None
+    main: Colleague
+    colleagues: tuple[Colleague, ...]
+
+    @property
+    def last_day(self) -> date:
+        return self.ended or self.today
+
+    @property
+    def elapsed(self) -> float:
+        """The part of the programme that is over, 0 to 1."""
+        whole = (self.planned_end - self.start).days
+        return min(1.0, max(0.0, (self.last_day - self.start).days / whole))
+
+
+@dataclass(slots=True)
+class Learning:
+    """What has been made up so far: each list is one side's."""
+
+    qualifications: list[QualificationStory] = field(default_factory=list)
+    aims: list[Aim] = field(default_factory=list)
+    reviews: list[ReviewStory] = field(default_factory=list)
+    visits: list[Visit] = field(default_factory=list)
+    onefile_reviews: list[Review] = field(default_factory=list)
+
+
+# Learning aims
+
+
+def add_aims(learning: Learning, enrolment: Enrolment, dice: random.Random, numbers: Numbers) -> None:
+    """One to five: the apprenticeship's main aim, then some of its parts and shorter qualifications."""
+    main, *parts = dice.choice(names.APPRENTICESHIPS)
+    others = dice.sample([*parts, *names.OTHER_QUALIFICATIONS], dice.choice((0, 1, 1, 2, 2, 2, 3, 4)))
+    for standard in (main, *sorted(others, key=lambda other: other.id)):
+        add_aim(learning, standard, enrolment, dice, numbers)
+
+
+def add_aim(
+    learning: Learning,
+    standard: names.Standard,
+    enrolment: Enrolment,
+    dice: random.Random,
+    numbers: Numbers,
+) -> None:
+    total = dice.randint(12, 120)
+    done = min(total, round(total * enrolment.elapsed * dice.uniform(0.7, 1.2)))
+    registered = enrolment.start + timedelta(days=dice.randint(7, 60))
+    applied = enrolment.planned_end - timedelta(days=dice.randint(20, 60))
+    received = applied + timedelta(days=dice.randint(14, 40))
+    number, other_number = _registration_number(dice), _registration_number(dice)
+    our_number, their_number = _on_two_sides(number, other_number, "", dice)
+    our_registered, their_registered = _day_on_two_sides(registered, enrolment, dice)
+    our_applied, their_applied = _day_on_two_sides(applied, enrolment, dice)
+    our_received, their_received = _day_on_two_sides(received, enrolment, dice)
+    aim = Aim(
+        id=next(numbers.aims),
+        user_id=enrolment.learner_id,
+        standard_id=standard.id,
+        title=standard.onefile_title,
+        start_date=enrolment.start,
+        planned_end=enrolment.planned_end,
+        registration_number=their_number,
+        registration_date=their_registered,
+        certificate_applied_date=their_applied,
+        certificate_received_date=their_received,
+        total_elements=total,
+        elements_done=done,
+        progress=round(100 * done / total, 2),
+    )
+    how_far_picsweb_is = dice.choice(("in step", "in step", "behind", "blank"))
+    qualification = QualificationStory(
+        reference=standard.reference,
+        title=standard.title,
+        onefile_id=aim.id,
+        assessor=enrolment.main.officer.ident,
+        total_elements=None if how_far_picsweb_is == "blank" else total,
+        elements_done={"in step": done, "behind": max(0, done - dice.randint(1, 6)), "blank": None}[
+            how_far_picsweb_is
+        ],
+        registration_number=our_number,
+        registration_date=our_registered,
+        certificate_applied_date=our_applied,
+        certificate_received_date=our_received,
+        units=standard.units,
+    )
+    learning.aims.append(aim)
+    learning.qualifications.append(qualification)
+
+
+def _registration_number(dice: random.Random) -> str:
+    return f"{dice.choice(names.REGISTRATION_PREFIXES)}{dice.randint(100000, 9999999)}"
+
+
+def _on_two_sides(value: Shared, other: Shared, blank: Shared, dice: random.Random) -> tuple[Shared, Shared]:
+    """PICSWeb's and OneFile's value of a field that is kept on both sides and not always looked after."""
+    roll = dice.random()
+    if roll < 0.55:
+        return value, value
+    if roll < 0.68:
+        return blank, value
+    if roll < 0.81:
+        return value, blank
+    return (other, value) if roll < 0.9 else (blank, blank)
+
+
+def _day_on_two_sides(
+    day: date, enrolment: Enrolment, dice: random.Random
+) -> tuple[date | None, date | None]:
+    """As above; a day that has not come yet is blank on both sides."""
+    never = date.max
+    ours, theirs = _on_two_sides(day, day + timedelta(days=7), never, dice)
+    return ours if ours <= enrolment.last_day else None, theirs if theirs <= enrolment.last_day else None
+
+
+# Reviews
+
+_PAST: Final = ("held",) * 14 + ("missed",) * 2 + ("ad hoc", "welfare", "undated")
+_FUTURE: Final = ("planned",) * 5 + ("only in PICSWeb",) * 3 + ("undated",)
+
+
+def add_reviews(learning: Learning, enrolment: Enrolment, dice: random.Random, numbers: Numbers) -> None:
+    """Two to twelve, every few weeks; those after the last day of learning are yet to come."""
+    how_many, weeks_apart = dice.randint(2, 12), dice.randint(4, 9)
+    since_start = (enrolment.last_day - enrolment.start).days // (7 * weeks_apart)
+    past = min(how_many, since_start)
+    # Somebody who has left has nothing planned; somebody who has just begun has everything ahead.
+    future = 0 if enrolment.ended else max(min(2, how_many - 1), how_many - past)
+    past = max(0, how_many - future) if not enrolment.ended else max(2, past)
+    for number in range(-past, future):
+        day = _working_day(enrolment.last_day + timedelta(weeks=weeks_apart * number, days=7))
+        if number < 0:
+            day = min(day, _working_day(enrolment.last_day - timedelta(days=1), back=True))
+            add_past_review(learning, day, dice.choice(_PAST), enrolment, dice, numbers)
+        else:
+            add_future_review(learning, day, dice.choice(_FUTURE), enrolment, dice, numbers)
+
+
+def add_past_review(
+    learning: Learning,
+    day: date,
+    kind: str,
+    enrolment: Enrolment,
+    dice: random.Random,
+    numbers: Numbers,
+) -> None:
+    ident = enrolment.main.officer.ident
+    if kind == "welfare":
+        learning.reviews.append(
+            ReviewStory(type="Welfare", proposed_date=day, attended="yes", actual_date=day, officer=ident)
+        )
+        return
+    if kind == "undated":
+        learning.reviews.append(ReviewStory(attended="no", officer=ident))
+        return
+    review = onefile_review(day, enrolment, dice, numbers)
+    if kind != "missed":
+        review = held(review, day, enrolment, dice)
+    if kind == "ad hoc":
+        review = replace(review, scheduled_for=None, visit_id=None)
+    put_on_both_sides(learning, review, enrolment, dice)
+
+
+def add_future_review(
+    learning: Learning,
+    day: date,
+    kind: str,
+    enrolment: Enrolment,
+    dice: random.Random,
+    numbers: Numbers,
+) -> None:
+    officer = dice.choice((enrolment.main.officer.ident, None))
+    if kind == "only in PICSWeb":
+        learning.reviews.append(
+            ReviewStory(
+                proposed_date=day,
+                proposed_time=_time_of_day(dice),
+                attended=dice.choice(("", "unknown")),
+                officer=officer,
+            )
+        )
+    elif kind == "undated":
+        learning.reviews.append(ReviewStory(officer=officer))
+    else:
+        review = onefile_review(day, enrolment, dice, numbers)
+        put_on_both_sides(learning, review, enrolment, dice)
+
+
+def onefile_review(day: date, enrolment: Enrolment, dice: random.Random, numbers: Numbers) -> Review:
+    """A review that is scheduled in OneFile, by date only or with a time of day."""
+    at = _time_of_day(dice)
+    by = enrolment.main if dice.random() < 0.8 else dice.choice(enrolment.colleagues)
+    return Review(
+        id=next(numbers.reviews),
+        learner_id=enrolment.learner_id,
+        scheduled_for=day if at is None else datetime.combine(day, at, LONDON).astimezone(UTC),
+        assessor_id=by.assessor.id,
+        created_on=day - timedelta(days=dice.randint(20, 60)),
+        visit_id=next(numbers.visits) if at and dice.random() < 0.5 else None,
+    )
+
+
+def held(review: Review, day: date, enrolment: Enrolment, dice: random.Random) -> Review:
+    """The review after it took place: started, mostly signed by the assessor, mostly by the learner too."""
+    started = datetime.combine(day, time(dice.randint(9, 16), dice.choice((2, 17, 34, 51))), LONDON)
+    assessor_signed = started + timedelta(hours=1)
+    learner_signed = assessor_signed + timedelta(days=dice.randint(0, 6), hours=dice.randint(0, 5))
+    roll = dice.random()
+    return replace(
+        review,
+        started_on=started.astimezone(UTC),
+        end_time=assessor_signed.astimezone(UTC),
+        assessor_signed_on=assessor_signed.astimezone(UTC) if roll < 0.85 else None,
+        learner_signed_on=learner_signed.astimezone(UTC) if roll < 0.7 else None,
+        progress=round(100 * enrolment.elapsed),
+    )
+
+
+def put_on_both_sides(learning: Learning, review: Review, enrolment: Enrolment, dice: random.Random) -> None:
+    """PICSWeb knows the review as it is, or as it was a while ago, or not yet."""
+    learning.onefile_reviews.append(review)
+    if review.visit_id is not None and isinstance(review.scheduled_for, datetime):
+        learning.visits.append(
+            Visit(
+                id=review.visit_id,
+                learner_id=enrolment.learner_id,
+                organisation_id=enrolment.centre_id,
+                date_from=review.scheduled_for,
+                date_to=review.scheduled_for + timedelta(hours=1),
+                visit_type_id=dice.choice((1, 2)),
+                assessor_id=review.assessor_id,
+            )
+        )
+    known_since = dice.choice(("today", "today", "today", "a while ago", "not yet"))
+    if known_since == "today":
+        learning.reviews.append(in_step(review, enrolment))
+    elif known_since == "a while ago":
+        learning.reviews.append(as_it_was(in_step(review, enrolment), dice))
+
+
+def in_step(review: Review, enrolment: Enrolment) -> ReviewStory:
+    """PICSWeb's review as a refresh would leave it."""
+    proposed_date, proposed_time = None, None
+    if isinstance(review.scheduled_for, datetime):
+        local = review.scheduled_for.astimezone(LONDON)
+        proposed_date, proposed_time = local.date(), local.time()
+    elif review.scheduled_for is not None:
+        proposed_date = review.scheduled_for
+    return ReviewStory(
+        onefile_id=review.id,
+        proposed_date=proposed_date,
+        proposed_time=proposed_time,
+        attended="yes" if review.started_on else "unknown",
+        actual_date=on_london_date(review.started_on) if review.started_on else None,
+        officer=_linked_officer(review.assessor_id, enrolment),
+        trainee_signed_date=on_london_date(review.learner_signed_on) if review.learner_signed_on else None,
+    )
+
+
+def as_it_was(review: ReviewStory, dice: random.Random) -> ReviewStory:
+    """Before it was started, moved to another day, or given to another assessor."""
+    what_came_later = dice.choice(("start", "start", "move", "assessor"))
+    if what_came_later == "start" and review.actual_date:
+        return replace(review, attended="", actual_date=None, trainee_signed_date=None)
+    if what_came_later == "move" and review.proposed_date:
+        return replace(review, proposed_date=review.proposed_date - timedelta(days=7))
+    return replace(review, officer=None)
+
+
+def _linked_officer(assessor_id: int | None, enrolment: Enrolment) -> str | None:
+    for colleague in (enrolment.main, *enrolment.colleagues):
+        if colleague.officer.onefile_id is not None and colleague.officer.onefile_id == assessor_id:
+            return colleague.officer.ident
+    return None
+
+
+def _time_of_day(dice: random.Random) -> time | None:
+    """Office hours; ``None`` for a review that is planned by date only."""
+    hour, minute, dated_only = dice.randint(9, 16), dice.choice((0, 15, 30)), dice.random() < 0.15
+    return None if dated_only else time(hour, minute)
+
+
+def _working_day(day: date, *, back: bool = False) -> date:
+    while day.weekday() > 4:
+        day += timedelta(days=-1 if back else 1)
+    return day

@@ -1,0 +1,345 @@
+"""A training provider, made up: the same numbers give the same provider, on PICSWeb's side and on OneFile's."""
+
+from __future__ import annotations
+
+import random
+import unicodedata
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
+
+from . import names
+from .learning import Colleague, Enrolment, Learning, Numbers, add_aim, add_aims, add_reviews, onefile_review
+from .records import ASSESSOR, LEARNER, LONDON, Aim, Classroom, Placement, User
+from .stories import (
+    LearnerStory,
+    OfficerStory,
+    OneFileLearner,
+    OrganisationStory,
+    PicswebLearner,
+    PlacementStory,
+    Provider,
+    ReviewStory,
+)
+from .world import CENTRE_ID
+
+__all__ = ["LearnerStory", "Provider", "build"]
+
+_FIRST_ASSESSOR: Final = 120001
+_FIRST_PLACEMENT: Final = 18001
+_FIRST_CLASSROOM: Final = 15301
+
+#: What the first learners are there to show, whatever the dice say; later ones are drawn from the second list.
+_FIXED_SITUATIONS: Final = (
+    "demo",
+    "not in OneFile",
+    "aim deleted in OneFile",
+    "values PICSWeb cannot hold",
+    "on a break",
+    "ended lately",
+    "ended long ago",
+    "dormant",
+)
+_SITUATIONS: Final = (
+    *("in learning",) * 39,
+    *("not in OneFile", "on a break", "ended lately", "ended lately", "ended long ago", "ended long ago"),
+    *("dormant",) * 3,
+)
+
+
+def build(learners: int, seed: int, today: date | None = None) -> Provider:
+    """A provider with so many learners. ``today`` (default: the date now) only moves its dates.
+
+    The first learner is there for the demo: live, in learning, and out of step on both sides.
+    """
+    dice = random.Random(seed)  # noqa: S311 - a story, not a secret: it must come out the same every time
+    colleagues = _colleagues(learners, dice)
+    placements = [
+        Placement(
+            id=_FIRST_PLACEMENT + number,
+            organisation_id=CENTRE_ID,
+            name=name,
+            address=f"{number + 1} Mill Lane\r\nNorthvale\r\nZZ99 9ZZ",
+            misid=f"ORG{number + 1:03}",
+        )
+        for number, name in enumerate(names.EMPLOYERS)
+    ]
+    classrooms = [
+        Classroom(id=_FIRST_CLASSROOM + number, organisation_id=CENTRE_ID, name=name)
+        for number, name in enumerate(names.CLASSROOMS)
+    ]
+    maker = _LearnerMaker(
+        today or date.today(),  # noqa: DTZ011 - the demo's day is the day on the wall
+        dice,
+        Numbers(),
+        colleagues,
+        placements,
+    )
+    return Provider(
+        today=maker.today,
+        officers=tuple(colleague.officer for colleague in colleagues),
+        # The last employer is not linked to its OneFile placement yet.
+        organisations=tuple(
+            OrganisationStory(
+                ident=placement.misid,
+                name=placement.name,
+                onefile_id=None if placement is placements[-1] else placement.id,
+            )
+            for placement in placements
+        ),
+        learners=tuple(maker.learner(number) for number in range(1, learners + 1)),
+        assessors=tuple(colleague.assessor for colleague in colleagues),
+        placements=tuple(placements),
+        classrooms=tuple(classrooms),
+    )
+
+
+def _colleagues(learners: int, dice: random.Random) -> tuple[Colleague, ...]:
+    """Officers who are OneFile's assessors; every fifth is not linked to their assessor yet."""
+    colleagues = []
+    for number in range(min(40, 6 + learners // 40)):
+        first_name, _ = dice.choice(names.FIRST_NAMES)
+        surname = dice.choice(names.SURNAMES)
+        assessor_id = _FIRST_ASSESSOR + number
+        ident = f"OFF{number + 1:02}"
+        email = f"{plain(first_name)}.{plain(surname)}@northvale.example"
+        colleagues.append(
+            Colleague(
+                OfficerStory(
+                    ident=ident,
+                    first_name=first_name,
+                    surname=surname,
+                    email=email,
+                    onefile_id=None if number % 5 == 4 else assessor_id,
+                ),
+                User(
+                    id=assessor_id,
+                    organisation_id=CENTRE_ID,
+                    role=ASSESSOR,
+                    first_name=first_name,
+                    last_name=surname,
+                    username=f"{plain(first_name[0] + surname).upper()}{number + 1}",
+                    email=email,
+                    misid=ident,
+                ),
+            )
+        )
+    return tuple(colleagues)
+
+
+class _LearnerMaker:
+    """Makes one learner after the other, always rolling the same dice in the same order."""
+
+    def __init__(
+        self,
+        today: date,
+        dice: random.Random,
+        numbers: Numbers,
+        colleagues: tuple[Colleague, ...],
+        placements: list[Placement],
+    ) -> None:
+        self.today = today
+        self.dice = dice
+        self.numbers = numbers
+        self.colleagues = colleagues
+        self.placements = placements
+
+    def learner(self, number: int) -> LearnerStory:
+        situation = self.dice.choice(_SITUATIONS)
+        if number <= len(_FIXED_SITUATIONS):
+            situation = _FIXED_SITUATIONS[number - 1]
+        enrolment = self.enrolment(situation)
+        learning = Learning()
+        if situation == "demo":
+            self.learn_for_the_demo(learning, enrolment)
+        else:
+            add_aims(learning, enrolment, self.dice, self.numbers)
+            add_reviews(learning, enrolment, self.dice, self.numbers)
+        if situation == "aim deleted in OneFile":
+            learning.aims.pop()
+        elif situation == "values PICSWeb cannot hold":
+            self.overfill(learning)
+        person = self.person(number, situation, enrolment, learning)
+        if situation == "not in OneFile":
+            return LearnerStory(_unlinked(person), None)
+        return LearnerStory(person, self.onefile_side(person, enrolment, learning))
+
+    def enrolment(self, situation: str) -> Enrolment:
+        dice = self.dice
+        length, elapsed = dice.randint(365, 730), dice.randint(20, 700)
+        days_since_end = {
+            "ended lately": dice.randint(2, 25),
+            "ended long ago": dice.randint(60, 400),
+            "dormant": dice.randint(100, 500),
+        }.get(situation)
+        if situation == "demo":
+            length, elapsed = 540, 230
+        elapsed = min(elapsed, length - 5)
+        if days_since_end is not None:
+            elapsed = days_since_end + dice.randint(150, 600)
+        start = self.today - timedelta(days=elapsed)
+        # Most learners have a main officer who is linked to an assessor.
+        main = dice.choice(self.colleagues)
+        if situation == "demo" or (main.officer.onefile_id is None and dice.random() < 0.7):
+            main = self.colleagues[0]
+        return Enrolment(
+            learner_id=next(self.numbers.users),
+            centre_id=CENTRE_ID,
+            today=self.today,
+            start=start,
+            planned_end=start + timedelta(days=length),
+            ended=None if days_since_end is None else self.today - timedelta(days=days_since_end),
+            main=main,
+            colleagues=self.linked_colleagues() if situation == "demo" else self.colleagues,
+        )
+
+    def linked_colleagues(self) -> tuple[Colleague, ...]:
+        return tuple(each for each in self.colleagues if each.officer.onefile_id is not None)
+
+    def learn_for_the_demo(self, learning: Learning, enrolment: Enrolment) -> None:
+        """Three aims and some reviews, with something to do in each direction that a person can follow."""
+        main, on_programme, *_ = names.APPRENTICESHIPS[0]
+        for standard in (main, on_programme, names.OTHER_QUALIFICATIONS[0]):
+            add_aim(learning, standard, enrolment, self.dice, self.numbers)
+        add_reviews(learning, enrolment, self.dice, self.numbers)
+        aim, qualification = learning.aims[0], learning.qualifications[0]
+        registered = enrolment.start + timedelta(days=21)
+        learning.aims[0] = replace(
+            aim,
+            total_elements=60,
+            elements_done=26,
+            progress=43.33,
+            registration_number="",
+            registration_date=registered,
+        )
+        learning.qualifications[0] = replace(
+            qualification,
+            total_elements=60,
+            elements_done=19,
+            registration_number="CG4417093",
+            registration_date=None,
+        )
+        # Held in OneFile a week ago, not known to PICSWeb yet; planned in PICSWeb, not known to OneFile yet.
+        review = onefile_review(self.today - timedelta(days=7), enrolment, self.dice, self.numbers)
+        held_at = _local(self.today - timedelta(days=7), time(10, 30))
+        learning.onefile_reviews.append(
+            replace(
+                review,
+                assessor_id=enrolment.main.assessor.id,
+                visit_id=None,
+                scheduled_for=held_at,
+                started_on=held_at + timedelta(minutes=4),
+                assessor_signed_on=held_at + timedelta(hours=1),
+                learner_signed_on=held_at + timedelta(days=1),
+            )
+        )
+        learning.reviews.append(
+            ReviewStory(
+                proposed_date=self.today + timedelta(days=21),
+                proposed_time=time(14, 0),
+                officer=enrolment.main.officer.ident,
+            )
+        )
+
+    def overfill(self, learning: Learning) -> None:
+        first, last = learning.aims[0], learning.aims[-1]
+        first.registration_number = names.OVERLONG_REGISTRATION_NUMBER
+        last.total_elements, last.elements_done = 20, 23
+
+    def person(self, number: int, situation: str, enrolment: Enrolment, learning: Learning) -> PicswebLearner:
+        dice = self.dice
+        first_name, sex = dice.choice(names.FIRST_NAMES)
+        surname = dice.choice(names.SURNAMES)
+        if situation == "demo":
+            first_name, sex, surname = "Siân", "F", "O'Connor"
+        tag = dice.choice(names.TAGS)
+        employer = dice.choice(self.placements)
+        return PicswebLearner(
+            ident=f"L{number:05}",
+            first_name=first_name,
+            surname=surname,
+            email=f"{plain(first_name)}.{plain(surname)}.{number}@learner.example",
+            telephone=f"01632 960{dice.randint(0, 999):03}",
+            mobile=f"07700 900{dice.randint(0, 999):03}",
+            date_of_birth=enrolment.start - timedelta(days=dice.randint(16 * 366, 45 * 365)),
+            uln=str(dice.randint(1_000_000_000, 9_999_999_999)),
+            ni_number=f"QQ{dice.randint(0, 999_999):06}{dice.choice('ABCD')}",
+            sex=sex,
+            ethnicity=dice.choice(names.ETHNICITIES),
+            disability=dice.choice(names.DISABILITIES),
+            status="dormant" if situation == "dormant" else "live",
+            start_date=enrolment.start,
+            planned_end_date=enrolment.planned_end,
+            actual_end_date=enrolment.ended,
+            main_officer=enrolment.main.officer.ident,
+            main_tag="Break in Learning" if situation == "on a break" else tag,
+            onefile_id=enrolment.learner_id,
+            qualifications=tuple(learning.qualifications),
+            reviews=tuple(learning.reviews),
+            placements=(PlacementStory(organisation=employer.misid, type="P", start_date=enrolment.start),),
+        )
+
+    def onefile_side(
+        self, person: PicswebLearner, enrolment: Enrolment, learning: Learning
+    ) -> OneFileLearner:
+        placement = next(each for each in self.placements if each.misid == person.placements[0].organisation)
+        user = User(
+            id=enrolment.learner_id,
+            organisation_id=enrolment.centre_id,
+            role=LEARNER,
+            first_name=person.first_name,
+            last_name=person.surname,
+            username=f"{plain(person.first_name[0] + person.surname).upper()}{person.ident[1:].lstrip('0')}",
+            email=person.email,
+            misid=person.ident,
+            telephone=person.telephone,
+            mobile_number=person.mobile,
+            home_address="2 Castle Street\r\nNorthvale\r\nZZ99 9ZZ",
+            uln=person.uln,
+            nino=person.ni_number,
+            dob=person.date_of_birth,
+            placement_id=placement.id,
+            classroom_id=_FIRST_CLASSROOM + enrolment.learner_id % len(names.CLASSROOMS),
+            default_assessor_id=enrolment.main.assessor.id,
+            episode_name=_main_title(learning.aims),
+            start_on=person.start_date,
+            planned_end_date=person.planned_end_date,
+            progress=_mean_progress(learning.aims),
+            created_on=person.start_date,
+        )
+        return OneFileLearner(
+            user=user,
+            aims=tuple(learning.aims),
+            visits=tuple(learning.visits),
+            reviews=tuple(learning.onefile_reviews),
+        )
+
+
+def plain(name: str) -> str:
+    """A name as it looks in a mail address: ASCII letters in lower case."""
+    # The letters that do not come apart into a letter and an accent.
+    letters = name.translate(str.maketrans("ŁłÞþı", "LlTti"))
+    decomposed = unicodedata.normalize("NFKD", letters)
+    return "".join(letter for letter in decomposed if letter.isascii() and letter.isalpha()).lower()
+
+
+def _unlinked(person: PicswebLearner) -> PicswebLearner:
+    """Somebody whom PICSWeb knows and OneFile does not."""
+    return replace(
+        person,
+        onefile_id=None,
+        qualifications=tuple(replace(known, onefile_id=None) for known in person.qualifications),
+        reviews=tuple(replace(review, onefile_id=None) for review in person.reviews),
+    )
+
+
+def _local(day: date, at: time) -> datetime:
+    return datetime.combine(day, at, LONDON).astimezone(UTC)
+
+
+def _main_title(aims: list[Aim]) -> str:
+    return aims[0].title if aims else ""
+
+
+def _mean_progress(aims: list[Aim]) -> float | None:
+    return round(sum(aim.progress or 0 for aim in aims) / len(aims), 2) if aims else None

@@ -1,0 +1,183 @@
+"""The records that the sandbox OneFile keeps, under OneFile's own notions.
+
+They are mutable on purpose: a test or a person playing the assessor changes them between two refreshes. A date is kept
+as a ``date`` and is sent as midnight in London; a date-time is kept aware. ``wire`` holds values that are sent as they
+are under OneFile's JSON names, instead of what the record says (``ABSENT``: not sent at all), to misbehave on purpose.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import ClassVar, Final
+from zoneinfo import ZoneInfo
+
+LONDON: Final = ZoneInfo("Europe/London")
+ABSENT: Final = object()
+
+LEARNER, TRAINEE_ASSESSOR, ASSESSOR = 1, 4, 5
+
+#: A moment as the sandbox keeps it; a ``date`` stands for midnight in London.
+Moment = date | datetime
+
+
+@dataclass(slots=True, kw_only=True)
+class Record:
+    """What all records share. ``ITEM`` names the attributes that a thin search item carries."""
+
+    ITEM: ClassVar[tuple[str, ...]] = ("id",)
+
+    id: int
+    wire: dict[str, object] = field(default_factory=dict, repr=False)
+
+
+@dataclass(slots=True, kw_only=True)
+class Centre(Record):
+    """What OneFile calls an organisation."""
+
+    ITEM: ClassVar[tuple[str, ...]] = (
+        "id",
+        "name",
+        "keychain_creation_for_new_user_active",
+        "keychain_email_suppression",
+    )
+
+    name: str
+    keychain_creation_for_new_user_active: bool = False
+    keychain_email_suppression: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Placement(Record):
+    """An employer, as OneFile knows it."""
+
+    ITEM: ClassVar[tuple[str, ...]] = ("id", "name", "misid")
+
+    organisation_id: int
+    name: str
+    active: bool = True
+    address: str = ""
+    misid: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class Classroom(Record):
+    """A class or cohort."""
+
+    ITEM: ClassVar[tuple[str, ...]] = ("id", "name", "misid")
+
+    organisation_id: int
+    name: str
+    misid: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class User(Record):
+    """A learner (role 1), a trainee assessor (4) or an assessor (5)."""
+
+    ITEM: ClassVar[tuple[str, ...]] = ("id", "first_name", "last_name", "misid")
+
+    organisation_id: int
+    role: int
+    first_name: str
+    last_name: str
+    username: str = ""
+    email: str = ""
+    misid: str = ""
+    telephone: str = ""
+    mobile_number: str = ""
+    home_address: str = ""
+    uln: str = ""
+    nino: str = ""
+    dob: Moment | None = None
+    placement_id: int | None = None
+    classroom_id: int | None = None
+    default_assessor_id: int | None = None
+    episode_name: str = ""
+    start_on: Moment | None = None
+    planned_end_date: Moment | None = None
+    progress: float | None = None
+    created_on: Moment | None = None
+    last_modified: Moment | None = None
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.first_name} {self.last_name}"
+
+
+@dataclass(slots=True, kw_only=True)
+class Aim(Record):
+    """A learning aim: a learner's copy of a standard. ``title`` is shown on the page and never sent."""
+
+    ITEM: ClassVar[tuple[str, ...]] = ("id", "standard_id", "user_id", "status")
+    WRITABLE: ClassVar[tuple[str, ...]] = (
+        "status",
+        "start_date",
+        "planned_end",
+        "registration_number",
+        "registration_date",
+        "certificate_applied_date",
+        "certificate_received_date",
+        "achieved_date",
+    )
+
+    user_id: int
+    standard_id: int = 0
+    title: str = field(default="", metadata={"sent": False})
+    status: int = 0
+    start_date: Moment | None = None
+    planned_end: Moment | None = None
+    registration_number: str = ""
+    registration_date: Moment | None = None
+    certificate_applied_date: Moment | None = None
+    certificate_received_date: Moment | None = None
+    achieved_date: Moment | None = None
+    total_elements: int | None = None
+    elements_done: int | None = None
+    progress: float | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Visit(Record):
+    """The appointment that a review scheduled through the API belongs to."""
+
+    learner_id: int
+    organisation_id: int
+    date_from: datetime
+    date_to: datetime
+    visit_type_id: int = 0
+    assessor_id: int | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Review(Record):
+    """A progress review. Its stage follows from the dates; ``status`` is 1 throughout, as one client observed."""
+
+    ITEM: ClassVar[tuple[str, ...]] = ("id", "scheduled_for")
+
+    learner_id: int
+    scheduled_for: Moment | None = None
+    assessor_id: int | None = None
+    employer_id: int | None = None
+    status: int = 1
+    created_on: Moment | None = None
+    started_on: Moment | None = None
+    end_time: Moment | None = None
+    assessor_signed_on: Moment | None = None
+    learner_signed_on: Moment | None = None
+    employer_signed_on: Moment | None = None
+    visit_id: int | None = None
+    progress: int | None = None
+
+    @property
+    def stage(self) -> str:
+        if self.learner_signed_on:
+            return "Learner signed"
+        if self.assessor_signed_on:
+            return "Assessor signed"
+        return "Started" if self.started_on else "Scheduled"
+
+
+def on_london_date(moment: Moment) -> date:
+    """The date in London at this moment."""
+    return moment.astimezone(LONDON).date() if isinstance(moment, datetime) else moment

@@ -1,0 +1,248 @@
+"""The HTTP server: connections kept alive, sessions, limits, faults and counts around the API and the page."""
+
+from __future__ import annotations
+
+import io
+import socket
+import struct
+import threading
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
+from werkzeug.test import run_wsgi_app
+from werkzeug.wrappers import Request, Response
+
+from .api import AUTHENTICATION, UNKNOWN_OPERATION, Api, Call, understand
+from .faults import ConnectionReset, Fault
+from .limits import Clock, RateLimit, Sessions
+from .page import Page
+from .switches import Switches
+from .wire import Answer, Body, Refusal, in_json, read_json, refusal
+from .world import World
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+CUSTOMER_TOKEN: Final = "sandbox-customer-token"  # noqa: S105 - it opens nothing but this sandbox
+HOST: Final = "127.0.0.1"
+PREFIX: Final = "/api/v2.1"
+
+
+class SandboxServer:
+    """A OneFile on 127.0.0.1. ``port`` 0 takes a free one; ``latency`` in seconds is put before every answer.
+
+    ``calls`` counts what arrived, by operation ("LearningAim/Search", "Review/create", …, "Authentication",
+    "unknown"), refused calls included; ``refusals`` counts those by HTTP status. Append to ``faults`` to make it
+    misbehave. Use it as a context manager, or ``start`` and ``stop`` it.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        switches: Switches | None = None,
+        port: int = 0,
+        *,
+        customer_token: str = CUSTOMER_TOKEN,
+        clock: Clock = lambda: datetime.now(UTC),
+        latency: float = 0.0,
+    ) -> None:
+        """Listens at once, answers after :meth:`start`. Raises ``OSError`` when the port is taken."""
+        self.world = world
+        self.switches = switches or Switches()
+        self.customer_token = customer_token
+        self.clock = clock
+        self.latency = latency
+        self.calls: Counter[str] = Counter()
+        self.refusals: Counter[int] = Counter()
+        self.faults: list[Fault] = []
+        self.sessions = Sessions(self.switches.session_lifetime, clock)
+        self._rate_limit = RateLimit(self.switches, clock)
+        self._api = Api(world, self.switches, clock)
+        self._page = Page(world, clock, counts=self.counts, reset_counts=self.reset_counts)
+        self._counting = threading.Lock()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        with socket.create_server((HOST, port), backlog=128) as listening:
+            self._http = _HttpServer(HOST, port, self._respond, _Handler, fd=listening.fileno())
+        self.port = self._http.port
+
+    @property
+    def url(self) -> str:
+        """The base of the API, to be used as the base URL of a client."""
+        return f"http://{HOST}:{self.port}{PREFIX}"
+
+    @property
+    def page_url(self) -> str:
+        """Where a person plays the assessor."""
+        return f"http://{HOST}:{self.port}/"
+
+    def start(self) -> SandboxServer:
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """Stop answering, on kept connections too. May be called twice."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._http.shutdown()
+            self._thread.join()
+            self._thread = None
+        self._http.server_close()
+        self._http.close_connections()
+
+    def __enter__(self) -> SandboxServer:
+        return self.start()
+
+    def __exit__(self, *exception: object) -> None:
+        self.stop()
+
+    def reset_counts(self) -> None:
+        with self._counting:
+            self.calls.clear()
+            self.refusals.clear()
+
+    def counts(self) -> dict[str, object]:
+        """What ``/_sandbox/calls`` shows."""
+        with self._counting:
+            return {
+                "calls": dict(sorted(self.calls.items())),
+                "refusals": {str(status): times for status, times in sorted(self.refusals.items())},
+                "writes": self.world.writes,
+            }
+
+    # One call
+
+    def _respond(self, environ: WSGIEnvironment, start_response: StartResponse) -> Any:
+        request = Request(environ)
+        if request.path.lower().startswith(PREFIX + "/"):
+            response = _response(self._answer(request))
+        else:
+            response = self._page.respond(request)
+        return response(environ, start_response)
+
+    def _answer(self, request: Request) -> Answer:
+        call = understand(request.method, request.path[len(PREFIX) :])
+        with self._counting:
+            self.calls[call.operation] += 1
+        if self.latency:
+            self._stopping.wait(self.latency)
+        answer = self._struck(call.operation, "before", None)
+        if answer is None:
+            answer = self._proper_answer(request, call)
+        spoilt = self._struck(call.operation, "after", answer) or answer
+        if spoilt.status >= 400:
+            with self._counting:
+                self.refusals[spoilt.status] += 1
+        return spoilt
+
+    def _struck(self, operation: str, when: str, answer: Answer | None) -> Answer | None:
+        with self._counting:
+            fault = next((fault for fault in self.faults if fault.strikes(operation, when)), None)
+            if fault is None:
+                return answer
+            fault.times -= 1
+        return fault.spoil(answer, self._stopping.wait)
+
+    def _proper_answer(self, request: Request, call: Call) -> Answer:
+        try:
+            if call.operation == AUTHENTICATION:
+                return self._authenticate(request)
+            if not self.sessions.is_valid(request.headers.get("X-TokenID", "")):
+                return Answer(self.switches.bad_session)
+            if not self._rate_limit.allows_one_more():
+                return Answer(429, headers=self._rate_limit.headers_of_a_refusal())
+            if call.operation == UNKNOWN_OPERATION:
+                raise Refusal(404, "There is nothing at this address.")
+            call = replace(call, body=_body(request))
+            with self.world.lock:
+                return self._api.carry_out(call)
+        except Refusal as refused:
+            return refusal(refused, self.switches)
+
+    def _authenticate(self, request: Request) -> Answer:
+        if request.headers.get("X-CustomerToken") != self.customer_token:
+            return Answer(self.switches.bad_customer_token)
+        token = self.sessions.issue()
+        if self.switches.auth_body == "quoted":
+            return in_json(token)
+        return Answer(200, token.encode(), "text/plain; charset=utf-8")
+
+
+def _body(request: Request) -> Body:
+    if request.mimetype in ("application/x-www-form-urlencoded", "multipart/form-data"):
+        return Body(request.form.to_dict())
+    return read_json(request.get_data())
+
+
+def _response(answer: Answer) -> Response:
+    response = Response(answer.body, answer.status, content_type=answer.content_type)
+    if not answer.body:
+        del response.headers["Content-Type"]
+    response.headers.update(answer.headers)
+    return response
+
+
+class _HttpServer(ThreadedWSGIServer):
+    """Remembers its connections, so that kept ones can be closed when it stops."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self._connections: set[socket.socket] = set()
+        super().__init__(*arguments, **options)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connection, address = super().get_request()
+        self._connections.add(connection)
+        return connection, address
+
+    def shutdown_request(self, request: Any) -> None:
+        self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def close_connections(self) -> None:
+        for connection in list(self._connections):
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                # The client has left already; the thread that served it is about to notice.
+                self._connections.discard(connection)
+
+
+class _Handler(WSGIRequestHandler):
+    """Werkzeug's own handler closes the connection after every answer; OneFile, and so this one, keeps it.
+
+    Nothing is logged: a path may name a learner, a header carries a token.
+    """
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1  # headers and body leave as one packet
+
+    def run_wsgi(self) -> None:
+        self.environ = environ = self.make_environ()
+        # Read to the end in any case: what is left over would be taken for the next request.
+        sent = Request(environ).get_data()
+        environ |= {"wsgi.input": io.BytesIO(sent), "CONTENT_LENGTH": str(len(sent))}
+        try:
+            body, status, headers = run_wsgi_app(self.server.app, environ, buffered=True)
+        except ConnectionReset:
+            self._reset()
+            return
+        code, _, reason = status.partition(" ")
+        self.send_response(int(code), reason)
+        for name, value in headers:
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.writelines(body)
+
+    def _reset(self) -> None:
+        """Cut the connection so that the client gets a reset instead of an orderly end."""
+        self.close_connection = True
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        socket.close(self.connection.detach())
+
+    def log(self, *_: Any) -> None:
+        """Say nothing."""

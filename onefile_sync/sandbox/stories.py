@@ -1,0 +1,127 @@
+"""The parts of a provider's story: PICSWeb's side as plain values, beside OneFile's records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, time
+
+from .records import Aim, Classroom, Placement, Review, User, Visit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfficerStory:
+    """A PICSWeb officer. ``onefile_id`` is blank where nobody has linked the officer to an assessor yet."""
+
+    ident: str
+    first_name: str
+    surname: str
+    email: str
+    onefile_id: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrganisationStory:
+    """A PICSWeb organisation, linked to a OneFile placement or not."""
+
+    ident: str
+    name: str
+    onefile_id: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualificationStory:
+    """A qualification as PICSWeb has it. ``assessor`` is the officer's ident."""
+
+    reference: str
+    title: str
+    onefile_id: int | None
+    assessor: str | None = None
+    total_elements: int | None = None
+    elements_done: int | None = None
+    registration_number: str = ""
+    registration_date: date | None = None
+    certificate_applied_date: date | None = None
+    certificate_received_date: date | None = None
+    units: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewStory:
+    """A review as PICSWeb has it. ``attended`` is "", "yes", "no" or "unknown"; ``officer`` an ident."""
+
+    type: str = "Normal"
+    onefile_id: int | None = None
+    proposed_date: date | None = None
+    proposed_time: time | None = None
+    attended: str = ""
+    actual_date: date | None = None
+    officer: str | None = None
+    trainee_signed_date: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacementStory:
+    """Where the learner works: the organisation's ident, the type, and since when."""
+
+    organisation: str
+    type: str
+    start_date: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PicswebLearner:
+    """A learner as PICSWeb has them, with everything that hangs on them."""
+
+    ident: str
+    first_name: str
+    surname: str
+    email: str
+    telephone: str
+    mobile: str
+    date_of_birth: date
+    uln: str
+    ni_number: str
+    sex: str
+    ethnicity: str
+    disability: str
+    status: str
+    start_date: date
+    planned_end_date: date
+    actual_end_date: date | None
+    main_officer: str
+    main_tag: str
+    onefile_id: int | None
+    qualifications: tuple[QualificationStory, ...]
+    reviews: tuple[ReviewStory, ...]
+    placements: tuple[PlacementStory, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneFileLearner:
+    """The same learner in OneFile."""
+
+    user: User
+    aims: tuple[Aim, ...]
+    visits: tuple[Visit, ...]
+    reviews: tuple[Review, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LearnerStory:
+    """One learner on both sides; ``onefile`` is ``None`` for someone who has not been enrolled there."""
+
+    picsweb: PicswebLearner
+    onefile: OneFileLearner | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """A training provider: PICSWeb's officers, organisations and learners; OneFile's assessors, placements, classes."""
+
+    today: date
+    officers: tuple[OfficerStory, ...]
+    organisations: tuple[OrganisationStory, ...]
+    learners: tuple[LearnerStory, ...]
+    assessors: tuple[User, ...]
+    placements: tuple[Placement, ...]
+    classrooms: tuple[Classroom, ...]

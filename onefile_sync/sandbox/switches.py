@@ -1,0 +1,67 @@
+"""Where the public record on OneFile's API is undecided, the sandbox has a switch. The defaults are the likeliest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, replace
+from datetime import timedelta
+from typing import Any, Literal
+
+
+def _either(default: Any, *alternatives: Any) -> Any:
+    return field(default=default, metadata={"alternatives": alternatives})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switches:
+    """How this OneFile behaves.
+
+    ``rate_limit`` is in calls per ``rate_window`` (seconds) and customer token, authentication not counted; 0 means
+    no limit. A field with alternatives takes part in :meth:`each_alternative`.
+    """
+
+    # Authentication
+    auth_body: Literal["raw", "quoted"] = _either("raw", "quoted")
+    session_lifetime: timedelta = timedelta(hours=24)
+    bad_session: Literal[401, 403] = _either(401, 403)
+    bad_customer_token: Literal[401, 403] = _either(401, 403)
+
+    # Searches
+    items: Literal["thin", "rich"] = _either(
+        "thin", "rich"
+    )  # of paged searches; unpaged ones are always thin
+    empty_search: Literal["no content", "empty list"] = _either("no content", "empty list")
+    past_the_end: Literal["no content", "empty list"] = _either("no content", "empty list")
+    unpaged_limit: int | None = _either(None, 50)
+    page_order: Literal["by id", "unstable"] = _either("by id", "unstable")
+    aim_search_without_user: Literal["everybody", "refused"] = _either("everybody", "refused")
+    review_search_without_centre: Literal["all centres", "refused"] = _either("all centres", "refused")
+
+    # Records
+    nulls: Literal["omitted", "null", "empty"] = _either("omitted", "null", "empty")
+    dates: Literal["utc", "no zone", "milliseconds", "seven digits", "offset"] = _either(
+        "utc", "no zone", "milliseconds", "seven digits", "offset"
+    )
+    property_names: Literal["pascal", "camel"] = _either("pascal", "camel")
+    users_carry_centre: bool = _either(True, False)
+    unknown_id: Literal[404, 400] = _either(404, 400)
+
+    # Writing
+    create_answer: Literal["number", "object"] = _either("number", "object")
+    update_answer: Literal["no content", "object"] = _either("no content", "object")
+    update_mode: Literal["partial", "replace"] = _either("partial", "replace")
+    visit_id: Literal["optional", "required"] = _either("optional", "required")
+
+    # Errors and limits
+    error_body: Literal["code and message", "html", "empty"] = _either("code and message", "html", "empty")
+    rate_limit: int = 300
+    rate_window: float = 60.0
+    retry_after: Literal["none", "seconds", "date"] = _either("none", "seconds", "date")
+
+    @classmethod
+    def each_alternative(cls) -> Iterator[tuple[str, object, Switches]]:
+        """Every behaviour but the default: switch, value, and Switches that differ from the default in that only."""
+        for switch in fields(cls):
+            for value in switch.metadata.get("alternatives", ()):
+                if value != switch.default:
+                    yield switch.name, value, replace(cls(), **{switch.name: value})

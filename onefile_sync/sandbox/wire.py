@@ -1,0 +1,162 @@
+"""What goes over the wire: records as OneFile's JSON, request bodies as values, answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import UTC, date, datetime, time
+from functools import cache
+from typing import Final
+
+from .records import ABSENT, LONDON, Moment, Record
+from .switches import Switches
+
+#: What the date-times of Microsoft's database begin with.
+_EARLIEST_YEAR: Final = 1753
+_IN_CAPITALS: Final = frozenset({"id", "misid", "uln", "nino", "dob"})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the server sends back."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = "application/json; charset=utf-8"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Refusal(Exception):
+    """The call is refused; ``code`` and ``message`` are OneFile's, in so far as they are known."""
+
+    UNKNOWN_CENTRE = -11
+    OTHER = -10
+
+    def __init__(self, status: int, message: str, code: int = OTHER) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.code = code
+
+
+def in_json(value: object, status: int = 200) -> Answer:
+    return Answer(status, json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+def refusal(refused: Refusal, switches: Switches) -> Answer:
+    if switches.error_body == "html":
+        page = f"<!DOCTYPE html><html><body><h1>Error {refused.status}</h1></body></html>"
+        return Answer(refused.status, page.encode(), "text/html; charset=utf-8")
+    if switches.error_body == "empty":
+        return Answer(refused.status)
+    return in_json({"code": refused.code, "message": refused.message}, refused.status)
+
+
+# Records out
+
+
+@cache
+def property_name(attribute: str, style: str) -> str:
+    """OneFile's JSON name of an attribute: ``learner_id`` is ``LearnerID``."""
+    words = attribute.split("_")
+    pascal = "".join(word.upper() if word in _IN_CAPITALS else word.capitalize() for word in words)
+    if style == "pascal":
+        return pascal
+    return pascal.lower() if pascal.isupper() else pascal[0].lower() + pascal[1:]
+
+
+def _sent_attributes(kind: type[Record]) -> tuple[str, ...]:
+    return tuple(
+        each.name for each in fields(kind) if each.name != "wire" and each.metadata.get("sent", True)
+    )
+
+
+def as_item(record: Record, switches: Switches) -> dict[str, object]:
+    """The thin form that searches give."""
+    return _as_json(record, record.ITEM, switches)
+
+
+def as_detail(record: Record, switches: Switches) -> dict[str, object]:
+    return _as_json(record, _sent_attributes(type(record)), switches)
+
+
+def _as_json(record: Record, attributes: Iterable[str], switches: Switches) -> dict[str, object]:
+    style = switches.property_names
+    sent: dict[str, object] = {}
+    for attribute in attributes:
+        value = getattr(record, attribute)
+        if isinstance(value, date):
+            value = moment_text(value, switches.dates)
+        if value is None or value == "":
+            if switches.nulls != "omitted":
+                sent[property_name(attribute, style)] = None if switches.nulls == "null" else ""
+        else:
+            sent[property_name(attribute, style)] = value
+    for name, value in record.wire.items():
+        sent.pop(name, None)
+        if value is not ABSENT:
+            sent[name] = value
+    return sent
+
+
+def moment_text(moment: Moment, style: str) -> str:
+    """A moment as OneFile might write it, see :attr:`Switches.dates`; a date is midnight in London."""
+    if not isinstance(moment, datetime):
+        moment = datetime.combine(moment, time(), LONDON)
+    if style == "offset":
+        return moment.astimezone(LONDON).isoformat(timespec="seconds")
+    text = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return text + {"utc": "Z", "no zone": "", "milliseconds": ".000Z", "seven digits": ".0000000Z"}[style]
+
+
+# Request bodies in
+
+
+class Body:
+    """The properties of a request, by name in any case. Unknown ones are nobody's business."""
+
+    def __init__(self, properties: Mapping[str, object]) -> None:
+        self._values = {name.lower(): value for name, value in properties.items()}
+
+    def __contains__(self, name: str) -> bool:
+        return name.lower() in self._values
+
+    def text(self, name: str, longest: int = 255) -> str:
+        value = self._values.get(name.lower())
+        text = "" if value is None else str(value)
+        if len(text) > longest:
+            raise Refusal(400, f"{name} is longer than {longest} characters.")
+        return text
+
+    def number(self, name: str) -> int | None:
+        """Raises :class:`Refusal` when there is something that is no whole number."""
+        value = self._values.get(name.lower())
+        if value is None or value == "":
+            return None
+        try:
+            return int(str(value))
+        except ValueError:
+            raise Refusal(400, f"{name} is not a number.") from None
+
+    def moment(self, name: str) -> datetime | None:
+        """An ISO date-time or date; without a zone it is UTC. Raises :class:`Refusal` for anything else."""
+        value = self._values.get(name.lower())
+        if value is None or value == "":
+            return None
+        try:
+            moment = datetime.fromisoformat(str(value))
+        except ValueError:
+            raise Refusal(400, f"{name} is not a date.") from None
+        if moment.year < _EARLIEST_YEAR:
+            raise Refusal(400, f"{name} is before {_EARLIEST_YEAR}.")
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def read_json(text: bytes) -> Body:
+    """A JSON body; anything but an object is as good as empty, as some clients send ``[]``."""
+    try:
+        properties = json.loads(text or b"{}")
+    except ValueError:
+        raise Refusal(400, "The body of the request could not be read.") from None
+    return Body(properties if isinstance(properties, dict) else {})

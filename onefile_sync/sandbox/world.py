@@ -1,0 +1,154 @@
+"""Everything that the sandbox OneFile knows, in memory."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from .records import ASSESSOR, LEARNER, Aim, Centre, Classroom, Placement, Record, Review, User, Visit
+
+if TYPE_CHECKING:
+    from .provider import Provider
+
+AnyRecord = TypeVar("AnyRecord", bound=Record)
+
+CUSTOMER_ID: Final = 2070
+CENTRE_ID: Final = 5740
+
+#: Where the numbering of new records begins when nothing is there yet.
+_FIRST_IDS: Final[Mapping[type[Record], int]] = {
+    Centre: CENTRE_ID,
+    User: 1250001,
+    Placement: 18001,
+    Classroom: 15301,
+    Aim: 4000001,
+    Visit: 700001,
+    Review: 1000001,
+}
+
+
+class World:
+    """The records of one customer by ID: one centre to begin with, and nobody in it.
+
+    Change records directly (``world.aims[7].elements_done = 5``), delete them with ``del world.reviews[9]``, add them
+    with the ``add_…`` methods. Hold ``lock`` where a call may arrive at the same moment. ``writes`` counts what the
+    API changed or created, not what is done here or on the page.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.writes = 0
+        self.customer_id = CUSTOMER_ID
+        self.customer_name = "Northvale Training"
+        self.centres: dict[int, Centre] = {}
+        self.users: dict[int, User] = {}
+        self.placements: dict[int, Placement] = {}
+        self.classrooms: dict[int, Classroom] = {}
+        self.aims: dict[int, Aim] = {}
+        self.visits: dict[int, Visit] = {}
+        self.reviews: dict[int, Review] = {}
+        self._next_ids = dict(_FIRST_IDS)
+        self._aim_ids: dict[int, list[int]] = defaultdict(list)
+        self._review_ids: dict[int, list[int]] = defaultdict(list)
+        self.add_centre(name="Northvale Training")
+
+    @classmethod
+    def of(cls, provider: Provider) -> World:
+        """OneFile's side of a provider's story. The provider's own records are copied and stay as they are."""
+        world = cls()
+        for placement in provider.placements:
+            world._keep(world.placements, replace(placement))
+        for classroom in provider.classrooms:
+            world._keep(world.classrooms, replace(classroom))
+        for assessor in provider.assessors:
+            world._keep(world.users, replace(assessor))
+        for learner in provider.learners:
+            if learner.onefile is None:
+                continue
+            world._keep(world.users, replace(learner.onefile.user))
+            for aim in learner.onefile.aims:
+                world._keep_aim(replace(aim))
+            for visit in learner.onefile.visits:
+                world._keep(world.visits, replace(visit))
+            for review in learner.onefile.reviews:
+                world._keep_review(replace(review))
+        return world
+
+    @property
+    def centre_id(self) -> int:
+        """The first centre, which new records belong to unless told otherwise."""
+        return next(iter(self.centres))
+
+    def add_centre(self, **values: Any) -> Centre:
+        return self._keep(self.centres, Centre(**self._complete(Centre, values, name="A centre")))
+
+    def add_assessor(self, **values: Any) -> User:
+        names = {"first_name": "Gwen", "last_name": "Price"}
+        return self._add_of_centre(self.users, User, names | {"role": ASSESSOR} | values)
+
+    def add_learner(self, **values: Any) -> User:
+        names = {"first_name": "Siân", "last_name": "O'Connor"}
+        return self._add_of_centre(self.users, User, names | {"role": LEARNER} | values)
+
+    def add_placement(self, **values: Any) -> Placement:
+        return self._add_of_centre(self.placements, Placement, {"name": "Tŷ Gwyn Care"} | values)
+
+    def add_classroom(self, **values: Any) -> Classroom:
+        return self._add_of_centre(self.classrooms, Classroom, {"name": "September start"} | values)
+
+    def add_aim(self, learner_id: int, **values: Any) -> Aim:
+        return self._keep_aim(Aim(**self._complete(Aim, values, user_id=learner_id)))
+
+    def add_visit(self, learner_id: int, **values: Any) -> Visit:
+        """A visit; ``date_from`` and ``date_to`` must be given."""
+        return self._add_of_centre(self.visits, Visit, {"learner_id": learner_id} | values)
+
+    def add_review(self, learner_id: int, **values: Any) -> Review:
+        return self._keep_review(Review(**self._complete(Review, values, learner_id=learner_id)))
+
+    def aims_of(self, learner_id: int) -> list[Aim]:
+        aims = (self.aims.get(aim_id) for aim_id in self._aim_ids.get(learner_id, ()))
+        return [aim for aim in aims if aim is not None and aim.user_id == learner_id]
+
+    def reviews_of(self, learner_id: int) -> list[Review]:
+        reviews = (self.reviews.get(review_id) for review_id in self._review_ids.get(learner_id, ()))
+        return [review for review in reviews if review is not None and review.learner_id == learner_id]
+
+    def centre_of(self, review: Review) -> int | None:
+        """The centre of the review's learner; ``None`` when there is no such learner."""
+        learner = self.users.get(review.learner_id)
+        return learner.organisation_id if learner else None
+
+    def _add_of_centre(
+        self, shelf: dict[int, AnyRecord], kind: type[AnyRecord], values: dict[str, Any]
+    ) -> AnyRecord:
+        return self._keep(shelf, kind(**self._complete(kind, values, organisation_id=self.centre_id)))
+
+    def _complete(self, kind: type[Record], values: dict[str, Any], **defaults: Any) -> dict[str, Any]:
+        if "id" not in values:
+            defaults["id"] = self._next_id(kind)
+        return defaults | values
+
+    def _keep_aim(self, aim: Aim) -> Aim:
+        self._aim_ids[aim.user_id].append(aim.id)
+        return self._keep(self.aims, aim)
+
+    def _keep_review(self, review: Review) -> Review:
+        self._review_ids[review.learner_id].append(review.id)
+        return self._keep(self.reviews, review)
+
+    def _keep(self, shelf: dict[int, AnyRecord], record: AnyRecord) -> AnyRecord:
+        with self.lock:
+            shelf[record.id] = record
+            kind = type(record)
+            self._next_ids[kind] = max(self._next_ids[kind], record.id + 1)
+        return record
+
+    def _next_id(self, kind: type[Record]) -> int:
+        with self.lock:
+            following = self._next_ids[kind]
+            self._next_ids[kind] = following + 1
+        return following

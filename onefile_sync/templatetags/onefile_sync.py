@@ -1,0 +1,24 @@
+"""``{% load onefile_sync %}{% refresh_with_onefile learner %}``: the OneFile panel for PICSWeb's own pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.db.models import Model
+from django.template import Context
+
+from onefile_sync.panel import panel_for
+
+register = template.Library()
+
+
+@register.inclusion_tag("onefile_sync/refresh_panel.html", takes_context=True)
+def refresh_with_onefile(context: Context, learner: Model) -> dict[str, Any]:
+    """OneFile ID, Refresh button or the reason why there is none, last synchronised, what is running.
+
+    Renders nothing for a user who may not know it. Needs ``request`` in the context (Django's request context
+    processor), for the user and the CSRF token.
+    """
+    request = context["request"]
+    return {"request": request, "panel": panel_for(request.user, learner)}

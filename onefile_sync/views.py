@@ -1,0 +1,190 @@
+"""The HTML pages outside the admin: ask for a refresh, watch a run, read what became of a learner.
+
+Every page asks for a log-in, then for permission (:mod:`onefile_sync.access`), and is never cached.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.db.models import Case, QuerySet, Value, When
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from . import access, host, services, wording
+from .models import LearnerOutcome, OneFileSettings, OutcomeState, SyncRun
+
+#: Learners on one page of a run.
+PAGE_LENGTH = 25
+
+
+@dataclass(frozen=True, slots=True)
+class LearnerResult:
+    """What became of one learner in a run, ready to be read."""
+
+    outcome: LearnerOutcome
+    name: str
+    link: str
+    label: str
+    words: str
+    report: services.OutcomeReport
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many learners of a run came to one outcome. ``chosen``: the list below shows only those."""
+
+    state: str
+    label: str
+    count: int
+    chosen: bool
+
+
+@login_required
+@never_cache
+@require_POST
+def refresh(request: HttpRequest, pk: str) -> HttpResponse:
+    """Queue a refresh of one learner and lead to the run's page; to the same run while one is open."""
+    learner = host.learner_by_pk(pk)
+    if learner is None:
+        if request.user.has_perm(access.REFRESH):
+            raise Http404
+        raise PermissionDenied  # nobody is to find out by trial which learners there are
+    if not access.may_refresh(request.user, learner):
+        raise PermissionDenied
+    try:
+        return redirect(services.refresh([learner], by=request.user))
+    except services.Refused as refused:
+        messages.error(request, _("Not refreshed: %(reason)s") % {"reason": refused.reason})
+        return redirect(_way_back(request, learner))
+
+
+@login_required
+@never_cache
+@require_GET
+def run(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """A run: how far it is, then what changed for each learner and what needs someone."""
+    the_run = _visible_run(request, pk)
+    now = services.progress(the_run)
+    chosen = request.GET.get("outcome", "")
+    page = Paginator(_outcomes(the_run, chosen), PAGE_LENGTH).get_page(request.GET.get("page"))
+    only = page.object_list[0] if now.total == 1 and len(page.object_list) == 1 else None
+    return _page(
+        request,
+        "onefile_sync/run.html",
+        wording.run_title(the_run, only),
+        run=the_run,
+        progress=now,
+        headline=wording.headline(the_run, now),
+        paused=OneFileSettings.load().paused,
+        tallies=_tallies(the_run, now, chosen),
+        chosen=chosen,
+        page=page,
+        results=[_result(request, each) for each in page.object_list],
+        learner_to_refresh=_learner_to_refresh(request, the_run, only),
+    )
+
+
+@login_required
+@never_cache
+@require_GET
+def progress(request: HttpRequest, pk: UUID) -> JsonResponse:
+    """How far a run is, for the page that watches it."""
+    the_run = _visible_run(request, pk)
+    now = services.progress(the_run)
+    return JsonResponse(
+        {
+            "state": now.state,
+            "headline": wording.headline(the_run, now),
+            "total": now.total,
+            "done": now.done,
+            "counts": dict(now.counts),
+            "waiting_for_worker": now.waiting_for_worker,
+            "final": now.is_final,
+        }
+    )
+
+
+@login_required
+@never_cache
+@require_GET
+def outcome(request: HttpRequest, pk: int) -> HttpResponse:
+    """What became of one learner in one run."""
+    the_outcome = get_object_or_404(LearnerOutcome.objects.select_related("run"), pk=pk)
+    if not access.may_see_outcome(request.user, the_outcome):
+        raise PermissionDenied
+    return _page(
+        request,
+        "onefile_sync/outcome.html",
+        wording.run_title(the_outcome.run, None),
+        run=the_outcome.run,
+        result=_result(request, the_outcome),
+        run_is_visible=access.may_see_run(request.user, the_outcome.run),
+    )
+
+
+def _visible_run(request: HttpRequest, pk: UUID) -> SyncRun:
+    the_run = get_object_or_404(SyncRun.objects.select_related("requested_by"), pk=pk)
+    if not access.may_see_run(request.user, the_run):
+        raise PermissionDenied
+    return the_run
+
+
+def _outcomes(the_run: SyncRun, chosen: str) -> QuerySet[LearnerOutcome]:
+    outcomes = the_run.outcomes.select_related("run").prefetch_related("learner", "changes", "problems")
+    if chosen in OutcomeState.values:
+        return outcomes.filter(state=chosen).order_by("id")
+    place = Case(*(When(state=state, then=Value(at)) for at, state in enumerate(wording.READING_ORDER)))
+    return outcomes.order_by(place, "id")
+
+
+def _tallies(the_run: SyncRun, now: services.Progress, chosen: str) -> list[Tally]:
+    return [
+        Tally(state, wording.state_label(the_run, state), now.counts.get(state, 0), chosen == state)
+        for state in wording.READING_ORDER
+    ]
+
+
+def _result(request: HttpRequest, of: LearnerOutcome) -> LearnerResult:
+    return LearnerResult(
+        outcome=of,
+        name=wording.learner_name(of),
+        link=access.learner_link(request, of.learner),
+        label=wording.state_label(of.run, of.state),
+        words=wording.outcome_in_words(of),
+        report=services.report(of),
+    )
+
+
+def _learner_to_refresh(request: HttpRequest, the_run: SyncRun, only: LearnerOutcome | None) -> str:
+    """The primary key for the Refresh button of a finished preview, or ``""`` for no button."""
+    if not the_run.is_preview or the_run.is_open or only is None or only.learner is None:
+        return ""
+    may = access.may_refresh(request.user, only.learner) and services.why_not(only.learner) is None
+    return only.learner_pk if may else ""
+
+
+def _way_back(request: HttpRequest, learner: Any) -> str:
+    """Where the click came from, if that is on this site, else the learner's own page."""
+    came_from = request.POST.get("next", "")
+    if url_has_allowed_host_and_scheme(
+        came_from, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    ):
+        return came_from
+    if hasattr(learner, "get_absolute_url"):
+        return str(learner.get_absolute_url())
+    return access.learner_link(request, learner) or "/"
+
+
+def _page(request: HttpRequest, template: str, title: str, **context: Any) -> HttpResponse:
+    return render(request, template, {**admin.site.each_context(request), "title": title, **context})

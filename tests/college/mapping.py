@@ -1,0 +1,57 @@
+"""The second host's ``ONEFILE_SYNC``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .models import Enrolment, Student
+
+
+def is_studying(student: Student) -> bool:
+    """Whether a student is in learning: has not left and is not on a break."""
+    return student.left_at is None and not student.on_break
+
+
+def is_modular(enrolment: Enrolment) -> bool:
+    """Whether an enrolment has units, which this college calls modules."""
+    return enrolment.module_set.exists()
+
+
+COLLEGE = {
+    "CALLS_PER_MINUTE": None,
+    "LEARNER": {
+        "model": "college.Student",
+        "main_officer": "personal_tutor",
+        "live": "enrolled",
+        "in_learning": "tests.college.mapping.is_studying",
+        "ended_on": "left_at",
+    },
+    "QUALIFICATION": {
+        "model": "college.Enrolment",
+        "learner": "student",
+        "has_units": "tests.college.mapping.is_modular",
+        "total_elements": "credits_total",
+        "elements_done": "credits_achieved",
+        "registration_number": "awarding_body_number",
+        "registration_date": "registered_at",
+        "certificate_applied_date": "claimed_at",
+        "certificate_received_date": "certificated_on",
+    },
+    "REVIEW": {
+        "model": "college.Meeting",
+        "learner": "student",
+        "type": "kind",
+        "normal_types": ["PROG"],
+        "created_type": "PROG",
+        "proposed_date": "planned_for",
+        "proposed_time": None,
+        "attended": "turnout",
+        "attended_values": {"blank": None, "yes": 1, "no": 0, "unknown": 9},
+        "actual_date": "held_at",
+        "officer": "tutor",
+        "trainee_signed_date": "signed_by_student_on",
+    },
+    "OFFICER": {"model": "college.Tutor"},
+    "ORGANISATION": {"model": "college.Employer"},
+}

@@ -1,0 +1,108 @@
+"""A further education college: other names, UUID keys, date-times for dates, attendance as numbers."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+
+from onefile_sync.mixins import (
+    OneFileLearnerMixin,
+    OneFileOfficerMixin,
+    OneFileOrganisationMixin,
+    OneFileQualificationMixin,
+    OneFileReviewMixin,
+)
+
+
+class Tutor(OneFileOfficerMixin):
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    full_name = models.CharField(max_length=300)
+
+    def __str__(self) -> str:
+        return self.full_name
+
+
+class Employer(OneFileOrganisationMixin):
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    trading_name = models.CharField(max_length=200)
+
+    def __str__(self) -> str:
+        return self.trading_name
+
+
+class PresentStudents(models.Manager["Student"]):
+    """Students whom nobody has put in the bin."""
+
+    def get_queryset(self) -> models.QuerySet[Student]:
+        return super().get_queryset().filter(binned=False)
+
+
+class Student(OneFileLearnerMixin):
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    forename = models.CharField(max_length=100)
+    family_name = models.CharField(max_length=100)
+    enrolled = models.BooleanField(default=True)
+    on_break = models.BooleanField(default=False)
+    left_at = models.DateTimeField(null=True, blank=True)
+    personal_tutor = models.ForeignKey(Tutor, null=True, blank=True, on_delete=models.PROTECT)
+    binned = models.BooleanField(default=False)
+    edited_at = models.DateTimeField(auto_now=True)
+
+    objects = PresentStudents()
+    everybody = models.Manager["Student"]()
+
+    def __str__(self) -> str:
+        return f"{self.family_name}, {self.forename}"
+
+
+class Enrolment(OneFileQualificationMixin):
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    student = models.ForeignKey(Student, on_delete=models.CASCADE)
+    course = models.CharField(max_length=200)
+    credits_total = models.PositiveSmallIntegerField(null=True, blank=True)
+    credits_achieved = models.PositiveSmallIntegerField(null=True, blank=True)
+    awarding_body_number = models.CharField(max_length=20, null=True, blank=True)  # noqa: DJ001 - on purpose: null
+    registered_at = models.DateTimeField(null=True, blank=True)
+    claimed_at = models.DateTimeField(null=True, blank=True)
+    certificated_on = models.DateField(null=True, blank=True)
+    edited_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return f"{self.course} of {self.student}"
+
+
+class Module(models.Model):
+    enrolment = models.ForeignKey(Enrolment, on_delete=models.CASCADE)
+    name = models.CharField(max_length=100)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class MeetingKind(models.Model):
+    code = models.CharField(max_length=4, primary_key=True)
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class Turnout(models.IntegerChoices):
+    ABSENT = 0, "Absent"
+    PRESENT = 1, "Present"
+    NOT_KNOWN = 9, "Not known"
+
+
+class Meeting(OneFileReviewMixin):
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    student = models.ForeignKey(Student, on_delete=models.CASCADE)
+    kind = models.ForeignKey(MeetingKind, on_delete=models.PROTECT)
+    planned_for = models.DateTimeField(null=True, blank=True)
+    turnout = models.SmallIntegerField(choices=Turnout, null=True, blank=True)
+    held_at = models.DateTimeField(null=True, blank=True)
+    tutor = models.ForeignKey(Tutor, null=True, blank=True, on_delete=models.PROTECT)
+    signed_by_student_on = models.DateField(null=True, blank=True)
+    edited_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.student} with {self.tutor}"

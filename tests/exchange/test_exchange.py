@@ -1,0 +1,240 @@
+"""The exchange for one learner, from PICSWeb's tables to OneFile's records and back, over real sockets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+import pytest
+
+from onefile_sync import host as picsweb
+from onefile_sync.models import OutcomeState, UploadIntent
+from onefile_sync.rows import Attendance, LearnerRow
+from onefile_sync.sandbox.records import on_london_date
+from onefile_sync.sandbox.server import SandboxServer
+from onefile_sync.sandbox.switches import Switches
+from onefile_sync.sandbox.world import World
+from tests.factories import Host
+
+from .conftest import changes, preview, problems, sync
+from .towns import AUTUMN, SPRING, SUMMER, Town, build_town
+
+ALTERNATIVES = [Switches(rate_limit=0)] + [
+    switches for _name, _value, switches in Switches.each_alternative()
+]
+
+
+def _named(switches: Switches) -> str:
+    differing = [
+        f"{name}={getattr(switches, name)}"
+        for name in Switches.__slots__
+        if getattr(switches, name) != getattr(Switches(rate_limit=switches.rate_limit), name)
+    ]
+    return ",".join(differing) or "default"
+
+
+@pytest.fixture
+def town(host: Host, world: World) -> Town:
+    return build_town(host, world)
+
+
+def row_of(town: Town) -> LearnerRow:
+    """The learner as PICSWeb has them now, qualifications in the order of the learning aims."""
+    learner = picsweb.learner_by_pk(str(town.learner.pk))
+    assert learner is not None
+    row = picsweb.read_learner(learner)
+    in_order = sorted(row.qualifications, key=lambda qualification: qualification.onefile_id or 0)
+    return replace(row, qualifications=tuple(in_order))
+
+
+@pytest.mark.parametrize("switches", ALTERNATIVES, ids=_named)
+def test_every_rule_is_carried_out_and_a_second_sync_changes_nothing(
+    town: Town, world: World, onefile: SandboxServer, counting: Callable[[], Any]
+) -> None:
+    outcome = sync(town.learner)
+
+    assert problems(outcome) == []
+    assert outcome.state == OutcomeState.UPDATED
+    row = row_of(town)
+    first, second, third = row.qualifications
+    assert (first.total_elements, first.elements_done) == (20, 7)
+    assert (first.registration_number, first.registration_date) == ("PICS-1", SUMMER)
+    assert (second.registration_number, second.registration_date) == ("OF-2", SPRING)
+    assert second.certificate_received_date == AUTUMN
+    assert third.total_elements == 99
+    aim, other, _third = town.aims
+    assert (aim.registration_number, on_london_date(aim.certificate_applied_date)) == ("PICS-1", SPRING)
+    assert on_london_date(aim.registration_date) == SUMMER
+    assert on_london_date(aim.start_date) == date(2025, 9, 1)
+    assert (other.registration_number, on_london_date(other.registration_date)) == ("OF-2", SPRING)
+
+    assert len(row.reviews) == len(world.reviews_of(town.onefile_id)) == 8
+    held = next(review for review in row.reviews if review.pk == str(town.held.pk))
+    assert (held.proposed_date, held.proposed_time) == (SUMMER, time(10, 0))
+    assert (held.attended, held.actual_date) == (Attendance.YES, date(2026, 7, 2))
+    assert held.trainee_signed_date == date(2026, 7, 4)  # half past midnight, British Summer Time
+    assert held.officer == str(town.officer.pk)
+    uploaded = next(review for review in row.reviews if review.pk == str(town.upload.pk))
+    there = world.reviews[uploaded.onefile_id]
+    assert there.scheduled_for == datetime(2026, 10, 30, 14, 30, tzinfo=UTC)
+    visit = world.visits[there.visit_id]
+    assert (visit.date_from, visit.date_to) == (
+        there.scheduled_for,
+        datetime(2026, 10, 30, 15, 30, tzinfo=UTC),
+    )
+    assert uploaded.attended is Attendance.UNKNOWN
+    assert row.centre_id == world.centre_id
+    assert not UploadIntent.objects.filter(finished_at=None).exists()
+
+    writes = world.writes
+    with counting() as counted:
+        again = sync(town.learner)
+    assert again.state == OutcomeState.UNCHANGED
+    assert counted.to_picsweb == 0
+    assert world.writes == writes
+
+
+@pytest.mark.parametrize("switches", ALTERNATIVES, ids=_named)
+def test_a_preview_lists_what_a_refresh_does_and_writes_nothing(
+    town: Town, world: World, onefile: SandboxServer, counting: Callable[[], Any]
+) -> None:
+    with counting() as counted:
+        foreseen = preview(town.learner)
+    assert counted.to_picsweb == 0
+    assert world.writes == 0
+
+    done = sync(town.learner)
+
+    # The ID of the uploaded review is OneFile's to give.
+    given = {change for change in changes(done) if change[1] == "onefile_id" and change[2] == ""}
+    foreseen_ids = {change for change in changes(foreseen) if change[1] == "onefile_id"}
+    assert changes(done) - given == changes(foreseen) - foreseen_ids
+    assert len(given) == len(foreseen_ids) == 6
+    assert foreseen.changes.count() == done.changes.count()
+
+
+@pytest.mark.parametrize("items", ["thin", "rich"])
+class TestCallsForThreeAimsAndEightReviews:
+    @pytest.fixture
+    def switches(self, items: str) -> Switches:
+        return Switches(rate_limit=0, items=items)  # type: ignore[arg-type]
+
+    def test_a_first_and_a_later_refresh(
+        self, town: Town, world: World, onefile: SandboxServer, items: str
+    ) -> None:
+        sync(town.learner)  # brings the learner to eight reviews, with nothing left to push
+        type(town.learner).objects.update(onefile_centre_id=None)
+        onefile.reset_counts()
+
+        first = sync(town.learner)
+        later = sync(town.learner)
+
+        calls = {"thin": (14, 13), "rich": (3, 2)}[items]
+        assert (first.api_calls, later.api_calls) == calls
+        assert sum(onefile.calls.values()) == sum(calls)
+
+
+def test_changes_carry_their_rule_and_read_as_staff_read_them(town: Town, onefile: SandboxServer) -> None:
+    outcome = sync(town.learner)
+
+    by_field = {
+        (change.subject_label, change.field): change for change in outcome.changes.filter(side="onefile")
+    }
+    certificate = next(
+        change for (_label, field), change in by_field.items() if field == "certificate_applied_date"
+    )
+    assert (certificate.old, certificate.new) == ("", "14/04/2026")
+    assert certificate.rule == "certificate_applied_date"
+    officers = outcome.changes.filter(field="officer").values_list("new", flat=True)
+    assert str(town.officer) in officers
+
+
+def test_switching_uploads_off(
+    town: Town, world: World, onefile: SandboxServer, configure: Callable[..., None]
+) -> None:
+    configure(upload_reviews=False)
+
+    sync(town.learner)
+
+    assert world.visits == {}
+    assert len(world.reviews) == 7
+
+
+def test_switching_downloads_off(
+    town: Town, world: World, onefile: SandboxServer, configure: Callable[..., None]
+) -> None:
+    configure(download_reviews=False)
+
+    sync(town.learner)
+
+    assert len(row_of(town).reviews) == 3
+    assert onefile.calls["Review/Search"] == 0
+    assert len(world.reviews) == 8
+
+
+def test_elements_of_qualifications_with_units_may_be_copied_too(
+    town: Town, onefile: SandboxServer, configure: Callable[..., None]
+) -> None:
+    configure(skip_elements_with_units=False)
+
+    sync(town.learner)
+
+    assert row_of(town).qualifications[2].total_elements == 5
+
+
+def test_the_visit_type_is_the_one_that_staff_chose(
+    town: Town, world: World, onefile: SandboxServer, configure: Callable[..., None]
+) -> None:
+    configure(visit_type="face_to_face")
+
+    sync(town.learner)
+
+    (visit,) = world.visits.values()
+    assert visit.visit_type_id == 2
+
+
+def test_a_review_deleted_in_onefile_is_reported_and_kept(
+    town: Town, world: World, onefile: SandboxServer
+) -> None:
+    sync(town.learner)
+    del world.reviews[town.held.onefile_id]
+
+    outcome = sync(town.learner)
+
+    assert problems(outcome) == ["review_gone"]
+    assert outcome.state == OutcomeState.ATTENTION
+    assert len(row_of(town).reviews) == 8
+
+
+def test_a_learner_of_several_centres_is_found_in_their_own(
+    town: Town, world: World, onefile: SandboxServer
+) -> None:
+    elsewhere = world.add_centre(name="Care")
+    world.users[town.onefile_id].organisation_id = elsewhere.id
+
+    sync(town.learner)
+
+    assert row_of(town).centre_id == elsewhere.id
+
+
+class TestTheOnlyCentreOfTheCustomer:
+    @pytest.fixture
+    def switches(self) -> Switches:
+        return Switches(rate_limit=0, users_carry_centre=False)
+
+    def test_is_the_learners(self, town: Town, world: World, onefile: SandboxServer) -> None:
+        sync(town.learner)
+
+        assert row_of(town).centre_id == world.centre_id
+
+    def test_with_two_centres_nobody_knows_and_the_upload_waits(
+        self, town: Town, world: World, onefile: SandboxServer
+    ) -> None:
+        world.add_centre(name="Care")
+
+        outcome = sync(town.learner)
+
+        assert problems(outcome) == ["centre_unknown"]
+        assert world.visits == {}

@@ -1,0 +1,133 @@
+"""People with and without permissions, a learner with an awkward name, and runs as the ledger keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.contrib.contenttypes.models import ContentType
+from django.http import HttpResponse
+from django.test import Client
+from django.utils import timezone
+
+from onefile_sync.models import Change, LearnerOutcome, OneFileSettings, OutcomeState, Problem, SyncRun
+from tests.factories import LearnerFactory
+
+TOKEN = "customer-token-that-no-page-shows"
+
+
+class WatchfulClient(Client):
+    """A browser that fails the test as soon as any answer carries the customer token."""
+
+    def request(self, **request: Any) -> HttpResponse:
+        response = super().request(**request)
+        body = response.content + repr(list(response.headers.items())).encode()
+        assert TOKEN.encode() not in body
+        return response
+
+
+@pytest.fixture(autouse=True)
+def onefile(db) -> OneFileSettings:
+    """The integration as it is in use: enabled, with a token."""
+    in_use = OneFileSettings(enabled=True)
+    in_use.set_customer_token(TOKEN)
+    in_use.save()
+    return in_use
+
+
+@pytest.fixture
+def learner(db):
+    return LearnerFactory(first_name="<b>Máire", surname="O'Brien</b>", onefile_id=501)
+
+
+Staff = Callable[..., User]
+
+
+@pytest.fixture
+def staff(db) -> Staff:
+    """Makes a member of staff who may view learners, and has the permissions named besides."""
+
+    def make(*codenames: str, sees_learners: bool = True) -> User:
+        member = User.objects.create_user(f"staff{User.objects.count()}", password="x", is_staff=True)
+        wanted = [*codenames, "view_learner"] if sees_learners else codenames
+        member.user_permissions.set(Permission.objects.filter(codename__in=wanted))
+        return member
+
+    return make
+
+
+Browser = Callable[..., WatchfulClient]
+
+
+@pytest.fixture
+def browser() -> Browser:
+    """Makes a browser in which somebody is logged in, or nobody."""
+
+    def make(member: User | None = None, *, checks_csrf: bool = False) -> WatchfulClient:
+        client = WatchfulClient(enforce_csrf_checks=checks_csrf)
+        if member is not None:
+            client.force_login(member)
+        return client
+
+    return make
+
+
+def a_run(
+    *outcomes: tuple[Any, str], kind: str = "refresh", state: str = "finished", **values: Any
+) -> SyncRun:
+    """A run with an outcome for each (learner, state)."""
+    ended = timezone.now() if state == "finished" else None
+    run = SyncRun.objects.create(kind=kind, state=state, **{"finished_at": ended, **values})
+    for learner, outcome in outcomes:
+        LearnerOutcome.objects.create(
+            run=run,
+            learner_type=ContentType.objects.get_for_model(learner),
+            learner_pk=str(learner.pk),
+            onefile_id=learner.onefile_id,
+            state=outcome,
+            finished_at=None if outcome in (OutcomeState.QUEUED, OutcomeState.WORKING) else timezone.now(),
+        )
+    return run
+
+
+def a_change(outcome: LearnerOutcome, **values: Any) -> Change:
+    return Change.objects.create(
+        outcome=outcome,
+        **{
+            "subject_kind": "qualification",
+            "subject_pk": "7",
+            "subject_label": "196AS Business Administrator",
+            "side": "picsweb",
+            "field": "registration_number",
+            "old": "",
+            "new": "REG-77",
+            "rule": "registration_number",
+            **values,
+        },
+    )
+
+
+def a_problem(outcome: LearnerOutcome, **values: Any) -> Problem:
+    return Problem.objects.create(
+        outcome=outcome,
+        **{
+            "subject_kind": "review",
+            "subject_label": "Normal review 03/04/2025",
+            "code": "officer_unmatched",
+            "move": "yours",
+            "details": {"assessor": 4711, "reviews": 2},
+            **values,
+        },
+    )
+
+
+def long_ago(**ago: int) -> Any:
+    return timezone.now() - timedelta(**ago)
+
+
+def words(response: HttpResponse) -> str:
+    """The page as text with white space evened out, so that a test reads as the page does."""
+    return " ".join(response.content.decode().split())

@@ -1,0 +1,323 @@
+"""PICSWeb's learner admin with the mixin: buttons, panel, action, and other extensions beside it."""
+
+import pytest
+from django.contrib import admin
+from django.contrib.messages import get_messages
+from django.urls import reverse
+
+from example_project.picsweb.models import Learner
+from onefile_sync.admin import OneFileLearnerAdminMixin
+from onefile_sync.models import LearnerOutcome, OneFileSettings, SyncRun
+from tests.factories import LearnerFactory
+
+from .conftest import a_change, a_run, words
+
+CHANGELIST = "/admin/picsweb/learner/"
+
+
+@pytest.fixture
+def clerk(staff):
+    return staff("refresh_learner", "preview_learner", "change_learner")
+
+
+@pytest.fixture
+def page(browser, clerk, learner):
+    def get(member=None) -> str:
+        return words(browser(member or clerk).get(reverse("admin:picsweb_learner_change", args=[learner.pk])))
+
+    return get
+
+
+def _button(name, learner):
+    address = reverse(f"admin:picsweb_learner_onefile_{name}", args=[learner.pk])
+    return f'<form method="post" action="{address}" class="onefile-tool"><input type="hidden" name="csrf'
+
+
+def test_the_buttons_are_there_beside_the_admins_own(page, learner):
+    text = page()
+    assert _button("refresh", learner) in text
+    assert _button("preview", learner) in text
+    assert "historylink" in text
+    assert text.index("onefile-tool") < text.index('id="learner_form"')  # a form inside a form would be lost
+
+
+@pytest.mark.parametrize(
+    ("permissions", "refresh", "preview", "panel"),
+    [
+        ((), False, False, False),
+        (("refresh_learner",), True, False, True),
+        (("preview_learner",), False, True, True),
+        (("view_syncrun",), False, False, True),
+    ],
+)
+def test_each_button_and_the_panel_have_their_own_permission(
+    permissions, refresh, preview, panel, page, learner, staff
+):
+    text = page(staff(*permissions))
+    assert (_button("refresh", learner) in text) == refresh
+    assert (_button("preview", learner) in text) == preview
+    assert ("Not synchronised yet." in text) == panel
+
+
+@pytest.mark.parametrize(
+    ("settings_now", "onefile_id", "reason"),
+    [
+        ({"enabled": False}, 501, "The OneFile integration is switched off."),
+        ({"paused": True}, 501, "The OneFile integration is paused."),
+        ({"encrypted_customer_token": ""}, 501, "There is no customer token."),
+        ({}, None, "The learner has no OneFile ID."),
+        ({}, 777, "Another learner has the same OneFile ID."),
+    ],
+)
+def test_where_a_refresh_cannot_be_the_buttons_give_way_to_the_reason(
+    settings_now, onefile_id, reason, page, learner, clerk, browser
+):
+    LearnerFactory(onefile_id=777)
+    OneFileSettings.objects.update(**{"enabled": True, **settings_now})
+    Learner.objects.filter(pk=learner.pk).update(onefile_id=onefile_id)
+    text = page()
+    assert reason in text
+    assert "onefile-tool" not in text
+    for name in ("refresh", "preview"):
+        client = browser(clerk)
+        answer = client.post(reverse(f"admin:picsweb_learner_onefile_{name}", args=[learner.pk]))
+        assert answer["Location"] == reverse("admin:picsweb_learner_change", args=[learner.pk])
+        assert f'<li class="error">{reason}' in words(client.get(answer["Location"]))
+    assert not SyncRun.objects.exists()
+
+
+def test_the_panel_says_last_synchronised_the_outcome_and_what_runs_now(page, learner):
+    done = a_run((learner, "attention")).outcomes.get()
+    under_way = a_run((learner, "working"), state="running")
+    text = page()
+    assert "Last synchronised" in text
+    assert f'<a href="{reverse("onefile_sync:outcome", args=[done.pk])}">Needs attention</a>' in text
+    assert f'<strong>Under way now:</strong> <a href="{under_way.get_absolute_url()}">' in text
+
+
+def test_a_run_that_the_user_may_not_open_is_told_without_a_link(page, learner):
+    daily = a_run(
+        (learner, "queued"), (LearnerFactory(onefile_id=9), "queued"), kind="daily", state="running"
+    )
+    text = page()
+    assert "Under way now:" in text
+    assert daily.get_absolute_url() not in text
+
+
+def test_refresh_and_preview_queue_a_run_and_lead_to_it(learner, clerk, browser):
+    for name in ("refresh", "preview"):
+        answer = browser(clerk).post(reverse(f"admin:picsweb_learner_onefile_{name}", args=[learner.pk]))
+        run = SyncRun.objects.get(kind=name)
+        assert answer["Location"] == run.get_absolute_url()
+        assert run.requested_by == clerk
+
+
+def test_a_learner_whom_this_admin_hides_is_not_refreshed(learner, clerk, browser, monkeypatch):
+    learner_admin = admin.site._registry[Learner]
+    monkeypatch.setattr(learner_admin, "has_view_permission", lambda request, obj=None: False)
+    monkeypatch.setattr(learner_admin, "has_change_permission", lambda request, obj=None: False)
+    answer = browser(clerk).post(reverse("admin:picsweb_learner_onefile_refresh", args=[learner.pk]))
+    assert answer.status_code == 403
+
+
+def test_the_page_for_a_new_learner_is_the_hosts_own(admin_user, browser):
+    text = words(browser(admin_user).get(reverse("admin:picsweb_learner_add")))
+    assert "onefile-panel" not in text
+    assert "onefile-tool" not in text
+
+
+class TestOtherExtensions:
+    """Whatever template the page was to have is extended, whoever chose it."""
+
+    @pytest.fixture(autouse=True)
+    def picsweb_template(self, settings, tmp_path):
+        own = tmp_path / "picsweb_change_form.html"
+        own.write_text(
+            '{% extends "admin/change_form.html" %}{% block object-tools-items %}{{ block.super }}'
+            '<li><a href="#">Print learner</a></li>{% endblock %}{% block form_top %}Ask before you edit.{% endblock %}'
+        )
+        templates = [{**settings.TEMPLATES[0], "DIRS": [str(tmp_path)]}]
+        settings.TEMPLATES = templates
+
+    def _page(self, model_admin, learner, admin_user, rf, **extra):
+        request = rf.get("/")
+        request.user = admin_user
+        return words(model_admin.change_view(request, str(learner.pk), **extra).render())
+
+    def test_a_template_set_on_the_hosts_admin(self, learner, admin_user, rf):
+        class LearnerAdmin(OneFileLearnerAdminMixin, admin.ModelAdmin):
+            change_form_template = "picsweb_change_form.html"
+
+        text = self._page(LearnerAdmin(Learner, admin.site), learner, admin_user, rf)
+        for part in (
+            "Print learner",
+            "Ask before you edit.",
+            "Not synchronised yet.",
+            _button("refresh", learner),
+        ):
+            assert part in text
+
+    def test_a_mixin_that_sets_the_template_when_the_admin_is_made(self, learner, admin_user, rf):
+        class Printing:
+            def __init__(self, *args, **kwargs):
+                super().__init__(*args, **kwargs)
+                self.change_form_template = "picsweb_change_form.html"
+
+        for bases in ((Printing, OneFileLearnerAdminMixin), (OneFileLearnerAdminMixin, Printing)):
+            made = type("LearnerAdmin", (*bases, admin.ModelAdmin), {})(Learner, admin.site)
+            text = self._page(made, learner, admin_user, rf)
+            assert "Print learner" in text
+            assert _button("refresh", learner) in text
+
+    def test_an_extension_that_answers_with_a_page_of_its_own(self, learner, admin_user, rf):
+        from django.http import HttpResponse
+
+        class Own:
+            def render_change_form(self, request, context, *args, **kwargs):
+                return HttpResponse("its own page")
+
+        made = type("LearnerAdmin", (OneFileLearnerAdminMixin, Own, admin.ModelAdmin), {})(
+            Learner, admin.site
+        )
+        request = rf.get("/")
+        request.user = admin_user
+        assert made.change_view(request, str(learner.pk)).content == b"its own page"
+
+    def test_the_hosts_own_actions_stay_and_none_stays_none(self, admin_user, rf):
+        def print_selected(model_admin, request, queryset):
+            """Print the selected learners."""
+
+        for actions, expected in (
+            ([print_selected], {"print_selected", "refresh_with_onefile"}),
+            (None, set()),
+        ):
+            made = type("LearnerAdmin", (OneFileLearnerAdminMixin, admin.ModelAdmin), {"actions": actions})(
+                Learner, admin.site
+            )
+            request = rf.get("/")
+            request.user = admin_user
+            assert set(made.get_actions(request)) - {"delete_selected"} == expected
+
+
+class TestAction:
+    """Refresh selected learners with OneFile."""
+
+    @pytest.fixture
+    def client(self, browser, clerk):
+        return browser(clerk)
+
+    def _choose(self, client, *learners, **more):
+        return client.post(
+            CHANGELIST,
+            {"action": "refresh_with_onefile", "_selected_action": [each.pk for each in learners], **more},
+        )
+
+    def test_it_is_offered_only_with_the_permission(self, client, staff, browser, learner):
+        assert "Refresh selected learners with OneFile" in words(client.get(CHANGELIST))
+        other = browser(staff("change_learner"))
+        assert "Refresh selected learners with OneFile" not in words(other.get(CHANGELIST))
+        self._choose(other, learner, onefile_confirmed="yes")
+        assert not SyncRun.objects.exists()
+
+    def test_confirmation_counts_who_will_be_refreshed_who_will_not_and_why(self, client, learner):
+        unlinked = [LearnerFactory(surname=f"Unlinked {n}") for n in range(2)]
+        shared = [LearnerFactory(surname=f"Shared {n}", onefile_id=88) for n in range(2)]
+        text = words(self._choose(client, learner, *unlinked, *shared))
+        assert "1 learner will be refreshed" in text
+        assert "&lt;b&gt;Máire O&#x27;Brien&lt;/b&gt;" in text
+        assert "4 learners will not be refreshed" in text
+        assert (
+            "The learner has no OneFile ID. Enter it on the learner&#x27;s record to link the two. (2)"
+            in text
+        )
+        assert "Another learner has the same OneFile ID. Correct the ID of one of them. (2)" in text
+        assert "Unlinked 1" in text
+        assert not SyncRun.objects.exists()
+
+    def test_names_are_listed_up_to_a_limit(self, client):
+        many = [LearnerFactory(onefile_id=1000 + n) for n in range(23)]
+        text = words(self._choose(client, *many))
+        assert "23 learners will be refreshed" in text
+        assert "and 3 more" in text
+
+    def test_confirming_queues_one_run_of_those_who_can_be_refreshed(self, client, clerk, learner):
+        other, unlinked = LearnerFactory(onefile_id=502), LearnerFactory()
+        answer = self._choose(client, learner, other, unlinked, onefile_confirmed="yes")
+        run = SyncRun.objects.get()
+        assert answer["Location"] == run.get_absolute_url()
+        assert {each.learner for each in run.outcomes.all()} == {learner, other}
+        assert run.requested_by == clerk
+
+    def test_all_of_thousands_travel_as_all_and_not_as_ids(self, client):
+        everyone = [LearnerFactory(onefile_id=1000 + n) for n in range(120)]
+        ticked = {"_selected_action": [each.pk for each in everyone[:100]], "index": "0"}
+        text = words(
+            client.post(CHANGELIST, {"action": "refresh_with_onefile", "select_across": "1", **ticked})
+        )
+        assert "120 learners will be refreshed" in text
+        assert text.count('name="_selected_action"') == 1
+        assert '<input type="hidden" name="select_across" value="1">' in text
+        confirmed = client.post(
+            CHANGELIST,
+            {
+                "action": "refresh_with_onefile",
+                "select_across": "1",
+                "_selected_action": everyone[0].pk,
+                "onefile_confirmed": "yes",
+            },
+        )
+        assert confirmed["Location"] == SyncRun.objects.get().get_absolute_url()
+        assert LearnerOutcome.objects.count() == 120
+
+    def test_the_filter_of_the_list_holds_for_all(self, client, learner):
+        LearnerFactory(onefile_id=502, status="dormant")
+        client.post(
+            f"{CHANGELIST}?status__exact=dormant",
+            {
+                "action": "refresh_with_onefile",
+                "select_across": "1",
+                "_selected_action": learner.pk,
+                "onefile_confirmed": "yes",
+            },
+        )
+        assert [each.onefile_id for each in LearnerOutcome.objects.all()] == [502]
+
+    def test_where_nobody_can_be_refreshed_there_is_nothing_to_confirm(self, client):
+        unlinked = LearnerFactory()
+        text = words(self._choose(client, unlinked))
+        assert "0 learners will be refreshed" in text
+        assert "Back to the list" in text
+        assert "onefile_confirmed" not in text
+        answer = self._choose(client, unlinked, onefile_confirmed="yes")
+        assert [str(each) for each in get_messages(answer.wsgi_request)] == [
+            "None of the selected learners can be refreshed."
+        ]
+
+    def test_a_refusal_at_the_last_moment_is_told(self, client, learner, monkeypatch):
+        """Between sorting out and queueing, the only learner left was started by somebody else."""
+        from onefile_sync import services
+        from onefile_sync.models import RunKind
+
+        real = services.sort_out
+
+        def sorted_then_switched_off(learners):
+            selection = real(learners)
+            OneFileSettings.objects.update(enabled=False)
+            return selection
+
+        monkeypatch.setattr(services, "sort_out", sorted_then_switched_off)
+        answer = self._choose(client, learner, onefile_confirmed="yes")
+        assert answer["Location"] == CHANGELIST
+        assert "Not refreshed: The OneFile integration is switched off" in words(client.get(CHANGELIST))
+        assert not SyncRun.objects.filter(kind=RunKind.REFRESH).exists()
+
+
+def test_deleting_a_learner_takes_along_what_was_recorded_without_asking_for_more(learner, staff, browser):
+    """The ledger is read-only, and still whoever may delete a learner may delete them."""
+    run = a_run((learner, "updated"))
+    a_change(run.outcomes.get())
+    client = browser(staff("delete_learner", "delete_qualification", "delete_review", "delete_placement"))
+    answer = client.post(reverse("admin:picsweb_learner_delete", args=[learner.pk]), {"post": "yes"})
+    assert answer.status_code == 302
+    assert not Learner.objects.filter(pk=learner.pk).exists()
+    assert not LearnerOutcome.objects.exists()

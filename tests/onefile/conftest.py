@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+from pytest_httpserver import HTTPServer
+from werkzeug import Response
+
+from onefile_sync.onefile.client import OneFile
+from onefile_sync.onefile.transport import Patience, Transport
+
+from .fakes import CUSTOMER_TOKEN, NOON, SESSION, BadLine, Clock, CountedPace, KeptSession
+from .wire import BASE, Exchange
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def sessions() -> KeptSession:
+    """A session that is good for hours yet."""
+    return KeptSession((SESSION, NOON))
+
+
+@pytest.fixture
+def pace() -> CountedPace:
+    return CountedPace()
+
+
+@pytest.fixture
+def connect(
+    httpserver: HTTPServer, clock: Clock, sessions: KeptSession, pace: CountedPace
+) -> Iterator[Callable[..., Transport]]:
+    """Makes transports to the test's server, or to another address."""
+    opened: list[Transport] = []
+
+    def make(base_url: str | None = None, customer_token: str = CUSTOMER_TOKEN, **options: Any) -> Transport:
+        settings: dict[str, Any] = {
+            "sessions": sessions,
+            "pace": pace,
+            "patience": Patience(tries=3, longest_wait=4, total=60, pauses=2),
+            "clock": clock,
+            "sleep": clock.sleep,
+            "timeout": (1, 1),
+        }
+        transport = Transport(base_url or httpserver.url_for(BASE), customer_token, **(settings | options))
+        opened.append(transport)
+        return transport
+
+    yield make
+    for transport in opened:
+        transport.close()
+
+
+@pytest.fixture
+def transport(connect: Callable[..., Transport]) -> Transport:
+    return connect()
+
+
+@pytest.fixture
+def answers(httpserver: HTTPServer) -> Callable[..., None]:
+    """``answers(path, first, second, ...)``: what OneFile answers there, in turn; the last answer goes on."""
+
+    def give(path: str, *responses: Response) -> None:
+        for response in responses[:-1]:
+            httpserver.expect_oneshot_request(BASE + path).respond_with_response(response)
+        httpserver.expect_request(BASE + path).respond_with_response(responses[-1])
+
+    return give
+
+
+@pytest.fixture
+def bad_line() -> Iterator[Callable[[Sequence[bytes]], BadLine]]:
+    opened: list[BadLine] = []
+
+    def open_line(fates: Sequence[bytes]) -> BadLine:
+        opened.append(BadLine(fates))
+        return opened[-1]
+
+    yield open_line
+    for line in opened:
+        line.stop()
+
+
+@pytest.fixture
+def paths(httpserver: HTTPServer) -> Callable[[], list[str]]:
+    """The calls that OneFile got, as paths below the base."""
+    return lambda: [request.path.removeprefix(BASE) for request, _ in httpserver.log]
+
+
+@pytest.fixture
+def exchange(httpserver: HTTPServer) -> Exchange:
+    return Exchange(httpserver)
+
+
+@pytest.fixture
+def onefile(transport: Transport) -> OneFile:
+    return OneFile(transport, page_size=3)

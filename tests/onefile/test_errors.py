@@ -1,0 +1,87 @@
+"""The error table: a test for each row, and that nothing falls through it."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from onefile_sync.onefile.errors import CASES, OneFileError, Repeat, Scope, case_for, case_of_status
+
+R = Repeat
+EXPECTED = {
+    # code: (statuses, repeat, doubtful, scope, move)
+    "bad_customer_token": ([], R.NEVER, False, Scope.RUN, "yours"),
+    "wrong_address": ([], R.NEVER, False, Scope.RUN, "ours"),
+    "session_refused": ([401], R.WITH_NEW_SESSION, False, Scope.RUN, "ours"),
+    "forbidden": ([403], R.WITH_NEW_SESSION, False, Scope.ITEM, "yours"),
+    "not_found": ([404, 410], R.NEVER, False, Scope.ITEM, "yours"),
+    "timed_out": ([408], R.AGAIN, True, Scope.ITEM, "wait"),
+    "conflict": ([409], R.NEVER, False, Scope.ITEM, "yours"),
+    "rate_limited": ([429], R.AFTER_PAUSE, False, Scope.RUN, "wait"),
+    "refused": ([400, 402, 405, 415, 422, 499], R.NEVER, False, Scope.ITEM, "yours"),
+    "server_error": ([500, 502, 503, 504, 599], R.AGAIN, True, Scope.ITEM, "wait"),
+    "bad_answer": ([], R.AGAIN, True, Scope.ITEM, "wait"),
+    "unreachable": ([], R.AGAIN, False, Scope.RUN, "wait"),
+    "cut_off": ([], R.AGAIN, True, Scope.ITEM, "wait"),
+    "redirected": ([300, 301, 302, 304, 307, 308], R.NEVER, False, Scope.RUN, "ours"),
+    "tls": ([], R.NEVER, False, Scope.RUN, "ours"),
+    "gone_wrong": ([100, 600, 999], R.NEVER, True, Scope.ITEM, "ours"),
+}
+
+
+def test_the_table_has_each_case_once() -> None:
+    assert sorted(case.code for case in CASES) == sorted(EXPECTED)
+
+
+@pytest.mark.parametrize("code", EXPECTED)
+def test_row(code: str) -> None:
+    statuses, repeat, doubtful, scope, move = EXPECTED[code]
+    case = case_for(code)
+    assert (case.code, case.repeat, case.doubtful, case.scope, case.move) == (
+        code,
+        repeat,
+        doubtful,
+        scope,
+        move,
+    )
+    assert [status for status in statuses if case_of_status(status) is not case] == []
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.code)
+def test_a_person_is_told_what_happened_what_stays_safe_and_what_to_do(case) -> None:
+    assert str(case.text).endswith(".")
+    assert any(word in str(case.remedy) for word in ("Nothing", "keeps its values"))
+    asked_of = {
+        "yours": ("Check", "Compare", "See whether"),
+        "ours": ("support team",),
+        "wait": ("next sync", "later"),
+    }
+    assert any(words in str(case.remedy) for words in asked_of[case.move])
+
+
+@pytest.mark.parametrize("status", [200, 201, 204, 299])
+def test_success_is_no_case(status: int) -> None:
+    assert case_of_status(status) is None
+
+
+def test_a_code_that_the_table_does_not_know_is_told_as_gone_wrong() -> None:
+    assert OneFileError("of another age").case is case_for("gone_wrong")
+
+
+def test_an_error_says_its_code_operation_and_status_and_no_more() -> None:
+    assert str(OneFileError("refused", "create visit", 400, onefile_code=-11)) == "refused create visit 400"
+    assert str(OneFileError("unreachable")) == "unreachable"
+
+
+def test_an_error_carries_what_its_row_says() -> None:
+    error = OneFileError("rate_limited", "read review", 429)
+    assert (error.scope, error.move, error.unsure, error.onefile_code) == (Scope.RUN, "wait", False, None)
+    assert OneFileError("bad_answer", scope=Scope.RUN).scope is Scope.RUN
+
+
+def test_an_error_survives_the_way_between_processes() -> None:
+    error = OneFileError("cut_off", "create review", unsure=True, onefile_code=-57)
+    twin = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
+    assert vars(twin) == vars(error)
+    assert str(twin) == str(error)

@@ -1,0 +1,97 @@
+"""How a learner stands with OneFile."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.contenttypes.models import ContentType
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from onefile_sync.models import LearnerOutcome, Problem, SyncRun
+
+from .callers import absent_learner, clerk, member_of_staff, refresh_url, signed_in, status_url, view_learner
+
+
+def finished(learner, state, *, kind="refresh", ago=timedelta(0)):
+    """The outcome of a run that is over."""
+    moment = timezone.now() - ago
+    run = SyncRun.objects.create(
+        kind=kind, state="finished", created_at=moment, started_at=moment, finished_at=moment
+    )
+    return LearnerOutcome.objects.create(
+        run=run,
+        learner_type=ContentType.objects.get_for_model(learner),
+        learner_pk=str(learner.pk),
+        onefile_id=learner.onefile_id,
+        state=state,
+        started_at=moment,
+        finished_at=moment,
+    )
+
+
+def status_of(host, learner):
+    return clerk(host).get(status_url(learner)).json()
+
+
+def test_a_learner_who_was_never_synchronised_may_be_refreshed(host):
+    learner = host.learner()
+    assert status_of(host, learner) == {
+        "learner": str(learner.pk),
+        "onefile_id": 501,
+        "last_synchronised_at": None,
+        "last_outcome": None,
+        "current_run": None,
+        "may_refresh": True,
+        "why_not": None,
+    }
+
+
+def test_the_last_outcome_is_told_with_what_needs_someone(host):
+    learner = host.learner()
+    finished(learner, "unchanged", ago=timedelta(days=1))
+    last = finished(learner, "attention")
+    Problem.objects.create(outcome=last, subject_kind="learner", code="learner_gone", move="yours")
+    answer = status_of(host, learner)
+    assert parse_datetime(answer["last_synchronised_at"]) == last.finished_at
+    assert answer["last_outcome"]["id"] == last.pk
+    assert answer["last_outcome"]["state"] == "attention"
+    assert [problem["code"] for problem in answer["last_outcome"]["problems"]] == ["learner_gone"]
+
+
+def test_a_preview_does_not_count_as_a_synchronisation(host):
+    learner = host.learner()
+    finished(learner, "updated", kind="preview")
+    answer = status_of(host, learner)
+    assert (answer["last_synchronised_at"], answer["last_outcome"]) == (None, None)
+
+
+def test_the_run_that_is_open_now_is_told(host):
+    learner, asker = host.learner(), clerk(host)
+    run = asker.post(refresh_url(learner)).json()
+    assert asker.get(status_url(learner)).json()["current_run"] == run
+
+
+def test_a_learner_without_a_onefile_id_may_not_be_refreshed_and_the_reason_is_told(host):
+    learner = host.learner(onefile_id=None)
+    answer = status_of(host, learner)
+    assert answer["onefile_id"] is None
+    assert answer["may_refresh"] is False
+    assert answer["why_not"]["code"] == "no_onefile_id"
+    assert answer["why_not"] == clerk(host).post(refresh_url(learner)).json()
+
+
+def test_a_caller_who_may_only_view_is_told_that_they_may_not_refresh(host):
+    answer = signed_in(member_of_staff(view_learner(host))).get(status_url(host.learner())).json()
+    assert answer["may_refresh"] is False
+    assert answer["why_not"] == {
+        "code": "not_permitted",
+        "detail": "You may not refresh this learner with OneFile.",
+    }
+
+
+@pytest.mark.parametrize("key", ["absent", "not-a-key"])
+def test_a_learner_whom_nobody_knows_is_not_found(host, key):
+    answer = clerk(host).get(status_url(absent_learner(host) if key == "absent" else key))
+    assert answer.status_code == 404

@@ -1,0 +1,391 @@
+"""System checks: one wrong thing at a time, and the id and hint it is told by."""
+
+import pytest
+from django.core.checks import run_checks
+from django.core.management import call_command
+from django.db import DatabaseError
+from django_q.models import Schedule
+
+from example_project.picsweb.models import Officer, Review
+from onefile_sync import checks
+from onefile_sync.models import OneFileSettings
+from tests.college.models import Meeting
+from tests.factories import HOSTS, PICSWEB, SECOND_HOST, MeetingKindFactory
+
+MISSING = object()
+
+
+def changed(mapping, part, **values):
+    """A mapping with some keys of one part changed, or taken away."""
+    spec = {key: value for key, value in {**mapping[part], **values}.items() if value is not MISSING}
+    return {**mapping, part: spec}
+
+
+def ids(messages):
+    return [message.id.removeprefix("onefile_sync.") for message in messages]
+
+
+@pytest.mark.parametrize("name", HOSTS)
+def test_both_hosts_are_mapped_rightly(settings, name):
+    settings.ONEFILE_SYNC = HOSTS[name].mapping
+    assert checks.check_mapping() == []
+    assert checks.mapping_errors() == []
+
+
+def test_the_cluster_of_the_tests_is_safe():
+    assert checks.check_cluster() == []
+
+
+def test_the_checks_run_with_djangos_own(settings):
+    settings.ONEFILE_SYNC = None
+    assert "onefile_sync.E001" in [message.id for message in run_checks()]
+
+
+def not_a_model(learner):
+    return True
+
+
+not_callable = "text"
+
+WRONG_KEYS = [
+    (None, "E001"),
+    ({**PICSWEB.mapping, "LEARNERS": {}}, "E002"),
+    ({**PICSWEB.mapping, "TIME_ZONE": "Europe/Mars"}, "E003"),
+    ({**PICSWEB.mapping, "DAILY_AT": "2am"}, "E003"),
+    ({**PICSWEB.mapping, "CALLS_PER_MINUTE": 0}, "E003"),
+    ({**PICSWEB.mapping, "REVIEW": "picsweb.Review"}, "E003"),
+    ({key: value for key, value in PICSWEB.mapping.items() if key != "OFFICER"}, "E004"),
+    ({**PICSWEB.mapping, "BASE_URL": "http://wsapi.onefile.co.uk/api/v2.1"}, "E016"),
+    ({**PICSWEB.mapping, "BASE_URL": "http://10.0.0.1/api/v2.1"}, "E016"),
+    ({**PICSWEB.mapping, "AIM_NAMES": {"elements": "UnitCount"}}, "E017"),
+    ({**PICSWEB.mapping, "CALLS_PER_MINUTE": 301}, "W001"),
+]
+RIGHT_KEYS = [
+    {**PICSWEB.mapping, "BASE_URL": "http://localhost:8765/api/v2.1"},
+    {**PICSWEB.mapping, "BASE_URL": "http://[::1]:8765/api/v2.1"},
+    {**PICSWEB.mapping, "BASE_URL": "https://wsapi.onefile.co.uk/api/v2.1"},
+    {**PICSWEB.mapping, "CALLS_PER_MINUTE": 300},
+    {**PICSWEB.mapping, "AIM_NAMES": {"elements_done": "UnitsDone"}},
+]
+VALUES = {"blank": "", "yes": "yes", "no": "no", "unknown": "unknown"}
+WRONG_ROLES = [
+    ("LEARNER", {"model": MISSING}, "E004"),
+    ("LEARNER", {"model": 5}, "E004"),
+    ("LEARNER", {"model": "picsweb.Pupil"}, "E005"),
+    ("LEARNER", {"model": "Learner"}, "E005"),
+    ("ORGANISATION", {"model": "picsweb.Placement"}, "E006"),
+    ("REVIEW", {"reviewer": "officer"}, "E007"),
+    ("REVIEW", {"onefile_id": "onefile_id"}, "E007"),
+    ("LEARNER", {"main_officer": "assessor"}, "E008"),
+    ("LEARNER", {"main_officer": ["main_officer"]}, "E008"),
+    ("LEARNER", {"ended_on": None}, "E008"),
+    ("QUALIFICATION", {"registration_number": "units"}, "E008"),
+    ("QUALIFICATION", {"registration_date": "title"}, "E009"),
+    ("QUALIFICATION", {"total_elements": "title"}, "E009"),
+    ("QUALIFICATION", {"registration_number": "assessor"}, "E009"),
+    ("REVIEW", {"officer": "type"}, "E009"),
+    ("REVIEW", {"proposed_time": "proposed_date"}, "E009"),
+    ("REVIEW", {"attended": "proposed_time"}, "E009"),
+    ("REVIEW", {"proposed_time": None}, "E009"),
+    ("REVIEW", {"officer": "learner"}, "E010"),
+    ("QUALIFICATION", {"learner": "assessor"}, "E010"),
+    ("REVIEW", {"attended_values": {"yes": "yes", "no": "no"}}, "E012"),
+    ("REVIEW", {"attended_values": ["yes", "no"]}, "E012"),
+    ("REVIEW", {"attended_values": {**VALUES, "late": "late"}}, "E012"),
+    ("REVIEW", {"attended_values": {**VALUES, "yes": "attended"}}, "E012"),
+    ("REVIEW", {"attended_values": {**VALUES, "blank": None}}, "E012"),
+    ("REVIEW", {"attended_values": {**VALUES, "yes": "no"}}, "E012"),
+    ("REVIEW", {"attended_values": {**VALUES, "unknown": "no"}}, "E012"),
+    ("REVIEW", {"created_type": "Progress"}, "E013"),
+    ("REVIEW", {"created_type": None}, "E013"),
+    ("REVIEW", {"normal_types": "Normal"}, "E013"),
+    ("REVIEW", {"normal_types": []}, "E013"),
+    ("REVIEW", {"normal_types": ["Normal", "Progress"]}, "E013"),
+    ("LEARNER", {"live": "tests.nowhere.is_live"}, "E014"),
+    ("LEARNER", {"live": "tests.test_checks.nothing_here"}, "E014"),
+    ("LEARNER", {"live": "tests.test_checks.not_callable"}, "E014"),
+    ("LEARNER", {"live": "tests.broken_on_purpose.is_live"}, "E014"),
+    ("LEARNER", {"live": "enrolled"}, "E015"),
+    ("LEARNER", {"live": "status"}, "E015"),
+    ("LEARNER", {"live": MISSING}, "E015"),
+    ("LEARNER", {"live": {}}, "E015"),
+    ("LEARNER", {"live": None}, "E015"),
+    ("LEARNER", {"live": {"state": "live"}}, "E015"),
+    ("LEARNER", {"live": {"status": "Live"}}, "E015"),
+    ("LEARNER", {"live": {"status": []}}, "E015"),
+    ("LEARNER", {"live": {"qualifications": 1}}, "E015"),
+    ("LEARNER", {"in_learning": {"actual_end_date": "never"}}, "E015"),
+    ("QUALIFICATION", {"has_units": "unit_set"}, "E015"),
+    ("QUALIFICATION", {"certificate_received_date": "registration_date"}, "E018"),
+]
+RIGHT_ROLES = [
+    ("LEARNER", {"live": "tests.test_checks.not_a_model"}),
+    ("LEARNER", {"live": {"status": ["live", "dormant"], "email": ""}}),
+    ("REVIEW", {"attended_values": {**VALUES, "unknown": ""}}),
+    ("REVIEW", {"normal_types": ["Normal", "Welfare"], "created_type": "Welfare"}),
+    ("QUALIFICATION", {"has_units": "assessor"}),
+]
+
+
+@pytest.fixture(autouse=True)
+def a_module_that_breaks_on_import(monkeypatch, tmp_path):
+    import tests
+
+    (tmp_path / "broken_on_purpose.py").write_text("1 / 0")
+    monkeypatch.setattr(tests, "__path__", [*tests.__path__, str(tmp_path)])
+
+
+class TestTheMapping:
+    @pytest.mark.parametrize(("written", "expected"), WRONG_KEYS)
+    def test_a_wrong_key(self, settings, written, expected):
+        settings.ONEFILE_SYNC = written
+        messages = checks.check_mapping()
+        assert ids(messages) == [expected]
+        assert all(message.hint for message in messages)
+
+    @pytest.mark.parametrize("written", RIGHT_KEYS)
+    def test_a_right_key(self, settings, written):
+        settings.ONEFILE_SYNC = written
+        assert checks.check_mapping() == []
+
+    @pytest.mark.parametrize(("part", "values", "expected"), WRONG_ROLES)
+    def test_a_wrong_role(self, settings, part, values, expected):
+        settings.ONEFILE_SYNC = changed(PICSWEB.mapping, part, **values)
+        messages = checks.check_mapping()
+        assert ids(messages) == [expected]
+        assert all(message.hint for message in messages)
+        assert checks.mapping_errors() == messages
+
+    @pytest.mark.parametrize(("part", "values"), RIGHT_ROLES)
+    def test_a_right_role(self, settings, part, values):
+        settings.ONEFILE_SYNC = changed(PICSWEB.mapping, part, **values)
+        assert checks.check_mapping() == []
+
+    def test_a_warning_is_no_reason_to_refuse_work(self, settings):
+        settings.ONEFILE_SYNC = {**PICSWEB.mapping, "CALLS_PER_MINUTE": 301}
+        assert checks.mapping_errors() == []
+
+    def test_the_type_of_another_review_must_exist_as_a_key(self, settings):
+        settings.ONEFILE_SYNC = changed(SECOND_HOST.mapping, "REVIEW", created_type="longer than the key")
+        assert ids(checks.check_mapping()) == ["E013"]
+
+    @pytest.mark.parametrize("name", ["actual_date", "proposed_time", "officer", "trainee_signed_date"])
+    def test_what_a_review_may_lack_must_be_able_to_be_null(self, monkeypatch, name):
+        monkeypatch.setattr(Review._meta.get_field(name), "null", False)
+        assert ids(checks.check_mapping()) == ["E011"]
+
+    def test_a_foreign_key_must_lead_to_the_primary_key(self, monkeypatch):
+        monkeypatch.setattr(Officer._meta.pk, "primary_key", False)
+        assert set(ids(checks.check_mapping())) == {"E010"}
+
+    def test_a_foreign_key_to_a_model_that_is_not_found_is_told_once(self, settings):
+        settings.ONEFILE_SYNC = changed(PICSWEB.mapping, "OFFICER", model="picsweb.Nobody")
+        assert ids(checks.check_mapping()) == ["E005"]
+
+    @pytest.mark.parametrize(
+        ("made_so", "expected"),
+        [
+            ({"null": False}, ["W002"]),
+            ({"null": False, "default": "2026-01-01"}, []),
+            ({"null": False, "auto_now": True}, []),
+            ({"null": False, "auto_now_add": True}, []),
+            ({"null": True}, []),
+        ],
+    )
+    def test_a_field_that_a_downloaded_review_does_not_fill(self, monkeypatch, settings, made_so, expected):
+        settings.ONEFILE_SYNC = SECOND_HOST.mapping
+        stamp = Meeting._meta.get_field("edited_at")
+        for name, value in {"auto_now": False, **made_so}.items():
+            monkeypatch.setattr(stamp, name, value)
+        assert ids(checks.check_mapping()) == expected
+
+
+SAFE = {
+    "name": "picsweb",
+    "orm": "default",
+    "workers": 1,
+    "timeout": 300,
+    "retry": 660,
+    "max_attempts": 3,
+    "catch_up": False,
+}
+CLUSTERS = [
+    ({}, []),
+    ({"timeout": 300, "retry": 300}, ["E021"]),
+    ({"timeout": 300, "retry": MISSING}, ["E021"]),
+    ({"timeout": 300, "retry": 400}, ["W021"]),
+    ({"timeout": 100}, ["E022"]),
+    ({"timeout": None}, ["W020"]),
+    ({"timeout": "300"}, ["W020"]),
+    ({"timeout": None, "retry": 100}, ["E022", "W020"]),
+    ({"max_attempts": 0}, ["W022"]),
+    ({"max_attempts": 0, "ack_failures": True}, []),
+    ({"catch_up": True}, ["W023"]),
+    ({"catch_up": MISSING}, ["W023"]),
+    ({"name": MISSING}, ["W024"]),
+    ({"bulk": 10}, ["W025"]),
+    ({"workers": 2}, ["W026"]),
+    ({"workers": MISSING}, ["W026"]),
+    ({"workers": 2, "orm": MISSING, "redis": "redis://127.0.0.1"}, []),
+    ({"sync": True}, ["W027"]),
+]
+
+
+class TestTheCluster:
+    @pytest.fixture(autouse=True)
+    def queue(self, settings, monkeypatch):
+        """The database of the queue: SQLite, whatever the tests run on."""
+        queue = {"ENGINE": "django.db.backends.sqlite3"}
+        monkeypatch.setitem(settings.DATABASES, "default", queue)
+        return queue
+
+    @pytest.mark.parametrize(("values", "expected"), CLUSTERS)
+    def test_its_settings(self, settings, values, expected):
+        settings.Q_CLUSTER = {key: value for key, value in {**SAFE, **values}.items() if value is not MISSING}
+        messages = checks.check_cluster()
+        assert ids(messages) == expected
+        assert all(message.hint for message in messages)
+
+    def test_several_workers_share_sqlite_when_transactions_begin_by_writing(self, settings, queue):
+        queue["OPTIONS"] = {"transaction_mode": "IMMEDIATE"}
+        settings.Q_CLUSTER = {**SAFE, "workers": 2}
+        assert checks.check_cluster() == []
+
+    @pytest.mark.parametrize("written", [None, {}, []])
+    def test_it_is_missing(self, settings, written):
+        settings.Q_CLUSTER = written
+        assert ids(checks.check_cluster()) == ["E020"]
+
+    def test_django_q2_is_not_installed(self, settings):
+        settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if app != "django_q"]
+        assert ids(checks.check_cluster()) == ["E020"]
+
+    @pytest.mark.parametrize(
+        ("cluster", "expected"),
+        [
+            ({}, ["E023"]),
+            ({"ALT_CLUSTERS": ["onefile"]}, ["E023"]),
+            ({"ALT_CLUSTERS": {"onefile": {}}}, []),
+            ({"ALT_CLUSTERS": {"onefile": {"timeout": 300, "retry": 200}}}, ["E021"]),
+            ({"name": "onefile"}, []),
+        ],
+    )
+    def test_a_cluster_of_our_own_counts_with_its_own_settings(self, settings, cluster, expected):
+        settings.ONEFILE_SYNC = {**PICSWEB.mapping, "CLUSTER": "onefile"}
+        settings.Q_CLUSTER = {**SAFE, **cluster}
+        assert ids(checks.check_cluster()) == expected
+
+    def test_wrong_deployment_settings_are_told_elsewhere(self, settings):
+        settings.ONEFILE_SYNC = {"CLUSTER": 5}
+        assert checks.check_cluster() == []
+
+
+class QueueElsewhere:
+    """A database router that keeps django-q2's tables in a database of their own."""
+
+    def db_for_read(self, model, **hints):
+        return "queue" if model is Schedule else None
+
+
+def scheduled(**values):
+    return Schedule.objects.create(
+        **{
+            "name": "onefile_sync daily",
+            "func": "onefile_sync.tasks.daily",
+            "schedule_type": Schedule.DAILY,
+            "repeats": -1,
+            **values,
+        }
+    )
+
+
+@pytest.mark.django_db
+class TestTheDatabase:
+    def found(self):
+        return ids(checks.check_database(databases=["default"]))
+
+    def test_one_that_runs_is_fine(self):
+        OneFileSettings(enabled=True).save()
+        scheduled()
+        assert self.found() == []
+
+    def test_it_is_missing_once_the_integration_is_on(self):
+        assert self.found() == []
+        OneFileSettings(enabled=True).save()
+        assert self.found() == ["W030"]
+
+    def test_it_is_doubled(self):
+        for _ in range(2):
+            scheduled()
+        assert self.found() == ["W031"]
+
+    @pytest.mark.parametrize(
+        "values",
+        [
+            {"func": "onefile_sync.tasks.nightly"},
+            {"repeats": 0},
+            {"cluster": "gone"},
+            {"cluster": ""},
+        ],
+    )
+    def test_it_cannot_run(self, values):
+        scheduled(**values)
+        assert self.found() == ["W032"]
+
+    @pytest.mark.parametrize("cluster", ["picsweb", "onefile"])
+    def test_an_operator_may_give_it_to_another_cluster(self, settings, cluster):
+        settings.Q_CLUSTER = {**SAFE, "ALT_CLUSTERS": {"onefile": {}}}
+        scheduled(cluster=cluster)
+        assert self.found() == []
+
+    def test_a_schedule_of_anybody_that_stops_them_all(self):
+        scheduled()
+        scheduled(name="somebody else's", args="not, python")
+        assert self.found() == ["W033"]
+
+    def test_readable_args_are_fine(self):
+        scheduled(name="somebody else's", args="'a', 2")
+        assert self.found() == []
+
+    @pytest.mark.parametrize("databases", [None, [], ["other"]])
+    def test_the_database_is_not_touched_unless_asked_for(self, django_assert_num_queries, databases):
+        with django_assert_num_queries(0):
+            assert checks.check_database(databases=databases) == []
+
+    def test_tables_that_are_not_there_yet_are_no_error(self, monkeypatch):
+        def no_such_table(*args, **kwargs):
+            raise DatabaseError
+
+        monkeypatch.setattr(Schedule.objects, "order_by", no_such_table)
+        scheduled(repeats=0)
+        assert self.found() == []
+
+    def test_a_schedule_in_a_database_that_is_not_checked_is_left_alone(self, settings):
+        settings.DATABASE_ROUTERS = ["tests.test_checks.QueueElsewhere"]
+        OneFileSettings(enabled=True).save()
+        assert self.found() == []
+
+    def test_without_django_q2_there_is_no_schedule_to_check(self, settings):
+        OneFileSettings(enabled=True).save()
+        settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if app != "django_q"]
+        assert self.found() == []
+
+    @pytest.mark.parametrize(("is_there", "expected"), [(True, []), (False, ["W034"])])
+    def test_the_type_of_new_reviews_must_be_there(self, settings, is_there, expected):
+        settings.ONEFILE_SYNC = SECOND_HOST.mapping
+        OneFileSettings(enabled=True).save()
+        scheduled()
+        if is_there:
+            MeetingKindFactory(code="PROG")
+        assert self.found() == expected
+
+    def test_rows_are_not_looked_for_by_a_wrong_mapping(self, settings):
+        settings.ONEFILE_SYNC = changed(SECOND_HOST.mapping, "REVIEW", type="sort")
+        OneFileSettings(enabled=True).save()
+        scheduled()
+        assert self.found() == []
+
+    def test_it_is_part_of_djangos_database_checks(self, capsys):
+        OneFileSettings(enabled=True).save()
+        call_command("check", databases=["default"])
+        assert "onefile_sync.W030" in capsys.readouterr().err

@@ -1,0 +1,148 @@
+"""The deployment's settings: defaults, what is accepted, and how a mistake is told."""
+
+from datetime import time
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from onefile_sync.conf import KEYS, Deployment, deployment
+
+DEFAULTS = {
+    "learner": {},
+    "base_url": None,
+    "customer_token": None,
+    "calls_per_minute": 300,
+    "aim_names": {},
+    "visit_types": {"not_specified": 0, "remote_session": 1, "face_to_face": 2},
+    "page_size": 100,
+    "ended_within_days": 31,
+    "daily_at": time(2),
+    "cluster": None,
+    "tasks_per_run": 2,
+    "task_seconds": 120,
+}
+
+
+@pytest.mark.parametrize(("name", "value"), DEFAULTS.items())
+def test_what_is_not_written_has_a_default(settings, name, value):
+    settings.ONEFILE_SYNC = {}
+    assert getattr(deployment, name) == value
+
+
+def test_the_time_zone_is_the_providers(settings):
+    settings.ONEFILE_SYNC = {}
+    assert deployment.time_zone.key == "Europe/London"
+
+
+@pytest.mark.parametrize(
+    ("key", "written", "value"),
+    [
+        ("BASE_URL", "https://onefile.example/api/v2.1/", "https://onefile.example/api/v2.1"),
+        ("CUSTOMER_TOKEN", " a token ", "a token"),
+        ("CALLS_PER_MINUTE", None, None),
+        ("CALLS_PER_MINUTE", 60, 60),
+        ("AIM_NAMES", {"total_elements": "UnitCount"}, {"total_elements": "UnitCount"}),
+        (
+            "VISIT_TYPES",
+            {"not_specified": 3, "remote_session": 4, "face_to_face": 5},
+            {"not_specified": 3, "remote_session": 4, "face_to_face": 5},
+        ),
+        ("DAILY_AT", "23:45", time(23, 45)),
+        ("CLUSTER", "onefile", "onefile"),
+        ("ENDED_WITHIN_DAYS", 0, 0),
+        ("LEARNER", {"model": "picsweb.Learner"}, {"model": "picsweb.Learner"}),
+    ],
+)
+def test_what_is_written_counts(settings, key, written, value):
+    settings.ONEFILE_SYNC = {key: written}
+    assert getattr(deployment, key.lower()) == value
+
+
+WRONG = [
+    ("LEARNER", "picsweb.Learner"),
+    ("BASE_URL", "onefile.example"),
+    ("BASE_URL", "ftp://onefile.example"),
+    ("BASE_URL", ""),
+    ("CUSTOMER_TOKEN", 12345),
+    ("CUSTOMER_TOKEN", "  "),
+    ("TIME_ZONE", "Europe/Mars"),
+    ("TIME_ZONE", None),
+    ("TIME_ZONE", "../etc/passwd"),
+    ("CALLS_PER_MINUTE", 0),
+    ("CALLS_PER_MINUTE", "300"),
+    ("CALLS_PER_MINUTE", True),
+    ("AIM_NAMES", ["UnitCount"]),
+    ("AIM_NAMES", {"total_elements": 5}),
+    ("VISIT_TYPES", {"not_specified": 0}),
+    ("VISIT_TYPES", {"not_specified": 0, "remote_session": 1, "face_to_face": "2"}),
+    ("PAGE_SIZE", 0),
+    ("ENDED_WITHIN_DAYS", -1),
+    ("DAILY_AT", "2am"),
+    ("DAILY_AT", "24:00"),
+    ("DAILY_AT", None),
+    ("TASKS_PER_RUN", 1.5),
+    ("TASK_SECONDS", None),
+]
+
+
+@pytest.mark.parametrize(("key", "written"), WRONG)
+def test_a_wrong_value_is_told_by_its_key_and_never_quoted(settings, key, written):
+    settings.ONEFILE_SYNC = {key: written}
+    with pytest.raises(ImproperlyConfigured) as caught:
+        getattr(deployment, key.lower())
+    assert str(caught.value).startswith(f"ONEFILE_SYNC['{key}'] should be ")
+    assert caught.value.__suppress_context__
+    if key == "CUSTOMER_TOKEN":
+        assert "12345" not in str(caught.value)
+
+
+def test_an_unknown_key_is_told_whatever_is_asked(settings):
+    settings.ONEFILE_SYNC = {"CALLS_PER_MINUT": 60}
+    with pytest.raises(ImproperlyConfigured, match="CALLS_PER_MINUT"):
+        _ = deployment.page_size
+
+
+@pytest.mark.parametrize("written", [None, [], "LEARNER"])
+def test_settings_that_are_missing_or_no_dict_are_told(settings, written):
+    settings.ONEFILE_SYNC = written
+    with pytest.raises(ImproperlyConfigured, match="ONEFILE_SYNC is missing"):
+        _ = deployment.page_size
+
+
+def test_changed_settings_count_at_once(settings):
+    settings.ONEFILE_SYNC = {"PAGE_SIZE": 7}
+    assert deployment.page_size == 7
+    settings.ONEFILE_SYNC = {"PAGE_SIZE": 8}
+    assert deployment.page_size == 8
+
+
+def test_other_settings_leave_it_alone(settings):
+    settings.ONEFILE_SYNC = {"PAGE_SIZE": 7}
+    written = deployment.written()
+    settings.USE_TZ = True
+    assert deployment.written() is written
+
+
+class TestAddress:
+    @pytest.mark.parametrize(
+        ("environment", "address"),
+        [
+            ("live", "https://wsapi.onefile.co.uk/api/v2.1"),
+            ("beta", "https://wsapibeta.onefile.co.uk/api/v2.1"),
+            ("practice", "https://wsapi2.onefile.co.uk/api/v2.1"),
+            ("sandbox", "http://127.0.0.1:8765/api/v2.1"),
+        ],
+    )
+    def test_goes_by_the_environment(self, settings, environment, address):
+        settings.ONEFILE_SYNC = {}
+        assert deployment.address(environment) == address
+
+    def test_is_what_the_deployment_says_where_it_says_one(self, settings):
+        settings.ONEFILE_SYNC = {"BASE_URL": "http://127.0.0.1:9000/api/v2.1"}
+        assert deployment.address("live") == "http://127.0.0.1:9000/api/v2.1"
+
+
+def test_every_key_says_what_it_should_be():
+    assert set(KEYS) >= {"LEARNER", "REVIEW", "TIME_ZONE", "TASK_SECONDS"}
+    assert all(setting.should_be for setting in KEYS.values())
+    assert Deployment.page_size is KEYS["PAGE_SIZE"]
