@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import socket
@@ -9,8 +10,8 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -44,6 +45,19 @@ def environment(sandbox_port: int, *, throw_away_in: Path | None) -> dict[str, s
         shared.pop("REDIS_URL", None)
         shared["DATABASE_URL"] = f"sqlite:///{throw_away_in / 'picsweb.sqlite3'}"
     return shared
+
+
+@contextmanager
+def only_one(folder: Path) -> Iterator[None]:
+    """Hold the folder for one demo. Raises :class:`DemoFailed` while another has it."""
+    with (folder / "demo.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DemoFailed(
+                "A demo is running already. Stop it with Ctrl-C where it runs, or use it."
+            ) from None
+        yield
 
 
 def is_made_by_the_demo(database: Path) -> bool:

@@ -158,7 +158,10 @@ class Demonstration:
         if self.sandbox_port != 8765:
             self.say(f"For manage.py in another terminal:  export ONEFILE_BASE_URL={self.onefile}\n")
         self.say("Ctrl-C stops it all.")
+        started_by = os.getppid()
         while (ended := self.children.ended()) is None:
+            if os.getppid() != started_by:
+                return  # whoever could have stopped us is gone
             sleep(0.5)
         raise ended.failure(f"ended with code {ended.process.returncode}")
 

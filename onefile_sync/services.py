@@ -28,6 +28,8 @@ from django.utils.translation import gettext_lazy as _
 
 from . import host
 from .conf import deployment
+from .host import learner_by_pk as find_learner
+from .host import learner_model
 from .models import (
     OPEN_OUTCOMES,
     LearnerOutcome,
@@ -53,15 +55,23 @@ from .sync.refusals import (
     why_not,
     why_not_at_all,
 )
+from .sync.problems import read_out
 from .sync.reports import (
     ChangeLine,
     OutcomeReport,
     ProblemLine,
     Progress,
     Totals,
+    field_label,
     progress,
     report,
+    rule_text,
     totals,
+)
+from .sync.schedule import (
+    install_schedule,
+    installed_schedules,
+    remove_schedule,
 )
 from .sync.work import work_on
 
@@ -78,16 +88,24 @@ __all__ = [
     "Totals",
     "check_connection",
     "check_setup",
+    "field_label",
+    "find_learner",
+    "install_schedule",
+    "installed_schedules",
     "last_daily_run",
+    "learner_model",
     "learner_status",
     "perform",
     "preview",
     "preview_now",
     "progress",
     "prune",
+    "read_out",
     "refresh",
     "refresh_now",
+    "remove_schedule",
     "report",
+    "rule_text",
     "sort_out",
     "start_daily",
     "start_scheduled_daily",
@@ -262,9 +280,19 @@ def check_connection() -> None:
     _customer_name(OneFileSettings.load())
 
 
+#: How long a person waits within a web request: one try, and no sitting out of a pause.
+AT_ONCE = Patience(tries=1, longest_wait=0, total=5, pauses=0)
+
+
+def _briefly(seconds: float) -> None:
+    if seconds > AT_ONCE.total:
+        raise OneFileError("rate_limited", "wait for the pace")
+    time.sleep(seconds)
+
+
 def _customer_name(settings: OneFileSettings) -> str:
     try:
-        onefile = connect(settings, Patience.person())
+        onefile = connect(settings, AT_ONCE, sleep=_briefly)
     except NotConnected as reason:
         raise Refused(NOT_CONNECTED[reason.code]) from None
     try:

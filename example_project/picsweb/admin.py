@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django import forms
 from django.contrib import admin
+from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from onefile_sync.admin import OneFileLearnerAdminMixin
 
@@ -27,9 +30,26 @@ else:
     QualificationTable = ReviewTable = PlacementTable = UnitTable = admin.TabularInline
 
 
+admin.site.site_header = admin.site.site_title = _("PICSWeb administration")
+
+
 class QualificationInline(QualificationTable):
     model = Qualification
     extra = 0
+    fields = [
+        "reference",
+        "title",
+        "assessor",
+        "total_elements",
+        "elements_done",
+        "registration_number",
+        "registration_date",
+        "certificate_applied_date",
+        "certificate_received_date",
+        "onefile_id",
+    ]
+    # Ten columns: the admin's usual width of a text would push the last ones out of the window.
+    formfield_overrides = {models.CharField: {"widget": forms.TextInput(attrs={"size": 14})}}
     autocomplete_fields = ["assessor"]
     show_change_link = True
 
@@ -68,6 +88,23 @@ class LearnerAdmin(OneFileLearnerAdminMixin, LearnerModelAdmin):
     list_select_related = ["main_officer"]
     search_fields = ["ident", "first_name", "surname", "email", "uln", "=onefile_id"]
     autocomplete_fields = ["main_officer"]
+    fieldsets = [
+        (None, {"fields": [("ident", "onefile_id"), ("first_name", "surname"), ("status", "main_tag")]}),
+        (
+            _("Programme"),
+            {"fields": [("start_date", "planned_end_date", "actual_end_date"), "main_officer"]},
+        ),
+        (
+            _("Person"),
+            {
+                "fields": [
+                    ("email", "telephone", "mobile"),
+                    ("date_of_birth", "uln", "ni_number"),
+                    ("sex", "ethnicity", "disability"),
+                ]
+            },
+        ),
+    ]
     inlines = [QualificationInline, ReviewInline, PlacementInline]
 
 

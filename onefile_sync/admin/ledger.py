@@ -18,6 +18,7 @@ from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
@@ -120,7 +121,8 @@ class AttentionFilter(admin.SimpleListFilter):
 
 @admin.register(SyncRun)
 class SyncRunAdmin(ReadOnlyMixin, RunModelAdmin):
-    list_display = ("created_at", "kind", "state", "requested_by", "learners", "attention", "page")
+    list_display = ("page", "kind", "state", "requested_by", "learners", "attention")
+    list_display_links = ("kind",)
     list_filter = (AttentionFilter, "kind", "state")
     ordering = ("-created_at",)
     list_select_related = ("requested_by",)
@@ -147,9 +149,10 @@ class SyncRunAdmin(ReadOnlyMixin, RunModelAdmin):
     def attention(self, run: Any) -> str:
         return _outcomes_link(run, run.attention_count, attention="yes") if run.attention_count else "0"
 
-    @admin.display(description=_("report"))
+    @admin.display(description=_("report"), ordering="created_at")
     def page(self, run: SyncRun) -> str:
-        return format_html('<a href="{}">{}</a>', run.get_absolute_url(), _("Open"))
+        asked_at = f"{timezone.localtime(run.created_at):%d/%m/%Y %H:%M}"
+        return format_html('<a href="{}">{}</a>', run.get_absolute_url(), asked_at)
 
 
 @admin.register(LearnerOutcome)
@@ -188,7 +191,8 @@ class LearnerOutcomeAdmin(ReadOnlyMixin, OutcomeModelAdmin):
 
 @admin.register(Change)
 class ChangeAdmin(ReadOnlyMixin, ChangeModelAdmin):
-    list_display = ("id", "subject_label", "field_label", "old", "new", "side", "run")
+    list_display = ("subject_label", "field_label", "old", "new", "side", "run")
+    list_display_links = ("subject_label",)
     list_filter = ("side", RuleFilter, "subject_kind", "outcome__run__kind")
     list_select_related = ("outcome__run",)
     date_hierarchy = "outcome__finished_at"
@@ -203,7 +207,7 @@ class ChangeAdmin(ReadOnlyMixin, ChangeModelAdmin):
         return super().get_queryset(request).prefetch_related("outcome__learner")
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
-        return ["id", _learner_column(request, lambda change: change.outcome), *self.list_display[1:]]
+        return [_learner_column(request, lambda change: change.outcome), *self.list_display]
 
     @admin.display(description=_("run"))
     def run(self, change: Change) -> str:
@@ -221,7 +225,8 @@ class ChangeAdmin(ReadOnlyMixin, ChangeModelAdmin):
 
 @admin.register(Problem)
 class ProblemAdmin(ReadOnlyMixin, ProblemModelAdmin):
-    list_display = ("id", "subject_label", "in_words", "move", "run")
+    list_display = ("subject_label", "in_words", "move", "run")
+    list_display_links = ("subject_label",)
     list_filter = ("move", "code", "subject_kind", "outcome__run__kind")
     list_select_related = ("outcome__run",)
     date_hierarchy = "outcome__finished_at"
@@ -240,7 +245,7 @@ class ProblemAdmin(ReadOnlyMixin, ProblemModelAdmin):
         return super().get_queryset(request).prefetch_related("outcome__learner")
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
-        return ["id", _learner_column(request, lambda problem: problem.outcome), *self.list_display[1:]]
+        return [_learner_column(request, lambda problem: problem.outcome), *self.list_display]
 
     @admin.display(description=_("run"))
     def run(self, problem: Problem) -> str:

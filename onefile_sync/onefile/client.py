@@ -54,7 +54,7 @@ Single = TypeVar("Single", User, LearningAim, Review)
 class OneFile:
     """OneFile as one customer sees it. Every method raises :class:`onefile_sync.onefile.errors.OneFileError`.
 
-    Like its transport not to be shared by threads.
+    Like its ``transport``, which counts the calls, not to be shared by threads.
     """
 
     def __init__(self, transport: Transport, aim_names: AimNames | None = None, page_size: int = 100) -> None:

@@ -18,7 +18,7 @@ from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
-from onefile_sync import access, host, services
+from onefile_sync import access, services
 from onefile_sync.models import LearnerOutcome, SyncRun
 
 from . import openapi
@@ -51,7 +51,7 @@ class LearnerView(OneFileView):
 
     def learner(self, learner_pk: str) -> Model:
         """The learner, if the caller may do with them what this view does; else the exception that answers it."""
-        learner = host.learner_by_pk(learner_pk)
+        learner = services.find_learner(learner_pk)
         if learner is None:
             # Nobody is to find out by trial which learners there are.
             raise NotFound if may_view_every_learner(self.request) else PermissionDenied
@@ -123,7 +123,7 @@ class RunOutcomes(RunView, GenericAPIView[LearnerOutcome]):
 
 
 def may_view_every_learner(request: Request) -> bool:
-    options = host.learner_model()._meta
+    options = services.learner_model()._meta
     return request.user.has_perm(f"{options.app_label}.{get_permission_codename('view', options)}")
 
 

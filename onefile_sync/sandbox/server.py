@@ -7,6 +7,7 @@ import socket
 import struct
 import threading
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -204,11 +205,8 @@ class _HttpServer(ThreadedWSGIServer):
 
     def close_connections(self) -> None:
         for connection in list(self._connections):
-            try:
+            with suppress(OSError):  # that client has left already
                 connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                # The client has left already; the thread that served it is about to notice.
-                self._connections.discard(connection)
 
 
 class _Handler(WSGIRequestHandler):

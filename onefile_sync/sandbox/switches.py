@@ -22,7 +22,7 @@ class Switches:
 
     # Authentication
     auth_body: Literal["raw", "quoted"] = _either("raw", "quoted")
-    session_lifetime: timedelta = timedelta(hours=24)
+    session_lifetime: timedelta = _either(timedelta(hours=24), timedelta(minutes=20))
     bad_session: Literal[401, 403] = _either(401, 403)
     bad_customer_token: Literal[401, 403] = _either(401, 403)
 
@@ -63,5 +63,4 @@ class Switches:
         """Every behaviour but the default: switch, value, and Switches that differ from the default in that only."""
         for switch in fields(cls):
             for value in switch.metadata.get("alternatives", ()):
-                if value != switch.default:
-                    yield switch.name, value, replace(cls(), **{switch.name: value})
+                yield switch.name, value, replace(cls(), **{switch.name: value})

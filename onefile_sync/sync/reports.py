@@ -112,10 +112,10 @@ def report(outcome: LearnerOutcome) -> OutcomeReport:
         ChangeLine(
             side=str(Side(change.side).label),
             subject=_subject(change.subject_label, change.subject_kind, change.subject_onefile_id),
-            field=str(rules.FIELD_LABELS[change.field]),
+            field=field_label(change.field),
             old=change.old,
             new=change.new or (_("given by OneFile") if change.field == "onefile_id" else ""),
-            rule_text=str(rules.RULE_BY_CODE[change.rule].text),
+            rule_text=rule_text(change.rule),
         )
         for change in outcome.changes.all()
     ]
@@ -133,6 +133,17 @@ def report(outcome: LearnerOutcome) -> OutcomeReport:
             )
         )
     return OutcomeReport(outcome, changes, lines)
+
+
+def field_label(field: str) -> str:
+    """The name of a change's field on PICSWeb's screens."""
+    return str(rules.FIELD_LABELS[field])
+
+
+def rule_text(rule: str) -> str:
+    """A rule in words; for a rule that a later version no longer has, its code."""
+    known = rules.RULE_BY_CODE.get(rule)
+    return str(known.text) if known else rule
 
 
 def _subject(label: str, kind: str, onefile_id: int | None) -> str:

@@ -189,3 +189,10 @@ def test_a_port_that_was_asked_for_and_is_taken_is_refused() -> None:
         )
     assert ran.returncode == 1
     assert "is taken: choose another for the web site with --port" in ran.stderr
+
+
+def test_two_demos_do_not_run_in_one_folder(tmp_path: Path) -> None:
+    with demo.only_one(tmp_path), pytest.raises(DemoFailed, match="running already"), demo.only_one(tmp_path):
+        pytest.fail("two demos at once")
+    with demo.only_one(tmp_path):
+        assert (tmp_path / "demo.lock").exists()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import fields
 from datetime import UTC, date, datetime
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,8 +15,6 @@ from onefile_sync.onefile.records import AimNames, Centre, Customer, LearningAim
 NAMES = AimNames()
 # Time is no matter here: a busy machine is no fault of the parsers.
 at_leisure = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-LONDON = ZoneInfo("Europe/London")
-UNREADABLE = object()
 
 
 def utc(*parts: int) -> datetime:

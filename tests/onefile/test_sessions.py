@@ -10,9 +10,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
 from onefile_sync.onefile.errors import Scope
-from onefile_sync.onefile.transport import (
-    Transport,
-)
+from onefile_sync.onefile.transport import Transport
 
 from .fakes import CUSTOMER_TOKEN, NOON, SESSION, KeptSession
 from .wire import (

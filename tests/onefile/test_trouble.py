@@ -12,11 +12,7 @@ from pytest_httpserver import HTTPServer
 from urllib3.exceptions import MaxRetryError, NameResolutionError
 
 from onefile_sync.onefile.errors import Scope
-from onefile_sync.onefile.transport import (
-    Operation,
-    Transport,
-    code_of_exception,
-)
+from onefile_sync.onefile.transport import Operation, Transport, code_of_exception
 
 from .fakes import CUSTOMER_TOKEN, SESSION, raw_answer
 from .wire import (

@@ -11,9 +11,7 @@ from hypothesis import strategies as st
 
 from onefile_sync.onefile import parsing
 from onefile_sync.onefile.parsing import UnreadableError
-from onefile_sync.onefile.records import AimNames
 
-NAMES = AimNames()
 # Time is no matter here: a busy machine is no fault of the parsers.
 at_leisure = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 LONDON = ZoneInfo("Europe/London")

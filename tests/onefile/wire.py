@@ -11,10 +11,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from onefile_sync.onefile.errors import OneFileError
-from onefile_sync.onefile.transport import (
-    Operation,
-    Transport,
-)
+from onefile_sync.onefile.transport import Operation, Transport
 
 from .fakes import RESET, SILENCE, raw_answer
 
@@ -44,6 +41,7 @@ def failure_of(send: Callable[[], object]) -> OneFileError:
     return caught.value
 
 
+#: Answers that say nothing about whether the thing was done, and the case that each is.
 TROUBLE = {
     "html": (status(200, "<html>maintenance</html>"), "bad_answer"),
     "broken JSON": (status(200, '{"ID": 5'), "bad_answer"),
@@ -56,6 +54,7 @@ TROUBLE = {
     "408": (status(408), "timed_out"),
 }
 
+#: The same for what may happen to a connection.
 BAD_LINES = {
     "reset": (RESET, "cut_off"),
     "closed at once": (b"", "cut_off"),

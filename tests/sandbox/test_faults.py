@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import socket
 import time
 from collections.abc import Callable
@@ -111,10 +112,14 @@ def test_authentication_can_fail_too(onefile: Client) -> None:
 
 
 def test_a_connection_is_kept(onefile: Client) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", onefile.server.port, timeout=5)
+    connection.connect()
+    first_socket = connection.sock
     for _ in range(3):
-        onefile.get("/Customer")
-    pool = onefile.http.get_adapter("http://").poolmanager.connection_from_url(onefile.server.url)
-    assert (pool.num_connections, pool.num_requests) == (1, 4)
+        connection.request("GET", "/api/v2.1/Customer")
+        assert connection.getresponse().read() == b""
+        assert connection.sock is first_socket
+    connection.close()
 
 
 def test_what_was_sent_is_read_even_when_nobody_wants_it(onefile: Client, review: Review) -> None:

@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
 from onefile_sync.conf import deployment
-from onefile_sync.sync import schedule
+from onefile_sync import services
 
 
 class Command(BaseCommand):
@@ -20,16 +20,16 @@ class Command(BaseCommand):
         self.stdout.write(lines)
 
     def install(self) -> str:
-        done = schedule.install()
+        done = services.install_schedule()
         doubles = f" Removed {done.removed_doubles} surplus row(s)." if done.removed_doubles else ""
         began = "Installed" if done.created else "Already there, its time left as it was"
         return f"{began}.{doubles} {self.show()}"
 
     def remove(self) -> str:
-        return "Removed." if schedule.remove() else "There was no schedule."
+        return "Removed." if services.remove_schedule() else "There was no schedule."
 
     def show(self) -> str:
-        rows = schedule.installed()
+        rows = services.installed_schedules()
         if not rows:
             return "No schedule is installed: run “manage.py onefile_schedule install”."
         if len(rows) > 1:

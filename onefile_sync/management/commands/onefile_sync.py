@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Model
 from tqdm import tqdm
 
-from onefile_sync import host, services
+from onefile_sync import services
 from onefile_sync.models import OutcomeState, Side, SyncRun
 
 #: The names under which the outcomes stand in the JSON (they are a contract, the states of the ledger are not).
@@ -67,7 +67,7 @@ class Command(BaseCommand):
         return services.start_daily(new_run=options["new_run"])
 
     def learner(self, pk: str) -> Model:
-        learner = host.learner_by_pk(pk)
+        learner = services.find_learner(pk)
         if learner is None:
             raise CommandError(f"There is no learner with the primary key {pk}.", returncode=2)
         return learner

@@ -74,10 +74,11 @@ class Command(BaseCommand):
             *(["--check"] if check else []),
         ]
         environment = demo.environment(sandbox_port, throw_away_in=folder if check else None)
-        if not check:
-            self.start_afresh()
         try:
-            code = self.follow([sys.executable, str(demo.MANAGE), *arguments], environment)
+            with demo.only_one(folder):
+                if not check:
+                    self.start_afresh()
+                code = self.follow([sys.executable, str(demo.MANAGE), *arguments], environment)
         finally:
             if check:
                 shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,51 @@
+# What scripts and people run. Every target makes the virtual environment it needs.
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+# Tests and checks see the sources as they are; the stamp is renewed when the dependencies change.
+STAMP := $(VENV)/.installed
+SERVICES_DATABASE ?= postgres://postgres:postgres@127.0.0.1:5432/onefile_sync
+REDIS ?= redis://127.0.0.1:6379/0
+
+.PHONY: help demo test check test-services test-browser coverage docs messages clean
+
+help:
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+$(STAMP): pyproject.toml
+	command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: set PYTHON to its path."; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,services,check,docs]'
+	touch $(STAMP)
+
+demo: $(STAMP) ## a PICSWeb and a OneFile to click through, until Ctrl-C
+	$(BIN)/python manage.py demo
+
+test: $(STAMP) ## the test suite, with branch coverage
+	$(BIN)/pytest --cov --cov-report=term
+
+check: $(STAMP) ## lint, types, import rules, missing migrations, deployment, API schema, docs
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python manage.py check --fail-level WARNING
+	DJANGO_SETTINGS_MODULE=example_project.settings_production SECRET_KEY="$$(head -c 48 /dev/urandom | base64)" \
+	ALLOWED_HOSTS=picsweb.example DATABASE_URL=sqlite://:memory: \
+	$(BIN)/python manage.py check --deploy --fail-level WARNING
+	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
+	$(MAKE) docs
+
+docs: $(STAMP) ## the documentation, with every warning an error
+	$(BIN)/sphinx-build --quiet -W --keep-going docs docs/_build
+
+test-services: $(STAMP) ## what needs PostgreSQL and Redis (SERVICES_DATABASE, REDIS)
+	DATABASE_URL=$(SERVICES_DATABASE) REDIS_URL=$(REDIS) $(BIN)/pytest -m services
+
+test-browser: $(STAMP) ## the pages in headless Chromium
+	$(BIN)/pytest -m browser
+
+clean:
+	rm -rf $(VENV) docs/_build .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,172 @@
+"""The read-only admin of runs, outcomes, changes and problems: what needs attention, found quickly."""
+
+import pytest
+from django.urls import reverse
+
+from onefile_sync.models import Change, LearnerOutcome, Problem, SyncRun
+from tests.factories import LearnerFactory
+
+from .conftest import a_change, a_problem, a_run, words
+
+NAMES = ("syncrun", "learneroutcome", "change", "problem")
+
+
+@pytest.fixture
+def auditor(staff):
+    return staff("view_syncrun", "view_learneroutcome", "view_change", "view_problem")
+
+
+@pytest.fixture
+def found(browser, auditor):
+    """The rows that a list shows for a query."""
+
+    def find(name, **query):
+        answer = browser(auditor).get(reverse(f"admin:onefile_sync_{name}_changelist"), query)
+        assert answer.status_code == 200
+        return list(answer.context["cl"].result_list)
+
+    return find
+
+
+@pytest.fixture
+def daily(learner):
+    """A daily run in which one learner needs staff, one the support team, one failed, and one is fine."""
+    states = ["attention", "attention", "failed", "updated"]
+    run = a_run(
+        *((LearnerFactory(onefile_id=600 + n), state) for n, state in enumerate(states)), kind="daily"
+    )
+    staffs, supports, failed, updated = run.outcomes.order_by("id")
+    a_problem(staffs)
+    a_problem(supports, code="push_not_taken", move="ours", details={"field": "registration_date"})
+    a_problem(failed, code="interrupted", move="ours")
+    a_change(updated)
+    a_change(updated, side="onefile", field="registration_date", rule="registration_date")
+    a_run((learner, "unchanged"))
+    return run
+
+
+def test_what_needs_attention_among_runs(daily, found):
+    assert len(found("syncrun")) == 2
+    assert found("syncrun", attention="yes") == [daily]
+    assert found("syncrun", attention="yours") == [daily]
+    Problem.objects.filter(move="yours").delete()
+    assert found("syncrun", attention="yours") == []
+
+
+@pytest.mark.parametrize(
+    ("attention", "states"),
+    [
+        ("yes", ["attention", "attention", "failed"]),
+        ("yours", ["attention"]),
+        ("ours", ["attention", "failed"]),
+    ],
+)
+def test_what_needs_attention_among_outcomes(attention, states, daily, found):
+    assert sorted(each.state for each in found("learneroutcome", attention=attention)) == states
+
+
+def test_lists_are_narrowed_by_kind_state_side_rule_code_and_move(daily, found):
+    assert found("syncrun", kind__exact="daily") == [daily]
+    assert len(found("learneroutcome", state__exact="failed")) == 1
+    assert len(found("learneroutcome", run__kind__exact="refresh")) == 1
+    assert [each.side for each in found("change", side__exact="onefile")] == ["onefile"]
+    assert [each.rule for each in found("change", rule="registration_number")] == ["registration_number"]
+    assert len(found("change")) == 2
+    assert [each.code for each in found("problem", code="push_not_taken")] == ["push_not_taken"]
+    assert len(found("problem", move__exact="ours")) == 2
+
+
+def test_a_run_links_to_its_outcomes_and_to_its_report(daily, browser, auditor):
+    text = words(browser(auditor).get(reverse("admin:onefile_sync_syncrun_changelist")))
+    outcomes = f"/admin/onefile_sync/learneroutcome/?run__id__exact={daily.pk}"
+    assert f'<a href="{outcomes}">4</a>' in text
+    assert f'<a href="{outcomes}&amp;attention=yes">3</a>' in text
+    assert f'<a href="{daily.get_absolute_url()}">' in text
+    answer = browser(auditor).get(f"{outcomes}&attention=yes")
+    assert len(answer.context["cl"].result_list) == 3
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_searching_by_ids(name, daily, found):
+    models = {"syncrun": SyncRun, "learneroutcome": LearnerOutcome, "change": Change, "problem": Problem}
+    row = models[name].objects.last()
+    assert row in found(name, q=str(row.pk))
+    for nothing in ("O'Brien", "0" * 40, str(2**70), "00000000-0000-4000-8000-000000000000"):
+        assert found(name, q=nothing) == []
+    assert len(found(name, q="   ")) == models[name].objects.count()
+
+
+def test_searching_by_the_id_of_the_run_the_learner_and_the_problems_code(daily, found):
+    assert len(found("learneroutcome", q=str(daily.pk))) == 4
+    assert len(found("problem", q=str(daily.pk))) == 3
+    assert len(found("learneroutcome", q="603")) == 1
+    assert len(found("problem", q="interrupted")) == 1
+
+
+def test_the_record_of_an_outcome_shows_its_changes_and_problems(learner, browser, auditor):
+    outcome = a_run((learner, "attention")).outcomes.get()
+    a_change(outcome)
+    a_problem(outcome)
+    text = words(browser(auditor).get(reverse("admin:onefile_sync_learneroutcome_change", args=[outcome.pk])))
+    assert "REG-77" in text
+    assert "What to do:" in text
+    link = reverse("admin:picsweb_learner_change", args=[learner.pk])
+    assert f'<a href="{link}">&lt;b&gt;Máire O&#x27;Brien&lt;/b&gt;' in text
+
+
+def test_a_learner_is_linked_only_for_whoever_may_open_them(learner, staff, browser, auditor):
+    a_problem(a_run((learner, "attention")).outcomes.get())
+    link = reverse("admin:picsweb_learner_change", args=[learner.pk])
+    blind = staff("view_learneroutcome", "view_problem", sees_learners=False)
+    for name in ("learneroutcome", "problem"):
+        address = reverse(f"admin:onefile_sync_{name}_changelist")
+        assert link in words(browser(auditor).get(address))
+        assert link not in words(browser(blind).get(address))
+    record = reverse("admin:onefile_sync_learneroutcome_change", args=[learner.onefile_outcomes.get().pk])
+    assert link not in words(browser(blind).get(record))
+
+
+def test_records_are_told_in_words(learner, browser, auditor):
+    outcome = a_run((learner, "attention")).outcomes.get()
+    change, problem = a_change(outcome), a_problem(outcome)
+    text = words(browser(auditor).get(reverse("admin:onefile_sync_change_change", args=[change.pk])))
+    assert "Registration Number" in text
+    assert "The blank side is filled from the other" in text
+    text = words(browser(auditor).get(reverse("admin:onefile_sync_problem_change", args=[problem.pk])))
+    assert "No officer is linked to OneFile&#x27;s assessor 4711" in text
+    assert "Enter OneFile ID 4711 on the officer" in text
+
+
+def test_a_rule_of_an_earlier_version_is_shown_by_its_code(learner, browser, auditor):
+    change = a_change(a_run((learner, "updated")).outcomes.get(), rule="rule_of_old", field="field_of_old")
+    text = words(browser(auditor).get(reverse("admin:onefile_sync_change_change", args=[change.pk])))
+    assert "rule_of_old" in text
+    assert "field_of_old" in text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_list_takes_as_many_queries_for_many_rows_as_for_few(
+    name, browser, auditor, django_assert_max_num_queries
+):
+    run = a_run(*((LearnerFactory(onefile_id=600 + n), "attention") for n in range(30)), kind="daily")
+    for outcome in run.outcomes.all():
+        a_change(outcome)
+        a_problem(outcome)
+    client = browser(auditor)
+    with django_assert_max_num_queries(16):
+        client.get(reverse(f"admin:onefile_sync_{name}_changelist"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_can_be_deleted_in_bulk(name, daily, admin_user, browser):
+    address = reverse(f"admin:onefile_sync_{name}_changelist")
+    rows = {"syncrun": SyncRun, "learneroutcome": LearnerOutcome, "change": Change, "problem": Problem}[name]
+    ids = [str(pk) for pk in rows.objects.values_list("pk", flat=True)]
+    client = browser(admin_user)
+    assert "delete_selected" not in words(client.get(address))
+    client.post(address, {"action": "delete_selected", "_selected_action": ids, "post": "yes"})
+    assert rows.objects.count() == len(ids)
+
+
+def test_those_without_permission_do_not_find_the_ledger_on_the_admins_front_page(staff, browser):
+    assert "/admin/onefile_sync/" not in words(browser(staff("refresh_learner")).get("/admin/"))

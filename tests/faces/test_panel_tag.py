@@ -1,0 +1,75 @@
+"""{% refresh_with_onefile learner %}: what each visitor of PICSWeb's own pages is shown."""
+
+import pytest
+from django.contrib.auth.models import AnonymousUser
+from django.template import Context, RequestContext, Template
+from django.urls import reverse
+
+from onefile_sync.models import OneFileSettings
+from tests.factories import LearnerFactory
+
+from .conftest import a_run, words
+
+TAG = Template("{% load onefile_sync %}{% refresh_with_onefile learner %}")
+
+
+@pytest.fixture
+def panel(rf, learner):
+    def show(member) -> str:
+        request = rf.get("/learners/?page=2")
+        request.user = member
+        return " ".join(TAG.render(RequestContext(request, {"learner": learner})).split())
+
+    return show
+
+
+def test_the_button_posts_with_a_csrf_token_and_knows_the_way_back(panel, learner, staff):
+    text = panel(staff("refresh_learner"))
+    assert f'<form method="post" action="{reverse("onefile_sync:refresh", args=[learner.pk])}">' in text
+    assert 'name="csrfmiddlewaretoken"' in text
+    assert 'name="next" value="/learners/?page=2"' in text
+    assert "OneFile ID: <strong>501</strong>" in text
+    assert "Not synchronised yet." in text
+    assert "<script" not in text
+
+
+def test_the_reason_stands_in_place_of_the_button(panel, staff):
+    OneFileSettings.objects.update(enabled=False)
+    text = panel(staff("refresh_learner"))
+    assert "The OneFile integration is switched off." in text
+    assert "<form" not in text
+
+
+def test_the_status_is_for_whoever_may_view_runs_and_the_button_is_not(panel, learner, staff):
+    outcome = a_run((learner, "updated")).outcomes.get()
+    run = a_run((learner, "queued"), state="queued")
+    text = panel(staff("view_syncrun"))
+    assert "<form" not in text
+    assert f'<a href="{reverse("onefile_sync:outcome", args=[outcome.pk])}">Updated</a>' in text
+    assert f'href="{run.get_absolute_url()}"' in text
+
+
+def test_nothing_at_all_for_those_who_may_not_know(panel, learner, staff):
+    a_run((learner, "attention"))
+    assert panel(AnonymousUser()) == ""
+    assert panel(staff()) == ""
+    assert panel(staff("refresh_learner", sees_learners=False)) == ""
+
+
+def test_the_delivery_plan_page_shows_it_to_whoever_may_refresh(learner, staff, browser):
+    address = learner.get_absolute_url()
+    assert "Refresh with OneFile" in words(browser(staff("refresh_learner")).get(address))
+    assert "Refresh with OneFile" not in words(browser(staff()).get(address))
+
+
+def test_a_page_without_a_request_is_told_what_is_missing(learner):
+    with pytest.raises(KeyError, match="request"):
+        TAG.render(Context({"learner": learner}))
+
+
+def test_a_learner_without_onefile_id_has_no_id_and_the_reason(rf, staff):
+    request = rf.get("/")
+    request.user = staff("refresh_learner")
+    text = TAG.render(RequestContext(request, {"learner": LearnerFactory()}))
+    assert "OneFile ID:" not in text
+    assert "The learner has no OneFile ID." in text

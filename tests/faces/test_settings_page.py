@@ -1,0 +1,192 @@
+"""The OneFile settings page: one form, a token that goes in and never comes out, Test connection."""
+
+from datetime import UTC, datetime
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.messages import get_messages
+from django.urls import reverse
+from django_q.models import Schedule
+
+from onefile_sync import services
+from onefile_sync.models import OneFileSettings
+
+from .conftest import TOKEN, a_run, words
+
+FORM = "/admin/onefile_sync/onefilesettings/1/change/"
+NEW_TOKEN = "another-token-that-no-page-shows"
+
+#: The form as it stands in a browser that changes nothing.
+AS_IT_WAS = {
+    "enabled": "on",
+    "environment": "sandbox",
+    "upload_reviews": "on",
+    "download_reviews": "on",
+    "visit_type": "not_specified",
+    "skip_elements_with_units": "on",
+}
+
+
+@pytest.fixture
+def client(staff, browser):
+    return browser(staff("change_onefilesettings", "view_onefilesettings"))
+
+
+def _stored() -> OneFileSettings:
+    return OneFileSettings.load()
+
+
+def test_the_list_leads_to_the_one_form(client):
+    assert client.get(reverse("admin:onefile_sync_onefilesettings_changelist"))["Location"] == FORM
+    text = words(client.get(FORM))
+    assert "Integration Status" in text
+    for label in (
+        "Integration Enabled", "Paused", "Environment", "Customer Token", "Upload Reviews to OneFile",
+        "Download Reviews from OneFile", "Visit Type for Uploaded Reviews",
+        "Ignore elements of qualifications with units", "Last Synchronised",
+    ):  # fmt: skip
+        assert label in text
+
+
+def test_switches_that_nothing_uses_yet_are_not_on_the_form(client):
+    text = words(client.get(FORM))
+    for absent in ("additional_assessors", "classroom_from_main_tag", "demographics"):
+        assert absent not in text
+
+
+def test_the_form_works_before_anything_was_ever_saved(client):
+    OneFileSettings.objects.all().delete()
+    assert "No token is stored." in words(client.get(FORM))
+    answer = client.post(FORM, {**AS_IT_WAS, "new_customer_token": NEW_TOKEN, "visit_type": "face_to_face"})
+    assert answer.status_code == 302
+    stored = _stored()
+    assert (stored.pk, stored.visit_type, stored.customer_token) == (1, "face_to_face", NEW_TOKEN)
+
+
+def test_there_is_no_second_row_of_settings(client):
+    answer = client.get(FORM.replace("/1/", "/2/"))
+    assert answer["Location"] == "/admin/"
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ({}, TOKEN),
+        ({"new_customer_token": "  "}, TOKEN),
+        ({"new_customer_token": NEW_TOKEN}, NEW_TOKEN),
+        ({"new_customer_token": f" {NEW_TOKEN} "}, NEW_TOKEN),
+        ({"forget_customer_token": "on", "enabled": ""}, ""),
+    ],
+)
+def test_blank_keeps_the_token_a_new_one_replaces_it_and_it_can_be_forgotten(typed, kept, client):
+    answer = client.post(FORM, {**AS_IT_WAS, **typed})
+    assert answer.status_code == 302
+    assert _stored().customer_token == kept
+
+
+def test_the_token_is_in_no_page_message_or_history(client, admin_user, browser):
+    """The fixture's browser looks for the old token in every answer; this looks for the new one."""
+    posted = client.post(FORM, {**AS_IT_WAS, "new_customer_token": NEW_TOKEN}, follow=True)
+    wrong = client.post(FORM, {**AS_IT_WAS, "new_customer_token": NEW_TOKEN, "visit_type": "nonsense"})
+    history = browser(admin_user).get(FORM.replace("change", "history"))
+    assert wrong.status_code == 200
+    for answer in (posted, wrong, history):
+        assert NEW_TOKEN not in words(answer)
+    assert LogEntry.objects.exists()
+    assert NEW_TOKEN not in repr(list(LogEntry.objects.values()))
+    assert NEW_TOKEN not in repr([str(each) for each in get_messages(posted.wsgi_request)])
+
+
+def test_whoever_may_only_look_sees_whether_there_is_a_token_and_never_the_token(staff, browser):
+    text = words(browser(staff("view_onefilesettings")).get(FORM))
+    assert "A token is stored." in text
+    assert "new_customer_token" not in text
+    assert "test-connection" not in text
+
+
+@pytest.mark.parametrize(
+    ("stored", "deployment", "typed", "saved"),
+    [
+        ("", None, {}, False),
+        ("", None, {"new_customer_token": NEW_TOKEN}, True),
+        ("", "token-of-the-deployment", {}, True),
+        (TOKEN, None, {}, True),
+        (TOKEN, None, {"forget_customer_token": "on"}, False),
+        (TOKEN, "token-of-the-deployment", {"forget_customer_token": "on"}, True),
+        ("unreadable", None, {}, False),
+        ("", 4711, {}, False),
+    ],
+)
+def test_enabling_needs_a_token_from_somewhere(stored, deployment, typed, saved, client, settings):
+    settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "CUSTOMER_TOKEN": deployment}
+    row = _stored()
+    row.set_customer_token(stored)
+    if stored == "unreadable":
+        row.encrypted_customer_token = "not a cipher text"
+    row.save()
+    answer = client.post(FORM, {**AS_IT_WAS, **typed})
+    assert (answer.status_code == 302) == saved
+    if not saved:
+        assert "The integration cannot be enabled without a customer token." in words(answer)
+
+
+def test_a_token_cannot_be_entered_and_forgotten_at_once(client):
+    answer = client.post(FORM, {**AS_IT_WAS, "new_customer_token": NEW_TOKEN, "forget_customer_token": "on"})
+    assert "Either enter a token or forget the stored one, not both." in words(answer)
+    assert _stored().customer_token == TOKEN
+
+
+def test_the_page_says_whose_token_is_used(client, settings):
+    assert "A token is stored." in words(client.get(FORM))
+    OneFileSettings.objects.update(encrypted_customer_token="not a cipher text")
+    assert "can no longer be read" in words(client.get(FORM))
+    settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "CUSTOMER_TOKEN": "token-of-the-deployment"}
+    text = words(client.get(FORM))
+    assert "own settings give a token" in text
+    assert "token-of-the-deployment" not in text
+
+
+def test_last_synchronised_is_the_last_finished_daily_sync(client, learner):
+    assert "Not yet." in words(client.get(FORM))
+    a_run((learner, "updated"), kind="daily", finished_at=datetime(2025, 7, 1, 2, 30, tzinfo=UTC))
+    a_run((learner, "updated"), kind="refresh", finished_at=datetime(2025, 7, 2, 9, 0, tzinfo=UTC))
+    a_run((learner, "queued"), kind="daily", state="running", open_key="daily")
+    assert "01/07/2025 03:30" in words(client.get(FORM))
+
+
+def test_the_next_daily_sync_is_told_or_how_to_schedule_it(client):
+    assert "python manage.py onefile_schedule install" in words(client.get(FORM))
+    schedule = Schedule.objects.create(name="onefile_sync daily", func="onefile_sync.tasks.daily", repeats=-1)
+    Schedule.objects.filter(pk=schedule.pk).update(next_run=datetime(2025, 7, 3, 1, 0, tzinfo=UTC))
+    assert "03/07/2025 02:00" in words(client.get(FORM))
+    Schedule.objects.filter(pk=schedule.pk).update(next_run=None)
+    assert "Not scheduled." in words(client.get(FORM))
+
+
+@pytest.mark.parametrize(
+    ("report", "level"),
+    [
+        (
+            services.ConnectionReport(
+                True, "Hallam <b>Training</b>", "Connected to “Hallam <b>Training</b>”."
+            ),
+            "success",
+        ),
+        (services.ConnectionReport(False, "", "OneFile could not be reached."), "error"),
+    ],
+)
+def test_test_connection_says_the_customers_name_or_the_reason(report, level, client, monkeypatch):
+    asked = []
+    monkeypatch.setattr(services, "test_connection", lambda settings: asked.append(settings) or report)
+    answer = client.post(reverse("admin:onefile_sync_onefilesettings_test_connection"))
+    assert answer["Location"] == FORM
+    assert asked == [_stored()]
+    escaped = report.text.replace("<", "&lt;").replace(">", "&gt;")
+    assert f'<li class="{level}">{escaped}</li>' in words(client.get(FORM))
+
+
+def test_test_connection_really_asks(client):
+    """Without a token there is nothing to ask OneFile with, and the page says so."""
+    OneFileSettings.objects.update(encrypted_customer_token="")
+    client.post(reverse("admin:onefile_sync_onefilesettings_test_connection"))
+    assert "There is no customer token. Enter it in the OneFile settings." in words(client.get(FORM))
