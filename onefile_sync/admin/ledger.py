@@ -96,7 +96,7 @@ class RuleFilter(admin.SimpleListFilter):
 
 
 class AttentionFilter(admin.SimpleListFilter):
-    """ "What needs attention?", of runs and of outcomes."""
+    """Answers "what needs attention?" of runs and of outcomes."""
 
     title = _("what needs attention")
     parameter_name = "attention"

@@ -22,7 +22,9 @@ class Switches:
 
     # Authentication
     auth_body: Literal["raw", "quoted"] = _either("raw", "quoted")
-    session_lifetime: timedelta = _either(timedelta(hours=24), timedelta(minutes=20))
+    session_lifetime: timedelta = field(
+        default=timedelta(hours=24), metadata={"alternatives": (timedelta(minutes=20),)}
+    )
     bad_session: Literal[401, 403] = _either(401, 403)
     bad_customer_token: Literal[401, 403] = _either(401, 403)
 

@@ -181,7 +181,7 @@ def test_removing_a_database_removes_what_sqlite_keeps_beside_it(tmp_path: Path)
 def test_a_port_that_was_asked_for_and_is_taken_is_refused() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         ran = subprocess.run(
-            [sys.executable, str(demo.MANAGE), "demo", f"--port={taken.getsockname()[1]}"],
+            [sys.executable, str(demo.MANAGE), "demo", "--check", f"--port={taken.getsockname()[1]}"],
             env=demo.environment(8770, throw_away_in=Path("/nowhere")),
             capture_output=True,
             text=True,

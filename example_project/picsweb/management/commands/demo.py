@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -58,12 +57,26 @@ class Command(BaseCommand):
             raise CommandError(str(failure)) from None
 
     def start_in_own_environment(self, options: dict[str, Any]) -> None:
-        """Choose ports, folder and database, and run the demo there. Exits with its code."""
+        """Choose the folder, and run the demo there. Exits with its code."""
+        if options["check"]:
+            with tempfile.TemporaryDirectory(
+                prefix="picsweb-demo-", ignore_cleanup_errors=True
+            ) as throw_away:
+                code = self.start_in(Path(throw_away), options)
+        else:
+            folder = Path(settings.BASE_DIR) / "var"
+            folder.mkdir(exist_ok=True)
+            with demo.only_one(folder):
+                self.start_afresh()
+                code = self.start_in(folder, options)
+        if code:
+            sys.exit(code)
+
+    def start_in(self, folder: Path, options: dict[str, Any]) -> int:
+        """Choose ports and database, and start the demo with them; its exit code."""
         check: bool = options["check"]
         site_port = self.choose_port(options["port"], PORT, "web site", "--port")
         sandbox_port = self.choose_port(options["sandbox_port"], SANDBOX_PORT, "sandbox", "--sandbox-port")
-        folder = Path(tempfile.mkdtemp(prefix="picsweb-demo-")) if check else settings.BASE_DIR / "var"
-        folder.mkdir(parents=True, exist_ok=True)
         arguments = [
             "demo",
             f"--folder={folder}",
@@ -74,16 +87,7 @@ class Command(BaseCommand):
             *(["--check"] if check else []),
         ]
         environment = demo.environment(sandbox_port, throw_away_in=folder if check else None)
-        try:
-            with demo.only_one(folder):
-                if not check:
-                    self.start_afresh()
-                code = self.follow([sys.executable, str(demo.MANAGE), *arguments], environment)
-        finally:
-            if check:
-                shutil.rmtree(folder, ignore_errors=True)
-        if code:
-            sys.exit(code)
+        return self.follow([sys.executable, str(demo.MANAGE), *arguments], environment)
 
     def start_afresh(self) -> None:
         """Remove the database of an earlier demo: the sandbox that belonged to it is gone with what it had learnt."""
