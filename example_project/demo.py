@@ -20,6 +20,8 @@ MANAGE = Path(__file__).resolve().parent.parent / "manage.py"
 
 #: The sandbox's limit and our pace in the demo. OneFile allows 300; nobody wants to watch that.
 CALLS_PER_MINUTE = 3000
+#: A port that the system picks.
+ANY_PORT = 0
 #: Marks an SQLite file as the demo's own (``PRAGMA application_id``): "PICS" in ASCII.
 MADE_BY_THE_DEMO = 0x50494353
 
@@ -79,7 +81,7 @@ def remove_database(database: Path) -> None:
 
 def free_port(preferred: int) -> int:
     """``preferred`` when nothing listens there, else a port that the system picks. Local addresses only."""
-    for port in (preferred, 0):
+    for port in (preferred, ANY_PORT):
         with socket.socket() as probe:
             # As the servers themselves do: a port that only waits out its last connection is free.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -145,12 +145,15 @@ class Demonstration:
 
     def stay_up(self, sleep: Callable[[float], None]) -> None:
         """Tell where everything is and watch over the processes until interrupted."""
-        learner = self.a_learner_to_refresh().learner
+        learner = Learner.objects.filter(onefile_id__isnull=False).order_by("pk").first()
+        plan = (
+            self.site.rstrip("/") + learner.get_absolute_url() if learner else "none: there are no learners"
+        )
         self.say(
             f"\nPICSWeb          {self.site}\n"
             f"  log in as      {ADMIN} / {self.passwords[ADMIN]}   may do everything\n"
             f"  or as          {CLERK} / {self.passwords[CLERK]}   may look, but not refresh\n"
-            f"A Delivery Plan  {self.site}learners/{learner.pk}/delivery-plan/\n"
+            f"A Delivery Plan  {plan}\n"
             f"Administration   {self.site}admin/\n"
             f"Sandbox OneFile  {self.sandbox}   play the assessor here, then refresh the learner\n"
             f"Logs             {self.children.folder}/*.log\n"

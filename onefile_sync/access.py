@@ -1,4 +1,4 @@
-"""Who may see and do what on the HTML faces. Every page and button asks here.
+"""Who may see and do what on the faces. Every page, button and endpoint asks here.
 
 A permission counts when the user holds it for every learner or, by a host's own backend, for this one: Django's
 model backend says no to every question about a single row.

@@ -323,9 +323,9 @@ class Change(About):
 class Move(models.TextChoices):
     """Whose move it is after a problem."""
 
-    YOURS = "yours", _("Yours")
-    OURS = "ours", _("Your support team's")
-    WAIT = "wait", _("Nobody's: it is tried again")
+    YOURS = "yours", _("You")
+    OURS = "ours", _("Your support team")
+    WAIT = "wait", _("Nobody: it is tried again")
 
 
 class Problem(About):

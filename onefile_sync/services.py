@@ -43,6 +43,7 @@ from .onefile.errors import OneFileError
 from .onefile.transport import Patience
 from .sync import ledger, problems, queue
 from .sync.connect import NotConnected, connect
+from .sync.problems import read_out
 from .sync.refusals import (
     NOBODY,
     NOT_CONNECTED,
@@ -55,7 +56,6 @@ from .sync.refusals import (
     why_not,
     why_not_at_all,
 )
-from .sync.problems import read_out
 from .sync.reports import (
     ChangeLine,
     OutcomeReport,
@@ -68,6 +68,7 @@ from .sync.reports import (
     rule_text,
     totals,
 )
+from .sync.rules import RULES
 from .sync.schedule import (
     install_schedule,
     installed_schedules,
@@ -76,6 +77,7 @@ from .sync.schedule import (
 from .sync.work import work_on
 
 __all__ = [
+    "RULES",
     "ChangeLine",
     "ConnectionReport",
     "LearnerStatus",
@@ -127,6 +129,7 @@ def refresh(learners: Sequence[Model], *, by: User | None = None) -> SyncRun:
     cannot be refreshed are left out (:func:`sort_out` tells who). Raises :class:`Refused` when nobody is left.
     """
     refuse_wrong_mapping()
+    learners = list(dict.fromkeys(learners))
     if len(learners) == 1:
         return _queue_one(RunKind.REFRESH, learners[0], by)
     selection = sort_out(learners)
@@ -204,12 +207,20 @@ def refresh_now(learners: Sequence[Model]) -> SyncRun:
 
 
 def preview_now(learners: Sequence[Model] | None = None) -> SyncRun:
-    """A preview that is not queued, for :func:`perform`; of everyone in scope where no learners are named."""
-    return _now(RunKind.PREVIEW, learners if learners is not None else list(host.scope(_today())))
+    """A preview that is not queued, for :func:`perform`; of everyone in scope where no learners are named.
+
+    Raises :class:`Refused` for any of the learners named. Of everyone, each learner has an outcome, as in a daily run.
+    """
+    if learners is not None:
+        return _now(RunKind.PREVIEW, learners)
+    check_setup()
+    run, _created = ledger.open_run(RunKind.PREVIEW, host.scope(_today()))
+    return run
 
 
 def _now(kind: RunKind, learners: Sequence[Model]) -> SyncRun:
     check_setup()
+    learners = list(dict.fromkeys(learners))
     for learner in learners:
         refusal = why_not(learner)
         if refusal is not None:
@@ -233,20 +244,30 @@ def perform(
 
 def work(run_pk: str) -> str:
     """A worker's share of a run: a bounded time of work, and a new task for the rest. Ids and codes only."""
-    for waiting in ledger.sweep():
-        if str(waiting.pk) != run_pk and _nobody_works_on(waiting):
-            queue.enqueue(waiting)
+    ledger.sweep()
     run = SyncRun.objects.filter(pk=run_pk).first()
     if run is None:
         return "gone"
     patience = Patience.unattended() if run.kind == RunKind.DAILY else Patience.person()
     until = time.monotonic() + deployment.task_seconds
-    if work_on(run, patience, time_is_up=lambda: time.monotonic() > until):
-        return "finished"
-    if OneFileSettings.load().paused:
+    is_finished = work_on(run, patience, time_is_up=lambda: time.monotonic() > until)
+    if not is_finished and OneFileSettings.load().paused:
         return "paused"
-    queue.enqueue(run)
-    return "to be continued"
+    if not is_finished:
+        queue.enqueue(run, tasks=1)
+    _take_up_what_was_left(run)
+    return "finished" if is_finished else "to be continued"
+
+
+def _take_up_what_was_left(done: SyncRun) -> None:
+    """Queue the runs whose own tasks seem to be lost.
+
+    Only those that have waited for a while, and only after work was done: runs that queue one another whenever they
+    are looked at would fill the queue for ever.
+    """
+    for waiting in ledger.sweep():
+        if waiting != done and progress(waiting).waiting_for_worker:
+            queue.enqueue(waiting, tasks=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +312,7 @@ def _briefly(seconds: float) -> None:
 
 
 def _customer_name(settings: OneFileSettings) -> str:
+    refuse_wrong_mapping()
     try:
         onefile = connect(settings, AT_ONCE, sleep=_briefly)
     except NotConnected as reason:
@@ -342,10 +364,6 @@ def prune(older_than_days: int) -> int:
     number = runs.count()
     runs.delete()
     return number
-
-
-def _nobody_works_on(run: SyncRun) -> bool:
-    return not run.outcomes.filter(state=OutcomeState.WORKING).exists()
 
 
 def _reasons(selection: Selection) -> set[str]:

@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from . import access, host, services, wording
+from . import access, services, wording
 from .models import LearnerOutcome, OneFileSettings, OutcomeState, SyncRun
 
 #: Learners on one page of a run.
@@ -55,7 +55,7 @@ class Tally:
 @require_POST
 def refresh(request: HttpRequest, pk: str) -> HttpResponse:
     """Queue a refresh of one learner and lead to the run's page; to the same run while one is open."""
-    learner = host.learner_by_pk(pk)
+    learner = services.find_learner(pk)
     if learner is None:
         if request.user.has_perm(access.REFRESH):
             raise Http404

@@ -107,6 +107,9 @@ class LearnerAdmin(OneFileLearnerAdminMixin, LearnerModelAdmin):
     ]
     inlines = [QualificationInline, ReviewInline, PlacementInline]
 
+    class Media:
+        css = {"screen": ["picsweb/admin.css"]}
+
 
 @admin.register(Officer)
 class OfficerAdmin(OfficerModelAdmin):

@@ -24,8 +24,6 @@ from django.utils.translation import gettext_lazy as _
 
 from onefile_sync import access, services, wording
 from onefile_sync.models import Change, LearnerOutcome, Move, OutcomeState, Problem, SyncRun
-from onefile_sync.sync.problems import read_out
-from onefile_sync.sync.rules import FIELD_LABELS, RULE_BY_CODE
 
 if TYPE_CHECKING:
     RunModelAdmin = admin.ModelAdmin[SyncRun]
@@ -89,7 +87,7 @@ class RuleFilter(admin.SimpleListFilter):
     parameter_name = "rule"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        return [(rule.code, rule.about) for rule in RULE_BY_CODE.values()]
+        return [(rule.code, rule.about) for rule in services.RULES]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(rule=self.value()) if self.value() else queryset
@@ -215,12 +213,11 @@ class ChangeAdmin(ReadOnlyMixin, ChangeModelAdmin):
 
     @admin.display(description=_("field"), ordering="field")
     def field_label(self, change: Change) -> str:
-        return str(FIELD_LABELS.get(change.field, change.field))
+        return services.field_label(change.field)
 
     @admin.display(description=_("rule"), ordering="rule")
     def rule_in_words(self, change: Change) -> str:
-        rule = RULE_BY_CODE.get(change.rule)
-        return str(rule.text) if rule is not None else change.rule
+        return services.rule_text(change.rule)
 
 
 @admin.register(Problem)
@@ -253,11 +250,11 @@ class ProblemAdmin(ReadOnlyMixin, ProblemModelAdmin):
 
     @admin.display(description=_("what happened"))
     def in_words(self, problem: Problem) -> str:
-        return read_out(problem.code, problem.details)[0]
+        return services.read_out(problem.code, problem.details)[0]
 
     @admin.display(description=_("what to do"))
     def remedy(self, problem: Problem) -> str:
-        return read_out(problem.code, problem.details)[1]
+        return services.read_out(problem.code, problem.details)[1]
 
 
 def _learner_column(

@@ -51,7 +51,8 @@ _outcome = {
     "learner_status_url": f"{BASE}/learners/17/status/",
     "changes": [
         {
-            "side": "PICSWeb",
+            "side": "picsweb",
+            "side_text": "PICSWeb",
             "subject": "Business Administrator (603/0001/2)",
             "field": "Elements Done",
             "before": "12",

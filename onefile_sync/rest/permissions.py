@@ -34,13 +34,13 @@ class MayRefreshLearner(SignedIn):
         return access.may_refresh(request.user, learner)
 
 
-class MayViewLearner(SignedIn):
-    """Needs the host's permission to view the learner."""
+class MaySeeStatus(SignedIn):
+    """Needs the host's permission to view the learner, and one of ours: refresh, preview or view runs."""
 
-    message = _("You may not view this learner.")
+    message = _("You may not see how this learner was synchronised with OneFile.")
 
     def has_object_permission(self, request: Request, _view: APIView, learner: Model) -> bool:
-        return access.may_view_learner(request.user, learner)
+        return access.may_see_status(request.user, learner)
 
 
 class MayReadRun(SignedIn):

@@ -11,7 +11,7 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from onefile_sync import services
-from onefile_sync.models import LearnerOutcome, Move, OutcomeState, RunKind, RunState, SyncRun
+from onefile_sync.models import LearnerOutcome, Move, OutcomeState, RunKind, RunState, Side, SyncRun
 
 from . import examples
 
@@ -110,7 +110,8 @@ class RunSerializer(serializers.Serializer[Any]):
 class ChangeSerializer(serializers.Serializer[services.ChangeLine]):
     """One changed value. In a preview it was planned and not made."""
 
-    side = serializers.CharField(help_text="The side that changed: PICSWeb or OneFile.")
+    side = serializers.ChoiceField(choices=Side.choices, help_text="The side that changed.")
+    side_text = serializers.CharField(help_text="The side in words.")
     subject = serializers.CharField(help_text="The learner, qualification or review, as staff know it.")
     field = serializers.CharField()
     before = serializers.CharField(source="old", help_text="As staff read it; dates are dd/mm/yyyy.")

@@ -23,7 +23,7 @@ from onefile_sync.models import LearnerOutcome, SyncRun
 
 from . import openapi
 from .pagination import OutcomePages
-from .permissions import MayReadRun, MayRefreshLearner, MayViewLearner
+from .permissions import MayReadRun, MayRefreshLearner, MaySeeStatus
 from .serializers import (
     CallersStatus,
     LearnerStatusSerializer,
@@ -82,7 +82,7 @@ class RefreshLearner(LearnerView):
 
 
 class LearnerStatus(LearnerView):
-    permission_classes = [MayViewLearner]
+    permission_classes = [MaySeeStatus]
 
     @openapi.learner_status
     def get(self, request: Request, learner_pk: str) -> Response:

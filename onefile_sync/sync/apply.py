@@ -59,9 +59,11 @@ def apply_plan(onefile: OneFile, plan: Plan, visit_type: int, applied: Applied) 
 
 def _push(onefile: OneFile, push: AimPush, applied: Applied) -> None:
     """Fill blanks of a learning aim; read right before, so that OneFile's value wins, and right after (decision 4)."""
-    if not host.still_holds("qualification", push.qualification_pk, _new_values(push.changes)):
+    as_planned = {"onefile_id": push.aim_id, **_new_values(push.changes)}
+    if not host.still_holds("qualification", push.qualification_pk, as_planned):
         applied.stale = True
         return
+    accepted = False
     try:
         aim = onefile.learning_aim(push.aim_id)
         still_blank = [
@@ -73,12 +75,15 @@ def _push(onefile: OneFile, push: AimPush, applied: Applied) -> None:
         if not still_blank:
             return
         onefile.update_learning_aim(aim, **_pushable(still_blank))
+        accepted = True
         aim = onefile.learning_aim(push.aim_id)
     except OneFileError as error:
+        if accepted:
+            applied.done(*still_blank)
         _report(error, push.changes[0], applied)
         return
     for change in still_blank:
-        if getattr(aim, change.field) == change.new:
+        if rules.two_way(_plain(change.new), getattr(aim, change.field)) is rules.Winner.NEITHER:
             applied.done(change)
         else:
             applied.problems.append(Problem("push_not_taken", change.subject, {"field": change.field}))

@@ -86,6 +86,8 @@ class SharedSession:
     def forget(self, token: str) -> None:
         """Drop this session, unless another process has put a newer one in its place."""
         with transaction.atomic():
+            # Locked, so that nobody puts a newer one there between the look and the update.
+            ApiSession.objects.select_for_update().filter(pk=1).first()
             known = self.load()
             if known is not None and known[0] == token:
                 ApiSession.objects.filter(pk=1).update(encrypted_token="", issued_at=None)

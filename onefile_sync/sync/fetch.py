@@ -53,9 +53,14 @@ def read_onefile(onefile: OneFile, learner: LearnerRow, policy: Policy) -> OneFi
         reviews.search(lambda: onefile.reviews(learner.onefile_id, centre_id))
         reviews.fill_in(onefile.review)
 
-    nothing_there = not aims.records and not reviews.records
-    if learner.centre_id is not None and nothing_there and aims.complete and reviews.complete:
-        _make_sure_of(onefile, learner)
+    made_sure = learner.centre_id is None and centre_id is not None
+    if not made_sure and not aims.records and not reviews.records:
+        try:
+            _make_sure_of(onefile, learner)
+        except OneFileError as error:
+            # Whoever may not be there at all: their records cannot be called deleted.
+            aims.complete = reviews.complete = False
+            aims.report(error, about)
     return OneFileSide(
         centre_id=centre_id,
         aims=aims.records,

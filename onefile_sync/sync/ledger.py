@@ -117,6 +117,8 @@ class Claim:
     ) -> None:
         """Write the outcome down, once. Raises :class:`LostClaim` when the learner is no longer ours."""
         with transaction.atomic():
+            if state == OutcomeState.UNCHANGED and self.outcome.changes.exists():
+                state = OutcomeState.UPDATED  # by an earlier attempt, which was cut off after it had saved
             finished = self._mine().update(
                 state=state,
                 finished_at=timezone.now(),
@@ -160,6 +162,8 @@ def _claim(outcome: LearnerOutcome) -> Claim | None:
         state=RunState.RUNNING, started_at=now
     )
     outcome.refresh_from_db()
+    if outcome.attempts > 1 and outcome.run.is_preview:
+        outcome.changes.all().delete()  # planned by an attempt that was cut off; they are planned again
     return Claim(outcome, token, now)
 
 

@@ -103,8 +103,8 @@ class _Planner:
 
     def plan_qualification(self, qualification: QualificationRow, aim: LearningAim, about: Subject) -> None:
         self.report_unreadable(about, aim.unreadable)
-        to_picsweb = self.element_changes(qualification, aim, about)
-        to_onefile = []
+        to_picsweb: list[Change] = []
+        to_onefile: list[Change] = []
         for name in rules.TWO_WAY_FIELDS:
             if name in aim.unreadable:
                 continue
@@ -116,7 +116,8 @@ class _Planner:
                 to_onefile.append(Change(ONEFILE, about, name, theirs, ours, name))
         if to_onefile:
             self.pushes.append(AimPush(aim.id, qualification.pk, tuple(to_onefile)))
-        self.write("qualification", qualification.pk, self.holdable(to_picsweb))
+        elements = self.element_changes(qualification, aim, about)
+        self.write("qualification", qualification.pk, elements + self.holdable(to_picsweb))
 
     def element_changes(
         self, qualification: QualificationRow, aim: LearningAim, about: Subject
@@ -136,7 +137,9 @@ class _Planner:
                 Problem("elements_above_total", about, {"done": done or 0, "total": total or 0})
             )
             return []
-        return changes
+        holdable = self.holdable(changes)
+        # One without the other could be more elements done than there are.
+        return holdable if len(holdable) == len(changes) else []
 
     # Reviews
 
@@ -145,7 +148,8 @@ class _Planner:
         linked = {review.onefile_id for review in self.learner.reviews if review.onefile_id is not None}
         records = {record.id: record for record in self.onefile.reviews if self.is_of_this_learner(record)}
         spoken_for = set(linked)
-        for review in self.learner.reviews:
+        # Whose record in OneFile is known best comes first, lest another review proposed for the same time takes it.
+        for review in sorted(self.learner.reviews, key=_doubt):
             if review.onefile_id is None:
                 spoken_for |= self.plan_upload(review, records, spoken_for, centre_id)
         if not self.policy.download_reviews:
@@ -194,13 +198,25 @@ class _Planner:
             ids = ", ".join(map(str, begun.ambiguous))
             self.problems.append(Problem("upload_ambiguous", about, {"reviews": ids}))
             return set(begun.ambiguous)
-        if review.open_upload and not (self.onefile.reviews_complete and not self.onefile.unread_reviews):
+        if review.open_upload and self.cannot_look(spoken_for):
             self.problems.append(Problem("upload_unresolved", about))
-        elif self.policy.upload_reviews and rules.may_be_uploaded(review):
+            return {record.id for record in records.values() if rules.may_hide_an_upload(record)}
+        if self.policy.upload_reviews and rules.may_be_uploaded(review):
             self.upload(review, about, centre_id)
         elif review.open_upload:
             self.abandoned.append(review.pk)
         return set()
+
+    def cannot_look(self, spoken_for: set[int]) -> bool:
+        """Whether a review that we began to create may be in OneFile without our seeing it."""
+        return (
+            not self.onefile.reviews_complete
+            or bool(self.onefile.unread_reviews)
+            or any(
+                record.id not in spoken_for and rules.may_hide_an_upload(record)
+                for record in self.onefile.reviews
+            )
+        )
 
     def link(self, review: ReviewRow, onefile_id: int, record: Review | None, about: Subject) -> None:
         about = replace(about, onefile_id=onefile_id)
@@ -299,6 +315,14 @@ class _Planner:
 def _shared_ids(rows: Iterable[QualificationRow | ReviewRow]) -> frozenset[int]:
     counted = Counter(row.onefile_id for row in rows if row.onefile_id is not None)
     return frozenset(onefile_id for onefile_id, times in counted.items() if times > 1)
+
+
+def _doubt(review: ReviewRow) -> int:
+    """How little is known of where in OneFile a review is that we began to create: 0 its ID, 1 its visit, 2 less."""
+    begun = review.open_upload
+    if begun is None or begun.visit_id is begun.review_id is None:
+        return 2
+    return 0 if begun.review_id is not None else 1
 
 
 def _about_learner(learner: LearnerRow) -> Subject:

@@ -11,9 +11,14 @@ from onefile_sync.models import RunKind, SyncRun
 WORK = "onefile_sync.tasks.work_on_run"
 
 
-def enqueue(run: SyncRun) -> None:
-    """Queue work on a run, once what was written so far is there for the worker to see."""
-    tasks = deployment.tasks_per_run if run.kind == RunKind.DAILY else 1
+def enqueue(run: SyncRun, *, tasks: int | None = None) -> None:
+    """Queue work on a run, once what was written so far is there for the worker to see.
+
+    ``tasks`` at a time share it; by default as many as the deployment wants of a daily run. A task that goes on with a
+    run queues one, in place of itself.
+    """
+    if tasks is None:
+        tasks = deployment.tasks_per_run if run.kind == RunKind.DAILY else 1
     transaction.on_commit(lambda: _enqueue(str(run.pk), tasks))
 
 

@@ -44,6 +44,7 @@ class ChangeLine:
     """One change as staff read it."""
 
     side: str
+    side_text: str
     subject: str
     field: str
     old: str
@@ -110,7 +111,8 @@ def report(outcome: LearnerOutcome) -> OutcomeReport:
     """What became of one learner, in the reader's language. Two queries, none where prefetched."""
     changes = [
         ChangeLine(
-            side=str(Side(change.side).label),
+            side=change.side,
+            side_text=str(Side(change.side).label),
             subject=_subject(change.subject_label, change.subject_kind, change.subject_onefile_id),
             field=field_label(change.field),
             old=change.old,
@@ -137,7 +139,7 @@ def report(outcome: LearnerOutcome) -> OutcomeReport:
 
 def field_label(field: str) -> str:
     """The name of a change's field on PICSWeb's screens."""
-    return str(rules.FIELD_LABELS[field])
+    return str(rules.FIELD_LABELS.get(field, field))
 
 
 def rule_text(rule: str) -> str:

@@ -170,6 +170,7 @@ FIELD_LABELS: dict[str, Promise] = {
     "assessor_id": _("Assessor"),
     "trainee_signed_date": _("Trainee signed date"),
     "learner_signed_on": _("Learner signed"),
+    "learner_id": _("Learner"),
     "centre_id": _("OneFile centre"),
 }
 
@@ -196,10 +197,17 @@ def is_blank(value: object) -> bool:
 
 
 def two_way(picsweb: Value, onefile: Value) -> Winner:
-    """Rule R5 for one field: fill the blank side; where both have a value OneFile's wins; never blank a value."""
+    """Rule R5 for one field: fill the blank side; where both have a value OneFile's wins; never blank a value.
+
+    Space around a text is no difference.
+    """
     if is_blank(onefile):
         return Winner.NEITHER if is_blank(picsweb) else Winner.PICSWEB
-    return Winner.NEITHER if picsweb == onefile else Winner.ONEFILE
+    return Winner.NEITHER if _trimmed(picsweb) == _trimmed(onefile) else Winner.ONEFILE
+
+
+def _trimmed(value: Value) -> Value:
+    return value.strip() if isinstance(value, str) else value
 
 
 def elements_fit(total: int | None, done: int | None) -> bool:
@@ -219,11 +227,12 @@ def may_be_uploaded(review: ReviewRow) -> bool:
 
 
 def scheduled_for(proposed_date: date, proposed_time: time | None) -> datetime:
-    """The moment, in UTC, that OneFile is told for a proposed date and time (R9).
+    """The moment, in UTC and to the minute, that OneFile is told for a proposed date and time (R9).
 
     Without a time it is midnight UK time, which is how OneFile itself marks "no time given".
     """
-    return datetime.combine(proposed_date, proposed_time or time(), LONDON).astimezone(UTC)
+    at = (proposed_time or time()).replace(second=0, microsecond=0)
+    return datetime.combine(proposed_date, at, LONDON).astimezone(UTC)
 
 
 def proposed(scheduled: datetime) -> tuple[date, time | None]:
@@ -272,3 +281,8 @@ def resume_upload(review: ReviewRow, in_onefile: Collection[Review], linked: Col
     if len(candidates) > 1:
         return Resumption(ambiguous=tuple(sorted(record.id for record in candidates)))
     return Resumption(found=candidates[0].id if candidates else None)
+
+
+def may_hide_an_upload(record: Review) -> bool:
+    """Whether it cannot be told that a record is *not* a review that we began to create, as what tells is unreadable."""
+    return not record.unreadable.isdisjoint({"learner_id", "visit_id", "scheduled_for"})

@@ -99,7 +99,7 @@ def test_each_problem_says_what_to_do_and_whose_move_it_is(learner, page):
         in text
     )
     assert "<strong>What to do:</strong> Enter OneFile ID 4711 on the officer&#x27;s record" in text
-    assert "Whose move: Yours" in text
+    assert "Whose move: You" in text
 
 
 def test_a_learners_name_is_never_markup(learner, page):

@@ -42,7 +42,7 @@ ANSWERS = {
 def permissions_for(endpoint, host):
     return {
         "refresh": (REFRESH, view_learner(host)),
-        "status": (view_learner(host),),
+        "status": (VIEW_RUNS, view_learner(host)),
         "run": (VIEW_RUNS,),
         "outcomes": (VIEW_RUNS,),
     }[endpoint]

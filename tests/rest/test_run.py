@@ -112,7 +112,8 @@ class TestOutcomes:
         (change,) = answer["changes"]
         assert "Business Administrator" in change.pop("subject")
         assert change == {
-            "side": "PICSWeb",
+            "side": "picsweb",
+            "side_text": "PICSWeb",
             "field": "Elements Done",
             "before": "12",
             "after": "14",

@@ -82,8 +82,14 @@ def test_a_learner_without_a_onefile_id_may_not_be_refreshed_and_the_reason_is_t
     assert answer["why_not"] == clerk(host).post(refresh_url(learner)).json()
 
 
-def test_a_caller_who_may_only_view_is_told_that_they_may_not_refresh(host):
-    answer = signed_in(member_of_staff(view_learner(host))).get(status_url(host.learner())).json()
+def test_a_caller_who_may_see_the_learner_but_nothing_of_onefile_is_refused(host):
+    answer = signed_in(member_of_staff(view_learner(host))).get(status_url(host.learner()))
+    assert answer.status_code == 403
+
+
+def test_a_caller_who_may_only_look_is_told_that_they_may_not_refresh(host):
+    caller = signed_in(member_of_staff(VIEW_RUNS, view_learner(host)))
+    answer = caller.get(status_url(host.learner())).json()
     assert answer["may_refresh"] is False
     assert answer["why_not"] == {
         "code": "not_permitted",

@@ -5,8 +5,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
-from onefile_sync.conf import deployment
 from onefile_sync import services
+from onefile_sync.conf import deployment
 
 
 class Command(BaseCommand):

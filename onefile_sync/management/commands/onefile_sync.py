@@ -27,6 +27,8 @@ class Command(BaseCommand):
         "Synchronises learners with OneFile, here and now: everyone in scope, or the learners named. "
         "Exit code 0: all fine; 1: some learners need attention or failed; 2: could not run."
     )
+    #: What is wrong with the set-up is said in one line, with an exit code of our own.
+    requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -51,7 +53,7 @@ class Command(BaseCommand):
         summary = summarise(run)
         self.stdout.write(json.dumps(summary) if options["json"] else in_words(summary))
         learners = summary["learners"]
-        if learners["attention"] or learners["failed"]:
+        if learners["attention"] or learners["failed"] or run.is_open:
             sys.exit(1)
 
     def begin(self, options: dict[str, Any]) -> SyncRun:

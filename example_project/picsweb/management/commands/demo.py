@@ -75,8 +75,9 @@ class Command(BaseCommand):
     def start_in(self, folder: Path, options: dict[str, Any]) -> int:
         """Choose ports and database, and start the demo with them; its exit code."""
         check: bool = options["check"]
-        site_port = self.choose_port(options["port"], PORT, "web site", "--port")
-        sandbox_port = self.choose_port(options["sandbox_port"], SANDBOX_PORT, "sandbox", "--sandbox-port")
+        usual, usual_sandbox = (demo.ANY_PORT, demo.ANY_PORT) if check else (PORT, SANDBOX_PORT)
+        site_port = self.choose_port(options["port"], usual, "web site", "--port")
+        sandbox_port = self.choose_port(options["sandbox_port"], usual_sandbox, "sandbox", "--sandbox-port")
         arguments = [
             "demo",
             f"--folder={folder}",
@@ -104,7 +105,8 @@ class Command(BaseCommand):
             return port
         if wanted:
             raise CommandError(f"Port {wanted} is taken: choose another for the {whose} with {option}.")
-        self.stdout.write(f"Port {usual} is taken: the {whose} listens on {port}.")
+        if usual != demo.ANY_PORT:
+            self.stdout.write(f"Port {usual} is taken: the {whose} listens on {port}.")
         return port
 
     def follow(self, command: list[str], environment: dict[str, str]) -> int:

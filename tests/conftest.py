@@ -1,0 +1,111 @@
+"""Both hosts against a sandbox OneFile on a real socket."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from onefile_sync import services
+from onefile_sync.models import Environment, LearnerOutcome, OneFileSettings
+from onefile_sync.sandbox.server import SandboxServer
+from onefile_sync.sandbox.switches import Switches
+from onefile_sync.sandbox.world import World
+from tests.factories import HOSTS, Host
+
+
+@pytest.fixture(params=HOSTS)
+def host(request: pytest.FixtureRequest, settings: Any, db: None) -> Host:
+    chosen = HOSTS[request.param]
+    settings.ONEFILE_SYNC = {**chosen.mapping, "CALLS_PER_MINUTE": None}
+    return chosen
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def switches() -> Switches:
+    return Switches(rate_limit=0)
+
+
+@pytest.fixture
+def onefile(
+    make_onefile_sandbox: Callable[..., SandboxServer],
+    world: World,
+    switches: Switches,
+    host: Host,
+    settings: Any,
+) -> SandboxServer:
+    """A running sandbox that PICSWeb is connected to."""
+    server = make_onefile_sandbox(world=world, switches=switches)
+    settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "BASE_URL": server.url}
+    row = OneFileSettings(enabled=True, environment=Environment.SANDBOX)
+    row.set_customer_token(server.customer_token)
+    row.save()
+    return server
+
+
+@pytest.fixture
+def configure(onefile: SandboxServer) -> Callable[..., None]:
+    """Change what staff may set."""
+
+    def change(**values: Any) -> None:
+        OneFileSettings.objects.update(**values)
+
+    return change
+
+
+def dont_wait(seconds: float) -> None:
+    """Time is not waited for in tests."""
+
+
+def sync(learner: Any) -> LearnerOutcome:
+    """Refresh one learner here and now."""
+    run = services.perform(services.refresh_now([learner]), sleep=dont_wait)
+    outcome: LearnerOutcome = run.outcomes.get()
+    return outcome
+
+
+def preview(learner: Any) -> LearnerOutcome:
+    run = services.perform(services.preview_now([learner]), sleep=dont_wait)
+    outcome: LearnerOutcome = run.outcomes.get()
+    return outcome
+
+
+def changes(outcome: LearnerOutcome) -> set[tuple[str, str, str, str]]:
+    """(side, field, before, after) of each change."""
+    return set(outcome.changes.values_list("side", "field", "old", "new"))
+
+
+def problems(outcome: LearnerOutcome) -> list[str]:
+    return list(outcome.problems.values_list("code", flat=True))
+
+
+@pytest.fixture
+def counting(host: Host) -> Callable[[], Any]:
+    """A context that counts the SQL writes to the host's tables."""
+
+    class Counting:
+        def __init__(self) -> None:
+            self.captured = CaptureQueriesContext(connection)
+            self.to_picsweb = 0
+
+        def __enter__(self) -> Counting:
+            self.captured.__enter__()
+            return self
+
+        def __exit__(self, *failure: Any) -> None:
+            self.captured.__exit__(*failure)
+            verbs = ("INSERT", "UPDATE", "DELETE")
+            self.to_picsweb = sum(
+                query["sql"].startswith(verbs) and f'"{host.name}_' in query["sql"]
+                for query in self.captured.captured_queries
+            )
+
+    return Counting
