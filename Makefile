@@ -1,6 +1,6 @@
 # What scripts and people run. Every target makes the virtual environment it needs.
 
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 # Tests and checks see the sources as they are; the stamp is renewed when the dependencies change.
@@ -8,13 +8,13 @@ STAMP := $(VENV)/.installed
 SERVICES_DATABASE ?= postgres://postgres:postgres@127.0.0.1:5432/onefile_sync
 REDIS ?= redis://127.0.0.1:6379/0
 
-.PHONY: help demo test check test-services test-browser coverage docs messages clean
+.PHONY: help demo test check test-services test-browser docs clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 $(STAMP): pyproject.toml
-	command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: set PYTHON to its path."; exit 2; }
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: set PYTHON to its path.")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,services,check,docs]'
 	touch $(STAMP)
@@ -23,7 +23,8 @@ demo: $(STAMP) ## a PICSWeb and a OneFile to click through, until Ctrl-C
 	$(BIN)/python manage.py demo
 
 test: $(STAMP) ## the test suite, with branch coverage
-	$(BIN)/pytest --cov --cov-report=term
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage report --skip-covered
 
 check: $(STAMP) ## lint, types, import rules, missing migrations, deployment, API schema, docs
 	$(BIN)/ruff check .

@@ -7,6 +7,7 @@ import os
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import time, timedelta
 from io import StringIO
 from typing import Any
 
@@ -20,10 +21,11 @@ from django_q.models import Success
 from django_q.tasks import async_task
 
 from example_project import demo
-from example_project.picsweb.models import Learner, Qualification
+from example_project.picsweb.management.commands.seed_demo import switch_on
+from example_project.picsweb.models import Attended, Learner, Qualification, Review
 from example_project.visitor import Assessor, PageProblem, Visitor
 from onefile_sync import host, services
-from onefile_sync.models import Environment, LearnerOutcome, OneFileSettings, OutcomeState
+from onefile_sync.models import LearnerOutcome, OutcomeState
 from onefile_sync.sandbox.server import CUSTOMER_TOKEN
 
 ADMIN, CLERK = "admin", "clerk"
@@ -67,7 +69,7 @@ class Demonstration:
         call_command("migrate", verbosity=0)
         self.seed_learners()
         self.create_log_ins()
-        self.switch_on()
+        switch_on()
         self.say("Starting the sandbox OneFile, the worker and the web site …")
         self.start_processes()
         call_command("onefile_schedule", "install", stdout=StringIO())
@@ -107,14 +109,6 @@ class Demonstration:
             if username == CLERK:
                 user.user_permissions.set(may_look)
 
-    def switch_on(self) -> None:
-        onefile_settings = OneFileSettings.load()
-        onefile_settings.enabled = True
-        onefile_settings.paused = False
-        onefile_settings.environment = Environment.SANDBOX
-        onefile_settings.set_customer_token(CUSTOMER_TOKEN)
-        onefile_settings.save()
-
     def start_processes(self) -> None:
         sandbox = self.children.start(
             "sandbox",
@@ -143,9 +137,39 @@ class Demonstration:
 
     # Staying up
 
+    def work_on_a_learner(self) -> None:
+        """Let a day's work happen on both sides, so that the first click on Refresh has something to bring together."""
+        learner = self.first_learner()
+        if learner is None:
+            return
+        qualification = learner.qualifications.filter(onefile_id__isnull=False).order_by("pk").first()
+        due = learner.reviews.filter(onefile_id__isnull=False, attended=Attended.UNKNOWN)
+        review = due.order_by("proposed_date").first()
+        assessor = Assessor(self.onefile, CUSTOMER_TOKEN)
+        if qualification is not None:
+            assessor.enter_registration_number(qualification.onefile_id or 0, "NCFE-2026-0417")
+            if qualification.certificate_applied_date is None:
+                qualification.certificate_applied_date = timezone.localdate()
+                qualification.save(update_fields=["certificate_applied_date"])
+        if review is not None:
+            for step in ("start", "sign-assessor", "sign-learner"):
+                assessor.act_on_review(self.sandbox, review.onefile_id or 0, step)
+        Review.objects.create(
+            learner=learner,
+            type="Normal",
+            proposed_date=timezone.localdate() + timedelta(weeks=6),
+            proposed_time=time(14, 30),
+        )
+        self.say(
+            f"  Since then an assessor and a clerk have worked on {learner}: press Refresh to bring both together."
+        )
+
+    def first_learner(self) -> Learner | None:
+        return Learner.objects.filter(onefile_id__isnull=False).order_by("pk").first()
+
     def stay_up(self, sleep: Callable[[float], None]) -> None:
         """Tell where everything is and watch over the processes until interrupted."""
-        learner = Learner.objects.filter(onefile_id__isnull=False).order_by("pk").first()
+        learner = self.first_learner()
         plan = (
             self.site.rstrip("/") + learner.get_absolute_url() if learner else "none: there are no learners"
         )

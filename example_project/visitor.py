@@ -133,6 +133,12 @@ class Assessor:
         before = self._aim("GET", aim_id).json()
         self._aim("POST", aim_id, {**before, "RegistrationNumber": number})
 
+    def act_on_review(self, page: str, review_id: int, action: str) -> None:
+        """Press a button beside a review on the sandbox's own page: "start", "sign-assessor", "sign-learner"."""
+        answer = self.session.post(f"{page}review/{review_id}/{action}", timeout=30)
+        if not answer.ok:
+            raise PageProblem(f"the sandbox's review {review_id} answered {answer.status_code} to {action}")
+
     def _aim(self, method: str, aim_id: int, values: dict[str, object] | None = None) -> requests.Response:
         answer = self.session.request(method, f"{self.onefile}/LearningAim/{aim_id}", json=values, timeout=30)
         if not answer.ok:

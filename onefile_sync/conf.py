@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import time
 from typing import Any, Generic, TypeVar, overload
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -27,6 +28,8 @@ ADDRESSES: Mapping[str, str] = {
 #: The one schedule that we have in django-q2: its name, and the task it starts.
 SCHEDULE_NAME = "onefile_sync daily"
 SCHEDULED_TASK = "onefile_sync.tasks.daily"
+
+API_PATH = "/api/v2.1"
 
 T = TypeVar("T")
 
@@ -79,7 +82,8 @@ def _address(written: Any) -> str:
     address = _text(written).rstrip("/")
     if not re.match(r"https?://[^/\s]+", address):
         raise ValueError
-    return address
+    # The address of the server alone is what a person has at hand: the way to the API is the same everywhere.
+    return address if urlsplit(address).path else address + API_PATH
 
 
 def _whole_number(least: int) -> Callable[[Any], int]:

@@ -1,4 +1,4 @@
-"""Both hosts against a sandbox OneFile on a real socket."""
+"""Both hosts against a sandbox OneFile on a real socket; the steps that several folders of tests take."""
 
 from __future__ import annotations
 

@@ -25,6 +25,14 @@ def ids(messages):
     return [message.id.removeprefix("onefile_sync.") for message in messages]
 
 
+@pytest.mark.parametrize(
+    ("urls", "expected"), [("example_project.urls", []), ("django.contrib.auth.urls", ["W003"])]
+)
+def test_the_pages_that_buttons_lead_to_have_an_address(settings, urls, expected):
+    settings.ROOT_URLCONF = urls
+    assert ids(checks.check_pages()) == expected
+
+
 @pytest.mark.parametrize("name", HOSTS)
 def test_both_hosts_are_mapped_rightly(settings, name):
     settings.ONEFILE_SYNC = HOSTS[name].mapping

@@ -38,6 +38,7 @@ def test_the_time_zone_is_the_providers(settings):
     ("key", "written", "value"),
     [
         ("BASE_URL", "https://onefile.example/api/v2.1/", "https://onefile.example/api/v2.1"),
+        ("BASE_URL", "http://127.0.0.1:9000", "http://127.0.0.1:9000/api/v2.1"),
         ("CUSTOMER_TOKEN", " a token ", "a token"),
         ("CALLS_PER_MINUTE", None, None),
         ("CALLS_PER_MINUTE", 60, 60),

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
-from django.core.checks import ERROR, CheckMessage, Tags, register
+from django.core.checks import ERROR, CheckMessage, Tags, Warning, register  # noqa: A004 - Django's own name
+from django.urls import NoReverseMatch, reverse
 
 from . import cluster, database, mapping
 
@@ -22,6 +24,17 @@ def check_mapping(**_kwargs: Any) -> list[CheckMessage]:
 @register("onefile_sync")
 def check_cluster(**_kwargs: Any) -> list[CheckMessage]:
     return list(cluster.messages())
+
+
+@register(Tags.urls)
+def check_pages(**_kwargs: Any) -> list[CheckMessage]:
+    """Whether the run's page has an address: every Refresh button leads there."""
+    try:
+        reverse("onefile_sync:run", args=[UUID(int=0)])
+    except NoReverseMatch:
+        hint = 'Add path("onefile/", include("onefile_sync.urls")) to the URLconf, under an address of your choice.'
+        return [Warning("OneFile's pages are not among the URLs.", hint=hint, id="onefile_sync.W003")]
+    return []
 
 
 @register(Tags.database)

@@ -12,7 +12,7 @@ from onefile_sync import host
 from onefile_sync.conf import deployment
 from onefile_sync.models import OneFileSettings, OutcomeState
 from onefile_sync.onefile.client import OneFile
-from onefile_sync.onefile.errors import OneFileError, Scope
+from onefile_sync.onefile.errors import OneFileError
 from onefile_sync.rows import LearnerRow, Officers
 
 from .apply import Applied, apply_plan
@@ -68,8 +68,7 @@ class Exchange:
             self.finish(OutcomeState.ATTENTION, [Problem(found.code, about)])
         except OneFileError as error:
             self.finish(OutcomeState.FAILED, [Problem(error.code, about)])
-            if error.scope is Scope.RUN:
-                raise
+            raise
         except Exception as error:  # noqa: BLE001 - R25: one learner's failure must not stop the run
             # The exception's own text may hold a learner's values, so only its kind and place are logged.
             logger.error("learner %s: %s at %s", about.pk, type(error).__name__, _place(error))  # noqa: TRY400 - a traceback's last line is that text
@@ -96,7 +95,10 @@ class Exchange:
             if applied.stale and rounds_left:
                 continue  # somebody was editing the learner: what they entered is planned with
             kept_changing = [Problem("kept_changing", about)] if applied.stale else []
-            problems = [*plan.problems, *applied.problems, *kept_changing]
+            problems: list[Problem] = []
+            for problem in (*plan.problems, *applied.problems, *kept_changing):
+                if problem not in problems:  # each round meets the same ones again
+                    problems.append(problem)
             self.finish(state_of(applied.changes, problems), problems)
             return
 

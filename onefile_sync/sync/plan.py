@@ -320,9 +320,9 @@ def _shared_ids(rows: Iterable[QualificationRow | ReviewRow]) -> frozenset[int]:
 def _doubt(review: ReviewRow) -> int:
     """How little is known of where in OneFile a review is that we began to create: 0 its ID, 1 its visit, 2 less."""
     begun = review.open_upload
-    if begun is None or begun.visit_id is begun.review_id is None:
-        return 2
-    return 0 if begun.review_id is not None else 1
+    if begun is not None and begun.review_id is not None:
+        return 0
+    return 1 if begun is not None and begun.visit_id is not None else 2
 
 
 def _about_learner(learner: LearnerRow) -> Subject:

@@ -133,7 +133,7 @@ CATALOGUE: tuple[Explanation, ...] = (
         "officer_unmatched",
         YOURS,
         _(
-            "No officer is linked to OneFile's assessor %(assessor)s (on %(reviews)s reviews). "
+            "No officer is linked to OneFile's assessor %(assessor)s (reviews: %(reviews)s). "
             "The officer was left as it is."
         ),
         _("Enter OneFile ID %(assessor)s on the officer's record, then refresh again."),
@@ -142,7 +142,7 @@ CATALOGUE: tuple[Explanation, ...] = (
         "officer_ambiguous",
         YOURS,
         _(
-            "Several officers are linked to OneFile's assessor %(assessor)s (on %(reviews)s reviews). "
+            "Several officers are linked to OneFile's assessor %(assessor)s (reviews: %(reviews)s). "
             "The officer was left as it is."
         ),
         _("Leave OneFile ID %(assessor)s on one officer's record only, then refresh again."),

@@ -284,5 +284,5 @@ def resume_upload(review: ReviewRow, in_onefile: Collection[Review], linked: Col
 
 
 def may_hide_an_upload(record: Review) -> bool:
-    """Whether it cannot be told that a record is *not* a review that we began to create, as what tells is unreadable."""
+    """Whether a record may be a review that we began to create, because what would tell is unreadable."""
     return not record.unreadable.isdisjoint({"learner_id", "visit_id", "scheduled_for"})

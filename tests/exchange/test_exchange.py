@@ -16,9 +16,9 @@ from onefile_sync.sandbox.records import on_london_date
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World
+from tests.conftest import changes, preview, problems, sync
 from tests.factories import Host
 
-from .conftest import changes, preview, problems, sync
 from .towns import AUTUMN, SPRING, SUMMER, Town, build_town
 
 ALTERNATIVES = [Switches(rate_limit=0)] + [

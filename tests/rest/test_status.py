@@ -11,7 +11,16 @@ from django.utils.dateparse import parse_datetime
 
 from onefile_sync.models import LearnerOutcome, Problem, SyncRun
 
-from .callers import absent_learner, clerk, member_of_staff, refresh_url, signed_in, status_url, view_learner
+from .callers import (
+    VIEW_RUNS,
+    absent_learner,
+    clerk,
+    member_of_staff,
+    refresh_url,
+    signed_in,
+    status_url,
+    view_learner,
+)
 
 
 def finished(learner, state, *, kind="refresh", ago=timedelta(0)):

@@ -17,6 +17,7 @@ from django.core.management import CommandError, call_command
 
 from example_project.picsweb.management.commands.seed_demo import seed
 from example_project.picsweb.models import Learner, Officer, Organisation, Qualification, Review, Unit
+from onefile_sync.models import OneFileSettings
 from onefile_sync.sandbox.provider import build
 from onefile_sync.sandbox.server import CUSTOMER_TOKEN, SandboxServer
 from onefile_sync.sandbox.switches import Switches
@@ -177,3 +178,18 @@ def test_the_factory_makes_sandboxes_to_measure(make_onefile_sandbox: Callable[.
     own = make_onefile_sandbox(world=World())
     assert small.port != own.port
     assert (small.switches.items, own.world.users) == ("rich", {})
+
+
+@pytest.mark.django_db
+def test_a_picsweb_that_was_never_set_up_is_switched_on_for_the_sandbox():
+    call_command("seed_demo", learners=3, seed=1, stdout=io.StringIO())
+    row = OneFileSettings.objects.get()
+    assert (row.enabled, row.environment, row.customer_token) == (True, "sandbox", CUSTOMER_TOKEN)
+
+
+@pytest.mark.django_db
+def test_settings_that_staff_have_made_are_left_alone():
+    OneFileSettings(enabled=False, environment="practice").save()
+    call_command("seed_demo", learners=3, seed=1, stdout=io.StringIO())
+    row = OneFileSettings.objects.get()
+    assert (row.enabled, row.environment, row.has_customer_token) == (False, "practice", False)

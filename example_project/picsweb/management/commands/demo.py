@@ -143,6 +143,7 @@ class Command(BaseCommand):
                 if options["check"]:
                     demonstration.try_out()
                 else:
+                    demonstration.work_on_a_learner()
                     demonstration.stay_up(time.sleep)
             except KeyboardInterrupt:
                 self.say("Stopping.")

@@ -21,7 +21,9 @@ from example_project.picsweb.models import (
     Review,
     Unit,
 )
+from onefile_sync.models import Environment, OneFileSettings
 from onefile_sync.sandbox.provider import build
+from onefile_sync.sandbox.server import CUSTOMER_TOKEN
 from onefile_sync.sandbox.stories import LearnerStory, PicswebLearner
 
 BATCH = 500
@@ -47,6 +49,21 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         counts = seed(options["learners"], options["seed"], replace=options["replace"])
         self.stdout.write(", ".join(f"{how_many} {what}" for what, how_many in counts.items()))
+        if not OneFileSettings.objects.exists():
+            switch_on()
+            self.stdout.write(
+                _("The integration was not set up yet: it is switched on, with the sandbox's token.")
+            )
+
+
+def switch_on() -> None:
+    """Set PICSWeb up to talk to the sandbox OneFile."""
+    onefile_settings = OneFileSettings.load()
+    onefile_settings.enabled = True
+    onefile_settings.paused = False
+    onefile_settings.environment = Environment.SANDBOX
+    onefile_settings.set_customer_token(CUSTOMER_TOKEN)
+    onefile_settings.save()
 
 
 @transaction.atomic

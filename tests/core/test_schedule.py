@@ -1,0 +1,153 @@
+"""The one schedule: installed by a command, an operator's changes kept, at the same hour on the wall all year."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import time_machine
+from django.core.management import CommandError, call_command
+from django_q.models import Schedule
+
+from onefile_sync.conf import SCHEDULE_NAME, SCHEDULED_TASK
+from onefile_sync.sync.schedule import next_daily_run
+
+BEFORE_TWO = datetime(2026, 3, 2, 1, 59, tzinfo=UTC)
+pytestmark = pytest.mark.django_db
+
+
+def configured(settings: Any, **values: Any) -> None:
+    settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, **values}
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Any:
+    """Runs the command and gives back what it says."""
+
+    def command(action: str) -> str:
+        call_command("onefile_schedule", action)
+        return capsys.readouterr().out.strip()
+
+    return command
+
+
+class TestInstall:
+    def test_makes_one_that_runs_daily_at_the_time_of_the_settings(self, run: Any, settings: Any) -> None:
+        configured(settings, DAILY_AT="03:15", CLUSTER=None)
+        with time_machine.travel(BEFORE_TWO, tick=False):
+            said = run("install")
+
+        schedule = Schedule.objects.get()
+        assert (schedule.name, schedule.func) == (SCHEDULE_NAME, SCHEDULED_TASK)
+        assert (schedule.schedule_type, schedule.repeats) == (Schedule.DAILY, -1)
+        assert schedule.next_run == datetime(2026, 3, 2, 3, 15, tzinfo=UTC)
+        assert said.startswith("Installed. Daily, next on Monday 02/03/2026 at 03:15 (Europe/London)")
+
+    def test_starts_a_task_that_there_is(self, run: Any) -> None:
+        from django.utils.module_loading import import_string
+
+        run("install")
+
+        assert callable(import_string(Schedule.objects.get().func))
+
+    def test_can_be_repeated(self, run: Any) -> None:
+        run("install")
+        before = Schedule.objects.values().get()
+
+        assert run("install").startswith("Already there")
+        assert Schedule.objects.values().get() == before
+
+    def test_keeps_what_an_operator_changed(self, run: Any) -> None:
+        run("install")
+        at_noon = datetime(2026, 3, 9, 12, 0, tzinfo=UTC)
+        Schedule.objects.update(schedule_type=Schedule.WEEKLY, next_run=at_noon, repeats=5)
+
+        said = run("install")
+
+        schedule = Schedule.objects.get()
+        assert (schedule.schedule_type, schedule.next_run, schedule.repeats) == ("W", at_noon, 5)
+        assert "Weekly, next on Monday 09/03/2026 at 12:00" in said
+
+    def test_puts_right_what_keeps_it_from_running(self, run: Any, settings: Any) -> None:
+        run("install")
+        Schedule.objects.update(func="gone.daily", args="(not python", kwargs="{", cluster="old")
+        configured(settings, CLUSTER="onefile")
+
+        said = run("install")
+
+        schedule = Schedule.objects.get()
+        assert (schedule.func, schedule.args, schedule.kwargs) == (SCHEDULED_TASK, None, None)
+        assert schedule.cluster == "onefile"
+        assert said.endswith("cluster onefile.")
+
+    def test_removes_doubles(self, run: Any) -> None:
+        run("install")
+        kept = Schedule.objects.get()
+        for _double in range(2):
+            Schedule.objects.create(name=SCHEDULE_NAME, func=SCHEDULED_TASK)
+        assert run("show").startswith("3 schedules are installed")
+
+        assert "Removed 2 surplus row(s)." in run("install")
+
+        assert Schedule.objects.get() == kept
+
+    def test_leaves_other_schedules_alone(self, run: Any) -> None:
+        other = Schedule.objects.create(name="mail", func="mail.send")
+
+        run("install")
+        run("remove")
+
+        assert Schedule.objects.get() == other
+
+
+def test_remove_takes_it_away(run: Any) -> None:
+    run("install")
+
+    assert run("remove") == "Removed."
+    assert not Schedule.objects.exists()
+    assert run("remove") == "There was no schedule."
+
+
+def test_show_says_when_there_is_none(run: Any) -> None:
+    assert run("show") == "No schedule is installed: run “manage.py onefile_schedule install”."
+    assert not Schedule.objects.exists()
+
+
+@pytest.mark.parametrize("switched_off", [{"repeats": 0}, {"next_run": None}])
+def test_show_says_when_it_is_switched_off(run: Any, switched_off: dict[str, Any]) -> None:
+    run("install")
+    Schedule.objects.update(**switched_off)
+
+    assert "switched off" in run("show")
+
+
+def test_anything_else_is_no_action() -> None:
+    with pytest.raises(CommandError):
+        call_command("onefile_schedule", "reinstall")
+
+
+@pytest.mark.parametrize(
+    ("now", "at", "following"),
+    [
+        (datetime(2026, 1, 5, 1, 59, tzinfo=UTC), "02:00", datetime(2026, 1, 5, 2, 0, tzinfo=UTC)),
+        (datetime(2026, 1, 5, 2, 0, tzinfo=UTC), "02:00", datetime(2026, 1, 6, 2, 0, tzinfo=UTC)),
+        # In summer two o'clock on the wall is one o'clock UTC, and midnight there is the day before in UTC.
+        (datetime(2026, 7, 1, 0, 30, tzinfo=UTC), "02:00", datetime(2026, 7, 1, 1, 0, tzinfo=UTC)),
+        (datetime(2026, 7, 1, 23, 30, tzinfo=UTC), "02:00", datetime(2026, 7, 2, 1, 0, tzinfo=UTC)),
+        # The clocks go forward at one on 29 March 2026 and back at two on 25 October 2026.
+        (datetime(2026, 3, 28, 3, 0, tzinfo=UTC), "02:30", datetime(2026, 3, 29, 1, 30, tzinfo=UTC)),
+        (datetime(2026, 3, 28, 3, 0, tzinfo=UTC), "01:30", datetime(2026, 3, 29, 1, 30, tzinfo=UTC)),
+        (datetime(2026, 3, 29, 1, 30, tzinfo=UTC), "02:30", datetime(2026, 3, 30, 1, 30, tzinfo=UTC)),
+        (datetime(2026, 10, 24, 2, 0, tzinfo=UTC), "02:30", datetime(2026, 10, 25, 2, 30, tzinfo=UTC)),
+        (datetime(2026, 10, 24, 2, 0, tzinfo=UTC), "01:30", datetime(2026, 10, 25, 0, 30, tzinfo=UTC)),
+        # The second half past one of that night is not another day.
+        (datetime(2026, 10, 25, 1, 0, tzinfo=UTC), "01:30", datetime(2026, 10, 26, 1, 30, tzinfo=UTC)),
+    ],
+)
+def test_the_next_run_is_at_the_same_time_on_the_wall(
+    settings: Any, now: datetime, at: str, following: datetime
+) -> None:
+    configured(settings, DAILY_AT=at)
+
+    assert next_daily_run(now).astimezone(UTC) == following

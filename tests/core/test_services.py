@@ -1,0 +1,626 @@
+"""The front door: what it takes on, what it refuses and why, and what it tells people."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import AnonymousUser, User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from django_q.models import OrmQ
+
+from onefile_sync import services
+from onefile_sync.models import (
+    Change,
+    LearnerOutcome,
+    Move,
+    OneFileSettings,
+    OutcomeState,
+    Problem,
+    RunKind,
+    RunState,
+    SyncRun,
+)
+from onefile_sync.onefile.errors import CASES
+from onefile_sync.sandbox.faults import Fault
+from onefile_sync.sandbox.server import SandboxServer
+from onefile_sync.sync import ledger, problems, rules
+from tests.conftest import dont_wait, preview, sync
+from tests.factories import Host
+
+from .conftest import codes, learners_of, queued_runs, run_of, states
+
+Commit = Callable[[], Any]
+
+
+class TestRefresh:
+    def test_of_one_learner_is_queued(self, host: Host, switched_on: OneFileSettings, commit: Commit) -> None:
+        learner = host.learner()
+        clerk = User.objects.create_user("clerk")
+
+        with commit():
+            run = services.refresh([learner], by=clerk)
+
+        assert (run.kind, run.state, run.requested_by) == (RunKind.REFRESH, RunState.QUEUED, clerk)
+        assert run.outcomes.get().learner == learner
+        assert queued_runs() == [str(run.pk)]
+
+    def test_a_second_click_leads_to_the_same_run_and_queues_nothing(
+        self, host: Host, switched_on: OneFileSettings, commit: Commit
+    ) -> None:
+        learner = host.learner()
+        with commit():
+            first = services.refresh([learner])
+        with commit():
+            second = services.refresh([learner, learner])
+
+        assert second == first
+        assert OrmQ.objects.count() == 1
+
+    def test_a_preview_and_a_refresh_do_not_stand_in_for_each_other(
+        self, host: Host, switched_on: OneFileSettings
+    ) -> None:
+        learner = host.learner()
+
+        runs = {services.refresh([learner]), services.preview(learner), services.preview(learner)}
+
+        assert sorted(run.kind for run in runs) == ["preview", "refresh"]
+
+    def test_of_many_leaves_out_those_who_cannot_be_refreshed(
+        self, host: Host, switched_on: OneFileSettings, commit: Commit
+    ) -> None:
+        linked, unlinked = host.learner(onefile_id=501), host.learner(onefile_id=None)
+        with commit():
+            run = services.refresh([linked, unlinked], by=AnonymousUser())
+
+        assert run.requested_by is None
+        assert [outcome.learner for outcome in run.outcomes.all()] == [linked]
+        assert queued_runs() == [str(run.pk)]
+
+    def test_a_learner_chosen_twice_has_one_outcome(self, host: Host, switched_on: OneFileSettings) -> None:
+        one, other = learners_of(host, 2)
+
+        assert services.refresh([one, other, one]).outcomes.count() == 2
+
+
+def switch_off(host: Host, settings: Any) -> Any:
+    OneFileSettings.objects.update(enabled=False, paused=True)
+    return host.learner()
+
+
+def pause(host: Host, settings: Any) -> Any:
+    OneFileSettings.objects.update(paused=True)
+    return host.learner()
+
+
+def forget_the_token(host: Host, settings: Any) -> Any:
+    OneFileSettings.objects.update(encrypted_customer_token="")
+    return host.learner()
+
+
+def change_the_secret_key(host: Host, settings: Any) -> Any:
+    settings.SECRET_KEY = "a new one"
+    return host.learner()
+
+
+def leave_unlinked(host: Host, settings: Any) -> Any:
+    return host.learner(onefile_id=None)
+
+
+def share_the_onefile_id(host: Host, settings: Any) -> Any:
+    host.learner(onefile_id=501)
+    return host.learner(onefile_id=501)
+
+
+def map_wrongly(host: Host, settings: Any) -> Any:
+    learner = host.learner()
+    settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "LEARNER": {"model": "picsweb.Pupil"}}
+    return learner
+
+
+def mistype_a_key(host: Host, settings: Any) -> Any:
+    learner = host.learner()
+    settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "CUSTOMER_TOKENS": "x"}
+    return learner
+
+
+REFUSALS = [
+    (switch_off, "off", "switched off"),
+    (pause, "paused", "Untick Paused"),
+    (forget_the_token, "no_token", "Enter it in the OneFile settings"),
+    (change_the_secret_key, "token_unreadable", "Enter it again"),
+    (leave_unlinked, "no_onefile_id", "Enter it on the learner's record"),
+    (share_the_onefile_id, "learner_duplicate", "Correct the ID of one of them"),
+    (map_wrongly, "mapping_wrong", "manage.py check"),
+    (mistype_a_key, "mapping_wrong", "manage.py check"),
+]
+
+
+@pytest.mark.parametrize(("arrange", "code", "says"), REFUSALS, ids=[case[0].__name__ for case in REFUSALS])
+class TestRefusals:
+    @pytest.mark.parametrize(
+        "ask",
+        [
+            lambda learner: services.refresh([learner]),
+            lambda learner: services.preview(learner),
+            lambda learner: services.refresh_now([learner]),
+            lambda learner: services.preview_now([learner]),
+        ],
+        ids=["refresh", "preview", "refresh_now", "preview_now"],
+    )
+    def test_say_what_to_do_and_begin_nothing(
+        self,
+        host: Host,
+        switched_on: OneFileSettings,
+        settings: Any,
+        commit: Commit,
+        arrange: Callable[..., Any],
+        code: str,
+        says: str,
+        ask: Callable[[Any], Any],
+    ) -> None:
+        learner = arrange(host, settings)
+
+        with commit(), pytest.raises(services.Refused) as refused:
+            ask(learner)
+
+        assert refused.value.code == str(refused.value) == code
+        assert says in refused.value.reason
+        assert not SyncRun.objects.exists()
+        assert not OrmQ.objects.exists()
+
+    def test_of_several_learners_for_one_reason_give_that_reason(
+        self,
+        host: Host,
+        switched_on: OneFileSettings,
+        settings: Any,
+        arrange: Callable[..., Any],
+        code: str,
+        says: str,
+    ) -> None:
+        other = host.learner(onefile_id=501 if code == "learner_duplicate" else None)
+        learner = arrange(host, settings)
+
+        with pytest.raises(services.Refused) as refused:
+            services.refresh([learner, other])
+
+        assert refused.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("arrange", "code", "_says"), [case for case in REFUSALS if case[0] is not map_wrongly]
+)
+def test_why_not_is_known_beforehand(
+    host: Host,
+    switched_on: OneFileSettings,
+    settings: Any,
+    arrange: Callable[..., Any],
+    code: str,
+    _says: str,
+) -> None:
+    refusal = services.why_not(arrange(host, settings))
+
+    assert refusal is not None
+    assert refusal.code == code
+
+
+def test_nothing_stands_in_the_way_of_a_linked_learner(host: Host, switched_on: OneFileSettings) -> None:
+    assert services.why_not(host.learner()) is None
+
+
+class TestSortingOut:
+    def test_everybody_gets_their_own_reason(self, host: Host, switched_on: OneFileSettings) -> None:
+        free, under_way = host.learner(onefile_id=1), host.learner(onefile_id=2)
+        unlinked = host.learner(onefile_id=None)
+        twins = [host.learner(onefile_id=3), host.learner(onefile_id=3)]
+        services.refresh([under_way])
+
+        selection = services.sort_out([free, under_way, unlinked, *twins])
+
+        assert selection.accepted == [free]
+        assert [(learner, refusal.code) for learner, refusal in selection.refused] == [
+            (under_way, "already_running"),
+            (unlinked, "no_onefile_id"),
+            (twins[0], "learner_duplicate"),
+            (twins[1], "learner_duplicate"),
+        ]
+
+    def test_several_reasons_together_are_nobody(self, host: Host, switched_on: OneFileSettings) -> None:
+        unlinked = host.learner(onefile_id=None)
+        twins = [host.learner(onefile_id=3), host.learner(onefile_id=3)]
+
+        with pytest.raises(services.Refused) as refused:
+            services.refresh([unlinked, *twins])
+
+        assert refused.value.code == "nobody"
+
+    def test_takes_as_many_queries_for_two_hundred_learners_as_for_two(
+        self, host: Host, switched_on: OneFileSettings
+    ) -> None:
+        learners = learners_of(host, 200)
+        services.sort_out([])  # content types are looked up once in a process
+        taken = []
+        for chosen in (learners[:2], learners):
+            with CaptureQueriesContext(connection) as queries:
+                assert services.sort_out(chosen).accepted == chosen
+            taken.append(len(queries))
+
+        assert taken[0] == taken[1] <= 3
+
+
+class TestDailyRun:
+    def test_takes_everyone_in_scope(self, host: Host, switched_on: OneFileSettings) -> None:
+        learning = host.learner(onefile_id=1)
+        host.learner(onefile_id=2, in_learning=False)
+        host.learner(onefile_id=3, live=False)
+        host.learner(onefile_id=None)
+
+        run = services.start_daily()
+
+        assert [outcome.learner for outcome in run.outcomes.all()] == [learning]
+        assert (run.kind, run.scheduled_for) == (RunKind.DAILY, None)
+
+    def test_an_open_one_is_gone_on_with(self, host: Host, switched_on: OneFileSettings) -> None:
+        learners_of(host, 1)
+        first = services.start_daily()
+
+        assert services.start_daily() == first
+
+    def test_a_new_one_ends_the_open_one(self, host: Host, switched_on: OneFileSettings) -> None:
+        learners_of(host, 2)
+        first = services.start_daily()
+        claim = ledger.claim_next(first)
+        assert claim is not None
+
+        second = services.start_daily(new_run=True)
+
+        assert second != first
+        assert states(first) == ["working", "skipped"]
+        assert codes(first) == [[], ["run_replaced"]]
+        assert states(second) == ["queued", "queued"]
+        claim.finish(OutcomeState.UPDATED, [], api_calls=0, rate_limited=0)
+        assert ledger.close_if_done(first)
+        assert services.start_daily() == second
+
+    def test_is_scheduled_once_a_day(
+        self, host: Host, switched_on: OneFileSettings, commit: Commit, settings: Any
+    ) -> None:
+        learners_of(host, 1)
+        with commit():
+            said = services.start_scheduled_daily()
+        run = SyncRun.objects.get()
+        assert said == f"queued: {run.pk}"
+        assert run.scheduled_for is not None
+        assert queued_runs() == [str(run.pk)] * 2  # two tasks share it
+
+        with commit():
+            services.start_scheduled_daily()
+        assert SyncRun.objects.get() == run
+
+        ledger.give_up(run, OutcomeState.SKIPPED, "run_replaced")
+        OrmQ.objects.all().delete()
+        with commit():
+            assert services.start_scheduled_daily() == f"already done today: {run.pk}"
+        assert queued_runs() == []
+
+    def test_an_open_one_that_somebody_started_is_joined_by_the_schedule(
+        self, host: Host, switched_on: OneFileSettings, commit: Commit
+    ) -> None:
+        learners_of(host, 1)
+        by_hand = services.start_daily()
+
+        assert services.start_scheduled_daily() == f"queued: {by_hand.pk}"
+        assert SyncRun.objects.count() == 1
+
+    def test_the_schedule_takes_up_what_was_left_behind(
+        self, host: Host, switched_on: OneFileSettings, commit: Commit
+    ) -> None:
+        left = run_of(learners_of(host, 1))
+
+        with commit():
+            services.start_scheduled_daily()
+
+        assert str(left.pk) in queued_runs()
+
+    @pytest.mark.parametrize(("setting", "code"), [("paused", "paused"), ("enabled", "off")])
+    def test_the_schedule_says_why_it_does_nothing(
+        self, host: Host, switched_on: OneFileSettings, setting: str, code: str
+    ) -> None:
+        OneFileSettings.objects.update(**{setting: setting == "paused"})
+
+        assert services.start_scheduled_daily() == f"not started: {code}"
+        assert not SyncRun.objects.exists()
+
+    def test_the_last_one_is_the_last_that_is_finished(self, host: Host) -> None:
+        assert services.last_daily_run() is None
+        now = timezone.now()
+        for ago, kind, state in [
+            (1, RunKind.DAILY, RunState.RUNNING),
+            (2, RunKind.REFRESH, RunState.FINISHED),
+            (3, RunKind.DAILY, RunState.FINISHED),
+            (4, RunKind.DAILY, RunState.FINISHED),
+        ]:
+            SyncRun.objects.create(kind=kind, state=state, finished_at=now - timedelta(days=ago))
+
+        last = services.last_daily_run()
+
+        assert last is not None
+        assert last.finished_at == now - timedelta(days=3)
+
+
+def test_a_preview_of_everyone_goes_on_past_a_shared_onefile_id(
+    linked: Callable[[int], list[Any]], host: Host, onefile: SandboxServer
+) -> None:
+    linked(1)
+    host.learner(onefile_id=9)
+    host.learner(onefile_id=9)
+
+    run = services.perform(services.preview_now(), sleep=dont_wait)
+
+    assert sorted(states(run)) == ["attention", "attention", "updated"]
+    assert sorted(codes(run)) == [[], ["learner_duplicate"], ["learner_duplicate"]]
+
+
+class TestProgress:
+    def test_counts_the_learners_by_state(self, host: Host) -> None:
+        run = run_of(learners_of(host, 3))
+        claim = ledger.claim_next(run)
+        assert claim is not None
+        claim.finish(OutcomeState.UPDATED, [], api_calls=0, rate_limited=0)
+        ledger.claim_next(run)
+
+        now = services.progress(run)
+
+        assert (now.state, now.total, now.done, now.is_final) == ("running", 3, 1, False)
+        assert now.counts == {"updated": 1, "working": 1, "queued": 1}
+
+    @pytest.mark.parametrize(("seconds", "is_waiting"), [(59, False), (61, True)])
+    def test_says_when_no_worker_comes(self, host: Host, seconds: int, is_waiting: bool) -> None:
+        run = run_of(learners_of(host, 1))
+        SyncRun.objects.update(created_at=timezone.now() - timedelta(seconds=seconds))
+        run.refresh_from_db()
+
+        assert services.progress(run).waiting_for_worker is is_waiting
+
+    def test_somebody_at_work_is_not_waited_for(self, host: Host) -> None:
+        run = run_of(learners_of(host, 2))
+        SyncRun.objects.update(created_at=timezone.now() - timedelta(hours=1))
+        run.refresh_from_db()
+        claim = ledger.claim_next(run)
+        assert claim is not None
+        assert not services.progress(run).waiting_for_worker
+
+        claim.finish(OutcomeState.UPDATED, [], api_calls=0, rate_limited=0)
+        assert not services.progress(run).waiting_for_worker  # the last was begun a moment ago
+
+        LearnerOutcome.objects.update(started_at=timezone.now() - timedelta(seconds=61))
+        assert services.progress(run).waiting_for_worker
+
+    def test_nobody_is_waited_for_in_the_end(self, host: Host) -> None:
+        run = run_of([])
+        SyncRun.objects.update(created_at=timezone.now() - timedelta(hours=1))
+        ledger.close_if_done(run)
+
+        now = services.progress(run)
+
+        assert now.is_final
+        assert not now.waiting_for_worker
+
+
+class TestReports:
+    @pytest.mark.parametrize("code", [row.code for row in (*problems.CATALOGUE, *CASES)])
+    def test_every_problem_reads_as_whole_sentences(self, host: Host, code: str) -> None:
+        outcome = run_of(learners_of(host, 1)).outcomes.get()
+        details = {
+            "field": "registration_number",
+            "items": 31,
+            "done": 32,
+            "total": 33,
+            "value": "R-34 50%",
+            "assessor": 35,
+            "reviews": "36, 37",
+        }
+        row = problems.explain(code)
+        Problem.objects.create(
+            outcome=outcome,
+            code=code,
+            move=row.move,
+            details=details,
+            subject_kind="review",
+            subject_onefile_id=77,
+        )
+
+        (line,) = services.report(outcome).problems
+
+        raw = f"{row.text} {row.remedy}"
+        read = f"{line.text} {line.remedy}"
+        assert row.code == line.code == code
+        assert "%" not in read.replace("R-34 50%", "")
+        shown = {**details, "field": "Registration Number"}
+        for name in re.findall(r"%\((\w+)\)s", raw):
+            assert str(shown[name]) in read
+        assert line.text.endswith((".", "?"))
+        assert line.remedy.endswith(".")
+        assert line.subject == "Review with OneFile ID 77"
+        assert line.move == row.move
+        assert line.move_text == str(Move(row.move).label)
+
+    def test_no_two_problems_have_one_code(self) -> None:
+        all_codes = [row.code for row in (*problems.CATALOGUE, *CASES)]
+
+        assert len(all_codes) == len(set(all_codes))
+
+    def test_a_problem_without_its_details_still_reads(self) -> None:
+        text, _remedy = problems.read_out("cannot_hold", {})
+
+        assert "%" not in text
+
+    def test_every_change_names_its_field_and_rule(self, host: Host) -> None:
+        outcome = run_of(learners_of(host, 1)).outcomes.get()
+        for field in rules.FIELD_LABELS:
+            Change.objects.create(
+                outcome=outcome,
+                side="onefile",
+                field=field,
+                new="" if field == "onefile_id" else "after",
+                rule="review_match",
+                subject_kind="learner",
+            )
+
+        lines = services.report(outcome).changes
+
+        assert [line.field for line in lines] == [str(label) for label in rules.FIELD_LABELS.values()]
+        assert {line.new for line in lines} == {"after", "given by OneFile"}
+        assert {(line.side_text, line.subject) for line in lines} == {
+            ("OneFile", "Learner with OneFile ID –")
+        }
+        assert {line.rule_text for line in lines} == {str(rules.RULE_BY_CODE["review_match"].text)}
+
+    def test_totals_add_up_over_the_learners(
+        self, linked: Callable[[int], list[Any]], onefile: SandboxServer
+    ) -> None:
+        run = services.perform(services.refresh_now(linked(2)), sleep=dont_wait)
+
+        totals = services.totals(run)
+
+        assert totals.changes == {"picsweb": 4, "onefile": 0}
+        assert totals.api_calls == sum(outcome.api_calls for outcome in run.outcomes.all()) > 0
+        assert totals.rate_limited == 0
+
+    def test_totals_of_nothing_are_nothing(self, host: Host) -> None:
+        assert services.totals(run_of([])) == services.Totals({"picsweb": 0, "onefile": 0}, 0, 0)
+
+
+class TestLearnerStatus:
+    def test_of_a_learner_never_synchronised(self, host: Host, switched_on: OneFileSettings) -> None:
+        assert services.learner_status(host.learner()) == services.LearnerStatus(None, None, None, None)
+
+    def test_names_the_run_that_is_under_way(self, host: Host, switched_on: OneFileSettings) -> None:
+        learner = host.learner()
+        services.preview(learner)
+        run = services.refresh([learner])
+
+        status = services.learner_status(learner)
+
+        assert status.current == run
+        assert status.last is None
+
+    def test_a_preview_is_no_synchronisation(
+        self, linked: Callable[[int], list[Any]], onefile: SandboxServer
+    ) -> None:
+        (learner,) = linked(1)
+        preview(learner)
+        assert services.learner_status(learner).last is None
+
+        outcome = sync(learner)
+
+        status = services.learner_status(learner)
+        assert (status.last, status.last_synchronised) == (outcome, outcome.finished_at)
+        assert status.current is None
+
+    def test_a_failure_is_the_last_outcome_and_not_the_last_synchronisation(
+        self, linked: Callable[[int], list[Any]], onefile: SandboxServer
+    ) -> None:
+        (learner,) = linked(1)
+        good = sync(learner)
+        onefile.stop()
+        failed = sync(learner)
+
+        status = services.learner_status(learner)
+
+        assert (status.last, status.last_synchronised) == (failed, good.finished_at)
+        assert failed.state == OutcomeState.FAILED
+
+    def test_says_why_there_is_no_refresh(self, host: Host, switched_on: OneFileSettings) -> None:
+        refusal = services.learner_status(host.learner(onefile_id=None)).refusal
+
+        assert refusal is not None
+        assert refusal.code == "no_onefile_id"
+
+
+class TestConnection:
+    def test_names_the_customer(self, onefile: SandboxServer) -> None:
+        report = services.test_connection(OneFileSettings.load())
+
+        assert report == services.ConnectionReport(
+            True, "Northvale Training", "Connected to OneFile as “Northvale Training”."
+        )
+        services.check_connection()
+
+    def test_a_wrong_token_is_said_to_be_one(self, onefile: SandboxServer) -> None:
+        onefile.customer_token = "another"
+
+        report = services.test_connection(OneFileSettings.load())
+
+        assert (report.ok, report.customer_name) == (False, "")
+        assert report.text.startswith("OneFile did not accept the customer token.")
+        with pytest.raises(services.Refused) as refused:
+            services.check_connection()
+        assert (refused.value.code, refused.value.reason) == ("bad_customer_token", report.text)
+
+    def test_a_onefile_that_does_not_answer(self, onefile: SandboxServer) -> None:
+        onefile.stop()
+
+        report = services.test_connection(OneFileSettings.load())
+
+        assert not report.ok
+        assert report.text.startswith("OneFile could not be reached.")
+
+    def test_a_onefile_in_trouble(self, onefile: SandboxServer) -> None:
+        onefile.faults.append(Fault(operation="*", kind="html", times=99))
+
+        report = services.test_connection(OneFileSettings.load())
+
+        assert not report.ok
+        assert report.text.startswith("OneFile sent an answer that PICSWeb cannot read.")
+
+    def test_no_token(self, onefile: SandboxServer, configure: Callable[..., None]) -> None:
+        configure(encrypted_customer_token="")
+
+        report = services.test_connection(OneFileSettings.load())
+
+        assert (report.ok, report.text) == (
+            False,
+            "There is no customer token. Enter it in the OneFile settings.",
+        )
+
+    def test_an_address_that_would_give_the_token_away(self, onefile: SandboxServer, settings: Any) -> None:
+        settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "BASE_URL": "http://onefile.example/api/v2.1"}
+
+        report = services.test_connection(OneFileSettings.load())
+
+        assert not report.ok
+        assert "manage.py check" in report.text
+
+
+def test_pruning_deletes_finished_runs_that_ended_long_ago(host: Host) -> None:
+    learners = learners_of(host, 1)
+    now = timezone.now()
+    old, recent, still_open = (run_of(learners) for _run in range(3))
+    for run, days in [(old, 91), (recent, 89)]:
+        ledger.give_up(run, OutcomeState.SKIPPED, "run_replaced")
+        SyncRun.objects.filter(pk=run.pk).update(finished_at=now - timedelta(days=days))
+    SyncRun.objects.filter(pk=still_open.pk).update(created_at=now - timedelta(days=365))
+
+    assert services.prune(90) == 1
+
+    assert set(SyncRun.objects.all()) == {recent, still_open}
+    assert LearnerOutcome.objects.count() == 2
+    assert Problem.objects.count() == 1
+
+
+def test_rows_read_as_what_they_are(host: Host) -> None:
+    run = run_of(learners_of(host, 1), kind=RunKind.DAILY, scheduled_for=date(2026, 3, 2))
+    outcome = run.outcomes.get()
+
+    assert str(run).startswith("Daily sync ")
+    assert str(outcome) == f"{outcome.learner_pk}: Queued"
+    assert outcome.is_open
+    assert str(Change(subject_label="Carpentry", field="elements_done")) == "Carpentry elements_done"
+    assert str(Problem(code="stopped")) == "stopped"
+    assert str(OneFileSettings()) == "OneFile settings"

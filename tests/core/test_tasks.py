@@ -1,0 +1,196 @@
+"""What django-q2 is handed, and what its workers do with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from itertools import count
+from types import SimpleNamespace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+from django_q.models import OrmQ
+
+from onefile_sync import services, tasks
+from onefile_sync.models import LearnerOutcome, OneFileSettings, OutcomeState, RunKind, RunState, SyncRun
+from onefile_sync.sandbox.server import SandboxServer
+from onefile_sync.sync import ledger
+from onefile_sync.sync.queue import WORK
+from tests.factories import Host
+
+from .conftest import learners_of, queued_runs, queued_tasks, run_of, states
+
+Commit = Callable[[], Any]
+Linked = Callable[[int], list[Any]]
+
+
+class TestTheQueue:
+    def test_is_told_the_runs_id_and_nothing_else(
+        self, host: Host, switched_on: OneFileSettings, commit: Commit
+    ) -> None:
+        with commit():
+            run = services.refresh(learners_of(host, 2))
+
+        (task,) = queued_tasks()
+        assert (task["func"], task["args"], task["kwargs"]) == (WORK, (str(run.pk),), {})
+        assert task["name"] == f"onefile {str(run.pk)[:8]}"
+        assert task.keys() <= {"id", "name", "func", "args", "kwargs", "started", "cluster", "ack_failure"}
+
+    def test_gets_nothing_when_the_click_is_rolled_back(
+        self, host: Host, switched_on: OneFileSettings, commit: Commit
+    ) -> None:
+        learner = host.learner()
+        with commit(), pytest.raises(ZeroDivisionError), transaction.atomic():
+            services.refresh([learner])
+            raise ZeroDivisionError
+
+        assert not OrmQ.objects.exists()
+        assert not SyncRun.objects.exists()
+
+    def test_gets_as_many_tasks_for_a_daily_run_as_may_share_it(
+        self, host: Host, switched_on: OneFileSettings, commit: Commit, settings: Any
+    ) -> None:
+        settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "TASKS_PER_RUN": 3}
+        learners_of(host, 1)
+
+        with commit():
+            assert tasks.daily().startswith("queued: ")
+
+        assert [task["func"] for task in queued_tasks()] == [WORK] * 3
+
+    def test_may_be_that_of_another_cluster(
+        self, host: Host, switched_on: OneFileSettings, commit: Commit, settings: Any
+    ) -> None:
+        settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "CLUSTER": "onefile"}
+
+        with commit():
+            services.refresh([host.learner()])
+
+        assert OrmQ.objects.get().key == "onefile"
+        assert queued_tasks()[0]["cluster"] == "onefile"
+
+
+class TestWorkOnRun:
+    def test_brings_a_run_to_its_end(self, linked: Linked, onefile: SandboxServer) -> None:
+        run = services.refresh(linked(2))
+
+        assert tasks.work_on_run(str(run.pk)) == "finished"
+
+        assert states(run) == ["updated", "updated"]
+
+    def test_may_come_again_when_the_run_is_finished(
+        self, linked: Linked, onefile: SandboxServer, commit: Commit
+    ) -> None:
+        run = services.refresh(linked(1))
+        tasks.work_on_run(str(run.pk))
+        ended = SyncRun.objects.get().finished_at
+        onefile.reset_counts()
+
+        with commit():
+            assert tasks.work_on_run(str(run.pk)) == "finished"
+
+        assert sum(onefile.calls.values()) == 0
+        assert SyncRun.objects.get().finished_at == ended
+        assert queued_runs() == []
+
+    def test_may_come_when_the_run_is_gone(self, switched_on: OneFileSettings, commit: Commit) -> None:
+        with commit():
+            assert tasks.work_on_run(str(uuid4())) == "gone"
+        assert queued_runs() == []
+
+    @pytest.mark.parametrize("kind", [RunKind.REFRESH, RunKind.DAILY])
+    def test_goes_on_in_one_other_task_when_its_time_is_up(
+        self,
+        linked: Linked,
+        onefile: SandboxServer,
+        settings: Any,
+        commit: Commit,
+        monkeypatch: pytest.MonkeyPatch,
+        kind: RunKind,
+    ) -> None:
+        settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "TASK_SECONDS": 1}
+        seconds = count()
+        monkeypatch.setattr(services, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
+        run = run_of(linked(3), kind=kind)
+
+        with commit():
+            assert tasks.work_on_run(str(run.pk)) == "to be continued"
+
+        assert states(run) == ["updated", "queued", "queued"]
+        assert queued_runs() == [str(run.pk)]
+
+    def test_stops_while_paused_and_queues_nothing(
+        self, host: Host, switched_on: OneFileSettings, commit: Commit
+    ) -> None:
+        """Runs that queued each other while nothing may be done would fill the queue."""
+        runs = [run_of([learner]) for learner in learners_of(host, 3)]
+        SyncRun.objects.update(created_at=timezone.now() - timedelta(hours=1))
+        OneFileSettings.objects.update(paused=True)
+
+        with commit():
+            assert [tasks.work_on_run(str(run.pk)) for run in runs] == ["paused"] * 3
+
+        assert queued_runs() == []
+        assert [states(run) for run in runs] == [["queued"]] * 3
+
+    def test_takes_up_a_run_whose_worker_went_away(
+        self, linked: Linked, onefile: SandboxServer, commit: Commit
+    ) -> None:
+        one, other = linked(2)
+        abandoned, run = run_of([one]), run_of([other])
+        ledger.claim_next(abandoned)
+        long_ago = timezone.now() - timedelta(hours=1)
+        SyncRun.objects.filter(pk=abandoned.pk).update(created_at=long_ago)
+        LearnerOutcome.objects.filter(run=abandoned).update(started_at=long_ago, lease_expires_at=long_ago)
+
+        with commit():
+            tasks.work_on_run(str(run.pk))
+
+        assert states(abandoned) == ["queued"]
+        assert queued_runs() == [str(abandoned.pk)]
+
+    def test_leaves_alone_what_has_a_worker_or_has_hardly_waited(
+        self, linked: Linked, onefile: SandboxServer, commit: Commit
+    ) -> None:
+        one, two, three, other = linked(4)
+        at_work, run = run_of([one, two]), run_of([other])
+        ledger.claim_next(at_work)
+        SyncRun.objects.filter(pk=at_work.pk).update(created_at=timezone.now() - timedelta(hours=1))
+        run_of([three])
+
+        with commit():
+            tasks.work_on_run(str(run.pk))
+
+        assert queued_runs() == []
+
+    def test_queues_nothing_twice_over_for_many_clicks(
+        self, linked: Linked, onefile: SandboxServer, commit: Commit
+    ) -> None:
+        with commit():
+            runs = [services.refresh([learner]) for learner in linked(4)]
+
+        for task in queued_tasks():
+            with commit():
+                tasks.work_on_run(*task["args"])
+
+        assert OrmQ.objects.count() == 4
+        assert not SyncRun.objects.exclude(state=RunState.FINISHED).exists()
+        assert all(states(run) == ["updated"] for run in runs)
+
+
+class TestDaily:
+    def test_says_what_it_did(self, host: Host, switched_on: OneFileSettings) -> None:
+        learners_of(host, 1)
+
+        said = tasks.daily()
+
+        run = SyncRun.objects.get()
+        assert said == f"queued: {run.pk}"
+        ledger.give_up(run, OutcomeState.SKIPPED, "run_replaced")
+        assert tasks.daily() == f"already done today: {run.pk}"
+
+    def test_says_why_it_did_nothing(self, host: Host) -> None:
+        assert tasks.daily() == "not started: off"

@@ -1,0 +1,85 @@
+"""A new Django project in a folder of its own, made by following docs/install.md to the letter."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import pages
+
+
+@dataclass(frozen=True)
+class Project:
+    folder: Path
+    python: str = sys.executable
+
+    def run(self, *command: str, expect: int = 0) -> str:
+        """Run a Python command in the project and hand back what it printed."""
+        surroundings = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in ("DJANGO_SETTINGS_MODULE", "PYTHONPATH", "DATABASE_URL", "REDIS_URL")
+            and not name.startswith(("COV_", "PYTEST_", "ONEFILE_"))
+        }
+        ran = subprocess.run(
+            [self.python, *command],
+            cwd=self.folder,
+            env=surroundings,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ran.returncode == expect, f"{command}: {ran.returncode}\n{ran.stdout}\n{ran.stderr}"
+        return ran.stdout
+
+    def manage(self, *arguments: str, expect: int = 0) -> str:
+        return self.run("manage.py", *arguments, expect=expect)
+
+    def put(self, block: pages.Block) -> None:
+        path = self.folder / block.file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a" if block.appended else "w", encoding="utf-8") as file:
+            file.write(block.code)
+
+
+def before_the_app(models: str) -> str:
+    """The models of the page as they were before anybody thought of OneFile."""
+    without_import = re.sub(
+        r"^from onefile_sync\.mixins import \(.*?^\)\n", "", models, flags=re.DOTALL | re.MULTILINE
+    )
+    return re.sub(r"OneFile\w+Mixin, ", "", without_import)
+
+
+def existing_project(folder: Path, python: str = sys.executable) -> Project:
+    """A project with models and a trainee in its database, as it is before the page is followed."""
+    project = Project(folder, python)
+    project.run("-m", "django", "startproject", "mis", ".")
+    project.manage("startapp", "training")
+    models = next(
+        block for block in pages.blocks(pages.page("install.md")) if block.file == "training/models.py"
+    )
+    project.put(pages.Block(models.file, False, before_the_app(models.code)))
+    project.put(pages.Block("mis/settings.py", True, 'INSTALLED_APPS += ["training"]\n'))
+    project.manage("makemigrations", "training")
+    project.manage("migrate")
+    project.manage(
+        "shell",
+        "-c",
+        "from training.models import Trainee; "
+        "Trainee.objects.create(name='Linked by hand', onefile_reference=' 1250001 '); "
+        "Trainee.objects.create(name='Never linked', onefile_reference='see Gwen')",
+    )
+    return project
+
+
+def follow_the_page(project: Project) -> None:
+    """Put every file of docs/install.md in place, and run its migrations."""
+    for block in pages.blocks(pages.page("install.md")):
+        if block.file.startswith("training/migrations/"):
+            project.manage("makemigrations", "training", "--name", "onefile")
+        project.put(block)
+    project.manage("migrate")

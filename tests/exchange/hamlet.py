@@ -1,0 +1,135 @@
+"""A small learner on both sides, and what both sides look like in the end, whatever IDs their rows were given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+from onefile_sync import host as picsweb
+from onefile_sync.models import UploadIntent
+from onefile_sync.rows import Attendance, LearnerRow
+from onefile_sync.sandbox.records import on_london_date
+from onefile_sync.sandbox.world import World
+from tests.factories import Host
+
+SPRING, SUMMER, AUTUMN = date(2026, 4, 14), date(2026, 7, 1), date(2026, 10, 30)
+TEN = time(10, 0)
+SUMMER_AT_TEN = datetime(2026, 7, 1, 9, 0, tzinfo=UTC)
+SPRING_AT_TEN = datetime(2026, 4, 14, 9, 0, tzinfo=UTC)
+LONG_AGO = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
+
+
+@dataclass
+class Hamlet:
+    """Everything is there twice, so that one of each can be struck and the other be seen to go on."""
+
+    learner: Any
+    officer: Any
+    onefile_id: int
+    aim: Any
+    other_aim: Any
+    held: Any
+    new: Any
+    qualification: Any
+    other_qualification: Any
+    held_in_picsweb: Any
+    upload: Any
+
+
+def build_hamlet(host: Host, world: World) -> Hamlet:
+    """Two learning aims with a value to send either way; a review to update, one to download and one to upload."""
+    gwen = world.add_assessor()
+    officer = host.officer(onefile_id=gwen.id)
+    sian = world.add_learner()
+    learner = host.learner(onefile_id=sian.id, main_officer=officer)
+    aims, qualifications = [], []
+    for number in (1, 2):
+        aim = world.add_aim(
+            sian.id,
+            start_date=date(2025, 9, 1),
+            registration_date=SUMMER,
+            total_elements=20,
+            elements_done=7,
+            progress=35.0,
+        )
+        aims.append(aim)
+        qualifications.append(
+            host.qualification(
+                learner,
+                onefile_id=aim.id,
+                total_elements=18,
+                elements_done=5,
+                registration_number=f"PICS-{number}",
+            )
+        )
+    held = world.add_review(
+        sian.id,
+        scheduled_for=SUMMER_AT_TEN,
+        created_on=LONG_AGO,
+        assessor_id=gwen.id,
+        started_on=SUMMER_AT_TEN,
+        learner_signed_on=SUMMER_AT_TEN,
+    )
+    new = world.add_review(
+        sian.id,
+        scheduled_for=SPRING_AT_TEN,
+        created_on=LONG_AGO,
+        assessor_id=gwen.id,
+        started_on=SPRING_AT_TEN,
+    )
+    held_in_picsweb = host.review(
+        learner, onefile_id=held.id, proposed_date=SPRING, attended=Attendance.UNKNOWN
+    )
+    upload = host.review(learner, proposed_date=AUTUMN, proposed_time=TEN)
+    return Hamlet(
+        learner, officer, sian.id, aims[0], aims[1], held, new, *qualifications, held_in_picsweb, upload
+    )
+
+
+def read(hamlet: Hamlet) -> LearnerRow:
+    """The learner as PICSWeb has them now."""
+    learner = picsweb.learner_by_pk(str(hamlet.learner.pk))
+    assert learner is not None
+    return picsweb.read_learner(learner)
+
+
+def qualification_of(hamlet: Hamlet, aim: Any) -> Any:
+    return next(row for row in read(hamlet).qualifications if row.onefile_id == aim.id)
+
+
+def review_of(hamlet: Hamlet, record: Any) -> Any:
+    return next(row for row in read(hamlet).reviews if row.onefile_id == record.id)
+
+
+def ending(hamlet: Hamlet, world: World) -> tuple[list[str], list[str]]:
+    """Both sides in words that are the same for every learner with the same story."""
+    row = read(hamlet)
+    in_picsweb = [f"{row.centre_id}"]
+    in_picsweb += [_told(each, "pk", "label", "onefile_id") for each in row.qualifications]
+    for review in row.reviews:
+        link = "linked" if review.onefile_id in world.reviews else "alone"
+        officer = "an officer" if review.officer else "nobody"
+        told = _told(review, "pk", "label", "onefile_id", "officer", "officer_onefile_id")
+        in_picsweb.append(f"{told} {link} {officer}")
+    in_onefile = [_told(aim, "id", "user_id", "wire") for aim in world.aims_of(hamlet.onefile_id)]
+    for record in world.reviews_of(hamlet.onefile_id):
+        visit = "visit" if record.visit_id in world.visits else "no visit"
+        told = _told(record, "id", "learner_id", "assessor_id", "visit_id", "created_on", "wire")
+        in_onefile.append(f"{told} {visit} {record.assessor_id is not None}")
+    return sorted(in_picsweb), sorted(in_onefile)
+
+
+def _told(record: Any, *but_not: str) -> str:
+    values = {each.name: getattr(record, each.name) for each in fields(record) if each.name not in but_not}
+    days = ("start_date", "registration_date")
+    return str(
+        {name: on_london_date(value) if name in days and value else value for name, value in values.items()}
+    )
+
+
+def assert_linked_once(hamlet: Hamlet, world: World) -> None:
+    """Each review of either side has exactly one on the other, and no upload is left open."""
+    linked = [review.onefile_id for review in read(hamlet).reviews]
+    assert sorted(linked) == sorted(record.id for record in world.reviews_of(hamlet.onefile_id))
+    assert not UploadIntent.objects.filter(finished_at=None).exists()

@@ -1,0 +1,682 @@
+"""What OneFile sends is wrong in one place: that place is a recorded problem, and everything else goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any
+
+import pytest
+
+from onefile_sync import host as picsweb
+from onefile_sync import services
+from onefile_sync.models import LearnerOutcome, OutcomeState, RunKind
+from onefile_sync.onefile.client import OneFile
+from onefile_sync.rows import Attendance
+from onefile_sync.sandbox.faults import Fault
+from onefile_sync.sandbox.records import ABSENT
+from onefile_sync.sandbox.server import SandboxServer
+from onefile_sync.sandbox.switches import Switches
+from onefile_sync.sandbox.world import World
+from onefile_sync.sync import ledger
+from onefile_sync.sync.problems import explain
+from tests.conftest import dont_wait, problems, sync
+from tests.factories import Host
+
+from .hamlet import (
+    AUTUMN,
+    SPRING,
+    SUMMER,
+    Hamlet,
+    assert_linked_once,
+    build_hamlet,
+    ending,
+    qualification_of,
+    read,
+    review_of,
+)
+
+#: As often as anybody will ask.
+ALWAYS = 1000
+
+
+@pytest.fixture
+def hamlet(host: Host, world: World) -> Hamlet:
+    return build_hamlet(host, world)
+
+
+@pytest.fixture
+def without_fault(host: Host, world: World, onefile: SandboxServer) -> tuple[list[str], list[str]]:
+    """How both sides of such a learner look after a refresh in which nothing goes wrong."""
+    twin = build_hamlet(host, world)
+    assert problems(sync(twin.learner)) == []
+    return ending(twin, world)
+
+
+def moves(outcome: LearnerOutcome) -> set[tuple[str, str]]:
+    """The code of each problem and whose move it is; the row says what the catalogue says."""
+    found = set(outcome.problems.values_list("code", "move"))
+    assert all(explain(code).move == move for code, move in found)
+    return found
+
+
+def assert_goes_on_to(without_fault: tuple[list[str], list[str]], hamlet: Hamlet, world: World) -> None:
+    """Once the fault is gone, one refresh leads to where no fault would have led, and another changes nothing."""
+    recovered = sync(hamlet.learner)
+    assert problems(recovered) == []
+    assert ending(hamlet, world) == without_fault
+    assert_linked_once(hamlet, world)
+    writes = world.writes
+    assert sync(hamlet.learner).state == OutcomeState.UNCHANGED
+    assert world.writes == writes
+
+
+def assert_qualification_went_on(hamlet: Hamlet, aim: Any) -> None:
+    row = qualification_of(hamlet, aim)
+    assert (row.total_elements, row.elements_done, row.registration_date) == (20, 7, SUMMER)
+    assert aim.registration_number == row.registration_number
+
+
+def assert_reviews_went_on(hamlet: Hamlet, world: World) -> None:
+    assert review_of(hamlet, hamlet.held).attended is Attendance.YES
+    assert review_of(hamlet, hamlet.new).actual_date == SPRING
+    assert_linked_once(hamlet, world)
+
+
+HUGE = 10**30
+MOVES = {
+    "unreadable_items": "ours",
+    "bad_value": "ours",
+    "foreign_review": "ours",
+    "foreign_aim": "yours",
+    "cannot_hold": "yours",
+    "elements_above_total": "yours",
+    "officer_unmatched": "yours",
+}
+
+
+def named(value: object) -> str:
+    return "absent" if value is ABSENT else repr(value)[:30]
+
+
+BAD_AIMS = [
+    ("ID", ABSENT, "unreadable_items"),
+    ("ID", "a learning aim", "unreadable_items"),
+    ("ID", -4, "unreadable_items"),
+    ("ID", [4], "unreadable_items"),
+    ("UserID", 99, "foreign_aim"),
+    ("UserID", {"ID": 99}, "bad_value"),
+    ("RegistrationDate", "31/13/2026", "bad_value"),
+    ("RegistrationDate", 20260701, "bad_value"),
+    ("RegistrationDate", "2026-02-30T00:00:00Z", "bad_value"),
+    ("RegistrationNumber", ["OF-1"], "bad_value"),
+    ("RegistrationNumber", "OF\u0000", "bad_value"),
+    ("RegistrationNumber", "9" * 300, "cannot_hold"),
+    ("CertificateReceivedDate", True, "bad_value"),
+    ("TotalElements", "twenty", "bad_value"),
+    ("TotalElements", -20, "bad_value"),
+    ("TotalElements", HUGE, "bad_value"),
+    ("TotalElements", 20.5, "bad_value"),
+    ("ElementsDone", "7 of 20", "bad_value"),
+    ("ElementsDone", 21, "elements_above_total"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "code"), BAD_AIMS, ids=named)
+def test_a_bad_learning_aim_is_reported_and_the_rest_goes_on(
+    name: str,
+    value: object,
+    code: str | None,
+    hamlet: Hamlet,
+    world: World,
+    onefile: SandboxServer,
+    without_fault: tuple[list[str], list[str]],
+) -> None:
+    hamlet.aim.wire = {name: value}
+
+    outcome = sync(hamlet.learner)
+
+    assert moves(outcome) == ({(code, MOVES[code])} if code else set())
+    assert outcome.state == OutcomeState.ATTENTION
+    assert_qualification_went_on(hamlet, hamlet.other_aim)
+    assert_reviews_went_on(hamlet, world)
+    struck = qualification_of(hamlet, hamlet.aim)
+    assert struck.registration_number == "PICS-1"  # nothing is blanked
+    assert struck.total_elements in (18, 20)
+    assert struck.elements_done in (5, 7)
+    assert struck.registration_date in (None, SUMMER)
+
+    hamlet.aim.wire = {}
+    assert_goes_on_to(without_fault, hamlet, world)
+
+
+BAD_REVIEWS = [
+    ("ID", ABSENT, "unreadable_items"),
+    ("ID", "first", "unreadable_items"),
+    ("ID", HUGE, "unreadable_items"),
+    ("LearnerID", 99, "foreign_review"),
+    ("LearnerID", "somebody", "foreign_review"),
+    ("ScheduledFor", "soon", "bad_value"),
+    ("ScheduledFor", 1782896400, "bad_value"),
+    ("ScheduledFor", "2026-07-01T25:00:00Z", "bad_value"),
+    ("StartedOn", "yesterday", "bad_value"),
+    ("StartedOn", False, "bad_value"),
+    ("LearnerSignedOn", 7, "bad_value"),
+    ("LearnerSignedOn", "0000-00-00", "bad_value"),
+    ("AssessorID", "gwen", "bad_value"),
+    ("AssessorID", -1, "bad_value"),
+    ("AssessorID", 99, "officer_unmatched"),
+    ("VisitID", "none", None),
+]
+
+
+@pytest.mark.parametrize("struck", ["held", "new"])
+@pytest.mark.parametrize(("name", "value", "code"), BAD_REVIEWS, ids=named)
+def test_a_bad_review_is_reported_and_the_rest_goes_on(
+    name: str,
+    value: object,
+    code: str | None,
+    struck: str,
+    hamlet: Hamlet,
+    world: World,
+    onefile: SandboxServer,
+    without_fault: tuple[list[str], list[str]],
+) -> None:
+    record = getattr(hamlet, struck)
+    record.wire = {name: value}
+
+    outcome = sync(hamlet.learner)
+
+    assert moves(outcome) == ({(code, MOVES[code])} if code else set())
+    assert_qualification_went_on(hamlet, hamlet.aim)
+    assert_qualification_went_on(hamlet, hamlet.other_aim)
+    sound = hamlet.new if struck == "held" else hamlet.held
+    assert review_of(hamlet, sound).attended is Attendance.YES
+    held = review_of(hamlet, hamlet.held)
+    assert held.proposed_date in (SPRING, SUMMER)
+    assert held.attended in (Attendance.UNKNOWN, Attendance.YES)
+    assert world.reviews[_uploaded(hamlet)].visit_id in world.visits
+
+    record.wire = {}
+    assert_goes_on_to(without_fault, hamlet, world)
+
+
+def _uploaded(hamlet: Hamlet) -> int:
+    review = next(row for row in read(hamlet).reviews if row.pk == str(hamlet.upload.pk))
+    assert review.onefile_id is not None
+    return review.onefile_id
+
+
+@pytest.mark.parametrize("items", ["thin", "rich"])
+class TestHarmlessOddities:
+    @pytest.fixture
+    def switches(self, items: str) -> Switches:
+        return Switches(rate_limit=0, items=items)  # type: ignore[arg-type]
+
+    def test_a_number_as_text_and_null_for_nothing_are_read_for_what_they_mean(
+        self,
+        hamlet: Hamlet,
+        world: World,
+        onefile: SandboxServer,
+        without_fault: tuple[list[str], list[str]],
+    ) -> None:
+        hamlet.aim.wire = {
+            "ID": f" {hamlet.aim.id} ",
+            "UserID": str(hamlet.onefile_id),
+            "TotalElements": "20",
+            "ElementsDone": 7.0,
+            "CertificateReceivedDate": None,
+        }
+        hamlet.held.wire = {
+            "AssessorID": str(hamlet.held.assessor_id),
+            "VisitID": None,
+            "StartedOn": "2026-07-01",
+        }
+
+        assert problems(sync(hamlet.learner)) == []
+
+        hamlet.aim.wire, hamlet.held.wire = {}, {}
+        assert ending(hamlet, world) == without_fault
+
+
+ANSWERS: dict[str, dict[str, Any]] = {
+    "html": {"kind": "html"},
+    "broken json": {"kind": "broken_json", "when": "after"},
+    "wrong type": {"kind": "wrong_type", "when": "after"},
+    "cut short": {"kind": "truncated", "when": "after"},
+    "a number": {"kind": "status", "status": 200, "body": b"-17"},
+    "a text": {"kind": "status", "status": 200, "body": b'"Thank you"'},
+    "server error": {"kind": "status", "status": 500, "body": b"<html>"},
+    "no id": {"kind": "status", "status": 200, "body": b'[{"Name":"x"}]'},
+}
+OPERATIONS = (
+    "User/get",
+    "LearningAim/Search",
+    "LearningAim/get",
+    "LearningAim/update",
+    "Review/Search",
+    "Review/get",
+    "Visit/create",
+    "Review/create",
+)
+#: What is told, by operation; ``None``: nobody needs to be told anything, as the update is read back.
+ABOUT = {
+    "User/get": {"bad", "centre_unknown"},
+    "Visit/create": {"bad", "upload_unsure"},
+    "Review/create": {"bad", "upload_unsure"},
+}
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_an_operation_that_answers_nonsense_spoils_nothing_else(
+    operation: str,
+    answer: str,
+    hamlet: Hamlet,
+    world: World,
+    onefile: SandboxServer,
+    without_fault: tuple[list[str], list[str]],
+) -> None:
+    onefile.faults.append(Fault(operation=operation, times=ALWAYS, **ANSWERS[answer]))
+
+    outcome = sync(hamlet.learner)
+
+    codes = set(problems(outcome))
+    assert outcome.state in (OutcomeState.ATTENTION, OutcomeState.UPDATED)
+    if operation == "LearningAim/update":
+        # An update's answer does not matter unless it is a page of HTML: what counts is what is read afterwards.
+        assert codes <= {"bad_answer", "push_not_taken", "cut_off", "server_error"}
+    elif answer == "no id" and operation.endswith("Search"):
+        assert codes == {"unreadable_items"}
+    else:
+        told = ABOUT.get(operation, {"bad"})
+        bad = codes & {"bad_answer", "cut_off", "server_error"}
+        assert len(bad) == 1
+        assert codes - bad == told - {"bad"}
+    assert moves(outcome) <= {
+        ("bad_answer", "wait"),
+        ("cut_off", "wait"),
+        ("server_error", "wait"),
+        ("unreadable_items", "ours"),
+        ("push_not_taken", "ours"),
+        ("centre_unknown", "ours"),
+        ("upload_unsure", "wait"),
+    }
+    if not operation.startswith("LearningAim"):
+        assert_qualification_went_on(hamlet, hamlet.aim)
+        assert_qualification_went_on(hamlet, hamlet.other_aim)
+    if not operation.startswith("Review"):
+        assert review_of(hamlet, hamlet.held).attended is Attendance.YES
+        assert review_of(hamlet, hamlet.new).actual_date == SPRING
+    assert {row.registration_number for row in read(hamlet).qualifications} == {"PICS-1", "PICS-2"}
+    assert review_of(hamlet, hamlet.held).proposed_date in (SPRING, SUMMER)
+
+    onefile.faults.clear()
+    assert_goes_on_to(without_fault, hamlet, world)
+
+
+@pytest.mark.parametrize("operation", ["LearningAim/Search", "Review/Search"])
+def test_a_listing_that_is_null_deletes_and_blanks_nothing(
+    operation: str, hamlet: Hamlet, world: World, onefile: SandboxServer, without_fault: Any
+) -> None:
+    onefile.faults.append(Fault(operation=operation, kind="status", status=200, body=b"null", times=ALWAYS))
+
+    outcome = sync(hamlet.learner)
+
+    gone = "aim_gone" if operation.startswith("LearningAim") else "review_gone"
+    assert moves(outcome) == {(gone, "yours")}
+    onefile.faults.clear()
+    assert_goes_on_to(without_fault, hamlet, world)
+
+
+@pytest.mark.parametrize("unknown_id", [404, 400])
+class TestDeletedInOneFile:
+    @pytest.fixture
+    def switches(self, unknown_id: int) -> Switches:
+        return Switches(rate_limit=0, unknown_id=unknown_id)  # type: ignore[arg-type]
+
+    def test_a_learning_aim(self, hamlet: Hamlet, world: World, onefile: SandboxServer) -> None:
+        del world.aims[hamlet.aim.id]
+
+        outcome = sync(hamlet.learner)
+
+        assert moves(outcome) == {("aim_gone", "yours")}
+        assert qualification_of(hamlet, hamlet.aim).registration_number == "PICS-1"
+        assert_qualification_went_on(hamlet, hamlet.other_aim)
+        assert_reviews_went_on(hamlet, world)
+
+    def test_a_learning_aim_between_being_listed_and_being_read(
+        self, hamlet: Hamlet, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        after(monkeypatch, OneFile, "learning_aims", lambda: world.aims.pop(hamlet.aim.id, None))
+
+        assert moves(sync(hamlet.learner)) == {("aim_gone", "yours")}
+
+    def test_a_learning_aim_between_being_read_and_being_filled(
+        self, hamlet: Hamlet, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        after(monkeypatch, OneFile, "reviews", lambda: world.aims.pop(hamlet.aim.id, None))
+
+        outcome = sync(hamlet.learner)
+
+        assert moves(outcome) == {("not_found", "yours")}
+        assert_qualification_went_on(hamlet, hamlet.other_aim)
+        assert_reviews_went_on(hamlet, world)
+
+    @pytest.mark.parametrize("centre_known", [True, False])
+    def test_the_learner(
+        self, centre_known: bool, hamlet: Hamlet, world: World, onefile: SandboxServer
+    ) -> None:
+        before = delete_learner(hamlet, world, centre_known=centre_known)
+
+        outcome = sync(hamlet.learner)
+
+        assert moves(outcome) == {("learner_gone", "yours")}
+        assert outcome.state == OutcomeState.ATTENTION
+        assert read(hamlet) == before
+        assert world.writes == 0
+
+    def test_the_learner_where_even_the_searches_do_not_know_the_id(
+        self, unknown_id: int, hamlet: Hamlet, world: World, onefile: SandboxServer
+    ) -> None:
+        before = delete_learner(hamlet, world, centre_known=True)
+        for operation in ("LearningAim/Search", "Review/Search"):
+            onefile.faults.append(Fault(operation=operation, kind="status", status=unknown_id, times=ALWAYS))
+
+        outcome = sync(hamlet.learner)
+
+        assert moves(outcome) == {("learner_gone", "yours")}
+        assert read(hamlet) == before
+
+    def test_nothing_is_called_deleted_while_it_is_not_known_whether_the_learner_is(
+        self, hamlet: Hamlet, world: World, onefile: SandboxServer
+    ) -> None:
+        before = delete_learner(hamlet, world, centre_known=True)
+        onefile.faults.append(Fault(operation="User/get", kind="html", times=ALWAYS))
+
+        outcome = sync(hamlet.learner)
+
+        assert moves(outcome) == {("bad_answer", "wait"), ("refused", "yours")}
+        assert read(hamlet) == before
+        assert world.writes == 0
+
+
+def delete_learner(hamlet: Hamlet, world: World, *, centre_known: bool) -> Any:
+    if centre_known:
+        type(hamlet.learner).objects.update(onefile_centre_id=world.centre_id)
+    del world.users[hamlet.onefile_id]
+    for aim in world.aims_of(hamlet.onefile_id):
+        del world.aims[aim.id]
+    for record in world.reviews_of(hamlet.onefile_id):
+        del world.reviews[record.id]
+    return read(hamlet)
+
+
+def after(monkeypatch: pytest.MonkeyPatch, where: Any, name: str, then: Callable[[], object]) -> None:
+    """Let something happen each time right after a step."""
+    step = getattr(where, name)
+
+    def with_consequence(*args: Any, **values: Any) -> Any:
+        result = step(*args, **values)
+        then()
+        return result
+
+    monkeypatch.setattr(where, name, with_consequence)
+
+
+def once(act: Callable[[], object]) -> Callable[[], object]:
+    """Do it the first time only."""
+    turns = iter([act])
+    return lambda: next(turns, lambda: None)()
+
+
+def test_a_user_who_is_not_a_learner(host: Host, world: World, onefile: SandboxServer) -> None:
+    learner = host.learner(onefile_id=world.add_assessor().id)
+    host.review(learner, proposed_date=AUTUMN, officer=host.officer(onefile_id=learner.onefile_id))
+
+    outcome = sync(learner)
+
+    assert moves(outcome) == {("not_a_learner", "yours")}
+    assert world.writes == 0
+
+
+class TestBeforeTheLearnersTurn:
+    def test_the_learner_was_deleted_in_picsweb(
+        self, hamlet: Hamlet, world: World, onefile: SandboxServer
+    ) -> None:
+        run = services.refresh_now([hamlet.learner])
+        hamlet.learner.delete()
+
+        services.perform(run, sleep=dont_wait)
+
+        assert not run.is_open
+        assert not run.outcomes.exists()  # what we recorded about a learner goes with them
+        assert world.writes == 0
+
+    def test_the_learner_was_hidden_in_picsweb(
+        self, hamlet: Hamlet, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(picsweb, "learner_by_pk", lambda pk: None)
+
+        outcome = sync(hamlet.learner)
+
+        assert moves(outcome) == {("learner_left", "yours")}
+        assert outcome.state == OutcomeState.SKIPPED
+        assert world.writes == 0
+
+    def test_the_learner_lost_the_onefile_id(
+        self, hamlet: Hamlet, world: World, onefile: SandboxServer
+    ) -> None:
+        run = services.refresh_now([hamlet.learner])
+        type(hamlet.learner).objects.update(onefile_id=None)
+
+        services.perform(run, sleep=dont_wait)
+
+        outcome = run.outcomes.get()
+        assert moves(outcome) == {("learner_left", "yours")}
+        assert (outcome.state, world.writes) == (OutcomeState.SKIPPED, 0)
+
+    def test_two_learners_have_one_onefile_id_and_both_are_told(
+        self, hamlet: Hamlet, host: Host, world: World, onefile: SandboxServer
+    ) -> None:
+        double = host.learner(onefile_id=hamlet.onefile_id)
+        before = read(hamlet)
+        run, _created = ledger.open_run(RunKind.DAILY, [hamlet.learner, double])
+
+        services.perform(run, sleep=dont_wait)
+
+        assert run.outcomes.count() == 2
+        for outcome in run.outcomes.all():
+            assert moves(outcome) == {("learner_duplicate", "yours")}
+        assert read(hamlet) == before
+        assert sum(onefile.calls.values()) == 0
+
+
+class TestChangedInOneFileMeanwhile:
+    def test_onefiles_value_entered_between_reading_and_filling_wins(
+        self, hamlet: Hamlet, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def assessor_enters_a_number() -> None:
+            world.aims[hamlet.aim.id].registration_number = "OF-9"
+
+        after(monkeypatch, OneFile, "reviews", once(assessor_enters_a_number))
+
+        outcome = sync(hamlet.learner)
+
+        assert problems(outcome) == []
+        assert qualification_of(hamlet, hamlet.aim).registration_number == "OF-9"
+        assert hamlet.aim.registration_number == "OF-9"
+        numbers = outcome.changes.filter(field="registration_number", subject_onefile_id=hamlet.aim.id)
+        assert list(numbers.values_list("side", "old", "new")) == [("picsweb", "PICS-1", "OF-9")]
+        assert_qualification_went_on(hamlet, hamlet.other_aim)
+
+    def test_a_value_that_onefile_drops_is_reported(
+        self, hamlet: Hamlet, world: World, onefile: SandboxServer, without_fault: Any
+    ) -> None:
+        hamlet.aim.wire = {"RegistrationNumber": ABSENT}
+
+        outcome = sync(hamlet.learner)
+
+        assert moves(outcome) == {("push_not_taken", "ours")}
+        assert qualification_of(hamlet, hamlet.aim).registration_number == "PICS-1"
+        hamlet.aim.wire, hamlet.aim.registration_number = {}, ""
+        assert_goes_on_to(without_fault, hamlet, world)
+
+    def test_a_review_that_onefile_moves_as_it_takes_it_is_reported(
+        self, hamlet: Hamlet, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def onefile_moves_it() -> None:
+            list(world.reviews_of(hamlet.onefile_id))[-1].scheduled_for = datetime(2026, 11, 2).astimezone()
+
+        after(monkeypatch, OneFile, "create_review", onefile_moves_it)
+
+        assert moves(sync(hamlet.learner)) == {("push_not_taken", "ours")}
+        assert_linked_once(hamlet, world)
+
+
+def edit(row: Any, **values: Any) -> Callable[[], object]:
+    """A clerk's edit, in the host's own field names."""
+    return lambda: type(row).objects.filter(pk=row.pk).update(**values)
+
+
+def host_fields(host: Host, part: str, **roles: Any) -> dict[str, Any]:
+    return host.translate(part, roles)
+
+
+class TestEditedInPicswebMeanwhile:
+    def test_what_a_clerk_enters_between_reading_and_writing_is_kept_and_planned_with(
+        self,
+        host: Host,
+        hamlet: Hamlet,
+        world: World,
+        onefile: SandboxServer,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        entered = host_fields(
+            host, "qualification", registration_date=SPRING, certificate_applied_date=SPRING
+        )
+        after(monkeypatch, OneFile, "reviews", once(edit(hamlet.qualification, **entered)))
+
+        outcome = sync(hamlet.learner)
+
+        assert problems(outcome) == []
+        row = qualification_of(hamlet, hamlet.aim)
+        assert (row.registration_date, row.certificate_applied_date) == (SUMMER, SPRING)
+        changed = outcome.changes.get(subject_pk=row.pk, side="picsweb", field="registration_date")
+        assert (changed.old, changed.new) == ("14/04/2026", "01/07/2026")
+        assert outcome.changes.filter(side="onefile", field="certificate_applied_date").count() == 1
+        assert_reviews_went_on(hamlet, world)
+
+    def test_a_value_corrected_before_it_is_sent_is_sent_corrected(
+        self,
+        host: Host,
+        hamlet: Hamlet,
+        world: World,
+        onefile: SandboxServer,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        corrected = host_fields(host, "qualification", registration_number="PICS-9")
+        after(monkeypatch, OneFile, "reviews", once(edit(hamlet.qualification, **corrected)))
+
+        assert problems(sync(hamlet.learner)) == []
+        assert hamlet.aim.registration_number == "PICS-9"
+
+    def test_a_qualification_relinked_before_its_value_is_sent_does_not_fill_the_wrong_aim(
+        self,
+        host: Host,
+        hamlet: Hamlet,
+        world: World,
+        onefile: SandboxServer,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        right = world.add_aim(hamlet.onefile_id, progress=0.0)
+        after(monkeypatch, OneFile, "reviews", once(edit(hamlet.qualification, onefile_id=right.id)))
+
+        sync(hamlet.learner)
+
+        assert hamlet.aim.registration_number == ""
+        assert right.registration_number == "PICS-1"
+
+    def test_a_review_moved_before_its_upload_is_uploaded_where_it_was_moved_to(
+        self,
+        host: Host,
+        hamlet: Hamlet,
+        world: World,
+        onefile: SandboxServer,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        moved = host_fields(host, "review", proposed_date=date(2026, 11, 6))
+        moved.pop("learner", None)
+        after(monkeypatch, OneFile, "reviews", once(edit(hamlet.upload, **moved)))
+
+        assert problems(sync(hamlet.learner)) == []
+        assert world.reviews[_uploaded(hamlet)].scheduled_for.date() == date(2026, 11, 6)
+        assert_linked_once(hamlet, world)
+
+    def test_a_clerk_who_edits_on_and_on_is_given_way_to(
+        self,
+        host: Host,
+        hamlet: Hamlet,
+        world: World,
+        onefile: SandboxServer,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        numbers = iter(range(100, 200))
+
+        def edit_again() -> None:
+            edit(hamlet.qualification, **host_fields(host, "qualification", elements_done=next(numbers)))()
+
+        after(monkeypatch, OneFile, "reviews", edit_again)
+
+        outcome = sync(hamlet.learner)
+
+        assert moves(outcome) == {("kept_changing", "wait")}
+        assert qualification_of(hamlet, hamlet.aim).elements_done == 102
+        assert_qualification_went_on(hamlet, hamlet.other_aim)
+        assert_reviews_went_on(hamlet, world)
+
+    def test_a_problem_met_in_every_round_is_told_once(
+        self,
+        host: Host,
+        hamlet: Hamlet,
+        world: World,
+        onefile: SandboxServer,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        hamlet.other_aim.wire = {"RegistrationNumber": ABSENT}
+        numbers = iter(range(100, 200))
+
+        def edit_again() -> None:
+            edit(hamlet.qualification, **host_fields(host, "qualification", elements_done=next(numbers)))()
+
+        after(monkeypatch, OneFile, "reviews", edit_again)
+
+        assert sorted(problems(sync(hamlet.learner))) == ["kept_changing", "push_not_taken"]
+
+    def test_the_learner_was_deleted_while_being_read(
+        self, hamlet: Hamlet, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run = services.refresh_now([hamlet.learner])
+        deletion = once(lambda: type(hamlet.learner).objects.filter(pk=hamlet.learner.pk).delete())
+        after(monkeypatch, OneFile, "reviews", deletion)
+
+        services.perform(run, sleep=dont_wait)
+
+        assert not run.is_open
+        assert world.writes == 0
+
+    def test_the_learner_lost_the_onefile_id_while_being_read(
+        self, hamlet: Hamlet, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def unlink() -> None:
+            edit(hamlet.learner, onefile_id=None)()
+            edit(hamlet.qualification, onefile_id=None)()
+            edit(hamlet.other_qualification, onefile_id=None)()
+            edit(hamlet.upload, onefile_id=1)()
+
+        after(monkeypatch, OneFile, "reviews", once(unlink))
+
+        outcome = sync(hamlet.learner)
+
+        assert moves(outcome) == {("learner_left", "yours")}
+        assert world.writes == 0
