@@ -152,7 +152,7 @@ class Deployment:
     ended_within_days = Setting(31, _whole_number(0), "a whole number of days from 0")
     daily_at = Setting("02:00", _wall_time, 'a time of day in TIME_ZONE such as "02:00"')
     cluster = Setting(None, _or_none(_text), "the name of a django-q2 cluster, or None for the default one")
-    tasks_per_run = Setting(2, _whole_number(1), "a whole number from 1: tasks of one run at a time")
+    tasks_per_run = Setting(1, _whole_number(1), "a whole number from 1: tasks of one run at a time")
     task_seconds = Setting(120, _whole_number(1), "a whole number of seconds from 1")
 
     def __init__(self) -> None:

@@ -177,6 +177,7 @@ class SyncRun(models.Model):
     open_key = models.CharField(max_length=150, null=True, unique=True, editable=False)  # noqa: DJ001 - unique
     scheduled_for = models.DateField(_("scheduled for"), null=True, unique=True, editable=False)
     created_at = models.DateTimeField(_("created"), default=timezone.now, db_index=True)
+    queued_at = models.DateTimeField(_("last handed to the workers"), default=timezone.now, editable=False)
     started_at = models.DateTimeField(_("started"), null=True)
     finished_at = models.DateTimeField(_("finished"), null=True)
 

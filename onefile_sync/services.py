@@ -22,9 +22,8 @@ from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _
 
 from . import host
 from .conf import deployment
@@ -39,14 +38,13 @@ from .models import (
     RunState,
     SyncRun,
 )
-from .onefile.errors import OneFileError
 from .onefile.transport import Patience
-from .sync import ledger, problems, queue
-from .sync.connect import NotConnected, connect
+from .sync import ledger, queue
+from .sync.contact import ConnectionReport, check_connection, look_closely, test_connection
+from .sync.probe import ProbeReport, learner_to_probe
 from .sync.problems import read_out
 from .sync.refusals import (
     NOBODY,
-    NOT_CONNECTED,
     Refusal,
     Refused,
     Selection,
@@ -82,6 +80,7 @@ __all__ = [
     "ConnectionReport",
     "LearnerStatus",
     "OutcomeReport",
+    "ProbeReport",
     "ProblemLine",
     "Progress",
     "Refusal",
@@ -100,6 +99,7 @@ __all__ = [
     "perform",
     "preview",
     "preview_now",
+    "probe",
     "progress",
     "prune",
     "read_out",
@@ -107,6 +107,7 @@ __all__ = [
     "refresh_now",
     "remove_schedule",
     "report",
+    "resume",
     "rule_text",
     "sort_out",
     "start_daily",
@@ -155,7 +156,7 @@ def _queue_one(kind: RunKind, learner: Model, by: User | None) -> SyncRun:
         raise Refused(refusal)
     key = ledger.learner_key(kind, str(learner.pk))
     run, created = ledger.open_run(kind, [learner], by=_person(by), open_key=key)
-    if created:
+    if created or progress(run).waiting_for_worker:
         queue.enqueue(run)
     return run
 
@@ -188,8 +189,8 @@ def start_scheduled_daily() -> str:
 
     Also takes up whatever an earlier worker left behind. Returns a short text for django-q2's list of tasks.
     """
-    for waiting in ledger.sweep():
-        queue.enqueue(waiting)
+    ledger.sweep()
+    _hand_out(ledger.forgotten())
     try:
         run = start_daily(scheduled_for=_today())
     except Refused as refused:
@@ -255,37 +256,23 @@ def work(run_pk: str) -> str:
         return "paused"
     if not is_finished:
         queue.enqueue(run, tasks=1)
-    _take_up_what_was_left(run)
+    _hand_out(
+        ledger.forgotten().exclude(pk=run.pk)
+    )  # after the work, so that two runs cannot keep queueing each other
     return "finished" if is_finished else "to be continued"
 
 
-def _take_up_what_was_left(done: SyncRun) -> None:
-    """Queue the runs whose own tasks seem to be lost.
-
-    Only those that have waited for a while, and only after work was done: runs that queue one another whenever they
-    are looked at would fill the queue for ever.
-    """
-    for waiting in ledger.sweep():
-        if waiting != done and progress(waiting).waiting_for_worker:
-            queue.enqueue(waiting, tasks=1)
+def resume() -> int:
+    """Hand every waiting run to the workers again: after a pause, or after the queue was lost. Returns how many."""
+    ledger.sweep()
+    return _hand_out(ledger.waiting())
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionReport:
-    """What *Test connection* found: the customer's name, or the reason it failed (``text`` says either)."""
-
-    ok: bool
-    customer_name: str
-    text: str
-
-
-def test_connection(settings: OneFileSettings) -> ConnectionReport:
-    """Sign in to OneFile and ask who we are: two short calls, within a web request."""
-    try:
-        name = _customer_name(settings)
-    except Refused as refused:
-        return ConnectionReport(False, "", refused.reason)
-    return ConnectionReport(True, name, str(_("Connected to OneFile as “%s”.")) % name)
+def _hand_out(runs: QuerySet[SyncRun]) -> int:
+    waiting = list(runs)
+    for run in waiting:
+        queue.enqueue(run)
+    return len(waiting)
 
 
 def check_setup() -> None:
@@ -296,34 +283,13 @@ def check_setup() -> None:
         raise Refused(refusal)
 
 
-def check_connection() -> None:
-    """See that OneFile can be reached and takes the token, before a run is begun. Raises :class:`Refused`."""
-    _customer_name(OneFileSettings.load())
+def probe(learner_pk: str | None = None) -> ProbeReport:
+    """See what OneFile really sends for one learner: the one named, else the first in scope (R2) who is linked.
 
-
-#: How long a person waits within a web request: one try, and no sitting out of a pause.
-AT_ONCE = Patience(tries=1, longest_wait=0, total=5, pauses=0)
-
-
-def _briefly(seconds: float) -> None:
-    if seconds > AT_ONCE.total:
-        raise OneFileError("rate_limited", "wait for the pace")
-    time.sleep(seconds)
-
-
-def _customer_name(settings: OneFileSettings) -> str:
+    At most twelve reads, also while the integration is off: they may be needed to set it up. Raises :class:`Refused`.
+    """
     refuse_wrong_mapping()
-    try:
-        onefile = connect(settings, AT_ONCE, sleep=_briefly)
-    except NotConnected as reason:
-        raise Refused(NOT_CONNECTED[reason.code]) from None
-    try:
-        return onefile.customer().name
-    except OneFileError as error:
-        row = problems.explain(error.code)
-        raise Refused(Refusal(error.code, f"{row.text} {row.remedy}")) from None
-    finally:
-        onefile.transport.close()
+    return look_closely(learner_to_probe(learner_pk, _today()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ DEFAULTS = {
     "ended_within_days": 31,
     "daily_at": time(2),
     "cluster": None,
-    "tasks_per_run": 2,
+    "tasks_per_run": 1,
     "task_seconds": 120,
 }
 

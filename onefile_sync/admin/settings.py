@@ -114,6 +114,11 @@ class OneFileSettingsAdmin(SettingsModelAdmin):
         """The row, or the defaults where nobody has saved any yet."""
         return OneFileSettings.load() if object_id == "1" else None
 
+    def save_model(self, request: HttpRequest, settings: OneFileSettings, form: Any, change: bool) -> None:
+        super().save_model(request, settings, form, change)
+        if "paused" in form.changed_data and not settings.paused:
+            services.resume()
+
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         connection = ["environment", "token_status"]
         if self.has_change_permission(request, obj):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from os import cpu_count
 from typing import Any
 
 from django.apps import apps
@@ -25,6 +26,7 @@ class Cluster:
     written: Mapping[str, Any]
     alternative: str | None
     task_seconds: int
+    tasks_per_run: int
 
     def number(self, key: str, default: float = 0) -> float:
         value = self.written.get(key, default)
@@ -141,6 +143,13 @@ ROWS = (
         "Q_CLUSTER: sync is on, so whoever clicks Refresh waits for OneFile within the web request.",
         'Remove "sync"; it is for tests.',
     ),
+    Row(
+        Warning,
+        28,
+        lambda cluster: 1 < cluster.tasks_per_run >= cluster.number("workers", cpu_count() or 1),
+        "ONEFILE_SYNC['TASKS_PER_RUN'] takes every worker: during the daily sync a click on Refresh waits.",
+        'Write a "TASKS_PER_RUN" below the "workers" of Q_CLUSTER.',
+    ),
 )
 
 
@@ -156,11 +165,14 @@ def messages() -> Iterator[CheckMessage]:
         return
     try:
         name, task_seconds = deployment.cluster, deployment.task_seconds
+        tasks_per_run = deployment.tasks_per_run
     except ImproperlyConfigured:
         return  # told by the checks of ONEFILE_SYNC
     alternative = None if name == written.get("name") else name
     own = _alternatives().get(alternative) or {}
-    cluster = Cluster({**written, **own, "name": written.get("name")}, alternative, task_seconds)
+    cluster = Cluster(
+        {**written, **own, "name": written.get("name")}, alternative, task_seconds, tasks_per_run
+    )
     for row in ROWS:
         if row.is_wrong(cluster):
             letter = "E" if row.level is Error else "W"

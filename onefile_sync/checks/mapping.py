@@ -160,6 +160,13 @@ def _part(part: Part, written: Mapping[str, Any]) -> Iterator[CheckMessage]:
             obj=model,
             id="onefile_sync.E006",
         )
+    elif not isinstance(model._meta.get_field("onefile_id"), models.PositiveBigIntegerField):
+        yield Error(
+            f"{model._meta.label}, which is {name}, has a field onefile_id of its own in place of the mixin's.",
+            hint="Rename the model's own field; the IDs in it can be copied over (docs/install.md).",
+            obj=model,
+            id="onefile_sync.E019",
+        )
     fields_by_role: dict[str, Field[Any, Any]] = {}
     for role, kind in part.roles.items():
         if kind is Kind.CONDITION:

@@ -14,7 +14,7 @@ from typing import Any
 
 from django.contrib.contenttypes.models import ContentType
 from django.db import IntegrityError, models, transaction
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from onefile_sync import host
@@ -192,8 +192,8 @@ def give_up(run: SyncRun, state: OutcomeState, code: str) -> None:
     close_if_done(run)
 
 
-def sweep() -> list[SyncRun]:
-    """Queue again whoever's worker went away, close runs that are done; returns the runs that have work waiting."""
+def sweep() -> None:
+    """Queue again every learner whose worker went away, and close the runs that are done."""
     now = timezone.now()
     expired = LearnerOutcome.objects.filter(state=OutcomeState.WORKING, lease_expires_at__lt=now)
     for outcome in expired:
@@ -207,11 +207,20 @@ def sweep() -> list[SyncRun]:
             ):
                 about = Subject("learner", outcome.learner_pk, outcome.onefile_id)
                 note_problems(outcome, [Problem("interrupted", about)])
-    return [
-        run
-        for run in SyncRun.objects.exclude(state=RunState.FINISHED)
-        if not close_if_done(run) and run.outcomes.filter(state=OutcomeState.QUEUED).exists()
-    ]
+    for run in SyncRun.objects.exclude(state=RunState.FINISHED):
+        close_if_done(run)
+
+
+def waiting() -> models.QuerySet[SyncRun]:
+    """The open runs in which learners wait and nobody is being worked on."""
+    queued = LearnerOutcome.objects.filter(run=OuterRef("pk"), state=OutcomeState.QUEUED)
+    working = LearnerOutcome.objects.filter(run=OuterRef("pk"), state=OutcomeState.WORKING)
+    return SyncRun.objects.exclude(state=RunState.FINISHED).filter(Exists(queued), ~Exists(working))
+
+
+def forgotten() -> models.QuerySet[SyncRun]:
+    """The waiting runs that were handed to the workers so long ago that the task must be lost."""
+    return waiting().filter(queued_at__lt=timezone.now() - LEASE)
 
 
 def note_changes(outcome: LearnerOutcome, changes: Iterable[Change], officers: Officers) -> None:

@@ -147,18 +147,20 @@ class _Planner:
         shared = _shared_ids(self.learner.reviews)
         linked = {review.onefile_id for review in self.learner.reviews if review.onefile_id is not None}
         records = {record.id: record for record in self.onefile.reviews if self.is_of_this_learner(record)}
-        spoken_for = set(linked)
+        possible: set[int] = set()
         # Whose record in OneFile is known best comes first, lest another review proposed for the same time takes it.
         for review in sorted(self.learner.reviews, key=_doubt):
             if review.onefile_id is None:
-                spoken_for |= self.plan_upload(review, records, spoken_for, centre_id)
+                found, could_be = self.plan_upload(review, records, linked, centre_id)
+                linked |= found
+                possible |= could_be
         if not self.policy.download_reviews:
             return
         for review in self.learner.reviews:
             if review.onefile_id is not None:
                 self.plan_download(review, review.onefile_id, records, shared)
         for record in records.values():
-            if record.id not in spoken_for:
+            if record.id not in linked | possible:
                 changes = self.review_changes(ReviewRow("", "", None), record, _about_record(record))
                 self.creations.append(ReviewCreation(record.id, tuple(self.holdable(changes))))
 
@@ -186,34 +188,34 @@ class _Planner:
         )
 
     def plan_upload(
-        self, review: ReviewRow, records: Mapping[int, Review], spoken_for: set[int], centre_id: int | None
-    ) -> set[int]:
-        """Plan a review without a OneFile ID; returns the OneFile IDs that are (or may be) this review."""
+        self, review: ReviewRow, records: Mapping[int, Review], linked: set[int], centre_id: int | None
+    ) -> tuple[set[int], set[int]]:
+        """Plan a review without a OneFile ID; returns the OneFile ID that is this review, and those that may be."""
         about = _about_review(review)
-        begun = rules.resume_upload(review, records.values(), spoken_for)
+        begun = rules.resume_upload(review, records.values(), linked)
         if begun.found is not None:
             self.link(review, begun.found, records.get(begun.found), about)
-            return {begun.found}
+            return {begun.found}, set()
         if begun.ambiguous:
             ids = ", ".join(map(str, begun.ambiguous))
             self.problems.append(Problem("upload_ambiguous", about, {"reviews": ids}))
-            return set(begun.ambiguous)
-        if review.open_upload and self.cannot_look(spoken_for):
+            return set(), set(begun.ambiguous)
+        if review.open_upload and self.cannot_look(linked):
             self.problems.append(Problem("upload_unresolved", about))
-            return {record.id for record in records.values() if rules.may_hide_an_upload(record)}
+            return set(), {record.id for record in records.values() if rules.may_hide_an_upload(record)}
         if self.policy.upload_reviews and rules.may_be_uploaded(review):
             self.upload(review, about, centre_id)
         elif review.open_upload:
             self.abandoned.append(review.pk)
-        return set()
+        return set(), set()
 
-    def cannot_look(self, spoken_for: set[int]) -> bool:
+    def cannot_look(self, linked: set[int]) -> bool:
         """Whether a review that we began to create may be in OneFile without our seeing it."""
         return (
             not self.onefile.reviews_complete
             or bool(self.onefile.unread_reviews)
             or any(
-                record.id not in spoken_for and rules.may_hide_an_upload(record)
+                record.id not in linked and rules.may_hide_an_upload(record)
                 for record in self.onefile.reviews
             )
         )

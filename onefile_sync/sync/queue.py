@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import transaction
+from django.utils import timezone
 from django_q.tasks import async_task
 
 from onefile_sync.conf import deployment
@@ -19,7 +20,10 @@ def enqueue(run: SyncRun, *, tasks: int | None = None) -> None:
     """
     if tasks is None:
         tasks = deployment.tasks_per_run if run.kind == RunKind.DAILY else 1
-    transaction.on_commit(lambda: _enqueue(str(run.pk), tasks))
+    SyncRun.objects.filter(pk=run.pk).update(queued_at=timezone.now())
+    # A queue that cannot be reached must not fail the click: the run is there, its page says that no worker has
+    # taken it up, and the next sweep hands it out again.
+    transaction.on_commit(lambda: _enqueue(str(run.pk), tasks), robust=True)
 
 
 def _enqueue(run_pk: str, tasks: int) -> None:

@@ -46,7 +46,7 @@ def work_on(
         return ledger.close_if_done(run)
     try:
         while not time_is_up():
-            settings.refresh_from_db()
+            settings = OneFileSettings.load()
             if settings.paused:
                 return False
             if not settings.enabled:

@@ -23,8 +23,7 @@ TOKEN = "a-customer-token"
 
 @pytest.fixture(autouse=True)
 def nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the services give no say in how to wait, they do not wait."""
-    monkeypatch.setattr(services, "connect", partial(services.connect, sleep=dont_wait))
+    """A worker gives no say in how to wait, so it does not wait."""
     monkeypatch.setattr(services, "work_on", partial(services.work_on, sleep=dont_wait))
 
 

@@ -114,6 +114,23 @@ class TestClaims:
 
         assert run.outcomes.get().attempts == 1
 
+    def test_whoever_is_beaten_to_one_learner_takes_the_next(
+        self, host: Host, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run = run_of(learners_of(host, 2))
+        claim = ledger._claim
+        quicker: list[ledger.Claim | None] = []
+
+        def beaten_once(outcome: LearnerOutcome) -> ledger.Claim | None:
+            if not quicker:
+                quicker.append(claim(run.outcomes.get(pk=outcome.pk)))
+            return claim(outcome)
+
+        monkeypatch.setattr(ledger, "_claim", beaten_once)
+
+        assert claimed(run).outcome.onefile_id == 601
+        assert states(run) == ["working", "working"]
+
     def test_a_learner_at_work_in_another_run_is_passed_over(self, host: Host) -> None:
         busy, free = learners_of(host, 2)
         claimed(run_of([busy]))
@@ -198,8 +215,9 @@ class TestLeases:
             run = run_of(learners_of(host, 1))
             claimed(run)
             now.shift(SHORTLY_BEFORE)
-            assert ledger.sweep() == []
+            ledger.sweep()
             assert states(run) == ["working"]
+            assert not ledger.waiting().exists()
 
     def test_when_it_has_run_out_the_learner_is_queued_again(self, host: Host) -> None:
         with time_machine.travel(NOON, tick=False) as now:
@@ -207,8 +225,9 @@ class TestLeases:
             dead = claimed(run)
             now.shift(SHORTLY_AFTER)
 
-            assert ledger.sweep() == [run]
+            ledger.sweep()
             assert states(run) == ["queued"]
+            assert list(ledger.waiting()) == list(ledger.forgotten()) == [run]
 
             alive = claimed(run)
             with pytest.raises(ledger.LostClaim):
@@ -300,7 +319,7 @@ class TestClosing:
         run = run_of(learners_of(host, 1))
         finish(claimed(run))
 
-        assert ledger.sweep() == []
+        ledger.sweep()
 
         run.refresh_from_db()
         assert run.state == RunState.FINISHED

@@ -1,8 +1,7 @@
-"""The front door: what it takes on, what it refuses and why, and what it tells people."""
+"""The front door: what it takes on, what it refuses and why."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
@@ -18,7 +17,6 @@ from onefile_sync import services
 from onefile_sync.models import (
     Change,
     LearnerOutcome,
-    Move,
     OneFileSettings,
     OutcomeState,
     Problem,
@@ -26,11 +24,9 @@ from onefile_sync.models import (
     RunState,
     SyncRun,
 )
-from onefile_sync.onefile.errors import CASES
-from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
-from onefile_sync.sync import ledger, problems, rules
-from tests.conftest import dont_wait, preview, sync
+from onefile_sync.sync import ledger
+from tests.conftest import dont_wait
 from tests.factories import Host
 
 from .conftest import codes, learners_of, queued_runs, run_of, states
@@ -296,7 +292,7 @@ class TestDailyRun:
         run = SyncRun.objects.get()
         assert said == f"queued: {run.pk}"
         assert run.scheduled_for is not None
-        assert queued_runs() == [str(run.pk)] * 2  # two tasks share it
+        assert queued_runs() == [str(run.pk)]
 
         with commit():
             services.start_scheduled_daily()
@@ -321,6 +317,7 @@ class TestDailyRun:
         self, host: Host, switched_on: OneFileSettings, commit: Commit
     ) -> None:
         left = run_of(learners_of(host, 1))
+        SyncRun.objects.update(queued_at=timezone.now() - timedelta(hours=1))
 
         with commit():
             services.start_scheduled_daily()
@@ -366,238 +363,6 @@ def test_a_preview_of_everyone_goes_on_past_a_shared_onefile_id(
     assert sorted(codes(run)) == [[], ["learner_duplicate"], ["learner_duplicate"]]
 
 
-class TestProgress:
-    def test_counts_the_learners_by_state(self, host: Host) -> None:
-        run = run_of(learners_of(host, 3))
-        claim = ledger.claim_next(run)
-        assert claim is not None
-        claim.finish(OutcomeState.UPDATED, [], api_calls=0, rate_limited=0)
-        ledger.claim_next(run)
-
-        now = services.progress(run)
-
-        assert (now.state, now.total, now.done, now.is_final) == ("running", 3, 1, False)
-        assert now.counts == {"updated": 1, "working": 1, "queued": 1}
-
-    @pytest.mark.parametrize(("seconds", "is_waiting"), [(59, False), (61, True)])
-    def test_says_when_no_worker_comes(self, host: Host, seconds: int, is_waiting: bool) -> None:
-        run = run_of(learners_of(host, 1))
-        SyncRun.objects.update(created_at=timezone.now() - timedelta(seconds=seconds))
-        run.refresh_from_db()
-
-        assert services.progress(run).waiting_for_worker is is_waiting
-
-    def test_somebody_at_work_is_not_waited_for(self, host: Host) -> None:
-        run = run_of(learners_of(host, 2))
-        SyncRun.objects.update(created_at=timezone.now() - timedelta(hours=1))
-        run.refresh_from_db()
-        claim = ledger.claim_next(run)
-        assert claim is not None
-        assert not services.progress(run).waiting_for_worker
-
-        claim.finish(OutcomeState.UPDATED, [], api_calls=0, rate_limited=0)
-        assert not services.progress(run).waiting_for_worker  # the last was begun a moment ago
-
-        LearnerOutcome.objects.update(started_at=timezone.now() - timedelta(seconds=61))
-        assert services.progress(run).waiting_for_worker
-
-    def test_nobody_is_waited_for_in_the_end(self, host: Host) -> None:
-        run = run_of([])
-        SyncRun.objects.update(created_at=timezone.now() - timedelta(hours=1))
-        ledger.close_if_done(run)
-
-        now = services.progress(run)
-
-        assert now.is_final
-        assert not now.waiting_for_worker
-
-
-class TestReports:
-    @pytest.mark.parametrize("code", [row.code for row in (*problems.CATALOGUE, *CASES)])
-    def test_every_problem_reads_as_whole_sentences(self, host: Host, code: str) -> None:
-        outcome = run_of(learners_of(host, 1)).outcomes.get()
-        details = {
-            "field": "registration_number",
-            "items": 31,
-            "done": 32,
-            "total": 33,
-            "value": "R-34 50%",
-            "assessor": 35,
-            "reviews": "36, 37",
-        }
-        row = problems.explain(code)
-        Problem.objects.create(
-            outcome=outcome,
-            code=code,
-            move=row.move,
-            details=details,
-            subject_kind="review",
-            subject_onefile_id=77,
-        )
-
-        (line,) = services.report(outcome).problems
-
-        raw = f"{row.text} {row.remedy}"
-        read = f"{line.text} {line.remedy}"
-        assert row.code == line.code == code
-        assert "%" not in read.replace("R-34 50%", "")
-        shown = {**details, "field": "Registration Number"}
-        for name in re.findall(r"%\((\w+)\)s", raw):
-            assert str(shown[name]) in read
-        assert line.text.endswith((".", "?"))
-        assert line.remedy.endswith(".")
-        assert line.subject == "Review with OneFile ID 77"
-        assert line.move == row.move
-        assert line.move_text == str(Move(row.move).label)
-
-    def test_no_two_problems_have_one_code(self) -> None:
-        all_codes = [row.code for row in (*problems.CATALOGUE, *CASES)]
-
-        assert len(all_codes) == len(set(all_codes))
-
-    def test_a_problem_without_its_details_still_reads(self) -> None:
-        text, _remedy = problems.read_out("cannot_hold", {})
-
-        assert "%" not in text
-
-    def test_every_change_names_its_field_and_rule(self, host: Host) -> None:
-        outcome = run_of(learners_of(host, 1)).outcomes.get()
-        for field in rules.FIELD_LABELS:
-            Change.objects.create(
-                outcome=outcome,
-                side="onefile",
-                field=field,
-                new="" if field == "onefile_id" else "after",
-                rule="review_match",
-                subject_kind="learner",
-            )
-
-        lines = services.report(outcome).changes
-
-        assert [line.field for line in lines] == [str(label) for label in rules.FIELD_LABELS.values()]
-        assert {line.new for line in lines} == {"after", "given by OneFile"}
-        assert {(line.side_text, line.subject) for line in lines} == {
-            ("OneFile", "Learner with OneFile ID –")
-        }
-        assert {line.rule_text for line in lines} == {str(rules.RULE_BY_CODE["review_match"].text)}
-
-    def test_totals_add_up_over_the_learners(
-        self, linked: Callable[[int], list[Any]], onefile: SandboxServer
-    ) -> None:
-        run = services.perform(services.refresh_now(linked(2)), sleep=dont_wait)
-
-        totals = services.totals(run)
-
-        assert totals.changes == {"picsweb": 4, "onefile": 0}
-        assert totals.api_calls == sum(outcome.api_calls for outcome in run.outcomes.all()) > 0
-        assert totals.rate_limited == 0
-
-    def test_totals_of_nothing_are_nothing(self, host: Host) -> None:
-        assert services.totals(run_of([])) == services.Totals({"picsweb": 0, "onefile": 0}, 0, 0)
-
-
-class TestLearnerStatus:
-    def test_of_a_learner_never_synchronised(self, host: Host, switched_on: OneFileSettings) -> None:
-        assert services.learner_status(host.learner()) == services.LearnerStatus(None, None, None, None)
-
-    def test_names_the_run_that_is_under_way(self, host: Host, switched_on: OneFileSettings) -> None:
-        learner = host.learner()
-        services.preview(learner)
-        run = services.refresh([learner])
-
-        status = services.learner_status(learner)
-
-        assert status.current == run
-        assert status.last is None
-
-    def test_a_preview_is_no_synchronisation(
-        self, linked: Callable[[int], list[Any]], onefile: SandboxServer
-    ) -> None:
-        (learner,) = linked(1)
-        preview(learner)
-        assert services.learner_status(learner).last is None
-
-        outcome = sync(learner)
-
-        status = services.learner_status(learner)
-        assert (status.last, status.last_synchronised) == (outcome, outcome.finished_at)
-        assert status.current is None
-
-    def test_a_failure_is_the_last_outcome_and_not_the_last_synchronisation(
-        self, linked: Callable[[int], list[Any]], onefile: SandboxServer
-    ) -> None:
-        (learner,) = linked(1)
-        good = sync(learner)
-        onefile.stop()
-        failed = sync(learner)
-
-        status = services.learner_status(learner)
-
-        assert (status.last, status.last_synchronised) == (failed, good.finished_at)
-        assert failed.state == OutcomeState.FAILED
-
-    def test_says_why_there_is_no_refresh(self, host: Host, switched_on: OneFileSettings) -> None:
-        refusal = services.learner_status(host.learner(onefile_id=None)).refusal
-
-        assert refusal is not None
-        assert refusal.code == "no_onefile_id"
-
-
-class TestConnection:
-    def test_names_the_customer(self, onefile: SandboxServer) -> None:
-        report = services.test_connection(OneFileSettings.load())
-
-        assert report == services.ConnectionReport(
-            True, "Northvale Training", "Connected to OneFile as “Northvale Training”."
-        )
-        services.check_connection()
-
-    def test_a_wrong_token_is_said_to_be_one(self, onefile: SandboxServer) -> None:
-        onefile.customer_token = "another"
-
-        report = services.test_connection(OneFileSettings.load())
-
-        assert (report.ok, report.customer_name) == (False, "")
-        assert report.text.startswith("OneFile did not accept the customer token.")
-        with pytest.raises(services.Refused) as refused:
-            services.check_connection()
-        assert (refused.value.code, refused.value.reason) == ("bad_customer_token", report.text)
-
-    def test_a_onefile_that_does_not_answer(self, onefile: SandboxServer) -> None:
-        onefile.stop()
-
-        report = services.test_connection(OneFileSettings.load())
-
-        assert not report.ok
-        assert report.text.startswith("OneFile could not be reached.")
-
-    def test_a_onefile_in_trouble(self, onefile: SandboxServer) -> None:
-        onefile.faults.append(Fault(operation="*", kind="html", times=99))
-
-        report = services.test_connection(OneFileSettings.load())
-
-        assert not report.ok
-        assert report.text.startswith("OneFile sent an answer that PICSWeb cannot read.")
-
-    def test_no_token(self, onefile: SandboxServer, configure: Callable[..., None]) -> None:
-        configure(encrypted_customer_token="")
-
-        report = services.test_connection(OneFileSettings.load())
-
-        assert (report.ok, report.text) == (
-            False,
-            "There is no customer token. Enter it in the OneFile settings.",
-        )
-
-    def test_an_address_that_would_give_the_token_away(self, onefile: SandboxServer, settings: Any) -> None:
-        settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "BASE_URL": "http://onefile.example/api/v2.1"}
-
-        report = services.test_connection(OneFileSettings.load())
-
-        assert not report.ok
-        assert "manage.py check" in report.text
-
-
 def test_pruning_deletes_finished_runs_that_ended_long_ago(host: Host) -> None:
     learners = learners_of(host, 1)
     now = timezone.now()
@@ -619,6 +384,7 @@ def test_rows_read_as_what_they_are(host: Host) -> None:
     outcome = run.outcomes.get()
 
     assert str(run).startswith("Daily sync ")
+    assert str(run.pk) in run.get_absolute_url()
     assert str(outcome) == f"{outcome.learner_pk}: Queued"
     assert outcome.is_open
     assert str(Change(subject_label="Carpentry", field="elements_done")) == "Carpentry elements_done"

@@ -126,7 +126,7 @@ BAD_AIMS = [
 def test_a_bad_learning_aim_is_reported_and_the_rest_goes_on(
     name: str,
     value: object,
-    code: str | None,
+    code: str,
     hamlet: Hamlet,
     world: World,
     onefile: SandboxServer,
@@ -136,7 +136,9 @@ def test_a_bad_learning_aim_is_reported_and_the_rest_goes_on(
 
     outcome = sync(hamlet.learner)
 
-    assert moves(outcome) == ({(code, MOVES[code])} if code else set())
+    # A value that goes both ways is sent back as it came, lest an update lose it; OneFile may not take that.
+    refused = {("refused", "yours")} if name.endswith("Date") else set()
+    assert moves(outcome) - refused == {(code, MOVES[code])}
     assert outcome.state == OutcomeState.ATTENTION
     assert_qualification_went_on(hamlet, hamlet.other_aim)
     assert_reviews_went_on(hamlet, world)
@@ -207,11 +209,10 @@ def _uploaded(hamlet: Hamlet) -> int:
     return review.onefile_id
 
 
-@pytest.mark.parametrize("items", ["thin", "rich"])
 class TestHarmlessOddities:
     @pytest.fixture
-    def switches(self, items: str) -> Switches:
-        return Switches(rate_limit=0, items=items)  # type: ignore[arg-type]
+    def switches(self) -> Switches:
+        return Switches(rate_limit=0, items="rich")
 
     def test_a_number_as_text_and_null_for_nothing_are_read_for_what_they_mean(
         self,
@@ -267,6 +268,7 @@ ABOUT = {
 }
 
 
+@pytest.mark.parametrize("host", ["picsweb"], indirect=True)
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_an_operation_that_answers_nonsense_spoils_nothing_else(
@@ -391,13 +393,14 @@ class TestDeletedInOneFile:
     def test_nothing_is_called_deleted_while_it_is_not_known_whether_the_learner_is(
         self, hamlet: Hamlet, world: World, onefile: SandboxServer
     ) -> None:
-        before = delete_learner(hamlet, world, centre_known=True)
+        delete_learner(hamlet, world, centre_known=True)
+        before = ending(hamlet, world)
         onefile.faults.append(Fault(operation="User/get", kind="html", times=ALWAYS))
 
         outcome = sync(hamlet.learner)
 
         assert moves(outcome) == {("bad_answer", "wait"), ("refused", "yours")}
-        assert read(hamlet) == before
+        assert ending(hamlet, world) == before
         assert world.writes == 0
 
 

@@ -4,7 +4,6 @@ import json
 import sys
 from typing import Any
 
-from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Model
 from tqdm import tqdm
@@ -48,8 +47,6 @@ class Command(BaseCommand):
             self.perform(run, quiet=options["json"])
         except services.Refused as refused:
             raise CommandError(refused.reason, returncode=2) from None
-        except ImproperlyConfigured as wrong:
-            raise CommandError(str(wrong), returncode=2) from None
         summary = summarise(run)
         self.stdout.write(json.dumps(summary) if options["json"] else in_words(summary))
         learners = summary["learners"]
@@ -112,9 +109,10 @@ def summarise(run: SyncRun) -> dict[str, Any]:
 def in_words(summary: dict[str, Any]) -> str:
     learners = summary["learners"]
     counted = ", ".join(f"{number} {name}" for name, number in learners.items() if name != "in_scope")
-    would = "would be " if summary["kind"] == "preview" else ""
+    changed = "Would change" if summary["kind"] == "preview" else "Changed"
+    number = learners["in_scope"]
     return (
-        f"{learners['in_scope']} learners: {counted}. {would}changed: "
+        f"{number} {'learner' if number == 1 else 'learners'}: {counted}. {changed}: "
         f"{summary['changes']['to_picsweb']} values in PICSWeb, {summary['changes']['to_onefile']} in OneFile. "
         f"{summary['api_calls']} calls in {summary['seconds']} s."
     )

@@ -1,0 +1,81 @@
+"""Short looks at OneFile outside a run: is it there, does it take the token, what does it really send."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+
+from django.utils.translation import gettext_lazy as _
+
+from onefile_sync.models import OneFileSettings
+from onefile_sync.onefile.errors import OneFileError
+from onefile_sync.onefile.transport import Patience
+from onefile_sync.rows import LearnerRow
+
+from . import problems
+from .connect import NotConnected, connect
+from .probe import ProbeReport, look
+from .refusals import NOT_CONNECTED, Refusal, Refused, refuse_wrong_mapping
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionReport:
+    """What *Test connection* found: the customer's name, or the reason it failed (``text`` says either)."""
+
+    ok: bool
+    customer_name: str
+    text: str
+
+
+def test_connection(settings: OneFileSettings) -> ConnectionReport:
+    """Sign in to OneFile and ask who we are: two short calls, within a web request."""
+    try:
+        name = _customer_name(settings)
+    except Refused as refused:
+        return ConnectionReport(False, "", refused.reason)
+    return ConnectionReport(True, name, str(_("Connected to OneFile as “%s”.")) % name)
+
+
+def check_connection() -> None:
+    """See that OneFile can be reached and takes the token, before a run is begun. Raises :class:`Refused`."""
+    _customer_name(OneFileSettings.load())
+
+
+#: How long a person waits within a web request: one try, and no sitting out of a pause.
+AT_ONCE = Patience(tries=1, longest_wait=0, total=5, pauses=0)
+
+
+def _briefly(seconds: float) -> None:
+    if seconds > AT_ONCE.total:
+        raise OneFileError("rate_limited", "wait for the pace")
+    time.sleep(seconds)
+
+
+def _customer_name(settings: OneFileSettings) -> str:
+    refuse_wrong_mapping()
+    with _trouble_told():
+        onefile = connect(settings, AT_ONCE, sleep=_briefly)
+        with closing(onefile.transport):
+            return onefile.customer().name
+
+
+@contextmanager
+def _trouble_told() -> Iterator[None]:
+    """Whatever keeps us from OneFile, as :class:`Refused`."""
+    try:
+        yield
+    except NotConnected as reason:
+        raise Refused(NOT_CONNECTED[reason.code]) from None
+    except OneFileError as error:
+        row = problems.explain(error.code)
+        raise Refused(Refusal(error.code, f"{row.text} {row.remedy}")) from None
+
+
+def look_closely(learner: LearnerRow) -> ProbeReport:
+    """See what OneFile really sends for one learner: at most twelve reads. Raises :class:`Refused`."""
+    with _trouble_told():
+        onefile = connect(OneFileSettings.load(), Patience.person())
+        with closing(onefile.transport):
+            return look(onefile.transport, learner)

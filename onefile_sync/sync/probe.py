@@ -1,0 +1,359 @@
+"""Looks at a few real records and tells what OneFile really sends (design, decision 6).
+
+Reads only, and values stay here: what comes out are names of properties, kinds of values, shapes of dates and counts.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import astuple, dataclass, fields, replace
+from datetime import date
+from typing import Any, Literal
+
+from django.utils.translation import gettext_lazy as _
+
+from onefile_sync import host
+from onefile_sync.conf import deployment
+from onefile_sync.onefile import client, parsing
+from onefile_sync.onefile.errors import OneFileError, Scope
+from onefile_sync.onefile.records import AimNames, LearningAim, Review
+from onefile_sync.onefile.transport import Operation, Transport
+from onefile_sync.rows import LearnerRow, QualificationRow, ReviewRow
+
+from .refusals import NO_ONEFILE_ID, Refusal, Refused
+from .shapes import is_date, kind_of, shown
+
+#: Far beyond what a provider's records are numbered to, and still a number that any database takes for an ID.
+NO_SUCH_ID = 2**31 - 1
+#: No learner has so many records that there is a page with this number, even at one record a page.
+FAR_PAGE = 10_000
+#: What the names of the values that we look for on a learning aim are likely to contain, in small letters.
+LIKELY = ("cert", "element", "total", "done", "regist")
+
+# Success without a body is an answer of its own here, so that a 204 can be told from an empty list.
+_TOLD_APART = {204: "not_found"}
+SEARCH_LEARNING_AIMS = replace(client.SEARCH_LEARNING_AIMS, meanings=_TOLD_APART)
+SEARCH_REVIEWS = replace(client.SEARCH_REVIEWS, meanings=_TOLD_APART)
+# No client is known to read visits; where OneFile allows it, this is how its reads look.
+READ_VISIT = Operation("read visit", "GET", "/Visit/{}", repeatable=True)
+
+NO_SUCH_LEARNER = Refusal("no_such_learner", _("PICSWeb has no learner with this primary key."))
+NOBODY_LINKED = Refusal(
+    "nobody_linked",
+    _("No learner of the daily run has a qualification with a OneFile ID. Name a learner to look at."),
+)
+
+NameState = Literal["present", "blank", "absent", "unreadable", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """A property of some records: how many of them had a value of which kind."""
+
+    name: str
+    kinds: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What a search answered. ``items`` is how the sync sees its records: thin ones are read again one by one."""
+
+    answer: str
+    found: int
+    items: Literal["thin", "full", "mixed", "none"]
+    properties: tuple[Property, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """What reading one record answered. ``unreadable`` are values, by our names, that make no sense to the sync."""
+
+    answer: str
+    properties: tuple[Property, ...]
+    unreadable: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AimName:
+    """Whether a learning aim has a configured name. ``absent`` may only mean that the value is blank."""
+
+    name: str
+    state: NameState
+
+
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """How the search with the most records takes pages; ``None`` where the records do not tell.
+
+    ``found`` are the records on a first page of ``page_size``, ``unpaged`` those without any page.
+    """
+
+    search: str
+    page_size: int
+    found: int
+    page_size_honoured: bool | None
+    next_page_differs: bool | None
+    unpaged: int | None
+    unpaged_equals_paged: bool | None
+    past_the_end: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeReport:
+    """What OneFile sends for one learner. ``learner`` is PICSWeb's primary key; nothing here is a value of OneFile's.
+
+    ``blanks`` counts the nulls and empty texts seen; none at all means that OneFile leaves out what is blank.
+    """
+
+    learner: str
+    api_calls: int
+    user: Detail
+    user_tells_centre: bool
+    learning_aims: Search
+    learning_aim: Detail | None
+    aim_names: Mapping[str, AimName]
+    aim_name_candidates: tuple[str, ...]
+    reviews: Search
+    reviews_searched_with_centre: bool
+    review: Detail | None
+    visit: Detail | None
+    paging: Paging | None
+    unknown_id: Mapping[str, str]
+    date_shapes: tuple[str, ...]
+    blanks: Mapping[str, int]
+
+
+def learner_to_probe(pk: str | None, today: date) -> LearnerRow:
+    """The learner to look at: the one named, else the first in scope (R2) with a linked qualification.
+
+    Raises :class:`Refused` when there is no such learner, or when they are not linked to OneFile.
+    """
+    if pk is not None:
+        learner = host.learner_by_pk(pk)
+        if learner is None:
+            raise Refused(NO_SUCH_LEARNER)
+        if getattr(learner, "onefile_id", None) is None:
+            raise Refused(NO_ONEFILE_ID)
+        return host.read_learner(learner)
+    rows = (host.read_learner(candidate) for candidate in host.scope(today))
+    linked = next((row for row in rows if _fullest(row.qualifications) is not None), None)
+    if linked is None:
+        raise Refused(NOBODY_LINKED)
+    return linked
+
+
+def look(transport: Transport, learner: LearnerRow) -> ProbeReport:
+    """Look at this learner's records in OneFile: at most twelve calls, none of which changes anything.
+
+    Raises OneFileError when even the learner's user cannot be read, and of scope RUN; anything else that OneFile
+    refuses is a finding.
+    """
+    calls_before = transport.calls
+    names = AimNames(**deployment.aim_names)
+    size = deployment.page_size
+
+    user_answer = _Answer(transport.send(client.READ_USER, (learner.onefile_id,)))
+    user = parsing.user(user_answer.content)
+    if user is None:
+        raise client.READ_USER.failure("bad_answer")
+    centre_id = learner.centre_id or user.centre_id
+
+    def read_aim(sent: object) -> LearningAim | None:
+        return parsing.learning_aim(sent, names)
+
+    aim_search = _Asking(transport, SEARCH_LEARNING_AIMS, {"UserID": learner.onefile_id})
+    aims = aim_search.page(1, size)
+    aim_id = _fullest(learner.qualifications) or _first_id(aims)
+    aim = _ask(transport, client.READ_LEARNING_AIM, (aim_id,)) if aim_id else None
+
+    in_centre = {} if centre_id is None else {"OrganisationID": centre_id}
+    review_search = _Asking(transport, SEARCH_REVIEWS, {"LearnerID": learner.onefile_id, **in_centre})
+    reviews = review_search.page(1, size)
+    review_id = _fullest(learner.reviews) or _first_id(reviews)
+    review = _ask(transport, client.READ_REVIEW, (review_id,)) if review_id else None
+    review_read = parsing.review(review.content) if review else None
+    visit_id = review_read and review_read.visit_id
+    visit = _ask(transport, READ_VISIT, (visit_id,)) if visit_id else None
+
+    longer = (aim_search, aims) if len(aims.listed) > len(reviews.listed) else (review_search, reviews)
+    paging = _paging(*longer, size)
+    unknown_id = {
+        operation.name: _ask(transport, operation, (NO_SUCH_ID,)).told
+        for operation in (client.READ_USER, client.READ_LEARNING_AIM)
+    }
+
+    kinds: Counter[str] = Counter()
+    for answer in (user_answer, aims, aim, reviews, review, visit):
+        for each in answer.properties if answer else ():
+            kinds.update(each.kinds)
+    aim_records = (aim.records if aim else []) or aims.records
+    return ProbeReport(
+        learner=learner.pk,
+        api_calls=transport.calls - calls_before,
+        user=_detail(user_answer),
+        user_tells_centre=user.centre_id is not None,
+        learning_aims=_search(aims, read_aim),
+        learning_aim=_detail(aim, read_aim) if aim else None,
+        aim_names=_aim_names(aim_records, names),
+        aim_name_candidates=_candidates(aim_records, names),
+        reviews=_search(reviews, parsing.review),
+        reviews_searched_with_centre=centre_id is not None,
+        review=_detail(review, parsing.review) if review else None,
+        visit=_detail(visit) if visit else None,
+        paging=paging,
+        unknown_id=unknown_id,
+        date_shapes=tuple(sorted(filter(is_date, kinds))),
+        blanks={kind: kinds[kind] for kind in ("null", "empty text")},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What came back, or how it was refused."""
+
+    content: object = None
+    refused: OneFileError | None = None
+
+    @property
+    def told(self) -> str:
+        """The answer in two or three words, without any of its values."""
+        if self.refused is not None:
+            no_status = self.refused.status is None or self.refused.code == "bad_answer"
+            return self.refused.code if no_status else f"status {self.refused.status}"
+        if isinstance(self.content, list):
+            return f"list of {len(self.content)}" if self.content else "empty list"
+        if self.content is None:
+            return "empty body"
+        return "object" if isinstance(self.content, dict) else "neither list nor object"
+
+    @property
+    def listed(self) -> list[Any]:
+        return self.content if isinstance(self.content, list) else []
+
+    @property
+    def records(self) -> list[dict[str, object]]:
+        return [each for each in (*self.listed, self.content) if isinstance(each, dict)]
+
+    @property
+    def properties(self) -> tuple[Property, ...]:
+        kinds: dict[str, Counter[str]] = {}
+        for record in self.records:
+            for name, value in record.items():
+                kinds.setdefault(shown(name), Counter())[kind_of(name, value)] += 1
+        return tuple(Property(name, dict(counted)) for name, counted in kinds.items())
+
+
+def _ask(
+    transport: Transport,
+    operation: Operation,
+    path_args: Sequence[object],
+    body: Mapping[str, object] | None = None,
+) -> _Answer:
+    try:
+        return _Answer(transport.send(operation, path_args, body))
+    except OneFileError as error:
+        if error.scope is Scope.RUN:
+            raise
+        return _Answer(refused=error)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """A search that can be asked for any page, or for none."""
+
+    transport: Transport
+    operation: Operation
+    body: Mapping[str, object]
+
+    def page(self, number: int, size: int) -> _Answer:
+        return _ask(self.transport, self.operation, (number, size), self.body)
+
+    def unpaged(self) -> _Answer:
+        without_page = replace(self.operation, path=self.operation.path.removesuffix("/{}/{}"))
+        return _ask(self.transport, without_page, (), self.body)
+
+
+def _paging(search: _Asking, first_page: _Answer, page_size: int) -> Paging | None:
+    found = len(first_page.listed)
+    if not found:
+        return None
+    honoured = differs = equals = None
+    if found > 1:
+        one, next_one = search.page(1, 1), search.page(2, 1)
+        if one.refused is None:
+            honoured = len(one.listed) == 1
+        if one.listed and next_one.listed:
+            differs = _first_id(one) != _first_id(next_one)
+    answer = search.unpaged()
+    unpaged = len(answer.listed) if answer.refused is None else None
+    # A full page that is not everything has a next one: how many there are in all would take more calls to tell.
+    if unpaged is not None and not (found == page_size < unpaged):
+        equals = unpaged == found
+    return Paging(
+        search=search.operation.name,
+        page_size=page_size,
+        found=found,
+        page_size_honoured=honoured,
+        next_page_differs=differs,
+        unpaged=unpaged,
+        unpaged_equals_paged=equals,
+        past_the_end=search.page(FAR_PAGE, page_size).told,
+    )
+
+
+def _fullest(rows: Sequence[QualificationRow] | Sequence[ReviewRow]) -> int | None:
+    """The OneFile ID of the linked row with the most values: its record is likely to show the most properties."""
+    linked = [row for row in rows if row.onefile_id is not None]
+    if not linked:
+        return None
+    return max(linked, key=lambda row: sum(value not in (None, "") for value in astuple(row))).onefile_id
+
+
+def _first_id(answer: _Answer) -> int | None:
+    ids = (found[1] for found in map(parsing.item_with_id, answer.records) if found)
+    return next(ids, None)
+
+
+def _search(answer: _Answer, read: Callable[[object], LearningAim | Review | None]) -> Search:
+    completeness = {record.complete for record in map(read, answer.records) if record is not None}
+    items: Literal["thin", "full", "mixed", "none"] = "none"
+    if completeness:
+        items = "mixed" if len(completeness) > 1 else "full" if True in completeness else "thin"
+    return Search(answer.told, len(answer.listed), items, answer.properties)
+
+
+def _detail(answer: _Answer, read: Callable[[object], LearningAim | Review | None] | None = None) -> Detail:
+    record = read(answer.content) if read else None
+    return Detail(answer.told, answer.properties, tuple(sorted(record.unreadable)) if record else ())
+
+
+def _aim_names(records: Sequence[Mapping[str, object]], names: AimNames) -> dict[str, AimName]:
+    return {
+        each.name: AimName(getattr(names, each.name), _name_state(records, each.name, names))
+        for each in fields(names)
+    }
+
+
+def _name_state(records: Sequence[Mapping[str, object]], field_name: str, names: AimNames) -> NameState:
+    """The best that can be said of a configured name over all records."""
+    states: set[NameState] = set()
+    for record in records:
+        item, name = parsing.Item(record), getattr(names, field_name)
+        aim = parsing.learning_aim(record, names)
+        if aim is not None and field_name in aim.unreadable:
+            states.add("unreadable")
+        elif not item.has(name):
+            states.add("absent")
+        else:
+            states.add("blank" if parsing.is_blank(item.as_sent(name)) else "present")
+    order: tuple[NameState, ...] = ("unreadable", "present", "blank", "absent")
+    return next((state for state in order if state in states), "unknown")
+
+
+def _candidates(records: Sequence[Mapping[str, object]], names: AimNames) -> tuple[str, ...]:
+    """Properties that may be one of the values we look for under a name that nobody configured."""
+    configured = {name.casefold() for name in astuple(names)}
+    sent = {shown(name) for record in records for name in record}
+    likely = (name for name in sent if any(word in name.casefold() for word in LIKELY))
+    return tuple(sorted(name for name in likely if name.casefold() not in configured))

@@ -1,0 +1,162 @@
+"""No personal data outside the database: unique words for tokens and names, and everywhere they must not turn up."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django_q.models import OrmQ, Task
+
+from onefile_sync import host as picsweb
+from onefile_sync import services, tasks
+from onefile_sync.models import ApiSession, Change, OneFileSettings, Problem, SyncRun
+from onefile_sync.onefile.errors import OneFileError
+from onefile_sync.onefile.transport import Patience
+from onefile_sync.sandbox.faults import Fault
+from onefile_sync.sandbox.server import SandboxServer
+from onefile_sync.sandbox.world import World
+from onefile_sync.sync.connect import connect
+from tests.conftest import dont_wait
+from tests.factories import Host
+
+from .conftest import codes, queued_tasks, states
+
+TOKEN = "canary-customer-token-71c1"
+NAME = "Canaryforename"
+REGISTRATION = "CANARY-REG-9"
+NEVER = (TOKEN, NAME, REGISTRATION)
+
+
+def named(host: Host, onefile_id: int) -> Any:
+    name = {"picsweb": "first_name", "college": "forename"}[host.name]
+    learner = host.learner(onefile_id=onefile_id)
+    type(learner).objects.filter(pk=learner.pk).update(**{name: NAME})
+    learner.refresh_from_db()
+    return learner
+
+
+@pytest.fixture
+def learners(host: Host, world: World, onefile: SandboxServer) -> list[Any]:
+    """Learners called by the canary's name, one with a registration number too long for PICSWeb."""
+    onefile.customer_token = TOKEN
+    row = OneFileSettings.load()
+    row.set_customer_token(TOKEN)
+    row.save()
+    made = []
+    for number in (REGISTRATION, f"{REGISTRATION}{'9' * 200}", REGISTRATION, REGISTRATION):
+        person = world.add_learner(first_name=NAME)
+        learner = named(host, person.id)
+        host.qualification(learner, onefile_id=world.add_aim(person.id, registration_number=number).id)
+        made.append(learner)
+    world.add_review(made[2].onefile_id, assessor_id=world.add_assessor(first_name=NAME).id)
+    return made
+
+
+def everything_said(caplog: pytest.LogCaptureFixture) -> str:
+    """Every log record with its arguments, and the text of any exception that hangs on it."""
+    formatter = logging.Formatter()
+    said = []
+    for record in caplog.records:
+        said += [record.getMessage(), repr(record.args)]
+        if record.exc_info:
+            said.append(formatter.formatException(record.exc_info))
+    return "\n".join(said)
+
+
+def test_a_refresh_with_failing_learners_says_nothing_outside_the_ledger(
+    learners: list[Any],
+    onefile: SandboxServer,
+    caplog: pytest.LogCaptureFixture,
+    django_capture_on_commit_callbacks: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    save = picsweb.save_fields
+
+    def fail_for_the_last(kind: str, pk: str, old: Any, new: Any) -> bool:
+        if kind == "learner" and pk == str(learners[3].pk):
+            raise RuntimeError(f"{NAME} {new}")
+        return save(kind, pk, old, new)
+
+    monkeypatch.setattr(picsweb, "save_fields", fail_for_the_last)
+    onefile.faults.append(
+        Fault(operation="LearningAim/Search", kind="status", status=500, body=NAME.encode())
+    )
+    onefile.faults.append(Fault(operation="User", kind="html"))
+
+    with django_capture_on_commit_callbacks(execute=True):
+        run = services.refresh(learners)
+    with django_capture_on_commit_callbacks(execute=True):
+        result = tasks.work_on_run(str(run.pk))
+
+    assert states(run) == ["updated", "attention", "attention", "failed"]
+    assert codes(run)[1:] == [["cannot_hold"], ["officer_unmatched"], ["stopped"]]
+    assert result == "finished"
+
+    packed = [pickle.dumps(task) for task in queued_tasks()]
+    details = [problem.details for problem in Problem.objects.exclude(code="cannot_hold") if problem.details]
+    in_columns = [
+        *SyncRun.objects.values(),
+        *ApiSession.objects.values(),
+        *OneFileSettings.objects.values(),
+        *OrmQ.objects.values(),
+        *Task.objects.values(),
+        *run.outcomes.values(),
+    ]
+    printed = capfd.readouterr()
+    for canary in NEVER:
+        assert canary not in everything_said(caplog)
+        assert canary not in repr(packed) + result
+        assert canary not in repr(details)
+        assert canary not in repr(in_columns)
+        assert canary not in printed.out + printed.err
+
+    shown = repr([*Problem.objects.values_list("details", flat=True), *Change.objects.values()])
+    assert REGISTRATION in shown  # field values are what staff ask for
+    assert NAME not in repr(list(Problem.objects.values_list("details", flat=True)))
+    assert TOKEN not in shown
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(operation="*", kind="reset", times=99),
+        Fault(operation="*", kind="html", times=99),
+        Fault(operation="*", kind="status", status=500, body=NAME.encode(), times=99),
+        Fault(operation="*", kind="status", status=400, body=TOKEN.encode(), times=99),
+        Fault(operation="LearningAim/Search", kind="broken_json", when="after", times=99),
+    ],
+    ids=lambda fault: f"{fault.kind} {fault.status}",
+)
+def test_errors_carry_codes_and_nothing_else(
+    learners: list[Any], onefile: SandboxServer, fault: Fault, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    onefile.faults.append(fault)
+    client = connect(OneFileSettings.load(), Patience.person(), sleep=dont_wait)
+
+    with pytest.raises(OneFileError) as failed:
+        client.learning_aims(learners[0].onefile_id)
+    client.transport.close()
+
+    error = failed.value
+    told = [str(error), repr(error), "".join(traceback.format_exception(error)), everything_said(caplog)]
+    assert error.__cause__ is None
+    for canary in (TOKEN, NAME):
+        assert canary not in "".join(told)
+
+
+def test_refusals_carry_codes_and_nothing_else(learners: list[Any], onefile: SandboxServer) -> None:
+    onefile.customer_token = "another"
+
+    with pytest.raises(services.Refused) as refused:
+        services.check_connection()
+
+    told = [str(refused.value), repr(refused.value), refused.value.reason]
+    assert TOKEN not in "".join(told)
+    assert refused.value.__cause__ is None

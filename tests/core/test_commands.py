@@ -1,0 +1,386 @@
+"""``manage.py onefile_sync`` and ``onefile_prune``: what scripts and people read, and the exit codes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.management import load_command_class
+from django.utils import timezone
+
+from onefile_sync import services
+from onefile_sync.management.commands import onefile_sync as command
+from onefile_sync.models import Change, OneFileSettings, RunKind, RunState, SyncRun
+from onefile_sync.sandbox.server import SandboxServer
+from onefile_sync.sandbox.world import World
+from tests.factories import Host
+
+from .conftest import codes, run_of, states
+
+Linked = Callable[[int], list[Any]]
+
+
+@dataclass(frozen=True)
+class Said:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def manage(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Said]:
+    """Runs a command as ``manage.py`` does, system checks included."""
+    # The process would end here; the test goes on with its connection.
+    monkeypatch.setattr("django.db.connections.close_all", lambda: None)
+
+    def run(name: str, *arguments: str) -> Said:
+        code: Any = 0
+        try:
+            load_command_class("onefile_sync", name).run_from_argv(["manage.py", name, *arguments])
+        except SystemExit as ended:
+            code = ended.code
+        printed = capsys.readouterr()
+        return Said(code, printed.out, printed.err)
+
+    return run
+
+
+Manage = Callable[..., Said]
+
+
+class TestJson:
+    def test_is_the_contract_and_nothing_else(
+        self, linked: Linked, onefile: SandboxServer, manage: Manage
+    ) -> None:
+        linked(2)
+
+        said = manage("onefile_sync", "--json")
+
+        printed = json.loads(said.out)
+        run = SyncRun.objects.get()
+        assert said.out.count("\n") == 1
+        assert said.err == ""
+        assert said.code == 0
+        seconds = printed.pop("seconds")
+        assert isinstance(seconds, float)
+        assert printed.pop("api_calls") == services.totals(run).api_calls > 0
+        assert printed == {
+            "run": str(run.pk),
+            "kind": "daily",
+            "state": "finished",
+            "learners": {
+                "in_scope": 2,
+                "updated": 2,
+                "unchanged": 0,
+                "attention": 0,
+                "failed": 0,
+                "skipped": 0,
+            },
+            "changes": {"to_picsweb": 4, "to_onefile": 0},
+            "rate_limited": 0,
+        }
+
+    def test_counts_what_went_to_onefile(
+        self, host: Host, world: World, onefile: SandboxServer, manage: Manage
+    ) -> None:
+        person = world.add_learner()
+        aim = world.add_aim(person.id)
+        learner = host.learner(onefile_id=person.id)
+        host.qualification(learner, onefile_id=aim.id, registration_number="P-1")
+
+        printed = json.loads(manage("onefile_sync", "--json").out)
+
+        assert printed["changes"] == {"to_picsweb": 1, "to_onefile": 1}
+        assert aim.registration_number == "P-1"
+
+    def test_of_nobody_is_all_noughts(self, onefile: SandboxServer, manage: Manage) -> None:
+        said = manage("onefile_sync", "--json")
+
+        assert said.code == 0
+        assert set(json.loads(said.out)["learners"].values()) == {0}
+
+
+class TestExitCodes:
+    def test_one_when_somebody_needs_attention(
+        self, linked: Linked, host: Host, onefile: SandboxServer, manage: Manage
+    ) -> None:
+        linked(1)
+        host.learner(onefile_id=9)  # OneFile has no such learner
+
+        said = manage("onefile_sync", "--json")
+
+        assert said.code == 1
+        learners = json.loads(said.out)["learners"]
+        assert (learners["updated"], learners["attention"]) == (1, 1)
+
+    def test_one_when_somebody_failed(
+        self, linked: Linked, onefile: SandboxServer, manage: Manage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        linked(2)
+        monkeypatch.setattr(command, "_advance", lambda _bar: onefile.stop())
+
+        said = manage("onefile_sync")
+
+        assert said.code == 1
+        assert "2 learners: 1 updated, 0 unchanged, 0 attention, 1 failed, 0 skipped." in said.out
+
+    def test_one_when_it_was_paused_before_the_end(
+        self,
+        linked: Linked,
+        onefile: SandboxServer,
+        manage: Manage,
+        configure: Callable[..., None],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        linked(2)
+        monkeypatch.setattr(command, "_advance", lambda _bar: configure(paused=True))
+
+        said = manage("onefile_sync", "--json")
+
+        assert said.code == 1
+        printed = json.loads(said.out)
+        assert (printed["state"], printed["seconds"]) == ("running", None)
+        assert sum(printed["learners"].values()) == 3  # two in scope, one of them updated
+
+    def test_two_for_an_option_that_it_does_not_know(self, onefile: SandboxServer, manage: Manage) -> None:
+        assert manage("onefile_sync", "--everything").code == 2
+
+
+class TestLearners:
+    def test_named_ones_are_refreshed_and_nobody_else(
+        self, linked: Linked, onefile: SandboxServer, manage: Manage
+    ) -> None:
+        one, two, _other = linked(3)
+
+        said = manage("onefile_sync", "--learner", str(one.pk), "--learner", str(two.pk))
+
+        run = SyncRun.objects.get()
+        assert said.code == 0
+        assert run.kind == RunKind.REFRESH
+        assert {outcome.learner for outcome in run.outcomes.all()} == {one, two}
+        assert said.out.startswith("2 learners: 2 updated")
+
+    def test_one_named_twice_is_refreshed_once(
+        self, linked: Linked, onefile: SandboxServer, manage: Manage
+    ) -> None:
+        (learner,) = linked(1)
+        otherwise = f"0{learner.pk}" if isinstance(learner.pk, int) else str(learner.pk).upper()
+
+        named = [str(learner.pk), str(learner.pk), otherwise]
+        said = manage("onefile_sync", *(word for pk in named for word in ("--learner", pk)))
+
+        assert (said.code, said.err) == (0, "")
+        assert SyncRun.objects.get().outcomes.count() == 1
+
+
+class TestPreview:
+    def test_writes_nothing_on_either_side(
+        self,
+        linked: Linked,
+        host: Host,
+        world: World,
+        onefile: SandboxServer,
+        manage: Manage,
+        counting: Callable[[], Any],
+    ) -> None:
+        learners = linked(2)
+        aim = world.add_aim(learners[0].onefile_id)
+        host.qualification(learners[0], onefile_id=aim.id, registration_number="P-1")
+
+        with counting() as counted:
+            said = manage("onefile_sync", "--preview", "--json")
+
+        printed = json.loads(said.out)
+        assert (said.code, printed["kind"]) == (0, "preview")
+        assert printed["changes"] == {"to_picsweb": 4, "to_onefile": 1}
+        assert (counted.to_picsweb, world.writes) == (0, 0)
+
+    def test_says_would_be(self, linked: Linked, onefile: SandboxServer, manage: Manage) -> None:
+        (learner,) = linked(1)
+
+        said = manage("onefile_sync", "--preview", "--learner", str(learner.pk))
+
+        assert "Would change: 2 values in PICSWeb, 0 in OneFile." in said.out
+        assert SyncRun.objects.get().kind == RunKind.PREVIEW
+
+
+class TestTheDailyRun:
+    def test_that_is_open_is_gone_on_with(
+        self, linked: Linked, onefile: SandboxServer, manage: Manage
+    ) -> None:
+        linked(2)
+        begun = services.start_daily()
+
+        printed = json.loads(manage("onefile_sync", "--json").out)
+
+        assert printed["run"] == str(begun.pk)
+        assert states(begun) == ["updated", "updated"]
+        assert SyncRun.objects.count() == 1
+
+    def test_is_begun_anew_with_new_run(self, linked: Linked, onefile: SandboxServer, manage: Manage) -> None:
+        linked(1)
+        begun = services.start_daily()
+
+        printed = json.loads(manage("onefile_sync", "--json", "--new-run").out)
+
+        assert printed["run"] != str(begun.pk)
+        assert printed["learners"]["updated"] == 1
+        begun.refresh_from_db()
+        assert begun.state == RunState.FINISHED
+        assert codes(begun) == [["run_replaced"]]
+
+    def test_does_not_stand_in_for_the_scheduled_one(
+        self, linked: Linked, onefile: SandboxServer, manage: Manage
+    ) -> None:
+        linked(1)
+        manage("onefile_sync")
+
+        assert services.start_scheduled_daily().startswith("queued: ")
+        assert SyncRun.objects.count() == 2
+
+
+def turn_off(learner: Any, onefile: SandboxServer, settings: Any) -> None:
+    OneFileSettings.objects.update(enabled=False)
+
+
+def lose_the_token(learner: Any, onefile: SandboxServer, settings: Any) -> None:
+    OneFileSettings.objects.update(encrypted_customer_token="")
+
+
+def enter_a_wrong_token(learner: Any, onefile: SandboxServer, settings: Any) -> None:
+    onefile.customer_token = "another"
+
+
+def stop_the_sandbox(learner: Any, onefile: SandboxServer, settings: Any) -> None:
+    onefile.stop()
+
+
+def map_a_missing_model(learner: Any, onefile: SandboxServer, settings: Any) -> None:
+    settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "LEARNER": {"model": "picsweb.Pupil"}}
+
+
+def mistype_the_pace(learner: Any, onefile: SandboxServer, settings: Any) -> None:
+    settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "CALLS_PER_MINUTE": "many"}
+
+
+def lose_the_mapping(learner: Any, onefile: SandboxServer, settings: Any) -> None:
+    settings.ONEFILE_SYNC = None
+
+
+def lose_the_onefile_id(learner: Any, onefile: SandboxServer, settings: Any) -> None:
+    type(learner).objects.update(onefile_id=None)
+
+
+COULD_NOT_RUN = [
+    (turn_off, "switched off"),
+    (lose_the_token, "There is no customer token"),
+    (enter_a_wrong_token, "did not accept the customer token"),
+    (stop_the_sandbox, "could not be reached"),
+    (map_a_missing_model, "manage.py check"),
+    (mistype_the_pace, "manage.py check"),
+    (lose_the_mapping, "manage.py check"),
+]
+
+
+class TestItCouldNotRun:
+    """One line on stderr, exit code 2, nothing on stdout, and no run on record."""
+
+    @pytest.mark.parametrize("extra", [[], ["--json"], ["--preview"], ["--new-run"]], ids=str)
+    @pytest.mark.parametrize(
+        ("spoil", "says"), COULD_NOT_RUN, ids=[spoil.__name__ for spoil, _ in COULD_NOT_RUN]
+    )
+    def test_for_anybody(
+        self,
+        linked: Linked,
+        onefile: SandboxServer,
+        settings: Any,
+        manage: Manage,
+        spoil: Callable[..., None],
+        says: str,
+        extra: list[str],
+    ) -> None:
+        (learner,) = linked(1)
+        spoil(learner, onefile, settings)
+
+        self.see_that_it_did_not(manage("onefile_sync", *extra), says)
+
+    def test_for_a_learner_without_onefile_id(
+        self, linked: Linked, onefile: SandboxServer, settings: Any, manage: Manage
+    ) -> None:
+        (learner,) = linked(1)
+        lose_the_onefile_id(learner, onefile, settings)
+
+        said = manage("onefile_sync", "--learner", str(learner.pk))
+
+        self.see_that_it_did_not(said, "The learner has no OneFile ID.")
+
+    def test_for_learners_who_share_a_onefile_id(
+        self, linked: Linked, host: Host, onefile: SandboxServer, manage: Manage
+    ) -> None:
+        (learner,) = linked(1)
+        host.learner(onefile_id=learner.onefile_id)
+
+        said = manage("onefile_sync", "--learner", str(learner.pk))
+
+        self.see_that_it_did_not(said, "Another learner has the same OneFile ID.")
+
+    @pytest.mark.parametrize("pk", ["999999", "0e0bd7ae-3a5c-4d0e-9d5e-1f1a5f0c7f11", "Zoë", ""])
+    def test_for_a_learner_who_is_not_there(self, onefile: SandboxServer, manage: Manage, pk: str) -> None:
+        said = manage("onefile_sync", "--learner", pk, "--json")
+
+        self.see_that_it_did_not(said, f"There is no learner with the primary key {pk}.")
+
+    def test_while_paused(
+        self, linked: Linked, onefile: SandboxServer, configure: Callable[..., None], manage: Manage
+    ) -> None:
+        configure(paused=True)
+
+        self.see_that_it_did_not(manage("onefile_sync"), "The OneFile integration is paused.")
+
+    @staticmethod
+    def see_that_it_did_not(said: Said, says: str) -> None:
+        assert said.code == 2
+        assert says in said.err
+        assert said.err.count("\n") == 1
+        assert said.out == ""
+        assert not SyncRun.objects.exists()
+
+
+def test_the_bar_is_shown_on_a_terminal_only(
+    linked: Linked, onefile: SandboxServer, manage: Manage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    linked(2)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+
+    assert "2/2" in manage("onefile_sync").err
+    assert manage("onefile_sync", "--json").err == ""
+
+
+class TestPrune:
+    def test_deletes_old_runs(self, linked: Linked, onefile: SandboxServer, manage: Manage) -> None:
+        run = services.perform(services.refresh_now(linked(1)))
+        SyncRun.objects.update(finished_at=timezone.now() - timedelta(days=91))
+        kept = run_of([])
+
+        said = manage("onefile_prune")
+
+        assert said == Said(0, "Deleted 1 run(s) that ended more than 90 days ago.\n", "")
+        assert SyncRun.objects.get() == kept
+        assert run.pk != kept.pk
+        assert not Change.objects.exists()
+
+    def test_keeps_as_many_days_as_asked(self, host: Host, manage: Manage) -> None:
+        run_of([])
+        SyncRun.objects.update(state=RunState.FINISHED, finished_at=timezone.now() - timedelta(days=2))
+
+        assert "Deleted 0 run(s)" in manage("onefile_prune", "--days", "3").out
+        assert "Deleted 1 run(s)" in manage("onefile_prune", "--days", "1").out
+
+    def test_refuses_to_delete_everything(self, host: Host, manage: Manage) -> None:
+        assert manage("onefile_prune", "--days", "0") == Said(
+            1, "", "CommandError: --days must be at least 1.\n"
+        )

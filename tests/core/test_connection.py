@@ -1,0 +1,92 @@
+"""*Test connection*: whose token it is, or in one sentence why it does not work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from onefile_sync import services
+from onefile_sync.models import (
+    OneFileSettings,
+)
+from onefile_sync.sandbox.faults import Fault
+from onefile_sync.sandbox.server import SandboxServer
+from onefile_sync.sync import contact
+from onefile_sync.sync.connect import SharedPace
+
+
+class TestConnection:
+    def test_names_the_customer(self, onefile: SandboxServer) -> None:
+        report = services.test_connection(OneFileSettings.load())
+
+        assert report == services.ConnectionReport(
+            True, "Northvale Training", "Connected to OneFile as “Northvale Training”."
+        )
+        services.check_connection()
+
+    def test_a_wrong_token_is_said_to_be_one(self, onefile: SandboxServer) -> None:
+        onefile.customer_token = "another"
+
+        report = services.test_connection(OneFileSettings.load())
+
+        assert (report.ok, report.customer_name) == (False, "")
+        assert report.text.startswith("OneFile did not accept the customer token.")
+        with pytest.raises(services.Refused) as refused:
+            services.check_connection()
+        assert (refused.value.code, refused.value.reason) == ("bad_customer_token", report.text)
+
+    def test_a_onefile_that_does_not_answer(self, onefile: SandboxServer) -> None:
+        onefile.stop()
+
+        report = services.test_connection(OneFileSettings.load())
+
+        assert not report.ok
+        assert report.text.startswith("OneFile could not be reached.")
+
+    def test_a_onefile_in_trouble(self, onefile: SandboxServer) -> None:
+        onefile.faults.append(Fault(operation="*", kind="html", times=99))
+
+        report = services.test_connection(OneFileSettings.load())
+
+        assert not report.ok
+        assert report.text.startswith("OneFile sent an answer that PICSWeb cannot read.")
+
+    def test_does_not_keep_a_person_waiting_for_a_long_pause(
+        self, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        slept: list[float] = []
+        monkeypatch.setattr(contact, "time", SimpleNamespace(sleep=slept.append))
+        pace = SharedPace(None)
+        pace.pause(2)
+        assert services.test_connection(OneFileSettings.load()).ok
+        assert slept
+        assert max(slept) <= 2
+
+        pace.pause(60)
+        slept.clear()
+        report = services.test_connection(OneFileSettings.load())
+
+        assert not report.ok
+        assert report.text.startswith("OneFile takes only so many calls a minute")
+        assert slept == []
+
+    def test_no_token(self, onefile: SandboxServer, configure: Callable[..., None]) -> None:
+        configure(encrypted_customer_token="")
+
+        report = services.test_connection(OneFileSettings.load())
+
+        assert (report.ok, report.text) == (
+            False,
+            "There is no customer token. Enter it in the OneFile settings.",
+        )
+
+    def test_an_address_that_would_give_the_token_away(self, onefile: SandboxServer, settings: Any) -> None:
+        settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "BASE_URL": "http://onefile.example/api/v2.1"}
+
+        report = services.test_connection(OneFileSettings.load())
+
+        assert not report.ok
+        assert "manage.py check" in report.text

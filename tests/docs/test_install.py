@@ -1,0 +1,74 @@
+"""docs/install.md works: a new project in which every step of it is carried out as written."""
+
+from __future__ import annotations
+
+import pytest
+
+from .project import Project, existing_project, follow_the_page
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    project = existing_project(tmp_path_factory.mktemp("project"))
+    follow_the_page(project)
+    return project
+
+
+def test_the_checks_find_nothing_wrong(project: Project) -> None:
+    project.manage("check", "--database", "default", "--fail-level", "WARNING")
+
+
+def test_no_migration_of_the_projects_own_is_missing(project: Project) -> None:
+    project.manage("makemigrations", "training", "--check", "--dry-run")
+
+
+def test_ids_kept_by_hand_are_carried_over(project: Project) -> None:
+    printed = project.manage(
+        "shell",
+        "-v0",
+        "-c",
+        "from training.models import Trainee; print(*Trainee.objects.order_by('pk').values_list('onefile_id'))",
+    )
+
+    assert printed.strip() == "(1250001,) (None,)"
+
+
+def test_the_pages_own_test_passes(project: Project) -> None:
+    printed = project.run("-m", "pytest", "-q", "-p", "no:cacheprovider")
+
+    assert "1 passed" in printed
+
+
+def test_the_schedule_is_installed(project: Project) -> None:
+    assert "at 02:00 (Europe/London)" in project.manage("onefile_schedule", "install")
+
+
+def test_every_page_and_the_rest_interface_answer(project: Project) -> None:
+    visit = project.folder / "visit.py"
+    visit.write_text(
+        """
+from django.contrib.auth import get_user_model
+from django.test import Client
+from onefile_sync.models import OneFileSettings
+from training.models import Trainee
+
+row = OneFileSettings(enabled=True)
+row.set_customer_token("a token")
+row.save()
+trainee = Trainee.objects.get(onefile_id=1250001)
+visitor = Client(headers={"host": "localhost"})
+print(visitor.get(f"/trainees/{trainee.pk}/").url)
+visitor.force_login(get_user_model().objects.create_superuser("gwen"))
+print("Refresh with OneFile" in visitor.get(f"/trainees/{trainee.pk}/").content.decode())
+print("onefile/preview/" in visitor.get(f"/admin/training/trainee/{trainee.pk}/change/").content.decode())
+print("Test connection" in visitor.get("/admin/onefile_sync/onefilesettings/1/change/").content.decode())
+print(visitor.get(f"/api/onefile/learners/{trainee.pk}/status/").json()["may_refresh"])
+clicked = visitor.post(f"/onefile/learner/{trainee.pk}/refresh/")
+print(visitor.get(clicked.url).status_code)
+""",
+        encoding="utf-8",
+    )
+
+    printed = project.manage("shell", "-v0", "-c", "exec(open('visit.py').read())")
+
+    assert printed.split() == ["/admin/login/?next=/trainees/1/", "True", "True", "True", "True", "200"]

@@ -1,0 +1,445 @@
+"""Uploads that are cut off (R7): whatever is lost on the way, each review ends up in OneFile exactly once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from onefile_sync import host as picsweb
+from onefile_sync import services
+from onefile_sync.models import LearnerOutcome, OutcomeState, UploadIntent
+from onefile_sync.onefile.client import OneFile
+from onefile_sync.onefile.transport import Transport
+from onefile_sync.sandbox.faults import Fault
+from onefile_sync.sandbox.server import SandboxServer
+from onefile_sync.sandbox.switches import Switches
+from onefile_sync.sandbox.world import World
+from onefile_sync.sync import apply, connect, intents
+from tests.conftest import dont_wait, problems, sync
+from tests.factories import Host
+
+from .hamlet import AUTUMN, TEN, Hamlet, assert_linked_once, build_hamlet, read
+
+ALWAYS = 1000
+#: Seconds; the client gives up after the one, the sandbox answers after the other.
+PATIENCE, TOO_LONG = 0.3, 1.5
+
+CREATES = ["Visit/create", "Review/create"]
+FAULTS: dict[str, dict[str, Any]] = {
+    "reset before": {"kind": "reset"},
+    "reset after": {"kind": "reset", "when": "after"},
+    "time-out after": {"kind": "delay", "when": "after", "seconds": TOO_LONG},
+    "500 before": {"kind": "status", "status": 500},
+    "500 after": {"kind": "status", "status": 500, "when": "after"},
+    "html before": {"kind": "html"},
+    "html after": {"kind": "html", "when": "after"},
+    "cut short after": {"kind": "truncated", "when": "after"},
+    "broken json after": {"kind": "broken_json", "when": "after"},
+    "wrong type after": {"kind": "wrong_type", "when": "after"},
+}
+
+
+@pytest.fixture
+def hamlet(host: Host, world: World) -> Hamlet:
+    return build_hamlet(host, world)
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connect, "Transport", partial(Transport, timeout=(5, PATIENCE)))
+
+
+def uploaded(hamlet: Hamlet, world: World) -> list[int]:
+    """OneFile's reviews that were not there before we came."""
+    known = {hamlet.held.id, hamlet.new.id}
+    return [record.id for record in world.reviews_of(hamlet.onefile_id) if record.id not in known]
+
+
+def assert_uploaded_once(hamlet: Hamlet, world: World) -> None:
+    """One refresh after the cut is enough; another has nothing to do."""
+    assert problems(sync(hamlet.learner)) == []
+    again = sync(hamlet.learner)
+    assert again.state == OutcomeState.UNCHANGED
+    (created,) = uploaded(hamlet, world)
+    (review,) = [row for row in read(hamlet).reviews if row.pk == str(hamlet.upload.pk)]
+    assert review.onefile_id == created
+    assert len(read(hamlet).reviews) == 3
+    assert_linked_once(hamlet, world)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("operation", CREATES)
+def test_a_create_that_is_cut_off_is_looked_for_and_never_repeated_blindly(
+    operation: str, fault: str, hamlet: Hamlet, world: World, onefile: SandboxServer
+) -> None:
+    onefile.faults.append(Fault(operation=operation, times=ALWAYS, **FAULTS[fault]))
+
+    outcome = sync(hamlet.learner)
+
+    assert "upload_unsure" in problems(outcome)
+    assert onefile.calls[operation] == 1
+    onefile.faults.clear()
+    assert_uploaded_once(hamlet, world)
+
+
+@pytest.mark.parametrize("operation", CREATES)
+def test_cut_off_again_and_again(
+    operation: str, hamlet: Hamlet, world: World, onefile: SandboxServer
+) -> None:
+    onefile.faults.append(Fault(operation=operation, kind="reset", times=3))
+
+    for _attempt in range(3):
+        assert "upload_unsure" in problems(sync(hamlet.learner))
+
+    assert_uploaded_once(hamlet, world)
+
+
+@pytest.mark.parametrize("download_reviews", [True, False])
+def test_without_the_download_a_cut_off_upload_is_found_all_the_same(
+    download_reviews: bool,
+    hamlet: Hamlet,
+    world: World,
+    onefile: SandboxServer,
+    configure: Callable[..., None],
+) -> None:
+    configure(download_reviews=download_reviews)
+    onefile.faults.append(Fault(operation="Review/create", kind="reset", when="after"))
+    sync(hamlet.learner)
+
+    sync(hamlet.learner)
+    sync(hamlet.learner)
+
+    assert len(uploaded(hamlet, world)) == 1
+    assert not UploadIntent.objects.filter(finished_at=None).exists()
+
+
+def test_a_refused_create_is_told_and_tried_again(
+    hamlet: Hamlet, world: World, onefile: SandboxServer
+) -> None:
+    onefile.faults.append(Fault(operation="Review/create", kind="status", status=400))
+
+    assert problems(sync(hamlet.learner)) == ["refused"]
+
+    assert_uploaded_once(hamlet, world)
+    assert len(world.visits) == 1
+
+
+@pytest.mark.parametrize(
+    "hidden_by",
+    [
+        {"ScheduledFor": "soon", "VisitID": "the first"},
+        {"ScheduledFor": ["soon"], "VisitID": None},
+        {"VisitID": "the first", "ScheduledFor": "2026-01-01T00:00:00Z"},
+        {"LearnerID": "somebody"},
+        {"ID": "a review"},
+    ],
+    ids=str,
+)
+def test_while_a_review_cannot_be_told_from_the_one_cut_off_nothing_is_created(
+    hidden_by: dict[str, object], hamlet: Hamlet, world: World, onefile: SandboxServer
+) -> None:
+    onefile.faults.append(Fault(operation="Review/create", kind="reset", when="after"))
+    sync(hamlet.learner)
+    (created,) = uploaded(hamlet, world)
+    world.reviews[created].wire = hidden_by
+
+    for _refresh in range(2):
+        assert "upload_unresolved" in problems(sync(hamlet.learner))
+        assert uploaded(hamlet, world) == [created]
+        assert len(read(hamlet).reviews) == 3
+
+    world.reviews[created].wire = {}
+    assert_uploaded_once(hamlet, world)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(operation="Review/Search", kind="html", times=ALWAYS),
+        Fault(operation="Review/get", kind="html", times=ALWAYS),
+    ],
+    ids=lambda fault: fault.operation,
+)
+def test_while_the_reviews_cannot_be_read_nothing_is_created(
+    fault: Fault, hamlet: Hamlet, world: World, onefile: SandboxServer
+) -> None:
+    onefile.faults.append(Fault(operation="Review/create", kind="reset", when="after"))
+    sync(hamlet.learner)
+    onefile.faults.append(fault)
+
+    assert "upload_unresolved" in problems(sync(hamlet.learner))
+
+    onefile.faults.clear()
+    assert_uploaded_once(hamlet, world)
+
+
+def test_a_review_moved_after_the_cut_before_it_was_created_goes_where_it_was_moved_to(
+    host: Host, hamlet: Hamlet, world: World, onefile: SandboxServer
+) -> None:
+    onefile.faults.append(Fault(operation="Review/create", kind="reset"))
+    sync(hamlet.learner)
+    moved = host.translate("review", {"proposed_date": AUTUMN + timedelta(days=7)})
+    type(hamlet.upload).objects.filter(pk=hamlet.upload.pk).update(**moved)
+
+    assert_uploaded_once(hamlet, world)
+
+    (created,) = uploaded(hamlet, world)
+    assert world.reviews[created].scheduled_for.date() == AUTUMN + timedelta(days=7)
+    visit = world.visits[world.reviews[created].visit_id]
+    assert visit.date_from == world.reviews[created].scheduled_for
+
+
+def test_a_review_held_after_the_cut_before_it_was_created_is_no_longer_uploaded(
+    host: Host, hamlet: Hamlet, world: World, onefile: SandboxServer
+) -> None:
+    onefile.faults.append(Fault(operation="Review/create", kind="reset"))
+    sync(hamlet.learner)
+    held = host.translate("review", {"actual_date": AUTUMN})
+    held.pop("planned_for", None)
+    type(hamlet.upload).objects.filter(pk=hamlet.upload.pk).update(**held)
+
+    assert problems(sync(hamlet.learner)) == []
+
+    assert uploaded(hamlet, world) == []
+    assert not UploadIntent.objects.filter(finished_at=None).exists()
+
+
+def test_a_time_with_seconds_is_found_again(
+    hamlet: Hamlet, world: World, onefile: SandboxServer, host: Host
+) -> None:
+    to_the_second = TEN.replace(second=30, microsecond=500_000)
+    host.review(hamlet.learner, proposed_date=AUTUMN + timedelta(days=1), proposed_time=to_the_second)
+    onefile.faults.append(Fault(operation="Review/create", kind="reset", when="after", times=2))
+    UploadIntent.objects.update(visit_id=None)
+
+    sync(hamlet.learner)
+    sync(hamlet.learner)
+
+    assert sync(hamlet.learner).state == OutcomeState.UNCHANGED
+    assert len(uploaded(hamlet, world)) == 2
+    assert_linked_once(hamlet, world)
+
+
+class TestTwoReviewsForTheSameTime:
+    @pytest.fixture
+    def same_time(self, host: Host, hamlet: Hamlet, world: World) -> Any:
+        """A second review, for the same time, of another officer."""
+        tom = world.add_assessor(first_name="Tom", last_name="Oak")
+        officer = host.officer(onefile_id=tom.id)
+        return host.review(hamlet.learner, proposed_date=AUTUMN, proposed_time=TEN, officer=officer)
+
+    def assert_each_uploaded_once(self, hamlet: Hamlet, same_time: Any, world: World) -> None:
+        assert problems(sync(hamlet.learner)) == []
+        assert sync(hamlet.learner).state == OutcomeState.UNCHANGED
+        assert len(uploaded(hamlet, world)) == 2
+        assert_linked_once(hamlet, world)
+        # Each is with its own officer's assessor: the two were not taken for one another.
+        rows = {row.pk: row for row in read(hamlet).reviews}
+        for review, first_name in ((hamlet.upload, "Gwen"), (same_time, "Tom")):
+            record = world.reviews[rows[str(review.pk)].onefile_id]
+            assert world.users[record.assessor_id].first_name == first_name
+
+    @pytest.mark.parametrize("fault", ["reset before", "reset after", "500 after"])
+    @pytest.mark.parametrize("operation", CREATES)
+    def test_both_cut_off(
+        self,
+        operation: str,
+        fault: str,
+        hamlet: Hamlet,
+        same_time: Any,
+        world: World,
+        onefile: SandboxServer,
+    ) -> None:
+        onefile.faults.append(Fault(operation=operation, times=ALWAYS, **FAULTS[fault]))
+        sync(hamlet.learner)
+        onefile.faults.clear()
+
+        self.assert_each_uploaded_once(hamlet, same_time, world)
+
+    def test_the_first_before_its_visit_the_second_after_its_review(
+        self, hamlet: Hamlet, same_time: Any, world: World, onefile: SandboxServer
+    ) -> None:
+        onefile.faults.append(Fault(operation="Visit/create", kind="reset"))
+        onefile.faults.append(Fault(operation="Review/create", kind="reset", when="after"))
+        sync(hamlet.learner)
+
+        self.assert_each_uploaded_once(hamlet, same_time, world)
+
+    def test_onefile_tells_no_visits_so_a_person_must_say(
+        self, hamlet: Hamlet, same_time: Any, world: World, onefile: SandboxServer
+    ) -> None:
+        onefile.faults.append(Fault(operation="Review/create", kind="reset", when="after", times=2))
+        sync(hamlet.learner)
+        for created in uploaded(hamlet, world):
+            world.reviews[created].wire = {"VisitID": None}
+
+        for _refresh in range(2):
+            assert problems(sync(hamlet.learner)) == ["upload_ambiguous", "upload_ambiguous"]
+            assert len(uploaded(hamlet, world)) == 2
+            assert len(read(hamlet).reviews) == 4
+
+    def test_neither_can_be_told_from_what_is_there_so_nothing_is_created(
+        self, hamlet: Hamlet, same_time: Any, world: World, onefile: SandboxServer
+    ) -> None:
+        onefile.faults.append(Fault(operation="Review/create", kind="reset", when="after", times=2))
+        sync(hamlet.learner)
+        created = uploaded(hamlet, world)
+        for review_id in created:
+            world.reviews[review_id].wire = {"VisitID": "a visit", "ScheduledFor": "soon"}
+
+        for _refresh in range(2):
+            assert problems(sync(hamlet.learner)) == ["upload_unresolved", "upload_unresolved"]
+            assert uploaded(hamlet, world) == created
+
+        for review_id in created:
+            world.reviews[review_id].wire = {}
+        self.assert_each_uploaded_once(hamlet, same_time, world)
+
+
+class Crash(BaseException):
+    """The process ends here."""
+
+
+def crash(*_: Any, **__: Any) -> None:
+    raise Crash
+
+
+def crash_before(monkeypatch: pytest.MonkeyPatch, where: Any, name: str) -> None:
+    monkeypatch.setattr(where, name, crash)
+
+
+def crash_after(monkeypatch: pytest.MonkeyPatch, where: Any, name: str) -> None:
+    step = getattr(where, name)
+
+    def last_step(*args: Any, **values: Any) -> None:
+        step(*args, **values)
+        raise Crash
+
+    monkeypatch.setattr(where, name, last_step)
+
+
+STEPS: list[tuple[Any, str]] = [
+    (intents, "begin"),
+    (OneFile, "create_visit"),
+    (intents, "note_visit"),
+    (OneFile, "create_review"),
+    (intents, "note_review"),
+    (apply, "_check_upload"),
+]
+
+
+def the_worker_is_missed() -> None:
+    """Its lease runs out, so that somebody else may take the learner up."""
+    LearnerOutcome.objects.filter(state=OutcomeState.WORKING).update(
+        lease_expires_at=timezone.now() - timedelta(seconds=1)
+    )
+
+
+@pytest.mark.parametrize("cut", [crash_before, crash_after])
+@pytest.mark.parametrize(("where", "name"), STEPS, ids=lambda value: value if isinstance(value, str) else "")
+def test_a_crash_between_any_two_steps(
+    cut: Callable[[pytest.MonkeyPatch, Any, str], None],
+    where: Any,
+    name: str,
+    hamlet: Hamlet,
+    world: World,
+    onefile: SandboxServer,
+) -> None:
+    run = services.refresh_now([hamlet.learner])
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        cut(monkeypatch, where, name)
+        with pytest.raises(Crash):
+            services.perform(run, sleep=dont_wait)
+    the_worker_is_missed()
+
+    services.perform(run, sleep=dont_wait)
+
+    assert problems(run.outcomes.get()) == []
+    assert_uploaded_once(hamlet, world)
+
+
+@pytest.mark.parametrize("when", ["before", "within", "after"])
+def test_a_crash_around_the_saving_of_the_id(
+    when: str, hamlet: Hamlet, world: World, onefile: SandboxServer
+) -> None:
+    save = apply._save
+    run = services.refresh_now([hamlet.learner])
+
+    def save_until_the_id(learner_pk: str, write: Any, applied: Any) -> None:
+        saves_the_id = [change.field for change in write.changes] == ["onefile_id"]
+        if saves_the_id and when == "before":
+            raise Crash
+        save(learner_pk, write, applied)
+        if saves_the_id and when == "after":
+            raise Crash
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(apply, "_save", save_until_the_id)
+        if when == "within":
+            monkeypatch.setattr(intents, "close", crash)
+        with pytest.raises(Crash):
+            services.perform(run, sleep=dont_wait)
+    the_worker_is_missed()
+
+    services.perform(run, sleep=dont_wait)
+
+    assert_uploaded_once(hamlet, world)
+
+
+def test_a_download_in_between_does_not_take_the_review_for_a_new_one(
+    hamlet: Hamlet, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PICSWeb refuses to save the ID: it is known all the same, and the review is not created a second time."""
+    save_fields = picsweb.save_fields
+
+    def refuse_the_id(kind: str, pk: str, old: Any, new: Any) -> bool:
+        if "onefile_id" in new:
+            raise picsweb.Rejected(kind, pk)
+        return save_fields(kind, pk, old, new)
+
+    monkeypatch.setattr(picsweb, "save_fields", refuse_the_id)
+    assert "not_saved" in problems(sync(hamlet.learner))
+    assert problems(sync(hamlet.learner)) == ["not_saved"]
+    assert len(read(hamlet).reviews) == 3
+    monkeypatch.setattr(picsweb, "save_fields", save_fields)
+
+    assert_uploaded_once(hamlet, world)
+
+
+class TestEveryOfficerCase:
+    def test_an_officer_who_is_no_assessor_keeps_the_review_here(
+        self, host: Host, hamlet: Hamlet, world: World, onefile: SandboxServer
+    ) -> None:
+        type(hamlet.upload).objects.filter(pk=hamlet.upload.pk).update(
+            **{
+                field: value
+                for field, value in host.translate("review", {"officer": host.officer()}).items()
+                if field in ("officer", "tutor")
+            }
+        )
+
+        assert problems(sync(hamlet.learner)) == ["officer_not_linked"]
+        assert uploaded(hamlet, world) == []
+        assert not UploadIntent.objects.exists()
+
+
+class TestOneFileWithoutVisitIds:
+    @pytest.fixture
+    def switches(self) -> Switches:
+        return Switches(rate_limit=0, nulls="empty", items="rich", create_answer="object")
+
+    @pytest.mark.parametrize("operation", CREATES)
+    def test_the_review_is_found_by_its_time(
+        self, operation: str, hamlet: Hamlet, world: World, onefile: SandboxServer
+    ) -> None:
+        onefile.faults.append(Fault(operation=operation, kind="reset", when="after"))
+        sync(hamlet.learner)
+        for created in uploaded(hamlet, world):
+            world.reviews[created].wire = {"VisitID": ""}
+
+        assert_uploaded_once(hamlet, world)
