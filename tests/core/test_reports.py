@@ -164,6 +164,18 @@ class TestReports:
         }
         assert {line.rule_text for line in lines} == {str(rules.RULE_BY_CODE["review_match"].text)}
 
+    def test_a_subject_is_called_by_its_name_where_it_has_one(self, host: Host) -> None:
+        outcome = run_of(learners_of(host, 1)).outcomes.get()
+        Problem.objects.create(
+            outcome=outcome,
+            code="review_gone",
+            move="yours",
+            subject_kind="review",
+            subject_label="Normal 01/07/2026",
+        )
+
+        assert services.report(outcome).problems[0].subject == "Normal 01/07/2026"
+
     def test_totals_add_up_over_the_learners(
         self, linked: Callable[[int], list[Any]], onefile: SandboxServer
     ) -> None:

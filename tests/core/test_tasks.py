@@ -17,7 +17,7 @@ from django_q.models import OrmQ
 from onefile_sync import services, tasks
 from onefile_sync.models import LearnerOutcome, OneFileSettings, OutcomeState, RunKind, RunState, SyncRun
 from onefile_sync.sandbox.server import SandboxServer
-from onefile_sync.sync import ledger
+from onefile_sync.sync import ledger, queue
 from onefile_sync.sync.queue import WORK
 from tests.factories import Host
 
@@ -178,6 +178,45 @@ class TestWorkOnRun:
         assert OrmQ.objects.count() == 4
         assert not SyncRun.objects.exclude(state=RunState.FINISHED).exists()
         assert all(states(run) == ["updated"] for run in runs)
+
+
+class TestResuming:
+    def test_queues_everything_that_waits_and_nothing_that_is_worked_on(
+        self, host: Host, switched_on: OneFileSettings, commit: Commit
+    ) -> None:
+        one, two, three = learners_of(host, 3)
+        waiting, at_work, abandoned = run_of([one]), run_of([two]), run_of([three])
+        ledger.claim_next(at_work)
+        ledger.claim_next(abandoned)
+        LearnerOutcome.objects.filter(run=abandoned).update(
+            lease_expires_at=timezone.now() - timedelta(seconds=1)
+        )
+
+        with commit():
+            assert services.resume() == 2
+
+        assert set(queued_runs()) == {str(waiting.pk), str(abandoned.pk)}
+
+    def test_finds_nothing_to_do(self, host: Host, commit: Commit) -> None:
+        with commit():
+            assert services.resume() == 0
+        assert queued_runs() == []
+
+
+def test_a_queue_that_cannot_be_reached_does_not_fail_the_click(
+    host: Host, switched_on: OneFileSettings, commit: Commit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(*_anything: Any, **_more: Any) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(queue, "async_task", unreachable)
+    learner = host.learner()
+
+    with commit():
+        run = services.refresh([learner])
+
+    assert SyncRun.objects.get() == run
+    assert states(run) == ["queued"]
 
 
 class TestDaily:
