@@ -37,6 +37,7 @@ from .models import (
     RunKind,
     RunState,
     SyncRun,
+    UploadIntent,
 )
 from .onefile.transport import Patience
 from .sync import ledger, queue
@@ -44,6 +45,7 @@ from .sync.contact import ConnectionReport, check_connection, look_closely, test
 from .sync.probe import ProbeReport, learner_to_probe
 from .sync.problems import read_out
 from .sync.refusals import (
+    MAPPING_WRONG,
     NOBODY,
     Refusal,
     Refused,
@@ -304,13 +306,16 @@ class LearnerStatus:
 
 def learner_status(learner: Model) -> LearnerStatus:
     """When and how a learner was last synchronised. No network, a handful of queries."""
+    refusal = why_not(learner)
+    if refusal is MAPPING_WRONG:
+        return LearnerStatus(refusal, last=None, current=None, last_synchronised=None)
     mine = outcomes().filter(learner_pk=str(learner.pk)).exclude(run__kind=RunKind.PREVIEW)
     done = mine.exclude(state__in=OPEN_OUTCOMES)
     exchanged = (OutcomeState.UPDATED, OutcomeState.UNCHANGED, OutcomeState.ATTENTION)
     last_exchange = done.filter(state__in=exchanged).order_by("-finished_at").first()
     current = mine.filter(state__in=OPEN_OUTCOMES).exclude(run__state=RunState.FINISHED).first()
     return LearnerStatus(
-        refusal=why_not(learner),
+        refusal=refusal,
         last=done.order_by("-finished_at").first(),
         current=current.run if current else None,
         last_synchronised=last_exchange.finished_at if last_exchange else None,
@@ -324,11 +329,15 @@ def last_daily_run() -> SyncRun | None:
 
 
 def prune(older_than_days: int) -> int:
-    """Delete finished runs, with all that was recorded in them, that ended so long ago; returns how many."""
+    """Delete finished runs, with all that was recorded in them, that ended so long ago; returns how many.
+
+    Finished upload intents of that age go too. What is open stays, whatever its age.
+    """
     before = timezone.now() - timedelta(days=older_than_days)
     runs = SyncRun.objects.filter(state=RunState.FINISHED, finished_at__lt=before)
     number = runs.count()
     runs.delete()
+    UploadIntent.objects.filter(finished_at__lt=before).delete()
     return number
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
@@ -32,7 +32,7 @@ class ConnectionReport:
 def test_connection(settings: OneFileSettings) -> ConnectionReport:
     """Sign in to OneFile and ask who we are: two short calls, within a web request."""
     try:
-        name = _customer_name(settings)
+        name = _customer_name(settings, AT_ONCE, _briefly)
     except Refused as refused:
         return ConnectionReport(False, "", refused.reason)
     return ConnectionReport(True, name, str(_("Connected to OneFile as “%s”.")) % name)
@@ -40,7 +40,7 @@ def test_connection(settings: OneFileSettings) -> ConnectionReport:
 
 def check_connection() -> None:
     """See that OneFile can be reached and takes the token, before a run is begun. Raises :class:`Refused`."""
-    _customer_name(OneFileSettings.load())
+    _customer_name(OneFileSettings.load(), Patience.person(), time.sleep)
 
 
 #: How long a person waits within a web request: one try, and no sitting out of a pause.
@@ -53,10 +53,10 @@ def _briefly(seconds: float) -> None:
     time.sleep(seconds)
 
 
-def _customer_name(settings: OneFileSettings) -> str:
+def _customer_name(settings: OneFileSettings, patience: Patience, sleep: Callable[[float], None]) -> str:
     refuse_wrong_mapping()
     with _trouble_told():
-        onefile = connect(settings, AT_ONCE, sleep=_briefly)
+        onefile = connect(settings, patience, sleep=sleep)
         with closing(onefile.transport):
             return onefile.customer().name
 

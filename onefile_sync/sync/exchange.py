@@ -50,17 +50,17 @@ class Exchange:
         :class:`LostClaim` when somebody else has taken the learner over. Anything else ends in the outcome.
         """
         outcome = self.claim.outcome
-        learner = host.learner_by_pk(outcome.learner_pk)
-        onefile_id: int | None = getattr(learner, "onefile_id", None)
-        about = Subject("learner", outcome.learner_pk, onefile_id or outcome.onefile_id)
-        if learner is None or onefile_id is None:
-            self.finish(OutcomeState.SKIPPED, [Problem("learner_left", about)])
-            return
-        about = replace(about, label=str(learner))
-        if len(host.learners_sharing(onefile_id)) > 1:
-            self.finish(OutcomeState.ATTENTION, [Problem("learner_duplicate", about)])
-            return
+        about = Subject("learner", outcome.learner_pk, outcome.onefile_id)
         try:
+            learner = host.learner_by_pk(outcome.learner_pk)
+            onefile_id: int | None = getattr(learner, "onefile_id", None)
+            if learner is None or onefile_id is None:
+                self.finish(OutcomeState.SKIPPED, [Problem("learner_left", about)])
+                return
+            about = replace(about, onefile_id=onefile_id, label=str(learner))
+            if len(host.learners_sharing(onefile_id)) > 1:
+                self.finish(OutcomeState.ATTENTION, [Problem("learner_duplicate", about)])
+                return
             self.exchange(about)
         except LostClaim:
             raise
@@ -71,7 +71,8 @@ class Exchange:
             raise
         except Exception as error:  # noqa: BLE001 - R25: one learner's failure must not stop the run
             # The exception's own text may hold a learner's values, so only its kind and place are logged.
-            logger.error("learner %s: %s at %s", about.pk, type(error).__name__, _place(error))  # noqa: TRY400 - a traceback's last line is that text
+            kind, place = type(error).__name__, _place(error)
+            logger.error("learner %s: %s at %s", about.pk, kind, place)  # noqa: TRY400 - a traceback ends in that text
             self.finish(OutcomeState.FAILED, [Problem("stopped", about)])
 
     def exchange(self, about: Subject) -> None:

@@ -19,16 +19,15 @@ def begin(learner_pk: str, review_pk: str, scheduled_for: datetime) -> UploadInt
     """The open intent for this review, or a new one. One whose review was moved meanwhile starts over."""
     intent, created = UploadIntent.objects.get_or_create(
         learner_type=_learner_type(),
-        learner_pk=learner_pk,
         review_pk=review_pk,
         finished_at=None,
-        defaults={"scheduled_for": scheduled_for},
+        defaults={"learner_pk": learner_pk, "scheduled_for": scheduled_for},
     )
-    if not created and intent.scheduled_for != scheduled_for:
+    if not created and (intent.learner_pk, intent.scheduled_for) != (learner_pk, scheduled_for):
         # The plan looked and found no review in OneFile, so nothing of the earlier attempt is worth keeping:
-        # its visit has the old time.
-        intent.scheduled_for, intent.visit_id = scheduled_for, None
-        intent.save(update_fields=["scheduled_for", "visit_id"])
+        # its visit has the old time, or is another learner's.
+        intent.learner_pk, intent.scheduled_for, intent.visit_id = learner_pk, scheduled_for, None
+        intent.save(update_fields=["learner_pk", "scheduled_for", "visit_id"])
     return intent
 
 

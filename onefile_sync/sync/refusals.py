@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.contrib.contenttypes.models import ContentType
-from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Model, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -69,6 +68,8 @@ NOT_CONNECTED = {refusal.code: refusal for refusal in (NO_TOKEN, TOKEN_UNREADABL
 
 def why_not_at_all(settings: OneFileSettings) -> Refusal | None:
     """What stands in the way for every learner. No network."""
+    if checks.mapping_errors():
+        return MAPPING_WRONG
     if not settings.enabled:
         return OFF
     if settings.paused:
@@ -77,8 +78,6 @@ def why_not_at_all(settings: OneFileSettings) -> Refusal | None:
         customer_token(settings)
     except NotConnected as reason:
         return NOT_CONNECTED[reason.code]
-    except ImproperlyConfigured:
-        return MAPPING_WRONG
     return None
 
 

@@ -28,7 +28,7 @@ def work_on(
     after_each: Callable[[], None] = lambda: None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> bool:
-    """Work on a run until it is closed; ``False`` when it was left unfinished because time was up or we are paused.
+    """Work on a run until nothing is left to do here; ``False`` when time was up or we are paused.
 
     What would meet every learner alike (no token, OneFile unreachable) ends the run for all who are left.
     """
@@ -43,7 +43,7 @@ def work_on(
         onefile = connect(settings, patience, before_each_call=hold_on, sleep=sleep)
     except NotConnected as reason:
         ledger.give_up(run, OutcomeState.FAILED, reason.code)
-        return ledger.close_if_done(run)
+        return True  # nobody is left for us; whoever is being worked on elsewhere closes the run
     try:
         while not time_is_up():
             settings = OneFileSettings.load()

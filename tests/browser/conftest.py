@@ -81,19 +81,46 @@ def office(
 
 
 @dataclass
-class Watched:
-    """What a browser did that no page of ours may make it do."""
+class Desks:
+    """Browsers in which people stay logged in, so that not every test fetches all style sheets and scripts again.
 
-    own: tuple[str, ...]
+    ``wrong`` is what they did that no page of ours may make them do.
+    """
+
+    chromium: Browser
+    demo: RunningDemo
+    contexts: dict[tuple[str, bool], BrowserContext] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
 
-    def watch(self, context: BrowserContext) -> None:
+    def open(self, person: str, *, has_javascript: bool = True) -> Page:
+        """A new page of somebody's browser; the first time, who has a password logs in."""
+        desk = (person, has_javascript)
+        if desk not in self.contexts:
+            self.contexts[desk] = self.set_up(has_javascript)
+            if person in self.demo.passwords:
+                self.log_in(self.contexts[desk], person)
+        return self.contexts[desk].new_page()
+
+    def set_up(self, has_javascript: bool) -> BrowserContext:
+        context = self.chromium.new_context(
+            locale="en-GB", viewport={"width": 1280, "height": 900}, java_script_enabled=has_javascript
+        )
         context.on("request", self.note_request)
         context.on("console", self.note_message)
         context.on("weberror", lambda error: self.wrong.append(f"script error: {error.error}"))
+        return context
+
+    def log_in(self, context: BrowserContext, username: str) -> None:
+        page = context.new_page()
+        page.goto(self.demo.site)
+        page.get_by_label("Username").fill(username)
+        page.get_by_label("Password").fill(self.demo.passwords[username])
+        page.get_by_role("button", name="Log in").click()
+        expect(page.get_by_role("heading", name="Learners")).to_be_visible()
+        page.close()
 
     def note_request(self, request: Request) -> None:
-        if not request.url.startswith((*self.own, "data:")):
+        if not request.url.startswith((self.demo.site, self.demo.sandbox, "data:")):
             self.wrong.append(f"request to another host: {request.url}")
 
     def note_message(self, message: ConsoleMessage) -> None:
@@ -102,49 +129,28 @@ class Watched:
             self.wrong.append(f"console: {message.text} ({message.location['url']})")
 
 
+@pytest.fixture(scope="session")
+def desks(chromium: Browser, running_demo: RunningDemo) -> Desks:
+    return Desks(chromium, running_demo)
+
+
 Opens = Callable[..., Page]
 
 
 @pytest.fixture
-def open_browser(chromium: Browser, office: Office) -> Iterator[Opens]:
-    """Opens a browser of its own for somebody. At the end, none of them may have seen anything go wrong."""
-    contexts: list[BrowserContext] = []
-    watched = Watched((office.demo.site, office.demo.sandbox))
+def open_browser(desks: Desks, office: Office) -> Iterator[Opens]:
+    """Opens somebody's browser. At the end, none of them may have seen anything go wrong."""
+    pages: list[Page] = []
 
-    def open_one(**options: Any) -> Page:
-        context = chromium.new_context(locale="en-GB", viewport={"width": 1280, "height": 900}, **options)
-        watched.watch(context)
-        contexts.append(context)
-        return context.new_page()
+    def open_one(person: str, **how: bool) -> Page:
+        pages.append(desks.open(person, **how))
+        return pages[-1]
 
     yield open_one
-    for context in contexts:
-        context.close()
-    assert watched.wrong == []
-
-
-@pytest.fixture(scope="session")
-def log_ins() -> dict[str, Any]:
-    """The cookies of those who have logged in already."""
-    return {}
-
-
-@pytest.fixture
-def log_in(open_browser: Opens, office: Office, log_ins: dict[str, Any]) -> Opens:
-    """Opens a browser in which somebody is logged in; the first time by typing name and password."""
-
-    def open_logged_in(username: str, **options: Any) -> Page:
-        if username not in log_ins:
-            page = open_browser()
-            page.goto(office.address("/"))
-            page.get_by_label("Username").fill(username)
-            page.get_by_label("Password").fill(office.demo.passwords[username])
-            page.get_by_role("button", name="Log in").click()
-            expect(page.get_by_role("heading", name="Learners")).to_be_visible()
-            log_ins[username] = page.context.storage_state()
-        return open_browser(storage_state=log_ins[username], **options)
-
-    return open_logged_in
+    for page in pages:
+        page.close()
+    wrong, desks.wrong = desks.wrong, []
+    assert wrong == []
 
 
 @pytest.fixture(params=[True, False], ids=["with JavaScript", "without JavaScript"])
@@ -153,15 +159,15 @@ def has_javascript(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture
-def staff(log_in: Opens, has_javascript: bool) -> Page:
+def staff(open_browser: Opens, has_javascript: bool) -> Page:
     """The browser of a member of staff who may do everything; each such test runs with JavaScript and without."""
-    return log_in("admin", java_script_enabled=has_javascript)
+    return open_browser("admin", has_javascript=has_javascript)
 
 
 @pytest.fixture
 def assessor(open_browser: Opens, office: Office) -> Page:
     """The browser of an assessor, at OneFile's own pages."""
-    page = open_browser()
+    page = open_browser("assessor")
     page.goto(office.demo.sandbox)
     return page
 

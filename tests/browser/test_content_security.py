@@ -33,10 +33,10 @@ def put_under_policy(route: Route) -> None:
 
 
 def test_all_pages_work_under_a_strict_policy(
-    log_in: Callable[..., Page], assessor: Page, office: Office
+    open_browser: Callable[..., Page], assessor: Page, office: Office
 ) -> None:
     """A violation is an error on the console, and those fail every test here."""
-    staff = log_in("admin")
+    staff = open_browser("admin")
     learner = office.learner_in_step()
     enter_registration_number(assessor, office, office.qualification(learner), "NCFE-POLICY-1")
     staff.route(re.compile(f"^{office.demo.site}(?!static/|.*/progress/)"), put_under_policy)

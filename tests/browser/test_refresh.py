@@ -83,8 +83,9 @@ def test_refresh_on_the_delivery_plan(staff: Page, assessor: Page, office: Offic
 
 
 def test_what_needs_attention_is_said_with_whose_move_it_is(
-    staff: Page, assessor: Page, office: Office, picture: Picture
+    open_browser: Callable[..., Page], assessor: Page, office: Office, picture: Picture
 ) -> None:
+    staff = open_browser("admin")
     learner = office.learner_in_step()
     review = office.rows(Review).filter(learner=learner, onefile_id__isnull=False).first()
     assessor.goto(f"{office.demo.sandbox}learner/{learner.onefile_id}")
@@ -211,9 +212,9 @@ def test_a_second_click_leads_to_the_run_that_is_under_way(staff: Page, office: 
 
 
 def test_the_demos_own_learner_has_something_to_bring_together(
-    log_in: Callable[..., Page], office: Office, picture: Picture
+    open_browser: Callable[..., Page], office: Office, picture: Picture
 ) -> None:
-    staff = log_in("admin")
+    staff = open_browser("admin")
     learner = office.rows(Learner).get(pk=1)
     open_delivery_plan(staff, office, learner)
     picture(staff, "delivery-plan-before")

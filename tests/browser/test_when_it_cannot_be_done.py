@@ -61,7 +61,10 @@ def test_switched_off_there_is_no_button_but_the_reason(
     expect(staff.get_by_text(off)).to_have_count(0)
 
 
-def test_a_page_that_was_opened_before_it_was_switched_off_says_why_not(staff: Page, office: Office) -> None:
+def test_a_page_that_was_opened_before_it_was_switched_off_says_why_not(
+    open_browser: Callable[..., Page], office: Office
+) -> None:
+    staff = open_browser("admin")
     learner = office.learner_in_step()
     open_delivery_plan(staff, office, learner)
     office.configure(enabled=False)
@@ -79,8 +82,8 @@ def test_a_page_that_was_opened_before_it_was_switched_off_says_why_not(staff: P
 )
 class TestWhoMayOnlyLook:
     @pytest.fixture
-    def clerk(self, log_in: Callable[..., Page], has_javascript: bool) -> Page:
-        return log_in("clerk", java_script_enabled=has_javascript)
+    def clerk(self, open_browser: Callable[..., Page], has_javascript: bool) -> Page:
+        return open_browser("clerk", has_javascript=has_javascript)
 
     def test_sees_no_button_and_no_action(self, clerk: Page, office: Office, picture: Picture) -> None:
         learner = office.learner_in_step()

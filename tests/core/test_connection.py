@@ -60,10 +60,10 @@ class TestConnection:
         slept: list[float] = []
         monkeypatch.setattr(contact, "time", SimpleNamespace(sleep=slept.append))
         pace = SharedPace(None)
-        pace.pause(2)
+        pace.pause(4)
         assert services.test_connection(OneFileSettings.load()).ok
         assert slept
-        assert max(slept) <= 2
+        assert max(slept) <= 4
 
         pace.pause(60)
         slept.clear()

@@ -18,7 +18,7 @@ from onefile_sync.sandbox.records import ABSENT
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World
-from onefile_sync.sync import ledger
+from onefile_sync.sync import exchange, ledger
 from onefile_sync.sync.problems import explain
 from tests.conftest import dont_wait, problems, sync
 from tests.factories import Host
@@ -122,6 +122,7 @@ BAD_AIMS = [
 ]
 
 
+@pytest.mark.parametrize("switches", [Switches(rate_limit=0, items="rich")], ids=["rich"])
 @pytest.mark.parametrize(("name", "value", "code"), BAD_AIMS, ids=named)
 def test_a_bad_learning_aim_is_reported_and_the_rest_goes_on(
     name: str,
@@ -683,3 +684,54 @@ class TestEditedInPicswebMeanwhile:
 
         assert moves(outcome) == {("learner_left", "yours")}
         assert world.writes == 0
+
+
+@pytest.mark.parametrize("switches", [Switches(rate_limit=0, items="rich")], ids=["rich"])
+def test_a_value_that_onefile_took_is_on_record_even_if_it_cannot_be_read_again(
+    hamlet: Hamlet, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unreadable = Fault(operation="LearningAim/get", kind="html", times=ALWAYS)
+    after(monkeypatch, OneFile, "update_learning_aim", once(lambda: onefile.faults.append(unreadable)))
+
+    outcome = sync(hamlet.learner)
+
+    assert moves(outcome) == {("bad_answer", "wait")}
+    taken = {
+        (aim.id, aim.registration_number) for aim in (hamlet.aim, hamlet.other_aim) if aim.registration_number
+    }
+    sent = outcome.changes.filter(side="onefile", field="registration_number")
+    assert len(taken) == 1
+    assert set(sent.values_list("subject_onefile_id", "new")) == taken
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_what_would_meet_every_learner_ends_the_run_and_what_was_done_stays(
+    operation: str, hamlet: Hamlet, world: World, onefile: SandboxServer, without_fault: Any
+) -> None:
+    onefile.faults.append(Fault(operation=operation, kind="status", status=401, times=ALWAYS))
+
+    outcome = sync(hamlet.learner)
+
+    assert outcome.state == OutcomeState.FAILED
+    assert moves(outcome) == {("session_refused", "ours")}
+    onefile.faults.clear()
+    assert_goes_on_to(without_fault, hamlet, world)
+
+
+def test_a_failure_of_our_own_stops_one_learner_and_tells_nobody_their_values(
+    hamlet: Hamlet,
+    onefile: SandboxServer,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError("Siân O'Connor")
+
+    monkeypatch.setattr(exchange, "make_plan", fail)
+
+    outcome = sync(hamlet.learner)
+
+    assert outcome.state == OutcomeState.FAILED
+    assert moves(outcome) == {("stopped", "ours")}
+    assert "RuntimeError" in caplog.text
+    assert "Siân" not in caplog.text

@@ -6,6 +6,17 @@
     const USUAL = 2000;
     const SLOWEST = 30000;
     let delay = FASTEST;
+    let shown = null;
+
+    // The learners below are the server's to write: what it says of them now takes the place of what it said.
+    async function showLearners() {
+        const answer = await fetch(location.href);
+        const now = new DOMParser().parseFromString(await answer.text(), 'text/html');
+        const learners = now.querySelector('[data-results]');
+        if (learners) {
+            page.querySelector('[data-results]').replaceWith(learners);
+        }
+    }
 
     function show(selector, text) {
         for (const element of page.querySelectorAll(selector)) {
@@ -48,6 +59,10 @@
                 throw new Error(answer.status);
             }
             run = await answer.json();
+            if (!run.final && JSON.stringify(run.counts) !== shown) {
+                await showLearners();
+                shown = JSON.stringify(run.counts);
+            }
         } catch {
             pollAgain(Math.min(delay * 2, SLOWEST)); // network or site away: keep trying, ever less often
             return;
