@@ -23,8 +23,10 @@ demo: $(STAMP) ## a PICSWeb and a OneFile to click through, until Ctrl-C
 	$(BIN)/python manage.py demo
 
 test: $(STAMP) ## the test suite, with branch coverage
-	$(BIN)/coverage run -m pytest
-	$(BIN)/coverage report --skip-covered
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest --numprocesses auto
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 check: $(STAMP) ## lint, types, import rules, missing migrations, deployment, API schema, docs
 	$(BIN)/ruff check .

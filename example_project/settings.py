@@ -24,6 +24,15 @@ def required(name: str) -> str:
     return value
 
 
+def whole_number(name: str, default: int) -> int:
+    """A number that may come from the environment. Raises ``ImproperlyConfigured`` when what comes is none."""
+    value = os.environ.get(name, "")
+    try:
+        return int(value) if value else default
+    except ValueError:
+        raise ImproperlyConfigured(f"Write a whole number into the environment variable {name}.") from None
+
+
 DEBUG = os.environ.get("DEBUG", "1") == "1"
 SECRET_KEY = (
     os.environ.get("SECRET_KEY", "for-development-only-never-in-production")
@@ -168,7 +177,7 @@ ONEFILE_SYNC: dict[str, Any] = {
     "ORGANISATION": {"model": "picsweb.Organisation"},
     "BASE_URL": os.environ.get("ONEFILE_BASE_URL", "http://127.0.0.1:8765/api/v2.1"),
     "CUSTOMER_TOKEN": os.environ.get("ONEFILE_CUSTOMER_TOKEN") or None,  # None: the token that staff entered
-    "CALLS_PER_MINUTE": int(os.environ.get("ONEFILE_CALLS_PER_MINUTE", "300")),
+    "CALLS_PER_MINUTE": whole_number("ONEFILE_CALLS_PER_MINUTE", 300),
 }
 
 LOGGING = {

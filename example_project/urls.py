@@ -2,9 +2,16 @@
 
 from django.contrib import admin
 from django.contrib.auth import views as auth_views
+from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
 
 from example_project.picsweb import views
+
+
+def no_icon(_request: HttpRequest) -> HttpResponse:
+    """Browsers ask every site for an icon, the admin's pages too. PICSWeb has none, and that is no error."""
+    return HttpResponse(status=204)
+
 
 urlpatterns = [
     path("", views.LearnerList.as_view(), name="learners"),
@@ -14,4 +21,5 @@ urlpatterns = [
     path("onefile/", include("onefile_sync.urls")),
     path("api/onefile/", include("onefile_sync.rest.urls")),
     path("admin/", admin.site.urls),
+    path("favicon.ico", no_icon),
 ]

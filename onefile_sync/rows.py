@@ -35,6 +35,11 @@ class OpenUpload:
     visit_id: int | None = None
     review_id: int | None = None
 
+    @property
+    def may_be_there(self) -> bool:
+        """A review is asked for only after its visit is on record: without one there is nothing of ours to find."""
+        return self.visit_id is not None or self.review_id is not None
+
 
 @dataclass(frozen=True, slots=True)
 class QualificationRow:

@@ -156,6 +156,13 @@ def _queue_one(kind: RunKind, learner: Model, by: User | None) -> SyncRun:
     refusal = why_not(learner)
     if refusal is not None:
         raise Refused(refusal)
+    ledger.sweep()
+    if kind == RunKind.REFRESH:
+        under_way = (
+            outcomes().filter(learner_pk=str(learner.pk), run__kind=kind, state__in=OPEN_OUTCOMES).first()
+        )
+        if under_way is not None and under_way.run.open_key is None:
+            return under_way.run  # one of several whom somebody refreshes together
     key = ledger.learner_key(kind, str(learner.pk))
     run, created = ledger.open_run(kind, [learner], by=_person(by), open_key=key)
     if created or progress(run).waiting_for_worker:
@@ -240,7 +247,9 @@ def perform(
 ) -> SyncRun:
     """Work on a run in this process until it is closed; other workers may be at it too."""
     ledger.sweep()
-    work_on(run, Patience.unattended(), after_each=after_each, sleep=sleep)
+    while not work_on(run, Patience.unattended(), after_each=after_each, sleep=sleep):
+        if OneFileSettings.load().paused:
+            break
     run.refresh_from_db()
     return run
 
@@ -252,8 +261,14 @@ def work(run_pk: str) -> str:
     if run is None:
         return "gone"
     patience = Patience.unattended() if run.kind == RunKind.DAILY else Patience.person()
-    until = time.monotonic() + deployment.task_seconds
-    is_finished = work_on(run, patience, time_is_up=lambda: time.monotonic() > until)
+    seconds = deployment.task_seconds
+    until = time.monotonic() + seconds
+    is_finished = work_on(
+        run,
+        patience,
+        time_is_up=lambda: time.monotonic() > until,
+        too_long=lambda wait: time.monotonic() + wait > until + seconds,
+    )
     if not is_finished and OneFileSettings.load().paused:
         return "paused"
     if not is_finished:

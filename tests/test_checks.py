@@ -65,6 +65,7 @@ WRONG_KEYS = [
     ({key: value for key, value in PICSWEB.mapping.items() if key != "OFFICER"}, "E004"),
     ({**PICSWEB.mapping, "BASE_URL": "http://wsapi.onefile.co.uk/api/v2.1"}, "E016"),
     ({**PICSWEB.mapping, "BASE_URL": "http://10.0.0.1/api/v2.1"}, "E016"),
+    ({**PICSWEB.mapping, "BASE_URL": "http://127.0.0.1@example.com/api/v2.1"}, "E016"),
     ({**PICSWEB.mapping, "AIM_NAMES": {"elements": "UnitCount"}}, "E017"),
     ({**PICSWEB.mapping, "CALLS_PER_MINUTE": 301}, "W001"),
 ]
@@ -232,18 +233,18 @@ CLUSTERS = [
     ({"catch_up": MISSING}, ["W023"]),
     ({"name": MISSING}, ["W024"]),
     ({"bulk": 10}, ["W025"]),
-    ({"workers": 2}, ["W026"]),
-    ({"workers": MISSING}, ["W026"]),
-    ({"workers": 2, "orm": MISSING, "redis": "redis://127.0.0.1"}, []),
+    ({"workers": 2}, []),
     ({"sync": True}, ["W027"]),
+    ({"time_zone": "UTC"}, ["W029"]),
+    ({"time_zone": "Europe/London"}, []),
 ]
 
 
 class TestTheCluster:
     @pytest.fixture(autouse=True)
     def queue(self, settings, monkeypatch):
-        """The database of the queue: SQLite, whatever the tests run on."""
-        queue = {"ENGINE": "django.db.backends.sqlite3"}
+        """The database of the queue: SQLite set up as it should be, whatever the tests run on."""
+        queue = {"ENGINE": "django.db.backends.sqlite3", "OPTIONS": {"transaction_mode": "IMMEDIATE"}}
         monkeypatch.setitem(settings.DATABASES, "default", queue)
         return queue
 
@@ -254,10 +255,54 @@ class TestTheCluster:
         assert ids(messages) == expected
         assert all(message.hint for message in messages)
 
-    def test_several_workers_share_sqlite_when_transactions_begin_by_writing(self, settings, queue):
-        queue["OPTIONS"] = {"transaction_mode": "IMMEDIATE"}
-        settings.Q_CLUSTER = {**SAFE, "workers": 2}
+    @pytest.mark.parametrize(
+        ("options", "expected"),
+        [
+            ({}, ["W026"]),
+            (None, ["W026"]),
+            ({"timeout": 20}, ["W026"]),
+            ({"transaction_mode": None}, ["W026"]),
+            ({"transaction_mode": "DEFERRED"}, ["W026"]),
+            ({"transaction_mode": "exclusive"}, []),
+            ({"transaction_mode": "IMMEDIATE"}, []),
+        ],
+    )
+    @pytest.mark.parametrize(
+        "values", [{"workers": 1}, {"workers": 2}, {"orm": MISSING, "redis": "redis://127.0.0.1"}], ids=str
+    )
+    def test_transactions_in_sqlite_must_begin_by_writing(self, settings, queue, values, options, expected):
+        queue["OPTIONS"] = options
+        settings.Q_CLUSTER = {key: value for key, value in {**SAFE, **values}.items() if value is not MISSING}
+        assert ids(checks.check_cluster()) == expected
+
+    def test_a_queue_in_a_database_of_its_own_counts_too(self, settings, monkeypatch):
+        monkeypatch.setitem(settings.DATABASES, "queue", {"ENGINE": "django.db.backends.sqlite3"})
+        settings.Q_CLUSTER = {**SAFE, "orm": "queue"}
+        assert ids(checks.check_cluster()) == ["W026"]
+
+    def test_postgresql_needs_no_options(self, settings, queue):
+        queue.update(ENGINE="django.db.backends.postgresql", OPTIONS={})
         assert checks.check_cluster() == []
+
+    @pytest.mark.parametrize(
+        ("site", "queue_zone", "ours", "expected"),
+        [
+            ("UTC", MISSING, "Europe/London", ["W029"]),
+            ("UTC", None, "Europe/London", ["W029"]),
+            ("UTC", "Europe/London", "Europe/London", []),
+            ("Europe/London", MISSING, "Europe/London", []),
+            ("Europe/London", MISSING, "Europe/Dublin", ["W029"]),
+            ("UTC", MISSING, "UTC", []),
+        ],
+    )
+    def test_the_schedule_keeps_its_hour_when_the_clocks_change(
+        self, settings, site, queue_zone, ours, expected
+    ):
+        settings.TIME_ZONE = site
+        settings.ONEFILE_SYNC = {**PICSWEB.mapping, "TIME_ZONE": ours}
+        zone = {} if queue_zone is MISSING else {"time_zone": queue_zone}
+        settings.Q_CLUSTER = {**SAFE, **zone}
+        assert ids(checks.check_cluster()) == expected
 
     @pytest.mark.parametrize("written", [None, {}, []])
     def test_it_is_missing(self, settings, written):

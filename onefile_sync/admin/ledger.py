@@ -7,7 +7,7 @@ Nobody adds, changes or deletes here; old runs go by retention (``manage.py onef
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,9 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from onefile_sync import access, services, wording
-from onefile_sync.models import Change, LearnerOutcome, Move, OutcomeState, Problem, SyncRun
+from onefile_sync.models import Change, LearnerOutcome, Problem, SubjectKind, SyncRun
+
+from .filters import NEEDS_ATTENTION, AttentionFilter, ProblemFilter, RuleFilter, StandingFilter
 
 if TYPE_CHECKING:
     RunModelAdmin = admin.ModelAdmin[SyncRun]
@@ -31,13 +33,9 @@ if TYPE_CHECKING:
     ChangeModelAdmin = admin.ModelAdmin[Change]
     ProblemModelAdmin = admin.ModelAdmin[Problem]
     ReadOnly = admin.ModelAdmin[Any]
-    Choices = Sequence[tuple[str, Any]]
 else:
     RunModelAdmin = OutcomeModelAdmin = ChangeModelAdmin = ProblemModelAdmin = admin.ModelAdmin
     ReadOnly = object
-
-#: The outcomes that somebody ought to look at.
-NEEDS_ATTENTION = (OutcomeState.ATTENTION, OutcomeState.FAILED)
 
 
 class ReadOnlyMixin(ReadOnly):
@@ -80,43 +78,6 @@ class ReadOnlyMixin(ReadOnly):
         return queryset.filter(found), False
 
 
-class RuleFilter(admin.SimpleListFilter):
-    """Changes by the rule that asked for them, in the contract's own words and order."""
-
-    title = _("rule")
-    parameter_name = "rule"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        return [(rule.code, rule.about) for rule in services.RULES]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(rule=self.value()) if self.value() else queryset
-
-
-class AttentionFilter(admin.SimpleListFilter):
-    """Answers "what needs attention?" of runs and of outcomes."""
-
-    title = _("what needs attention")
-    parameter_name = "attention"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        return [
-            ("yes", _("Needs attention or failed")),
-            (Move.YOURS, _("It is your move")),
-            (Move.OURS, _("It is your support team's move")),
-        ]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if self.value() is None:
-            return queryset
-        outcomes = LearnerOutcome.objects.filter(state__in=NEEDS_ATTENTION)
-        if self.value() != "yes":
-            outcomes = outcomes.filter(problems__move=self.value())
-        if queryset.model is SyncRun:
-            return queryset.filter(pk__in=outcomes.values("run_id"))
-        return queryset.filter(pk__in=outcomes.values("pk"))
-
-
 @admin.register(SyncRun)
 class SyncRunAdmin(ReadOnlyMixin, RunModelAdmin):
     list_display = ("page", "kind", "state", "requested_by", "learners", "attention")
@@ -145,7 +106,9 @@ class SyncRunAdmin(ReadOnlyMixin, RunModelAdmin):
 
     @admin.display(description=_("need attention"), ordering="attention_count")
     def attention(self, run: Any) -> str:
-        return _outcomes_link(run, run.attention_count, attention="yes") if run.attention_count else "0"
+        """Of this run as it ended, whatever has been dealt with since: the filter is what tells of now."""
+        states = ",".join(NEEDS_ATTENTION)
+        return _outcomes_link(run, run.attention_count, state__in=states) if run.attention_count else "0"
 
     @admin.display(description=_("report"), ordering="created_at")
     def page(self, run: SyncRun) -> str:
@@ -222,9 +185,9 @@ class ChangeAdmin(ReadOnlyMixin, ChangeModelAdmin):
 
 @admin.register(Problem)
 class ProblemAdmin(ReadOnlyMixin, ProblemModelAdmin):
-    list_display = ("subject_label", "in_words", "move", "run")
-    list_display_links = ("subject_label",)
-    list_filter = ("move", "code", "subject_kind", "outcome__run__kind")
+    list_display = ("which", "in_words", "move", "run")
+    list_display_links = ("in_words",)
+    list_filter = (StandingFilter, "move", ProblemFilter, "subject_kind", "outcome__run__kind")
     list_select_related = ("outcome__run",)
     date_hierarchy = "outcome__finished_at"
     search_fields = (
@@ -243,6 +206,11 @@ class ProblemAdmin(ReadOnlyMixin, ProblemModelAdmin):
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         return [_learner_column(request, lambda problem: problem.outcome), *self.list_display]
+
+    @admin.display(description=_("which"), ordering="subject_label", empty_value="–")
+    def which(self, problem: Problem) -> str:
+        """The row it is about; nothing for the learner, who has a column already."""
+        return "" if problem.subject_kind == SubjectKind.LEARNER else problem.subject_label
 
     @admin.display(description=_("run"))
     def run(self, problem: Problem) -> str:

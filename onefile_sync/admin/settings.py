@@ -83,7 +83,7 @@ class OneFileSettingsForm(SettingsModelForm):
 class OneFileSettingsAdmin(SettingsModelAdmin):
     form = OneFileSettingsForm
     change_form_template = "admin/onefile_sync/settings_change_form.html"
-    readonly_fields = ("token_status", "last_synchronised", "next_daily_sync")
+    readonly_fields = ("address", "token_status", "last_synchronised", "next_daily_sync")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -120,7 +120,7 @@ class OneFileSettingsAdmin(SettingsModelAdmin):
             services.resume()
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        connection = ["environment", "token_status"]
+        connection = ["environment", "address", "token_status"]
         if self.has_change_permission(request, obj):
             connection += ["new_customer_token", "forget_customer_token"]
         return [
@@ -132,6 +132,19 @@ class OneFileSettingsAdmin(SettingsModelAdmin):
             (_("Reviews"), {"fields": ["upload_reviews", "download_reviews", "visit_type"]}),
             (_("Qualifications"), {"fields": ["skip_elements_with_units"]}),
         ]
+
+    @admin.display(description=gettext_lazy("Address"))
+    def address(self, settings: OneFileSettings) -> str:
+        """Where OneFile is called, and whether the environment above has a say in it."""
+        try:
+            given, address = deployment.base_url, deployment.address(settings.environment)
+        except ImproperlyConfigured:
+            return _("The installation's own settings are wrong: python manage.py check says where.")
+        if given is None:
+            return address
+        return _(
+            "%(address)s: the installation's own settings give this address, whichever environment is chosen."
+        ) % {"address": address}
 
     @admin.display(description=gettext_lazy("Token"))
     def token_status(self, settings: OneFileSettings) -> str:

@@ -27,6 +27,7 @@ class Cluster:
     alternative: str | None
     task_seconds: int
     tasks_per_run: int
+    time_zone: str
 
     def number(self, key: str, default: float = 0) -> float:
         value = self.written.get(key, default)
@@ -46,12 +47,15 @@ class Cluster:
         return self.alternative is not None and self.alternative not in _alternatives()
 
     @property
+    def drifts(self) -> bool:
+        """django-q2 adds a day by the clock of another zone than that of ``DAILY_AT``."""
+        return (self.written.get("time_zone") or settings.TIME_ZONE) != self.time_zone
+
+    @property
     def sqlite_may_be_locked(self) -> bool:
-        """The queue is in SQLite, has several workers, and a transaction that began by reading cannot write."""
-        database = settings.DATABASES.get(str(self.written.get("orm")), {})
-        begins_writing = database.get("OPTIONS", {}).get("transaction_mode") in ("IMMEDIATE", "EXCLUSIVE")
-        is_sqlite = str(database.get("ENGINE", "")).endswith("sqlite3")
-        return is_sqlite and not begins_writing and self.number("workers", 2) > 1
+        """A transaction that began by reading cannot write while somebody does: one worker and the web site will do."""
+        queue = str(self.written.get("orm"))
+        return any(_begins_by_reading(settings.DATABASES.get(alias, {})) for alias in {"default", queue})
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +137,8 @@ ROWS = (
         Warning,
         26,
         lambda cluster: cluster.sqlite_may_be_locked,
-        'Q_CLUSTER: several workers share a queue in SQLite, and some would fail with "database is locked".',
-        'Write "workers": 1, or "OPTIONS": {"transaction_mode": "IMMEDIATE"} for the database; run one cluster only.',
+        'SQLite as it is set up fails with "database is locked" where the web site and a worker write at once.',
+        'Write "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20} into that database\'s entry of DATABASES.',
     ),
     Row(
         Warning,
@@ -149,6 +153,13 @@ ROWS = (
         lambda cluster: 1 < cluster.tasks_per_run >= cluster.number("workers", cpu_count() or 1),
         "ONEFILE_SYNC['TASKS_PER_RUN'] takes every worker: during the daily sync a click on Refresh waits.",
         'Write a "TASKS_PER_RUN" below the "workers" of Q_CLUSTER.',
+    ),
+    Row(
+        Warning,
+        29,
+        lambda cluster: cluster.drifts,
+        "Q_CLUSTER is in another time zone than ONEFILE_SYNC: the daily sync drifts an hour when the clocks change.",
+        'Write as "time_zone" of Q_CLUSTER the TIME_ZONE of ONEFILE_SYNC, which is "Europe/London" by default.',
     ),
 )
 
@@ -165,13 +176,13 @@ def messages() -> Iterator[CheckMessage]:
         return
     try:
         name, task_seconds = deployment.cluster, deployment.task_seconds
-        tasks_per_run = deployment.tasks_per_run
+        tasks_per_run, time_zone = deployment.tasks_per_run, deployment.time_zone.key
     except ImproperlyConfigured:
         return  # told by the checks of ONEFILE_SYNC
     alternative = None if name == written.get("name") else name
     own = _alternatives().get(alternative) or {}
     cluster = Cluster(
-        {**written, **own, "name": written.get("name")}, alternative, task_seconds, tasks_per_run
+        {**written, **own, "name": written.get("name")}, alternative, task_seconds, tasks_per_run, time_zone
     )
     for row in ROWS:
         if row.is_wrong(cluster):
@@ -182,6 +193,12 @@ def messages() -> Iterator[CheckMessage]:
 def names() -> set[str | None]:
     """The clusters that there are, as a schedule may name them; ``None`` is the default one."""
     return {None, _written().get("name"), *_alternatives()}
+
+
+def _begins_by_reading(database: Mapping[str, Any]) -> bool:
+    mode = (database.get("OPTIONS") or {}).get("transaction_mode")
+    is_sqlite = str(database.get("ENGINE", "")).endswith("sqlite3")
+    return is_sqlite and str(mode).upper() not in ("IMMEDIATE", "EXCLUSIVE")
 
 
 def _written() -> Mapping[Any, Any]:

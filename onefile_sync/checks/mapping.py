@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning  # noqa: A004 - Django's own name for it
@@ -28,6 +26,7 @@ from onefile_sync.host.mapping import (
 )
 from onefile_sync.host.values import accepted
 from onefile_sync.onefile.records import AimNames
+from onefile_sync.onefile.transport import is_safe_address
 from onefile_sync.rows import Attendance
 
 #: The most calls a minute that OneFile takes before it answers 429 (R23).
@@ -93,7 +92,7 @@ def _wrong_values() -> Iterator[CheckMessage]:
                 hint=f"It should be {setting.should_be}.",
                 id="onefile_sync.E003",
             )
-    if right.get("BASE_URL") and not _is_safe(right["BASE_URL"]):
+    if right.get("BASE_URL") and not is_safe_address(right["BASE_URL"]):
         yield Error(
             "ONEFILE_SYNC['BASE_URL'] would send the customer token and learners' details unencrypted.",
             hint="Write an address that begins with https://; http:// is for a sandbox on this machine only.",
@@ -112,16 +111,6 @@ def _wrong_values() -> Iterator[CheckMessage]:
             hint=f"Write {ONEFILE_LIMIT} or less, unless OneFile has granted you more.",
             id="onefile_sync.W001",
         )
-
-
-def _is_safe(address: str) -> bool:
-    parts = urlsplit(address)
-    if parts.scheme == "https" or parts.hostname == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(parts.hostname or "").is_loopback
-    except ValueError:
-        return False
 
 
 def _part(part: Part, written: Mapping[str, Any]) -> Iterator[CheckMessage]:

@@ -4,7 +4,6 @@ Everything above asks here and never touches PICSWeb's models itself. Primary ke
 """
 
 from .reading import (
-    is_in_scope,
     learner_by_pk,
     learner_model,
     learners_sharing,
@@ -19,7 +18,6 @@ __all__ = [
     "Rejected",
     "can_hold",
     "create_review",
-    "is_in_scope",
     "learner_by_pk",
     "learner_model",
     "learners_sharing",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from typing import Any
 
@@ -59,14 +59,25 @@ def scope(today: date) -> Iterator[Model]:
     A OneFile ID, a Live status, and In Learning or ended within ``ENDED_WITHIN_DAYS`` before ``today`` (a date in the
     deployment's time zone).
     """
-    candidates, belongs = _candidates(today)
+    live, in_learning = condition(LEARNER, "live"), condition(LEARNER, "in_learning")
+    since = today - timedelta(days=deployment.ended_within_days)
+    ended_on = LEARNER.field("ended_on")
+    earliest = local_midnight(since) if isinstance(ended_on, DateTimeField) else since
+    candidates = LEARNER.model._default_manager.filter(onefile_id__isnull=False)
+    if live.sql is not None:
+        candidates = candidates.filter(live.sql)
+    if in_learning.sql is not None:
+        candidates = candidates.filter(in_learning.sql | Q(**{f"{ended_on.name}__gte": earliest}))
+
+    def belongs(learner: Model) -> bool:
+        if not live.holds_where_sql_cannot_tell(learner):
+            return False
+        if in_learning.holds_where_sql_cannot_tell(learner):
+            return True
+        ended = local_date(getattr(learner, ended_on.attname))
+        return ended is not None and ended >= since
+
     return (learner for learner in candidates.order_by("pk").iterator() if belongs(learner))
-
-
-def is_in_scope(learner: Model, today: date) -> bool:
-    """Whether the daily run would take this learner, as stored. One query."""
-    candidates, belongs = _candidates(today)
-    return any(belongs(stored) for stored in candidates.filter(pk=learner.pk))
 
 
 def read_learner(learner: Model) -> LearnerRow:
@@ -109,29 +120,6 @@ def read_officers(onefile_ids: Iterable[int], also: Iterable[str] = ()) -> Offic
         names=names,
         ambiguous=frozenset(onefile_id for onefile_id, pks in linked.items() if len(pks) > 1),
     )
-
-
-def _candidates(today: date) -> tuple[QuerySet[Model], Callable[[Model], bool]]:
-    """The learners whom SQL cannot rule out, and the question that settles the rest."""
-    live, in_learning = condition(LEARNER, "live"), condition(LEARNER, "in_learning")
-    since = today - timedelta(days=deployment.ended_within_days)
-    ended_on = LEARNER.field("ended_on")
-    earliest = local_midnight(since) if isinstance(ended_on, DateTimeField) else since
-    candidates = LEARNER.model._default_manager.filter(onefile_id__isnull=False)
-    if live.sql is not None:
-        candidates = candidates.filter(live.sql)
-    if in_learning.sql is not None:
-        candidates = candidates.filter(in_learning.sql | Q(**{f"{ended_on.name}__gte": earliest}))
-
-    def belongs(learner: Model) -> bool:
-        if not live.holds_where_sql_cannot_tell(learner):
-            return False
-        if in_learning.holds_where_sql_cannot_tell(learner):
-            return True
-        ended = local_date(getattr(learner, ended_on.attname))
-        return ended is not None and ended >= since
-
-    return candidates, belongs
 
 
 def _of(learner: Model, part: Part) -> QuerySet[Model]:

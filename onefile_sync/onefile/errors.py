@@ -61,7 +61,7 @@ CASES: tuple[Case, ...] = (
         move="yours",
         text=_("OneFile did not accept the customer token."),
         remedy=_(
-            "Nothing was changed. Check the environment and enter the customer token again in the OneFile "
+            "This call changed nothing. Check the environment and enter the customer token again in the OneFile "
             "settings: a token for Live does not work for Beta or Practice. OneFile Support can issue a "
             "new one."
         ),
@@ -75,7 +75,7 @@ CASES: tuple[Case, ...] = (
         move="ours",
         text=_("There is no OneFile at the address that is set for it."),
         remedy=_(
-            "Nothing was changed. Ask your support team to check the address of OneFile in the settings."
+            "This call changed nothing. Ask your support team to check the address of OneFile in the settings."
         ),
     ),
     Case(
@@ -153,8 +153,9 @@ CASES: tuple[Case, ...] = (
         move="wait",
         text=_("OneFile takes only so many calls a minute, and the limit is still reached."),
         remedy=_(
-            "Nothing is lost: what was not done is done later. If this happens often, ask your support "
-            "team whether another program uses the same customer token, or to set fewer calls a minute."
+            "What was done is kept. Refresh again later; the daily sync does it by itself for the "
+            "learners in its scope. If this happens often, ask your support team whether another program uses "
+            "the same customer token, or to set fewer calls a minute."
         ),
     ),
     Case(
@@ -207,7 +208,7 @@ CASES: tuple[Case, ...] = (
         move="wait",
         text=_("OneFile could not be reached."),
         remedy=_(
-            "Nothing was sent or changed, and the next sync tries again. If OneFile opens in your browser "
+            "This call changed nothing, and the next sync tries again. If OneFile opens in your browser "
             "and this goes on, ask your support team to check PICSWeb's connection to the internet."
         ),
     ),
@@ -233,7 +234,7 @@ CASES: tuple[Case, ...] = (
         move="ours",
         text=_("The address that is set for OneFile points on to another address."),
         remedy=_(
-            "Nothing was changed, and PICSWeb did not follow, so that the customer token reaches nobody "
+            "This call changed nothing, and PICSWeb did not follow, so that the customer token reaches nobody "
             "else. Ask your support team to check the address of OneFile in the settings."
         ),
     ),
@@ -246,7 +247,7 @@ CASES: tuple[Case, ...] = (
         move="ours",
         text=_("The server at OneFile's address could not prove that it is OneFile."),
         remedy=_(
-            "Nothing was sent or changed. Ask your support team to check the certificates and the date on "
+            "This call changed nothing. Ask your support team to check the certificates and the date on "
             "PICSWeb's server, and whether something stands between it and OneFile."
         ),
     ),
@@ -284,7 +285,8 @@ class OneFileError(Exception):
     """A call to OneFile that failed, as a row of :data:`CASES`.
 
     ``unsure`` is true only of a create that OneFile may have carried out all the same. ``onefile_code`` is the number
-    that OneFile gives with a refusal. Text, tokens and addresses that came with it are left behind on purpose.
+    that OneFile gives with a refusal, ``retry_after`` the seconds that it asks to wait. Text, tokens and addresses that
+    came with it are left behind on purpose.
     """
 
     def __init__(
@@ -304,6 +306,7 @@ class OneFileError(Exception):
         self.unsure = unsure
         self.scope = scope or self.case.scope
         self.onefile_code = onefile_code
+        self.retry_after = 0.0
 
     @property
     def case(self) -> Case:

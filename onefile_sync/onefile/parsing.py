@@ -178,14 +178,14 @@ def item_with_id(sent: object) -> tuple[Item, int] | None:
 def learning_aim(sent: object, names: AimNames, *, read_alone: bool = False) -> LearningAim | None:
     """A learning aim, or ``None`` if no record can be made of it.
 
-    A search may answer with thin items. An item with any property that only a full record has is full, whatever the
-    value; a record that was ``read_alone`` is full in any case.
+    A search may answer with thin items. An item with any of the properties in ``names`` is full, whatever the value;
+    other details do not count, or the values that it lacks would be taken for blanks. A record that was
+    ``read_alone`` is full in any case.
     """
     found = item_with_id(sent)
     if found is None:
         return None
     item, aim_id = found
-    details = (*astuple(names), "Progress", "StartDate", "PlannedEnd", "AchievedDate")
     aim = LearningAim(
         id=aim_id,
         learner_id=item.read("learner_id", "UserID", reference),
@@ -199,7 +199,7 @@ def learning_aim(sent: object, names: AimNames, *, read_alone: bool = False) -> 
         certificate_received_date=item.read(
             "certificate_received_date", names.certificate_received_date, london_date
         ),
-        complete=read_alone or any(item.has(name) for name in details),
+        complete=read_alone or any(item.has(name) for name in astuple(names)),
     )
     # A two-way value that we cannot read goes back as it came: an update that replaces the record must not lose it.
     kept = (*OTHER_WRITABLE, *(getattr(names, name) for name in TWO_WAY if name in item.unreadable))

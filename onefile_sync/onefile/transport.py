@@ -255,6 +255,8 @@ class Transport:
             if code is None:
                 return response
             failure = operation.failure(code, response.status_code, onefile_code_in(response))
+            if "Retry-After" in response.headers:
+                failure.retry_after = seconds_to_pause(response.headers["Retry-After"], self._clock())
         # Raised out here so that the exception of requests, which holds tokens, does not hang on as its context.
         raise failure
 
@@ -292,8 +294,15 @@ class _Errand:
                 return False
 
     def wait(self, state: RetryCallState) -> float:
-        """Seconds before the next try. None after a 429, as the pace does that waiting, nor with a new session."""
-        return self._backoff(state) if _went_wrong(state) else 0.0
+        """Seconds before the next try: ever longer, and as long as OneFile asked for within our patience.
+
+        None after a 429, as the pace does that waiting, nor with a new session.
+        """
+        if not _went_wrong(state):
+            return 0.0
+        error = state.outcome.exception() if state.outcome else None
+        told = error.retry_after if isinstance(error, OneFileError) else 0.0
+        return max(min(told, self._patience.longest_wait), self._backoff(state))
 
     def is_out_of_time(self, state: RetryCallState) -> bool:
         if self._first_failure is None or not _went_wrong(state):

@@ -110,6 +110,8 @@ def _upload(onefile: OneFile, plan: Plan, upload: ReviewUpload, visit_type: int,
         _report(error, upload.change, applied)
         if error.unsure:
             applied.problems.append(Problem("upload_unsure", upload.change.subject))
+        elif intent.visit_id is None:
+            intents.close(plan.learner.pk, review.pk)  # refused for certain: there is nothing to look for
         return
     about = replace(upload.change.subject, onefile_id=review_id)
     applied.done(replace(upload.change, subject=about))

@@ -40,10 +40,13 @@ def connect(
     settings: OneFileSettings,
     patience: Patience,
     *,
-    before_each_call: Callable[[], None] | None = None,
+    before_each_call: Callable[[float], None] | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> OneFile:
-    """A client for the environment that staff chose. No call is made yet. Raises :class:`NotConnected`."""
+    """A client for the environment that staff chose. No call is made yet. Raises :class:`NotConnected`.
+
+    ``before_each_call`` is told for how many seconds the call will wait for its turn, and may raise.
+    """
     token = customer_token(settings)
     address = deployment.address(settings.environment)
     transport = Transport(
@@ -99,7 +102,7 @@ class SharedPace:
     def __init__(
         self,
         calls_per_minute: int | None,
-        before_each_call: Callable[[], None] | None = None,
+        before_each_call: Callable[[float], None] | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.spacing = timedelta(minutes=1) / calls_per_minute if calls_per_minute else timedelta()
@@ -108,11 +111,9 @@ class SharedPace:
 
     def wait(self) -> None:
         """Take the next place in the queue of all processes and wait for it."""
-        if self.before_each_call is not None:
-            self.before_each_call()
-        delay = self._take_place()
-        if delay > timedelta():
-            self.sleep(delay.total_seconds())
+        seconds = self._take_place()
+        if seconds > 0:
+            self.sleep(seconds)
 
     def pause(self, seconds: float) -> None:
         """Nobody calls for so long."""
@@ -122,14 +123,18 @@ class SharedPace:
             row.paused_until = max(until, row.paused_until or until)
             row.save(update_fields=["paused_until"])
 
-    def _take_place(self) -> timedelta:
+    def _take_place(self) -> float:
+        """The seconds until our turn; whoever may not call after all takes no place."""
         with transaction.atomic():
             row = self._locked_row()
             now = timezone.now()
             place = max(moment for moment in (now, row.next_call_at, row.paused_until) if moment is not None)
+            seconds = (place - now).total_seconds()
+            if self.before_each_call is not None:
+                self.before_each_call(seconds)
             row.next_call_at = place + self.spacing
             row.save(update_fields=["next_call_at"])
-        return place - now
+        return seconds
 
     def _locked_row(self) -> ApiSession:
         ApiSession.objects.get_or_create(pk=1)

@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NoReturn
 
 from onefile_sync import host
 from onefile_sync.conf import deployment
@@ -17,7 +18,16 @@ from onefile_sync.rows import LearnerRow, Officers
 
 from .apply import Applied, apply_plan
 from .fetch import NotTheLearner, read_onefile
-from .ledger import Claim, LostClaim, note_changes, state_of
+from .ledger import (
+    MOST_ATTEMPTS,
+    Claim,
+    Cost,
+    LostClaim,
+    PutBack,
+    TimeIsUp,
+    note_changes,
+    state_of,
+)
 from .parts import Change, OneFileSide, Plan, Policy, Problem, Subject
 from .plan import make_plan
 
@@ -36,18 +46,23 @@ class Exchange:
     settings: OneFileSettings
     preview: bool
     officers: Officers = field(default_factory=Officers)
+    planned: tuple[Problem, ...] = ()
     calls_before: int = 0
     rate_limited_before: int = 0
+    applied: Applied = field(init=False)
 
     def __post_init__(self) -> None:
+        self.applied = Applied(record=self.record)
         self.calls_before = self.onefile.transport.calls
         self.rate_limited_before = self.onefile.transport.rate_limited
 
     def carry_out(self) -> None:
         """Bring the learner to exactly one outcome.
 
-        Raises OneFileError of scope ``RUN`` after recording it, because it would meet the next learner too; and
-        :class:`LostClaim` when somebody else has taken the learner over. Anything else ends in the outcome.
+        Raises OneFileError of scope ``RUN`` after recording it, because it would meet the next learner too;
+        :class:`LostClaim` when somebody else has taken the learner over; and :class:`PutBack` when the learner waits
+        in the queue again, because time is up or OneFile takes no more calls for now. Anything else ends in the
+        outcome, together with whatever problems were met on the way.
         """
         outcome = self.claim.outcome
         about = Subject("learner", outcome.learner_pk, outcome.onefile_id)
@@ -55,25 +70,32 @@ class Exchange:
             learner = host.learner_by_pk(outcome.learner_pk)
             onefile_id: int | None = getattr(learner, "onefile_id", None)
             if learner is None or onefile_id is None:
-                self.finish(OutcomeState.SKIPPED, [Problem("learner_left", about)])
+                self.finish(OutcomeState.SKIPPED, Problem("learner_left", about))
                 return
             about = replace(about, onefile_id=onefile_id, label=str(learner))
             if len(host.learners_sharing(onefile_id)) > 1:
-                self.finish(OutcomeState.ATTENTION, [Problem("learner_duplicate", about)])
+                self.finish(OutcomeState.ATTENTION, Problem("learner_duplicate", about))
                 return
             self.exchange(about)
         except LostClaim:
             raise
+        except TimeIsUp:
+            if outcome.attempts < MOST_ATTEMPTS:
+                self.put_back()
+            self.finish(OutcomeState.FAILED, Problem("interrupted", about))
+            raise PutBack(outcome.pk) from None
         except NotTheLearner as found:
-            self.finish(OutcomeState.ATTENTION, [Problem(found.code, about)])
+            self.finish(OutcomeState.ATTENTION, Problem(found.code, about))
         except OneFileError as error:
-            self.finish(OutcomeState.FAILED, [Problem(error.code, about)])
+            if error.code == "rate_limited" and outcome.attempts < MOST_ATTEMPTS:
+                self.put_back()
+            self.finish(OutcomeState.FAILED, Problem(error.code, about))
             raise
         except Exception as error:  # noqa: BLE001 - R25: one learner's failure must not stop the run
             # The exception's own text may hold a learner's values, so only its kind and place are logged.
             kind, place = type(error).__name__, _place(error)
             logger.error("learner %s: %s at %s", about.pk, kind, place)  # noqa: TRY400 - a traceback ends in that text
-            self.finish(OutcomeState.FAILED, [Problem("stopped", about)])
+            self.finish(OutcomeState.FAILED, Problem("stopped", about))
 
     def exchange(self, about: Subject) -> None:
         policy = Policy(
@@ -82,25 +104,22 @@ class Exchange:
             skip_elements_with_units=self.settings.skip_elements_with_units,
         )
         visit_type = deployment.visit_types[self.settings.visit_type]
-        applied = Applied(record=self.record)
         for rounds_left in reversed(range(ROUNDS)):
             plan = self.plan(policy)
             if plan is None:
-                self.finish(OutcomeState.SKIPPED, [Problem("learner_left", about)])
+                self.finish(OutcomeState.SKIPPED, Problem("learner_left", about))
                 return
-            applied.stale = False
+            # Each round looks at everything anew, so the problems of the one before are met again or solved.
+            self.planned, self.applied.problems, self.applied.stale = plan.problems, [], False
             if self.preview:
-                applied.done(*plan.changes())
+                self.applied.done(*plan.changes())
             else:
-                apply_plan(self.onefile, plan, visit_type, applied)
-            if applied.stale and rounds_left:
+                apply_plan(self.onefile, plan, visit_type, self.applied)
+            if self.applied.stale and rounds_left:
                 continue  # somebody was editing the learner: what they entered is planned with
-            kept_changing = [Problem("kept_changing", about)] if applied.stale else []
-            problems: list[Problem] = []
-            for problem in (*plan.problems, *applied.problems, *kept_changing):
-                if problem not in problems:  # each round meets the same ones again
-                    problems.append(problem)
-            self.finish(state_of(applied.changes, problems), problems)
+            kept_changing = [Problem("kept_changing", about)] if self.applied.stale else []
+            problems = [*plan.problems, *self.applied.problems, *kept_changing]
+            self.finish(state_of(self.applied.changes, problems), *kept_changing)
             return
 
     def plan(self, policy: Policy) -> Plan | None:
@@ -118,14 +137,24 @@ class Exchange:
         self.claim.renew()
         note_changes(self.claim.outcome, changes, self.officers)
 
-    def finish(self, state: OutcomeState, problems: list[Problem]) -> None:
+    def finish(self, state: OutcomeState, *last: Problem) -> None:
+        """Record the outcome with every problem met in the present round; ``last`` are those that end it."""
+        problems: list[Problem] = []
+        for problem in (*self.planned, *self.applied.problems, *last):
+            if problem not in problems:
+                problems.append(problem)
+        self.claim.finish(state, problems, **self.cost())
+
+    def put_back(self) -> NoReturn:
+        self.claim.put_back(**self.cost())
+        raise PutBack(self.claim.outcome.pk)
+
+    def cost(self) -> Cost:
         transport = self.onefile.transport
-        self.claim.finish(
-            state,
-            problems,
-            api_calls=transport.calls - self.calls_before,
-            rate_limited=transport.rate_limited - self.rate_limited_before,
-        )
+        return {
+            "api_calls": transport.calls - self.calls_before,
+            "rate_limited": transport.rate_limited - self.rate_limited_before,
+        }
 
 
 def _assessors(row: LearnerRow, onefile: OneFileSide) -> set[int]:

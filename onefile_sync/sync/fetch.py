@@ -34,7 +34,8 @@ def read_onefile(onefile: OneFile, learner: LearnerRow, policy: Policy) -> OneFi
     """Everything of one learner in OneFile that the exchange needs.
 
     Costs two searches, one call for each item whose search result is thin, and once in a learner's life one to three
-    calls to find out the centre. Raises :class:`NotTheLearner`, and OneFileError of scope RUN.
+    calls to find out the centre. Where a linked review is missing, the centre is looked up again: the learner may have
+    moved, or the OneFile ID may have been corrected. Raises :class:`NotTheLearner`, and OneFileError of scope RUN.
     """
     problems: list[Problem] = []
     centre_id = learner.centre_id or _find_centre(onefile, learner, problems)
@@ -48,19 +49,24 @@ def read_onefile(onefile: OneFile, learner: LearnerRow, policy: Policy) -> OneFi
         aims.fill_in(onefile.learning_aim)
 
     reviews: _Reading[Review] = _Reading(about, "review", problems)
-    begun = any(row.open_upload for row in learner.reviews)
+    begun = any(row.open_upload and row.open_upload.may_be_there for row in learner.reviews)
     if policy.download_reviews or begun:
         reviews.search(lambda: onefile.reviews(learner.onefile_id, centre_id))
-        reviews.fill_in(onefile.review)
 
     made_sure = learner.centre_id is None and centre_id is not None
-    if not made_sure and not aims.records and not reviews.records:
+    nothing_there = not aims.records and not reviews.records
+    if not made_sure and (nothing_there or _seems_elsewhere(learner, reviews)):
         try:
-            _make_sure_of(onefile, learner)
+            present_centre_id = _make_sure_of(onefile, learner)
         except OneFileError as error:
             # Whoever may not be there at all: their records cannot be called deleted.
             aims.complete = reviews.complete = False
             aims.report(error, about)
+        else:
+            if present_centre_id not in (None, centre_id):
+                centre_id = present_centre_id
+                reviews.search(lambda: onefile.reviews(learner.onefile_id, centre_id))
+    reviews.fill_in(onefile.review)
     return OneFileSide(
         centre_id=centre_id,
         aims=aims.records,
@@ -102,6 +108,12 @@ def _make_sure_of(onefile: OneFile, learner: LearnerRow) -> int | None:
     return user.centre_id
 
 
+def _seems_elsewhere(learner: LearnerRow, reviews: _Reading[Review]) -> bool:
+    """Whether reviews are missing as they would be if the centre we kept is not the learner's (any more)."""
+    linked = {row.onefile_id for row in learner.reviews if row.onefile_id is not None}
+    return reviews.asked and reviews.complete and not linked <= {record.id for record in reviews.records}
+
+
 class _Reading(Generic[Record]):
     """One search and the details it needs; keeps what was had and what was not."""
 
@@ -110,10 +122,12 @@ class _Reading(Generic[Record]):
         self.kind = kind
         self.problems = problems
         self.records: tuple[Record, ...] = ()
+        self.asked = False
         self.complete = True
         self.unread: set[int] = set()
 
     def search(self, ask: Callable[[], Listing[Record]]) -> None:
+        self.asked = True
         try:
             listing = ask()
         except OneFileError as error:

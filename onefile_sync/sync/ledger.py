@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Iterable, Sized
 from dataclasses import dataclass
 from datetime import date, datetime, time
-from typing import Any
+from typing import Any, TypedDict
 
 from django.contrib.contenttypes.models import ContentType
 from django.db import IntegrityError, models, transaction
@@ -41,6 +41,21 @@ MOST_ATTEMPTS = 3
 
 #: How many queued learners a worker tries to claim at a time: other workers may be quicker on some of them.
 CANDIDATES = 20
+
+
+class Cost(TypedDict):
+    """The calls that one attempt at a learner took, and how many of them met the rate limit."""
+
+    api_calls: int
+    rate_limited: int
+
+
+class TimeIsUp(Exception):
+    """The task must end now: waiting any longer would have django-q2 kill it."""
+
+
+class PutBack(Exception):
+    """The learner waits in the queue again; whoever gets this ends the task and queues the rest."""
 
 
 class LostClaim(Exception):
@@ -110,6 +125,16 @@ class Claim:
     def _mine(self) -> models.QuerySet[LearnerOutcome]:
         return LearnerOutcome.objects.filter(
             pk=self.outcome.pk, state=OutcomeState.WORKING, claimed_by=self.token
+        )
+
+    def put_back(self, *, api_calls: int, rate_limited: int) -> None:
+        """Let the learner wait for their turn again; what was done so far stays on record."""
+        self._mine().update(
+            state=OutcomeState.QUEUED,
+            lease_expires_at=None,
+            claimed_by=None,
+            api_calls=F("api_calls") + api_calls,
+            rate_limited=F("rate_limited") + rate_limited,
         )
 
     def finish(

@@ -200,7 +200,7 @@ class _Planner:
             ids = ", ".join(map(str, begun.ambiguous))
             self.problems.append(Problem("upload_ambiguous", about, {"reviews": ids}))
             return set(), set(begun.ambiguous)
-        if review.open_upload and self.cannot_look(linked):
+        if review.open_upload and review.open_upload.may_be_there and self.cannot_look(linked):
             self.problems.append(Problem("upload_unresolved", about))
             return set(), {record.id for record in records.values() if rules.may_hide_an_upload(record)}
         if self.policy.upload_reviews and rules.may_be_uploaded(review):

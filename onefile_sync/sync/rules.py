@@ -260,23 +260,25 @@ class Resumption:
 
 
 def resume_upload(review: ReviewRow, in_onefile: Collection[Review], linked: Collection[int]) -> Resumption:
-    """Look for a review that we may have created: by its stored ID, else its visit, else learner and time.
+    """Look for a review that we may have created: by its stored ID, else by its visit.
+
+    Where OneFile's reviews do not name their visit, one for this learner at that time counts as the visit's. Without
+    a visit on record nothing of ours can be there, and reviews are never matched on dates (seed).
 
     ``linked`` are the OneFile IDs that PICSWeb's reviews already have: those are somebody else.
     """
     begun = review.open_upload
-    if begun is None:
+    if begun is None or not begun.may_be_there:
         return Resumption()
     if begun.review_id is not None:
         return Resumption(found=begun.review_id)
     free = [record for record in in_onefile if record.id not in linked]
-    candidates = [record for record in free if begun.visit_id and record.visit_id == begun.visit_id]
+    candidates = [record for record in free if record.visit_id == begun.visit_id]
     if not candidates:
         candidates = [
             record
             for record in free
-            if record.scheduled_for == begun.scheduled_for
-            and (begun.visit_id is None or record.visit_id is None)
+            if record.visit_id is None and record.scheduled_for == begun.scheduled_for
         ]
     if len(candidates) > 1:
         return Resumption(ambiguous=tuple(sorted(record.id for record in candidates)))

@@ -25,17 +25,23 @@ def work_on(
     patience: Patience,
     *,
     time_is_up: Callable[[], bool] = lambda: False,
+    too_long: Callable[[float], bool] = lambda _seconds: False,
     after_each: Callable[[], None] = lambda: None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> bool:
     """Work on a run until nothing is left to do here; ``False`` when time was up or we are paused.
+
+    No new learner is begun once ``time_is_up``; one under way is put back into the queue rather than waited for
+    ``too_long`` (seconds).
 
     What would meet every learner alike (no token, OneFile unreachable) ends the run for all who are left.
     """
     settings = OneFileSettings.load()
     current: ledger.Claim | None = None
 
-    def hold_on() -> None:
+    def hold_on(seconds: float) -> None:
+        if too_long(seconds):
+            raise ledger.TimeIsUp
         if current is not None:
             current.renew()
 
@@ -62,6 +68,8 @@ def work_on(
                 Exchange(current, onefile, settings, preview=run.is_preview).carry_out()
             except ledger.LostClaim:
                 logger.warning("run %s: the lease on outcome %s ran out", run.pk, current.outcome.pk)
+            except ledger.PutBack:
+                return False
             except OneFileError as error:
                 logger.warning("run %s: given up: %s", run.pk, error.code)
                 ledger.give_up(run, OutcomeState.FAILED, error.code)

@@ -124,8 +124,7 @@ class Desks:
             self.wrong.append(f"request to another host: {request.url}")
 
     def note_message(self, message: ConsoleMessage) -> None:
-        # Chromium asks by itself for an icon that Django's admin does not have.
-        if message.type in ("error", "warning") and not message.location["url"].endswith("/favicon.ico"):
+        if message.type in ("error", "warning"):
             self.wrong.append(f"console: {message.text} ({message.location['url']})")
 
 

@@ -144,6 +144,9 @@ def test_refresh_of_selected_learners_says_first_who_and_who_not(
     if has_javascript:
         # The page was kept up to date in place, not loaded again.
         expect(staff.locator("body")).to_have_attribute("data-opened", "once")
+        expect(
+            staff.locator("section.onefile-learner").filter(has_text="Waiting for its turn.")
+        ).to_have_count(0)
     picture(staff, "run-under-way")
     office.lose_the_other_worker(run)
     watch_until(staff, re.compile(r"^Finished: 3 learners\. .*Updated 1"))

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import load_command_class
+from django.db import OperationalError
 from django.utils import timezone
 
-from onefile_sync import services
+from onefile_sync import host, services
 from onefile_sync.management.commands import onefile_sync as command
 from onefile_sync.models import Change, OneFileSettings, RunKind, RunState, SyncRun
 from onefile_sync.sandbox.server import SandboxServer
@@ -22,6 +27,8 @@ from tests.factories import Host
 from .conftest import codes, run_of, states
 
 Linked = Callable[[int], list[Any]]
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
@@ -163,6 +170,25 @@ class TestLearners:
         assert run.kind == RunKind.REFRESH
         assert {outcome.learner for outcome in run.outcomes.all()} == {one, two}
         assert said.out.startswith("2 learners: 2 updated")
+
+    def test_several_may_be_named_at_once(
+        self, linked: Linked, onefile: SandboxServer, manage: Manage
+    ) -> None:
+        learners = linked(4)
+        one, two, three, _other = (str(learner.pk) for learner in learners)
+
+        said = manage("onefile_sync", "--learner", one, two, "--learner", three, "--json")
+
+        assert said.code == 0
+        assert {outcome.learner for outcome in SyncRun.objects.get().outcomes.all()} == set(learners[:3])
+
+    def test_naming_nobody_is_not_everybody(
+        self, linked: Linked, onefile: SandboxServer, manage: Manage
+    ) -> None:
+        linked(1)
+
+        assert manage("onefile_sync", "--learner").code == 2
+        assert not SyncRun.objects.exists()
 
     def test_one_named_twice_is_refreshed_once(
         self, linked: Linked, onefile: SandboxServer, manage: Manage
@@ -341,6 +367,21 @@ class TestItCouldNotRun:
 
         self.see_that_it_did_not(manage("onefile_sync"), "The OneFile integration is paused.")
 
+    @pytest.mark.parametrize("name", ["onefile_sync", "onefile_probe"])
+    def test_when_the_database_fails(
+        self, onefile: SandboxServer, manage: Manage, monkeypatch: pytest.MonkeyPatch, name: str
+    ) -> None:
+        def fail() -> None:
+            raise OperationalError("password of picsweb refused")
+
+        monkeypatch.setattr(OneFileSettings, "load", fail)
+        monkeypatch.setattr(host, "scope", lambda _today: fail())
+
+        said = manage(name)
+
+        self.see_that_it_did_not(said, "run “manage.py migrate”")
+        assert "picsweb refused" not in said.err
+
     @staticmethod
     def see_that_it_did_not(said: Said, says: str) -> None:
         assert said.code == 2
@@ -348,6 +389,46 @@ class TestItCouldNotRun:
         assert said.err.count("\n") == 1
         assert said.out == ""
         assert not SyncRun.objects.exists()
+
+
+class TestASiteThatIsNotReady:
+    """In a process of its own: the commands in front of a database and an environment as they are on a new server."""
+
+    @staticmethod
+    def manage(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "django", *arguments, "--settings=example_project.settings"],
+            cwd=ROOT,
+            env={
+                "PATH": os.environ["PATH"],
+                "DATABASE_URL": f"sqlite:///{folder}/new.sqlite3",
+                **environment,
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    @pytest.mark.parametrize("name", ["onefile_sync", "onefile_probe"])
+    def test_a_database_that_is_not_migrated_is_said_in_one_line(self, tmp_path: Path, name: str) -> None:
+        said = self.manage(tmp_path, name)
+
+        assert (said.returncode, said.stdout) == (2, "")
+        assert said.stderr == f"CommandError: {command.NO_DATABASE}\n"
+
+    def test_a_database_that_is_not_there_is_said_in_one_line(self, tmp_path: Path) -> None:
+        said = self.manage(tmp_path, "onefile_sync", DATABASE_URL=f"sqlite:///{tmp_path}")
+
+        assert (said.returncode, said.stdout) == (2, "")
+        assert said.stderr == f"CommandError: {command.NO_DATABASE}\n"
+
+    def test_a_pace_that_is_no_number_is_named(self, tmp_path: Path) -> None:
+        said = self.manage(tmp_path, "onefile_sync", ONEFILE_CALLS_PER_MINUTE="abc")
+
+        assert said.returncode != 0
+        assert said.stderr.endswith(
+            "ImproperlyConfigured: Write a whole number into the environment variable ONEFILE_CALLS_PER_MINUTE.\n"
+        )
 
 
 def test_the_bar_is_shown_on_a_terminal_only(

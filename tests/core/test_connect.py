@@ -157,15 +157,16 @@ class TestSharedPace:
         assert process.waits == [5]
 
     def test_whoever_is_about_to_call_is_asked_first(self, now: time_machine.Traveller) -> None:
-        asked: list[datetime] = []
-        pace = SharedPace(None, lambda: asked.append(NOON), now.shift)
+        asked: list[float] = []
+        pace = SharedPace(60, asked.append, now.shift)
 
         pace.wait()
+        pace.wait()
 
-        assert asked == [NOON]
+        assert asked == [0, 1]  # for how long the call would wait for its turn
 
     def test_whoever_must_not_call_takes_no_place(self, now: time_machine.Traveller) -> None:
-        def lost() -> None:
+        def lost(seconds: float) -> None:
             raise ZeroDivisionError
 
         with pytest.raises(ZeroDivisionError):

@@ -13,7 +13,15 @@ from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
-from onefile_sync.models import Change, LearnerOutcome, OneFileSettings, OutcomeState, Problem, SyncRun
+from onefile_sync.models import (
+    LEASE,
+    Change,
+    LearnerOutcome,
+    OneFileSettings,
+    OutcomeState,
+    Problem,
+    SyncRun,
+)
 from tests.factories import LearnerFactory
 
 TOKEN = "customer-token-that-no-page-shows"
@@ -88,6 +96,7 @@ def a_run(
             learner_pk=str(learner.pk),
             onefile_id=learner.onefile_id,
             state=outcome,
+            lease_expires_at=timezone.now() + LEASE if outcome == OutcomeState.WORKING else None,
             finished_at=None if outcome in (OutcomeState.QUEUED, OutcomeState.WORKING) else timezone.now(),
         )
     return run

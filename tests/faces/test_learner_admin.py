@@ -232,6 +232,16 @@ class TestAction:
         )
         assert "Another learner has the same OneFile ID. Correct the ID of one of them. (2)" in text
         assert "Unlinked 1" in text
+        told = [
+            text.index(part)
+            for part in (
+                "learner will be refreshed",
+                "Each of them",
+                "&lt;b&gt;Máire",
+                "will not be refreshed",
+            )
+        ]
+        assert told == sorted(told), "what happens to them is said of those who will be refreshed"
         assert not SyncRun.objects.exists()
 
     def test_names_are_listed_up_to_a_limit(self, client):

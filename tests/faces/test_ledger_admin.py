@@ -2,6 +2,7 @@
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from onefile_sync.models import Change, LearnerOutcome, Problem, SyncRun
 from tests.factories import LearnerFactory
@@ -65,6 +66,84 @@ def test_what_needs_attention_among_outcomes(attention, states, daily, found):
     assert sorted(each.state for each in found("learneroutcome", attention=attention)) == states
 
 
+def everybody_put_right(run):
+    """What needed attention was put right, and everybody was refreshed again."""
+    return a_run(*((outcome.learner, "unchanged") for outcome in run.outcomes.all()))
+
+
+def needing_attention(found):
+    """How many runs, outcomes and problems the lists show to whoever asks what needs attention."""
+    return (
+        len(found("syncrun", attention="yes")),
+        len(found("learneroutcome", attention="yes")),
+        len(found("problem")),
+    )
+
+
+def test_what_was_put_right_and_synced_clean_needs_no_attention_any_more(daily, found):
+    assert needing_attention(found) == (1, 3, 3)
+    everybody_put_right(daily)
+    assert needing_attention(found) == (0, 0, 0)
+    assert len(found("problem", standing="all")) == 3
+
+
+def test_a_problem_that_is_met_every_night_is_shown_once(learner, found):
+    nights = [a_run((learner, "attention"), kind="daily").outcomes.get() for _night in range(3)]
+    problems = [a_problem(outcome) for outcome in nights]
+    assert found("syncrun", attention="yours") == [nights[-1].run]
+    assert found("learneroutcome", attention="yours") == [nights[-1]]
+    assert found("problem") == [problems[-1]]
+    assert len(found("problem", standing="all")) == 3
+
+
+def test_the_sync_that_ended_last_counts_and_not_the_one_that_began_last(learner, found):
+    """A daily sync may take hours, in which somebody refreshes a learner before their turn comes."""
+    ended_last = a_run((learner, "unchanged"), kind="daily").outcomes.get()
+    a_problem(a_run((learner, "attention")).outcomes.get())
+    LearnerOutcome.objects.filter(pk=ended_last.pk).update(finished_at=timezone.now())
+    assert needing_attention(found) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("state", ["queued", "working"])
+def test_a_sync_that_is_under_way_settles_nothing_yet(state, learner, found):
+    problem = a_problem(a_run((learner, "attention")).outcomes.get())
+    a_run((learner, state), state="running")
+    assert needing_attention(found) == (1, 1, 1)
+    assert found("problem") == [problem]
+
+
+@pytest.mark.parametrize("previewed", ["attention", "failed", "updated", "unchanged"])
+def test_previews_never_count(previewed, learner, found):
+    a_problem(a_run((learner, previewed), kind="preview").outcomes.get())
+    assert needing_attention(found) == (0, 0, 0)
+    problem = a_problem(a_run((learner, "attention")).outcomes.get())
+    a_problem(a_run((learner, previewed), kind="preview").outcomes.get())
+    assert needing_attention(found) == (1, 1, 1)
+    assert found("problem") == [problem]
+
+
+def test_problems_are_offered_in_words_and_those_that_stand_unless_all_are_asked_for(daily, browser, auditor):
+    text = words(browser(auditor).get(reverse("admin:onefile_sync_problem_changelist")))
+    for code, offered in {
+        "officer_unmatched": "Officer unmatched",
+        "push_not_taken": "Push not taken",
+    }.items():
+        assert f'<a href="?code={code}">{offered}</a>' in text
+    assert "Aim gone" not in text, "nobody has met that one"
+    assert '<li class="selected"> <a href="?">Still to be dealt with</a>' in text
+    assert '<a href="?standing=all">All</a>' in text
+
+
+def test_a_problem_of_the_learner_names_them_once(learner, browser, auditor):
+    outcome = a_run((learner, "attention")).outcomes.get()
+    a_problem(outcome)
+    a_problem(outcome, subject_kind="learner", subject_label=str(learner), code="learner_duplicate")
+    text = words(browser(auditor).get(reverse("admin:onefile_sync_problem_changelist")))
+    assert '<td class="field-which">–</td>' in text
+    assert '<td class="field-which">Normal review 03/04/2025</td>' in text
+    assert text.count("&lt;b&gt;Máire O&#x27;Brien&lt;/b&gt;") == 2
+
+
 def test_lists_are_narrowed_by_kind_state_side_rule_code_and_move(daily, found):
     assert found("syncrun", kind__exact="daily") == [daily]
     assert len(found("learneroutcome", state__exact="failed")) == 1
@@ -80,10 +159,11 @@ def test_a_run_links_to_its_outcomes_and_to_its_report(daily, browser, auditor):
     text = words(browser(auditor).get(reverse("admin:onefile_sync_syncrun_changelist")))
     outcomes = f"/admin/onefile_sync/learneroutcome/?run__id__exact={daily.pk}"
     assert f'<a href="{outcomes}">4</a>' in text
-    assert f'<a href="{outcomes}&amp;attention=yes">3</a>' in text
+    assert f'<a href="{outcomes}&amp;state__in=attention%2Cfailed">3</a>' in text
     assert f'<a href="{daily.get_absolute_url()}">' in text
-    answer = browser(auditor).get(f"{outcomes}&attention=yes")
-    assert len(answer.context["cl"].result_list) == 3
+    everybody_put_right(daily)
+    answer = browser(auditor).get(f"{outcomes}&state__in=attention%2Cfailed")
+    assert len(answer.context["cl"].result_list) == 3, "a run's own numbers stay what they were"
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -155,6 +155,10 @@ def test_waiting_for_a_worker_is_said_after_a_minute(state, asked_for, outcome, 
     text = page(a_run((learner, outcome), state=state, created_at=long_ago(**asked_for)))
     notice = text[text.index("data-waiting") :]
     assert notice.startswith("data-waiting >" if shown else "data-waiting hidden>")
+    assert (
+        "Either all workers are busy with another run, and this one's turn comes; or none is running"
+        in notice
+    )
     assert "<code>python manage.py qcluster</code>" in notice
     assert "Nothing is lost" in notice
 

@@ -146,6 +146,25 @@ def test_the_page_says_whose_token_is_used(client, settings):
     assert "token-of-the-deployment" not in text
 
 
+@pytest.mark.parametrize(
+    ("environment", "given", "said"),
+    [
+        ("live", None, ">https://wsapi.onefile.co.uk/api/v2.1<"),
+        ("practice", None, ">https://wsapi2.onefile.co.uk/api/v2.1<"),
+        (
+            "live",
+            "http://127.0.0.1:8765",
+            ">http://127.0.0.1:8765/api/v2.1: the installation&#x27;s own settings give this address",
+        ),
+        ("live", "nowhere", "settings are wrong: python manage.py check says where."),
+    ],
+)
+def test_the_page_says_which_address_is_really_used(environment, given, said, client, settings):
+    settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "BASE_URL": given}
+    OneFileSettings.objects.update(environment=environment)
+    assert said in words(client.get(FORM))
+
+
 def test_last_synchronised_is_the_last_finished_daily_sync(client, learner):
     assert "Not yet." in words(client.get(FORM))
     a_run((learner, "updated"), kind="daily", finished_at=datetime(2025, 7, 1, 2, 30, tzinfo=UTC))

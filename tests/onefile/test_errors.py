@@ -51,7 +51,9 @@ def test_row(code: str) -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.code)
 def test_a_person_is_told_what_happened_what_stays_safe_and_what_to_do(case) -> None:
     assert str(case.text).endswith(".")
-    assert any(word in str(case.remedy) for word in ("Nothing", "keeps its values"))
+    assert any(
+        word in str(case.remedy) for word in ("Nothing", "changed nothing", "keeps its values", "is kept")
+    )
     asked_of = {
         "yours": ("Check", "Compare", "See whether"),
         "ours": ("support team",),

@@ -99,10 +99,9 @@ THIN_AIM = {"ID": 7001, "StandardID": 5, "UserID": 41, "Status": 0}
     [
         ({}, False),
         ({"MISID": "X"}, False),
-        ({"Progress": 0}, True),
-        ({"StartDate": "2025-09-01"}, True),
-        ({"PlannedEnd": None}, True),
-        ({"AchievedDate": None}, True),
+        ({"Progress": 0, "StartDate": "2025-09-01"}, False),
+        ({"PlannedEnd": None, "AchievedDate": None}, False),
+        ({"Progress": 0, "TotalElements": 20}, True),
         ({"TotalElements": None}, True),
         ({"elementsdone": 0}, True),
         ({"RegistrationNumber": ""}, True),
@@ -111,10 +110,21 @@ THIN_AIM = {"ID": 7001, "StandardID": 5, "UserID": 41, "Status": 0}
         ({"CertificateReceivedDate": None}, True),
     ],
 )
-def test_a_learning_aim_with_any_detail_is_complete(more: dict[str, object], complete: bool) -> None:
+def test_a_learning_aim_with_any_value_of_the_exchange_is_complete(
+    more: dict[str, object], complete: bool
+) -> None:
     aim = parsing.learning_aim(THIN_AIM | more, NAMES)
     assert aim is not None
     assert aim.complete is complete
+
+
+def test_a_learning_aim_is_complete_by_the_names_that_are_set() -> None:
+    names = AimNames(total_elements="ElementsTotal")
+    renamed = parsing.learning_aim(THIN_AIM | {"ElementsTotal": 9}, names)
+    not_ours = parsing.learning_aim(THIN_AIM | {"TotalElements": 9}, names)
+    assert renamed is not None
+    assert not_ours is not None
+    assert (renamed.complete, not_ours.complete) == (True, False)
 
 
 def test_a_record_that_was_read_alone_is_complete() -> None:

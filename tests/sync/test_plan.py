@@ -204,14 +204,14 @@ class TestAnUploadThatWasCutOff:
         assert made.uploads == made.creations == ()
 
     def test_the_review_is_found_by_its_time_where_the_visit_is_not_told(self) -> None:
-        made = plan(learner(begun()), onefile(record(scheduled_for=SUMMER_AT_TEN)))
+        made = plan(learner(begun(visit_id=VISIT)), onefile(record(scheduled_for=SUMMER_AT_TEN)))
 
         assert ("picsweb", "onefile_id", None, REVIEW) in told(made.changes())
         assert made.uploads == made.creations == ()
 
     def test_another_review_of_that_time_that_picsweb_knows_is_not_it(self) -> None:
         known = review(pk="r2", proposed_date=SUMMER, proposed_time=TEN, attended=Attendance.UNKNOWN)
-        made = plan(learner(begun(), known), onefile(record(scheduled_for=SUMMER_AT_TEN)))
+        made = plan(learner(begun(visit_id=VISIT), known), onefile(record(scheduled_for=SUMMER_AT_TEN)))
 
         assert len(made.uploads) == 1
 
@@ -227,9 +227,14 @@ class TestAnUploadThatWasCutOff:
         assert made.uploads == ()
         assert made.abandoned_uploads == ("r1",)
 
+    def test_without_a_visit_nothing_of_ours_can_be_there_so_a_date_is_no_match(self) -> None:
+        made = plan(learner(begun()), onefile(record(scheduled_for=SUMMER_AT_TEN)))
+
+        assert len(made.uploads) == len(made.creations) == 1
+
     def test_two_could_be_it_so_a_person_must_say(self) -> None:
         made = plan(
-            learner(begun()),
+            learner(begun(visit_id=VISIT)),
             onefile(record(id=1, scheduled_for=SUMMER_AT_TEN), record(id=2, scheduled_for=SUMMER_AT_TEN)),
         )
 
@@ -238,14 +243,16 @@ class TestAnUploadThatWasCutOff:
 
     @pytest.mark.parametrize("unsure", [{"reviews_complete": False}, {"unread_reviews": frozenset({REVIEW})}])
     def test_the_reviews_could_not_all_be_read_so_it_waits(self, unsure: dict[str, Any]) -> None:
-        made = plan(learner(begun()), onefile(**unsure))
+        made = plan(learner(begun(visit_id=VISIT)), onefile(**unsure))
 
         assert made.uploads == ()
         assert problems(made) == ["upload_unresolved"]
 
     def test_two_cut_off_uploads_of_one_time_are_not_linked_to_the_same_review(self) -> None:
         made = plan(
-            learner(begun(), new_review(pk="r2", open_upload=OpenUpload(SUMMER_AT_TEN))),
+            learner(
+                begun(visit_id=VISIT), new_review(pk="r2", open_upload=OpenUpload(SUMMER_AT_TEN, VISIT + 1))
+            ),
             onefile(record(scheduled_for=SUMMER_AT_TEN)),
         )
 

@@ -6,8 +6,10 @@ from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
 
 from onefile_sync import services
+from onefile_sync.management.commands.onefile_sync import NO_DATABASE
 
 YES_NO = {True: "yes", False: "no", None: "cannot be told"}
 
@@ -35,6 +37,8 @@ class Command(BaseCommand):
             report = services.probe(options["learner"])
         except services.Refused as refused:
             raise CommandError(refused.reason, returncode=2) from None
+        except DatabaseError:
+            raise CommandError(NO_DATABASE, returncode=2) from None
         self.stdout.write(json.dumps(asdict(report)) if options["json"] else "\n".join(in_words(report)))
 
 

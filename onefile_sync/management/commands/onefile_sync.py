@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
 from django.db.models import Model
 from tqdm import tqdm
 
@@ -20,6 +21,9 @@ JSON_NAMES = {
     "skipped": OutcomeState.SKIPPED,
 }
 
+#: In place of what the database's driver says, which may hold more than a log should.
+NO_DATABASE = "PICSWeb's database cannot be used: run “manage.py migrate” and see that the database is there."
+
 
 class Command(BaseCommand):
     help = (
@@ -31,7 +35,11 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--learner", metavar="PK", action="append", help="a learner's primary key; may be repeated"
+            "--learner",
+            metavar="PK",
+            nargs="+",
+            action="extend",
+            help="primary keys of learners; may be repeated",
         )
         parser.add_argument("--preview", action="store_true", help="say what would change, and write nothing")
         parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
@@ -44,9 +52,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             run = self.begin(options)
-            self.perform(run, quiet=options["json"])
         except services.Refused as refused:
             raise CommandError(refused.reason, returncode=2) from None
+        except DatabaseError:
+            raise CommandError(NO_DATABASE, returncode=2) from None
+        self.perform(run, quiet=options["json"])
         summary = summarise(run)
         self.stdout.write(json.dumps(summary) if options["json"] else in_words(summary))
         learners = summary["learners"]

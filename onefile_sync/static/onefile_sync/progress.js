@@ -9,12 +9,16 @@
     let shown = null;
 
     // The learners below are the server's to write: what it says of them now takes the place of what it said.
-    async function showLearners() {
+    async function showLearners(counts) {
         const answer = await fetch(location.href);
+        if (!answer.ok) {
+            throw new Error(answer.status);
+        }
         const now = new DOMParser().parseFromString(await answer.text(), 'text/html');
         const learners = now.querySelector('[data-results]');
-        if (learners) {
+        if (learners) { // there are none for somebody who is logged out: the next poll meets that too
             page.querySelector('[data-results]').replaceWith(learners);
+            shown = counts;
         }
     }
 
@@ -37,7 +41,7 @@
         page.querySelector('[data-waiting]').hidden = !run.waiting_for_worker;
         for (const item of page.querySelectorAll('[data-tally]')) {
             const count = run.counts[item.dataset.tally] || 0;
-            item.hidden = count === 0;
+            item.hidden = count === 0 && !item.querySelector('[aria-current]');
             item.querySelector('[data-count]').textContent = count;
         }
     }
@@ -59,19 +63,20 @@
                 throw new Error(answer.status);
             }
             run = await answer.json();
-            if (!run.final && JSON.stringify(run.counts) !== shown) {
-                await showLearners();
-                shown = JSON.stringify(run.counts);
+            if (run.final) {
+                location.reload();
+                return;
+            }
+            update(run);
+            const counts = JSON.stringify(run.counts);
+            // Not from under somebody who has come to a link down there with the keyboard: they would be thrown back.
+            if (counts !== shown && !page.querySelector('[data-results]').contains(document.activeElement)) {
+                await showLearners(counts);
             }
         } catch {
             pollAgain(Math.min(delay * 2, SLOWEST)); // network or site away: keep trying, ever less often
             return;
         }
-        if (run.final) {
-            location.reload();
-            return;
-        }
-        update(run);
         pollAgain(Math.min(delay * 1.2, USUAL));
     }
 
