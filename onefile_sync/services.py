@@ -254,7 +254,7 @@ def perform(
     return run
 
 
-def work(run_pk: str) -> str:
+def work(run_pk: str, *, sleep: Callable[[float], None] = time.sleep) -> str:
     """A worker's share of a run: a bounded time of work, and a new task for the rest. Ids and codes only."""
     ledger.sweep()
     run = SyncRun.objects.filter(pk=run_pk).first()
@@ -268,6 +268,7 @@ def work(run_pk: str) -> str:
         patience,
         time_is_up=lambda: time.monotonic() > until,
         too_long=lambda wait: time.monotonic() + wait > until + seconds,
+        sleep=sleep,
     )
     if not is_finished and OneFileSettings.load().paused:
         return "paused"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
 from onefile_sync.sync import ledger
+from onefile_sync.sync.connect import SharedPace
 from tests.conftest import dont_wait, problems, sync
 from tests.factories import Host
 
@@ -45,14 +47,16 @@ class TestTheCentre:
         assert sync(town.learner).state == OutcomeState.UNCHANGED
 
     def test_of_a_corrected_onefile_id_is_the_right_learners(
-        self, town: Town, world: World, onefile: SandboxServer
+        self, town: Town, world: World, onefile: SandboxServer, configure: Callable[..., None]
     ) -> None:
         """The wrong ID belonged to another centre, whose ID was kept."""
         elsewhere = world.add_centre(name="Care")
         stranger = world.add_learner(organisation_id=elsewhere.id)
         model = type(town.learner)
         model.objects.update(onefile_id=stranger.id)
+        configure(upload_reviews=False)
         sync(town.learner)
+        configure(upload_reviews=True)
         model.objects.update(onefile_id=town.onefile_id)
 
         outcome = sync(town.learner)
@@ -150,49 +154,39 @@ def test_a_click_on_a_learner_whom_somebody_refreshes_with_others_leads_to_that_
 
 class TestTheRateLimit:
     def test_puts_the_learner_back_instead_of_failing_everybody(
-        self, host: Host, world: World, onefile: SandboxServer, no_waiting: None
+        self, host: Host, world: World, onefile: SandboxServer
     ) -> None:
         learners = [host.learner(onefile_id=world.add_learner().id) for _ in range(3)]
         onefile.faults.append(Fault(operation="User/get", kind="status", status=429, times=3))
         run = refresh_by_a_worker(*learners)
 
-        said = [services.work(str(run.pk)) for _ in range(2)]
+        said = [services.work(str(run.pk), sleep=dont_wait) for _ in range(2)]
 
         assert said == ["to be continued", "finished"]
         assert set(run.outcomes.values_list("state", flat=True)) <= {"updated", "unchanged"}
 
     def test_that_never_ends_is_given_up_after_some_attempts(
-        self, host: Host, world: World, onefile: SandboxServer, no_waiting: None
+        self, host: Host, world: World, onefile: SandboxServer
     ) -> None:
         learners = [host.learner(onefile_id=world.add_learner().id) for _ in range(2)]
         onefile.faults.append(Fault(operation="*", kind="status", status=429, times=999))
         run = refresh_by_a_worker(*learners)
 
-        said = [services.work(str(run.pk)) for _ in range(ledger.MOST_ATTEMPTS)]
+        said = [services.work(str(run.pk), sleep=dont_wait) for _ in range(ledger.MOST_ATTEMPTS)]
 
         assert said == ["to be continued"] * (ledger.MOST_ATTEMPTS - 1) + ["finished"]
         assert [problems(outcome) for outcome in run.outcomes.all()] == [["rate_limited"]] * 2
 
-    @pytest.fixture
-    def no_waiting(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        from onefile_sync.sync import connect, work
-
-        for module in (connect, work):
-            monkeypatch.setattr(module.time, "sleep", dont_wait)
-
 
 def test_a_learner_who_would_take_longer_than_the_task_may_is_put_back(
-    town: Town, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
+    town: Town, onefile: SandboxServer
 ) -> None:
     """Or django-q2 would kill the worker in its sleep."""
     slept: list[float] = []
     run = refresh_by_a_worker(town.learner)
-    from onefile_sync.sync.connect import SharedPace
-
     SharedPace(None).pause(3600)
-    monkeypatch.setattr("onefile_sync.sync.connect.time.sleep", slept.append)
 
-    assert services.work(str(run.pk)) == "to be continued"
+    assert services.work(str(run.pk), sleep=slept.append) == "to be continued"
 
     assert run.outcomes.get().state == OutcomeState.QUEUED
     assert slept == []
