@@ -1,5 +1,7 @@
 """System checks: one wrong thing at a time, and the id and hint it is told by."""
 
+from enum import Enum
+
 import pytest
 from django.core.checks import run_checks
 from django.core.management import call_command
@@ -12,7 +14,7 @@ from onefile_sync.models import OneFileSettings
 from tests.college.models import Meeting
 from tests.factories import HOSTS, PICSWEB, SECOND_HOST, MeetingKindFactory
 
-MISSING = object()
+MISSING = Enum("Missing", "KEY").KEY
 
 
 def changed(mapping, part, **values):
