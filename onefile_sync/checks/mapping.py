@@ -26,7 +26,7 @@ from onefile_sync.host.mapping import (
 )
 from onefile_sync.host.values import accepted
 from onefile_sync.onefile.records import AimNames
-from onefile_sync.onefile.transport import is_safe_address
+from onefile_sync.onefile.safety import is_safe_address
 from onefile_sync.rows import Attendance
 
 #: The most calls a minute that OneFile takes before it answers 429 (R23).

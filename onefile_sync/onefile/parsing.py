@@ -26,6 +26,7 @@ TWO_WAY = (
 #: What else a client is known to send with an update of a learning aim.
 OTHER_WRITABLE = ("Status", "StartDate", "PlannedEnd", "AchievedDate")
 
+#: OneFile sends moments; a date or time of day is taken from them only in the zone where the learners are (R27).
 LONDON = ZoneInfo("Europe/London")
 #: How OneFile's database says "no date".
 NO_DATE = frozenset({date(1, 1, 1), date(1900, 1, 1)})

@@ -9,9 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from ipaddress import ip_address
 from typing import Literal, Protocol
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import requests
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
@@ -21,12 +20,12 @@ from onefile_sync import __version__
 
 from . import parsing
 from .errors import OneFileError, Repeat, Scope, case_for, case_of_status
+from .safety import is_safe_address, is_token
 
 logger = logging.getLogger(__name__)
 
 #: OneFile's sessions live for 24 hours; one that ends in the middle of a call is no use.
 SESSION_LIFETIME = timedelta(hours=23)
-LONGEST_TOKEN = 4096
 #: Seconds that everybody waits after a 429, unless OneFile says how long, and the bounds of what it may say.
 PAUSE = 60.0
 SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 120.0
@@ -314,33 +313,6 @@ class _Errand:
 def _went_wrong(state: RetryCallState) -> bool:
     error = state.outcome.exception() if state.outcome else None
     return isinstance(error, OneFileError) and error.case.repeat is Repeat.AGAIN
-
-
-def is_safe_address(base_url: str) -> bool:
-    """Whether a token may be sent there: over TLS, or to this machine (the sandbox)."""
-    try:
-        address = urlsplit(base_url)
-        host = address.hostname or ""
-    except ValueError:
-        return False
-    if address.scheme == "https":
-        return bool(host)
-    if address.scheme != "http":
-        return False
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def is_token(token: str) -> bool:
-    """Whether a text can be a token at all: no page of HTML, no error message, nothing a header cannot hold."""
-    return (
-        0 < len(token) <= LONGEST_TOKEN
-        and token.isascii()
-        and token.isprintable()
-        and not any(character in token for character in " <")
-    )
 
 
 def code_of_status(operation: Operation, status: int) -> str | None:

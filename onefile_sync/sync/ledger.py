@@ -29,9 +29,9 @@ from onefile_sync.models import (
 )
 from onefile_sync.models import Change as ChangeRow
 from onefile_sync.models import Problem as ProblemRow
+from onefile_sync.onefile.parsing import LONDON
 from onefile_sync.rows import Attendance, Officers, Value
 
-from . import rules
 from .parts import Change, Problem, Subject
 from .problems import explain
 
@@ -298,7 +298,7 @@ def as_text(value: Value | datetime) -> str:
         case Attendance():
             return "" if value is Attendance.BLANK else value.value.capitalize()
         case datetime():
-            return value.astimezone(rules.LONDON).strftime("%d/%m/%Y %H:%M")
+            return value.astimezone(LONDON).strftime("%d/%m/%Y %H:%M")
         case date():
             return value.strftime("%d/%m/%Y")
         case time():

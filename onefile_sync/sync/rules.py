@@ -10,16 +10,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum
-from zoneinfo import ZoneInfo
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from onefile_sync.onefile.parsing import LONDON
 from onefile_sync.onefile.records import Review
 from onefile_sync.rows import Attendance, ReviewRow, Value
-
-#: OneFile sends moments; a date or time of day is taken from them only in the zone where the learners are (R27).
-LONDON = ZoneInfo("Europe/London")
 
 #: PICSWeb keeps no duration for a review, so OneFile is told this one (R9).
 VISIT_LENGTH = timedelta(hours=1)
