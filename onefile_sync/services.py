@@ -274,9 +274,8 @@ def work(run_pk: str, *, sleep: Callable[[float], None] = time.sleep) -> str:
         return "paused"
     if not is_finished:
         queue.enqueue(run, tasks=1)
-    _hand_out(
-        ledger.forgotten().exclude(pk=run.pk)
-    )  # after the work, so that two runs cannot keep queueing each other
+    # After the work, so that two runs cannot keep queueing each other.
+    _hand_out(ledger.forgotten().exclude(pk=run.pk))
     return "finished" if is_finished else "to be continued"
 
 
@@ -295,7 +294,6 @@ def _hand_out(runs: QuerySet[SyncRun]) -> int:
 
 def check_setup() -> None:
     """See that nothing stands in the way of every learner. No network. Raises :class:`Refused`."""
-    refuse_wrong_mapping()
     refusal = why_not_at_all(OneFileSettings.load())
     if refusal is not None:
         raise Refused(refusal)
