@@ -226,6 +226,8 @@ CLUSTERS = [
     ({"timeout": 300, "retry": MISSING}, ["E021"]),
     ({"timeout": 300, "retry": 400}, ["W021"]),
     ({"timeout": 100}, ["E022"]),
+    ({"timeout": 200}, ["E022"]),
+    ({"timeout": 240}, []),
     ({"timeout": None}, ["W020"]),
     ({"timeout": "300"}, ["W020"]),
     ({"timeout": None, "retry": 100}, ["E022", "W020"]),

@@ -80,8 +80,9 @@ ROWS = (
     Row(
         Error,
         22,
-        lambda cluster: cluster.task_seconds >= (cluster.timeout or cluster.retry),
-        "ONEFILE_SYNC['TASK_SECONDS'] is not below the timeout of Q_CLUSTER, so our tasks would be killed.",
+        # The learner whom a task is at when its time is up is finished, or put back after as long again.
+        lambda cluster: 2 * cluster.task_seconds > (cluster.timeout or cluster.retry),
+        "ONEFILE_SYNC['TASK_SECONDS'] is above half of the timeout of Q_CLUSTER, so our tasks would be killed.",
         'Write a "TASK_SECONDS" of at most half of the timeout (of retry, where there is no timeout).',
     ),
     Row(
