@@ -198,7 +198,8 @@ class Transport:
             response = self._call(operation, path, body, {"X-TokenID": token})
             return _answer(operation, response)
         except OneFileError as error:
-            logger.info("OneFile: %s", error)
+            facts = {"code": error.code, "operation": error.operation, "status": error.status}
+            logger.info("call_failed %s", error, extra={"onefile_event": "call_failed", "onefile": facts})
             if error.case.repeat is Repeat.WITH_NEW_SESSION:
                 self._sessions.forget(token)
                 errand.refused_token = token
@@ -249,15 +250,24 @@ class Transport:
         else:
             if response.status_code == 429:
                 self.rate_limited += 1
-                self._pace.pause(seconds_to_pause(response.headers.get("Retry-After"), self._clock()))
+                self._pace.pause(
+                    seconds_to_pause(response.headers.get("Retry-After"), self._by_their_clock(response))
+                )
             code = code_of_status(operation, response.status_code)
             if code is None:
                 return response
             failure = operation.failure(code, response.status_code, onefile_code_in(response))
             if "Retry-After" in response.headers:
-                failure.retry_after = seconds_to_pause(response.headers["Retry-After"], self._clock())
+                failure.retry_after = seconds_to_pause(
+                    response.headers["Retry-After"], self._by_their_clock(response)
+                )
         # Raised out here so that the exception of requests, which holds tokens, does not hang on as its context.
         raise failure
+
+    def _by_their_clock(self, response: requests.Response) -> datetime:
+        """When the answer was sent, as the server has it: the moments it tells are by the same clock."""
+        sent_at = _http_date(response.headers.get("Date", ""))
+        return sent_at or self._clock()
 
 
 class _Errand:
@@ -345,15 +355,22 @@ def code_of_exception(error: requests.RequestException) -> str:
 def seconds_to_pause(retry_after: str | None, now: datetime) -> float:
     """What a Retry-After header asks for, in seconds or as a date, within bounds; a minute if it makes no sense."""
     asked = (retry_after or "").strip()
-    try:
-        if asked.isascii() and asked.isdigit():
-            seconds = float(asked)
-        else:
-            until = parsedate_to_datetime(asked)
-            seconds = (until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds()
-    except (ValueError, OverflowError):
+    if asked.isascii() and asked.isdigit():
+        seconds = float(asked)
+    elif (until := _http_date(asked)) is not None:
+        seconds = (until - now).total_seconds()
+    else:
         return PAUSE
     return min(max(seconds, SHORTEST_PAUSE), LONGEST_PAUSE)
+
+
+def _http_date(written: str) -> datetime | None:
+    """The moment of an HTTP header, or ``None`` for anything else. Without a zone it is UTC."""
+    try:
+        moment = parsedate_to_datetime(written)
+        return moment.replace(tzinfo=moment.tzinfo or UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def onefile_code_in(response: requests.Response) -> int | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 from .wire import Answer
 
@@ -21,17 +22,19 @@ class Fault:
 
     ``before``: the operation is not carried out. ``after``: it is, but its answer is lost or spoilt. A delay (in
     ``seconds``) never keeps the operation from being carried out. ``status``, ``body`` and ``headers`` belong to the
-    kind "status". ``operation`` is a name as in ``SandboxServer.calls``, or ``"*"``.
+    kind "status", and ``edit`` to the kind "edited": it is given the answer's JSON (of the kind ``when="after"``) and
+    gives back what is sent instead. ``operation`` is a name as in ``SandboxServer.calls``, or ``"*"``.
     """
 
     operation: str
-    kind: Literal["reset", "delay", "status", "html", "broken_json", "truncated", "wrong_type"]
+    kind: Literal["reset", "delay", "status", "html", "broken_json", "truncated", "wrong_type", "edited"]
     when: Literal["before", "after"] = "before"
     times: int = 1
     seconds: float = 0.0
     status: int = 500
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+    edit: Callable[[Any], object] = lambda answer: answer
 
     def strikes(self, operation: str, when: str) -> bool:
         return self.times > 0 and self.when == when and self.operation in (operation, ANY_OPERATION)
@@ -51,6 +54,8 @@ class Fault:
         if self.kind == "html":
             page = b"<!DOCTYPE html><html><body><h1>Under maintenance</h1></body></html>"
             return Answer(200, page, "text/html; charset=utf-8")
+        if self.kind == "edited":
+            return answer if answer is None or not answer.body else self._edited(answer)
         spoilt = replace(answer or Answer(200), status=200)
         if self.kind == "broken_json":
             return replace(spoilt, body=spoilt.body + b'{"')
@@ -59,3 +64,10 @@ class Fault:
         whole = spoilt.body or b"[]"
         cut_off = {"Content-Length": str(len(whole)), "Connection": "close"}
         return replace(spoilt, body=whole[: len(whole) // 2], headers={**spoilt.headers, **cut_off})
+
+    def _edited(self, answer: Answer) -> Answer:
+        try:
+            sent = json.loads(answer.body)
+        except ValueError:  # a bare session token
+            return answer
+        return replace(answer, body=json.dumps(self.edit(sent)).encode())

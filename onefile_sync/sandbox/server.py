@@ -10,6 +10,7 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
@@ -68,6 +69,7 @@ class SandboxServer:
         self._thread: threading.Thread | None = None
         with socket.create_server((HOST, port), backlog=128) as listening:
             self._http = _HttpServer(HOST, port, self._respond, _Handler, fd=listening.fileno())
+            self._http.clock = clock
         self.port = self._http.port
 
     @property
@@ -190,6 +192,8 @@ def _response(answer: Answer) -> Response:
 class _HttpServer(ThreadedWSGIServer):
     """Remembers its connections, so that kept ones can be closed when it stops."""
 
+    clock: Clock
+
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._connections: set[socket.socket] = set()
         super().__init__(*arguments, **options)
@@ -241,6 +245,12 @@ class _Handler(WSGIRequestHandler):
         self.close_connection = True
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         socket.close(self.connection.detach())
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The Date header is by the sandbox's clock, like everything else that it says of time."""
+        clock: Clock = self.server.clock  # type: ignore[attr-defined]
+        moment = clock() if timestamp is None else datetime.fromtimestamp(timestamp, UTC)
+        return format_datetime(moment.astimezone(UTC), usegmt=True)
 
     def log(self, *_: Any) -> None:
         """Say nothing."""

@@ -48,8 +48,9 @@ class Screen(io.StringIO):
             os.kill(os.getpid(), self.number)
 
 
+@pytest.mark.parametrize("on_a_terminal", [True, False])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_sandbox_runs_until_it_is_told_to_stop(number: int) -> None:
+def test_the_sandbox_runs_until_it_is_told_to_stop(number: int, on_a_terminal: bool) -> None:
     handler = signal.getsignal(number)
     seen: dict[str, object] = {}
 
@@ -62,9 +63,10 @@ def test_the_sandbox_runs_until_it_is_told_to_stop(number: int) -> None:
             seen["items"] = http.post(f"{url}/LearningAim/Search/1/3", json={}, timeout=5).json()
 
     screen = Screen(number, look)
+    screen.isatty = lambda: on_a_terminal  # type: ignore[method-assign]
     call_command("onefile_sandbox", port=0, learners=5, seed=3, profile="rich", stdout=screen)
     assert "ElementsDone" in seen["items"][0]
-    assert CUSTOMER_TOKEN in screen.getvalue()
+    assert (CUSTOMER_TOKEN in screen.getvalue()) is on_a_terminal
     assert signal.getsignal(number) == handler
     with pytest.raises(requests.ConnectionError):
         requests.get(f"{seen['url']}/Customer", timeout=5)

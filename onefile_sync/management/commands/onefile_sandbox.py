@@ -55,7 +55,9 @@ class Command(BaseCommand):
         with server:
             self.stdout.write(_("Sandbox OneFile with %s learners") % options["learners"])
             self.stdout.write(_("  API             %s") % server.url)
-            self.stdout.write(_("  customer token  %s") % CUSTOMER_TOKEN)
+            # On a screen it helps; a log is no place for a token, not even for this one.
+            token = CUSTOMER_TOKEN if self.stdout.isatty() else _("(told on a terminal only)")
+            self.stdout.write(_("  customer token  %s") % token)
             self.stdout.write(_("  assessor page   %s") % server.page_url)
             self.stdout.write(_("Stop it with Ctrl-C."))
             self.stdout.flush()
