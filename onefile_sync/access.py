@@ -19,6 +19,9 @@ from .models import LearnerOutcome, SyncRun
 REFRESH = "onefile_sync.refresh_learner"
 PREVIEW = "onefile_sync.preview_learner"
 VIEW_RUNS = "onefile_sync.view_syncrun"
+CANCEL = "onefile_sync.cancel_syncrun"
+DECIDE = "onefile_sync.decide_syncrun"
+VIEW_HEALTH = "onefile_sync.view_health"
 CHANGE_SETTINGS = "onefile_sync.change_onefilesettings"
 
 User = PermissionsMixin | AnonymousUser
@@ -68,6 +71,15 @@ def may_see_run(user: User, run: SyncRun) -> bool:
         return True
     first_two = list(run.outcomes.all()[:2])
     return len(first_two) == 1 and may_see_outcome(user, first_two[0])
+
+
+def may_cancel(user: User, run: SyncRun) -> bool:
+    return user.has_perm(CANCEL) and may_see_run(user, run)
+
+
+def may_decide(user: User, run: SyncRun) -> bool:
+    """Whether the user may apply or discard a daily run that the safety stop holds."""
+    return user.has_perm(DECIDE) and may_see_run(user, run)
 
 
 def _may_see_whole_run(user: User, run: SyncRun) -> bool:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import time
+from dataclasses import dataclass
+from datetime import time, timedelta
 from typing import Any, Generic, TypeVar, overload
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -25,9 +26,20 @@ ADDRESSES: Mapping[str, str] = {
     "sandbox": "http://127.0.0.1:8765/api/v2.1",
 }
 
-#: The one schedule that we have in django-q2: its name, and the task it starts.
-SCHEDULE_NAME = "onefile_sync daily"
-SCHEDULED_TASK = "onefile_sync.tasks.daily"
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """Something that django-q2 starts by a schedule of ours: the schedule's name, the task, and its kwargs."""
+
+    name: str
+    task: str
+    kwargs: str | None = None
+
+
+DAILY = Errand("onefile_sync daily", "onefile_sync.tasks.daily")
+#: Runs every minute, so its successes are not kept: they would push everybody else's out of django-q2's list.
+SWEEP = Errand("onefile_sync sweep", "onefile_sync.tasks.sweep", "{'q_options': {'save': False}}")
+ERRANDS = (DAILY, SWEEP)
 
 API_PATH = "/api/v2.1"
 
@@ -95,6 +107,12 @@ def _whole_number(least: int) -> Callable[[Any], int]:
     return read
 
 
+def _seconds(written: Any) -> float:
+    if not isinstance(written, int | float) or isinstance(written, bool) or not 0 < written < float("inf"):
+        raise ValueError
+    return written
+
+
 def _or_none(read: Callable[[Any], T]) -> Callable[[Any], T | None]:
     return lambda written: None if written is None else read(written)
 
@@ -154,6 +172,8 @@ class Deployment:
     cluster = Setting(None, _or_none(_text), "the name of a django-q2 cluster, or None for the default one")
     tasks_per_run = Setting(1, _whole_number(1), "a whole number from 1: tasks of one run at a time")
     task_seconds = Setting(120, _whole_number(1), "a whole number of seconds from 1")
+    lease_seconds = Setting(300, _whole_number(1), "a whole number of seconds from 1")
+    timeout_seconds = Setting(30, _seconds, "a number of seconds above 0")
 
     def __init__(self) -> None:
         self._written: Mapping[str, Any] | None = None
@@ -172,6 +192,11 @@ class Deployment:
     def address(self, environment: str) -> str:
         """Where OneFile's API is: ``BASE_URL``, or else the address of an environment (``KeyError`` if unknown)."""
         return self.base_url or ADDRESSES[environment]
+
+    @property
+    def lease(self) -> timedelta:
+        """How long a claim on a learner holds, and how long a create whose answer is lost may still be on its way."""
+        return timedelta(seconds=self.lease_seconds)
 
     def reload(self) -> None:
         self._written = None

@@ -24,9 +24,14 @@ def _key(secret: str | bytes) -> bytes:
     return hmac.new(b"onefile_sync secrets at rest", secret, hashlib.sha256).digest()
 
 
-def _fernet() -> MultiFernet:
+def _fernets() -> list[Fernet]:
+    """One for each key, the present one first."""
     secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
-    return MultiFernet([Fernet(base64.urlsafe_b64encode(_key(secret))) for secret in secrets])
+    return [Fernet(base64.urlsafe_b64encode(_key(secret))) for secret in secrets]
+
+
+def _fernet() -> MultiFernet:
+    return MultiFernet(_fernets())
 
 
 def encrypt(clear: str) -> str:
@@ -42,6 +47,22 @@ def decrypt(stored: str) -> str:
         return _fernet().decrypt(stored.encode()).decode()
     except InvalidToken:
         raise Undecipherable from None
+
+
+def renewed(stored: str) -> str:
+    """The same secret encrypted with the present key, or ``stored`` itself where it is (or where no key fits)."""
+    try:
+        return encrypt(decrypt(stored)) if stored and not _is_with_present_key(stored) else stored
+    except Undecipherable:
+        return stored
+
+
+def _is_with_present_key(stored: str) -> bool:
+    try:
+        _fernets()[0].decrypt(stored.encode())
+    except InvalidToken:
+        return False
+    return True
 
 
 def fingerprint(*parts: str) -> str:

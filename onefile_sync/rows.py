@@ -28,12 +28,16 @@ Value = int | str | date | time | Attendance | None
 class OpenUpload:
     """A review that we began to create in OneFile without having recorded the end of it.
 
-    ``visit_id`` and ``review_id`` are what OneFile is known to have answered before we stopped.
+    ``visit_id`` and ``review_id`` are what OneFile is known to have answered before we stopped. ``may_still_arrive``:
+    the last create was sent so lately that OneFile may yet carry it out. ``visits_in_doubt`` counts the visits that
+    OneFile may hold without our knowing their ID, so that no review will ever be put into them.
     """
 
     scheduled_for: datetime
     visit_id: int | None = None
     review_id: int | None = None
+    may_still_arrive: bool = False
+    visits_in_doubt: int = 0
 
     @property
     def may_be_there(self) -> bool:

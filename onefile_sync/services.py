@@ -13,35 +13,32 @@ Nothing here calls OneFile from a web request but :func:`test_connection`, which
 
 from __future__ import annotations
 
-import logging
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Model, QuerySet
+from django.db.models import Model
 from django.utils import timezone
 
 from . import host
-from .conf import deployment
 from .host import learner_by_pk as find_learner
 from .host import learner_model
 from .models import (
     OPEN_OUTCOMES,
     LearnerOutcome,
-    OneFileSettings,
     OutcomeState,
     RunKind,
     RunState,
     SyncRun,
     UploadIntent,
 )
-from .onefile.transport import Patience
-from .sync import ledger, queue
+from .sync import claims, drive, queue, runs
 from .sync.contact import ConnectionReport, check_connection, look_closely, test_connection
+from .sync.drive import perform, resume, start_daily, start_scheduled_daily, sweep, work
+from .sync.health import Finding, Health, Level, health
 from .sync.probe import ProbeReport, learner_to_probe
 from .sync.problems import read_out
 from .sync.refusals import (
@@ -50,11 +47,11 @@ from .sync.refusals import (
     Refusal,
     Refused,
     Selection,
+    check_setup,
     outcomes,
     refuse_wrong_mapping,
     sort_out,
     why_not,
-    why_not_at_all,
 )
 from .sync.reports import (
     ChangeLine,
@@ -70,17 +67,19 @@ from .sync.reports import (
 )
 from .sync.rules import RULES
 from .sync.schedule import (
-    install_schedule,
+    install_schedules,
     installed_schedules,
-    remove_schedule,
+    remove_schedules,
 )
-from .sync.work import work_on
 
 __all__ = [
     "RULES",
     "ChangeLine",
     "ConnectionReport",
+    "Finding",
+    "Health",
     "LearnerStatus",
+    "Level",
     "OutcomeReport",
     "ProbeReport",
     "ProblemLine",
@@ -89,11 +88,15 @@ __all__ = [
     "Refused",
     "Selection",
     "Totals",
+    "apply_held",
+    "cancel",
     "check_connection",
     "check_setup",
+    "discard_held",
     "field_label",
     "find_learner",
-    "install_schedule",
+    "health",
+    "install_schedules",
     "installed_schedules",
     "last_daily_run",
     "learner_model",
@@ -107,20 +110,19 @@ __all__ = [
     "read_out",
     "refresh",
     "refresh_now",
-    "remove_schedule",
+    "remove_schedules",
     "report",
     "resume",
     "rule_text",
     "sort_out",
     "start_daily",
     "start_scheduled_daily",
+    "sweep",
     "test_connection",
     "totals",
     "why_not",
     "work",
 ]
-
-logger = logging.getLogger("onefile_sync")
 
 User = AbstractBaseUser | AnonymousUser
 
@@ -138,7 +140,7 @@ def refresh(learners: Sequence[Model], *, by: User | None = None) -> SyncRun:
     selection = sort_out(learners)
     if not selection.accepted:
         raise Refused(selection.refused[0][1] if len(_reasons(selection)) == 1 else NOBODY)
-    run, _created = ledger.open_run(RunKind.REFRESH, selection.accepted, by=_person(by))
+    run, _created = runs.open_run(RunKind.REFRESH, selection.accepted, by=_person(by))
     queue.enqueue(run)
     return run
 
@@ -156,59 +158,18 @@ def _queue_one(kind: RunKind, learner: Model, by: User | None) -> SyncRun:
     refusal = why_not(learner)
     if refusal is not None:
         raise Refused(refusal)
-    ledger.sweep()
+    claims.sweep()
     if kind == RunKind.REFRESH:
         under_way = (
             outcomes().filter(learner_pk=str(learner.pk), run__kind=kind, state__in=OPEN_OUTCOMES).first()
         )
         if under_way is not None and under_way.run.open_key is None:
             return under_way.run  # one of several whom somebody refreshes together
-    key = ledger.learner_key(kind, str(learner.pk))
-    run, created = ledger.open_run(kind, [learner], by=_person(by), open_key=key)
+    key = runs.learner_key(kind, str(learner.pk))
+    run, created = runs.open_run(kind, [learner], by=_person(by), open_key=key)
     if created or progress(run).waiting_for_worker:
         queue.enqueue(run)
     return run
-
-
-def start_daily(
-    *, new_run: bool = False, by: User | None = None, scheduled_for: date | None = None
-) -> SyncRun:
-    """The open daily run, or a new one with everyone in scope (R2). Not queued: see :func:`perform`.
-
-    ``new_run`` ends an open one first; its learners who are still waiting are recorded as skipped.
-    Raises :class:`Refused`.
-    """
-    check_setup()
-    if new_run:
-        for earlier in SyncRun.objects.filter(open_key=ledger.DAILY_KEY):
-            ledger.give_up(earlier, OutcomeState.SKIPPED, "run_replaced")
-            SyncRun.objects.filter(pk=earlier.pk).update(open_key=None)
-    run, _created = ledger.open_run(
-        RunKind.DAILY,
-        host.scope(_today()),
-        by=_person(by),
-        open_key=ledger.DAILY_KEY,
-        scheduled_for=scheduled_for,
-    )
-    return run
-
-
-def start_scheduled_daily() -> str:
-    """What the schedule does: queue today's daily run once, whatever number of times the queue delivers it.
-
-    Also takes up whatever an earlier worker left behind. Returns a short text for django-q2's list of tasks.
-    """
-    ledger.sweep()
-    _hand_out(ledger.forgotten())
-    try:
-        run = start_daily(scheduled_for=_today())
-    except Refused as refused:
-        logger.warning("daily sync not started: %s", refused.code)
-        return f"not started: {refused.code}"
-    if not run.is_open:
-        return f"already done today: {run.pk}"
-    queue.enqueue(run)
-    return f"queued: {run.pk}"
 
 
 def refresh_now(learners: Sequence[Model]) -> SyncRun:
@@ -224,7 +185,7 @@ def preview_now(learners: Sequence[Model] | None = None) -> SyncRun:
     if learners is not None:
         return _now(RunKind.PREVIEW, learners)
     check_setup()
-    run, _created = ledger.open_run(RunKind.PREVIEW, host.scope(_today()))
+    run, _created = runs.open_run(RunKind.PREVIEW, host.scope(drive.today()))
     return run
 
 
@@ -235,68 +196,26 @@ def _now(kind: RunKind, learners: Sequence[Model]) -> SyncRun:
         refusal = why_not(learner)
         if refusal is not None:
             raise Refused(refusal)
-    run, _created = ledger.open_run(kind, learners)
+    run, _created = runs.open_run(kind, learners)
     return run
 
 
-def perform(
-    run: SyncRun,
-    *,
-    after_each: Callable[[], None] = lambda: None,
-    sleep: Callable[[float], None] = time.sleep,
-) -> SyncRun:
-    """Work on a run in this process until it is closed; other workers may be at it too."""
-    ledger.sweep()
-    while not work_on(run, Patience.unattended(), after_each=after_each, sleep=sleep):
-        if OneFileSettings.load().paused:
-            break
-    run.refresh_from_db()
-    return run
+def cancel(run: SyncRun, *, by: User | None = None) -> bool:
+    """End a run early: nobody else is begun, and whoever is being worked on comes to an end.
+
+    Those who still waited are recorded as skipped. False where the run was closed already.
+    """
+    return runs.cancel(run, _person(by))
 
 
-def work(run_pk: str, *, sleep: Callable[[float], None] = time.sleep) -> str:
-    """A worker's share of a run: a bounded time of work, and a new task for the rest. Ids and codes only."""
-    ledger.sweep()
-    run = SyncRun.objects.filter(pk=run_pk).first()
-    if run is None:
-        return "gone"
-    patience = Patience.unattended() if run.kind == RunKind.DAILY else Patience.person()
-    seconds = deployment.task_seconds
-    until = time.monotonic() + seconds
-    is_finished = work_on(
-        run,
-        patience,
-        time_is_up=lambda: time.monotonic() > until,
-        too_long=lambda wait: time.monotonic() + wait > until + seconds,
-        sleep=sleep,
-    )
-    if not is_finished and OneFileSettings.load().paused:
-        return "paused"
-    if not is_finished:
-        queue.enqueue(run, tasks=1)
-    # After the work, so that two runs cannot keep queueing each other.
-    _hand_out(ledger.forgotten().exclude(pk=run.pk))
-    return "finished" if is_finished else "to be continued"
+def apply_held(run: SyncRun, *, by: User | None = None) -> bool:
+    """Let a daily run that the safety stop holds go on, and hand it to the workers; false where it is not held."""
+    return drive.apply_held(run, _person(by))
 
 
-def resume() -> int:
-    """Hand every waiting run to the workers again: after a pause, or after the queue was lost. Returns how many."""
-    ledger.sweep()
-    return _hand_out(ledger.waiting())
-
-
-def _hand_out(runs: QuerySet[SyncRun]) -> int:
-    waiting = list(runs)
-    for run in waiting:
-        queue.enqueue(run)
-    return len(waiting)
-
-
-def check_setup() -> None:
-    """See that nothing stands in the way of every learner. No network. Raises :class:`Refused`."""
-    refusal = why_not_at_all(OneFileSettings.load())
-    if refusal is not None:
-        raise Refused(refusal)
+def discard_held(run: SyncRun, *, by: User | None = None) -> bool:
+    """End a daily run that the safety stop holds, without writing what it was held for; false where it is not held."""
+    return runs.discard_held(run, _person(by))
 
 
 def probe(learner_pk: str | None = None) -> ProbeReport:
@@ -305,7 +224,7 @@ def probe(learner_pk: str | None = None) -> ProbeReport:
     At most twelve reads, also while the integration is off: they may be needed to set it up. Raises :class:`Refused`.
     """
     refuse_wrong_mapping()
-    return look_closely(learner_to_probe(learner_pk, _today()))
+    return look_closely(learner_to_probe(learner_pk, drive.today()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,8 +256,8 @@ def learner_status(learner: Model) -> LearnerStatus:
 
 
 def last_daily_run() -> SyncRun | None:
-    """The last daily run that is finished: what PICSWeb calls *Last Synchronised* (R25)."""
-    finished = SyncRun.objects.filter(kind=RunKind.DAILY, state=RunState.FINISHED)
+    """The last daily run that came to its own end: what PICSWeb calls *Last Synchronised* (R25)."""
+    finished = SyncRun.objects.filter(kind=RunKind.DAILY, state=RunState.FINISHED, ending="")
     return finished.order_by("-finished_at").first()
 
 
@@ -348,9 +267,9 @@ def prune(older_than_days: int) -> int:
     Finished upload intents of that age go too. What is open stays, whatever its age.
     """
     before = timezone.now() - timedelta(days=older_than_days)
-    runs = SyncRun.objects.filter(state=RunState.FINISHED, finished_at__lt=before)
-    number = runs.count()
-    runs.delete()
+    old = SyncRun.objects.filter(state=RunState.FINISHED, finished_at__lt=before)
+    number = old.count()
+    old.delete()
     UploadIntent.objects.filter(finished_at__lt=before).delete()
     return number
 
@@ -362,7 +281,3 @@ def _reasons(selection: Selection) -> set[str]:
 def _person(by: User | None) -> Any:
     """The primary key of whoever asked, of whatever type the host's users have; nobody where nobody is signed in."""
     return by.pk if by is not None and by.is_authenticated else None
-
-
-def _today() -> date:
-    return timezone.localdate(timezone=deployment.time_zone)

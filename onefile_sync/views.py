@@ -79,7 +79,7 @@ def run(request: HttpRequest, pk: UUID) -> HttpResponse:
     chosen = request.GET.get("outcome", "")
     page = Paginator(_outcomes(the_run, chosen), PAGE_LENGTH).get_page(request.GET.get("page"))
     only = page.object_list[0] if now.total == 1 and len(page.object_list) == 1 else None
-    return _page(
+    return page_of(
         request,
         "onefile_sync/run.html",
         wording.run_title(the_run, only),
@@ -92,6 +92,8 @@ def run(request: HttpRequest, pk: UUID) -> HttpResponse:
         page=page,
         results=[_result(request, each) for each in page.object_list],
         learner_to_refresh=_learner_to_refresh(request, the_run, only),
+        may_cancel=the_run.is_open and not the_run.ending and access.may_cancel(request.user, the_run),
+        may_decide=the_run.is_held and access.may_decide(request.user, the_run),
     )
 
 
@@ -123,13 +125,32 @@ def outcome(request: HttpRequest, pk: int) -> HttpResponse:
     the_outcome = get_object_or_404(LearnerOutcome.objects.select_related("run"), pk=pk)
     if not access.may_see_outcome(request.user, the_outcome):
         raise PermissionDenied
-    return _page(
+    return page_of(
         request,
         "onefile_sync/outcome.html",
         wording.run_title(the_outcome.run, None),
         run=the_outcome.run,
         result=_result(request, the_outcome),
         run_is_visible=access.may_see_run(request.user, the_outcome.run),
+    )
+
+
+@login_required
+@never_cache
+@require_GET
+def health(request: HttpRequest) -> HttpResponse:
+    """How the integration is doing: each question with its answer, the worst first."""
+    if not request.user.has_perm(access.VIEW_HEALTH):
+        raise PermissionDenied
+    now = services.health()
+    findings = sorted(now.findings, key=lambda finding: -finding.level)
+    return page_of(
+        request,
+        "onefile_sync/health.html",
+        _("OneFile: is it working?"),
+        health=now,
+        answers=[wording.finding_in_words(finding) for finding in findings],
+        headline=wording.health_headline(now),
     )
 
 
@@ -186,5 +207,6 @@ def _way_back(request: HttpRequest, learner: Any) -> str:
     return access.learner_link(request, learner) or "/"
 
 
-def _page(request: HttpRequest, template: str, title: str, **context: Any) -> HttpResponse:
+def page_of(request: HttpRequest, template: str, title: str, **context: Any) -> HttpResponse:
+    """A page of ours in the frame of the admin."""
     return render(request, template, {**admin.site.each_context(request), "title": title, **context})

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
+
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from .models import LearnerOutcome, OutcomeState, RunKind, RunState, SyncRun
-from .services import Progress
+from .services import Finding, Health, Level, Progress
 
 #: The order in which a reader wants to see outcomes: what needs someone first, then what changed.
 READING_ORDER = (
+    OutcomeState.ASIDE,
     OutcomeState.FAILED,
     OutcomeState.ATTENTION,
     OutcomeState.UPDATED,
@@ -24,6 +28,7 @@ READING_ORDER = (
 _IN_WORDS: dict[str, Promise] = {
     OutcomeState.QUEUED: gettext_lazy("Waiting for its turn."),
     OutcomeState.WORKING: gettext_lazy("Being compared with OneFile now."),
+    OutcomeState.ASIDE: gettext_lazy("Put aside: existing values would be replaced. Nothing was written."),
     OutcomeState.UPDATED: gettext_lazy("Brought up to date."),
     OutcomeState.UNCHANGED: gettext_lazy("Up to date already: nothing needed changing."),
     OutcomeState.ATTENTION: gettext_lazy("Compared with OneFile; something needs attention."),
@@ -72,8 +77,15 @@ def run_title(run: SyncRun, only: LearnerOutcome | None) -> str:
 
 def headline(run: SyncRun, progress: Progress) -> str:
     """Where a run stands, in one sentence."""
+    if progress.state == RunState.HELD:
+        return _("Held: existing values of %(aside)d of %(total)d learners would be replaced.") % {
+            "aside": progress.counts.get(OutcomeState.ASIDE, 0),
+            "total": progress.total,
+        }
     if progress.is_final:
         return _finished(run, progress)
+    if run.ending:
+        return _("Ending: whoever is being compared right now is finished.")
     if progress.waiting_for_worker:
         return _("Waiting: nobody has been working on this for a minute.")
     if progress.state == RunState.QUEUED:
@@ -88,9 +100,75 @@ def headline(run: SyncRun, progress: Progress) -> str:
 def _finished(run: SyncRun, progress: Progress) -> str:
     if progress.total == 0:
         return _("Finished: there was nobody to refresh.")
+    ended = run.get_ending_display() if run.ending else _("Finished")
     by_state = {state: progress.counts.get(state, 0) for state in READING_ORDER}
     if progress.total == 1:
         label = next(state_label(run, state) for state, number in by_state.items() if number)
-        return _("Finished: %(outcome)s.") % {"outcome": label.lower()}
+        return _("%(ended)s: %(outcome)s.") % {"ended": ended, "outcome": label.lower()}
     counted = ", ".join(f"{state_label(run, state)} {number}" for state, number in by_state.items() if number)
-    return _("Finished: %(total)d learners. %(counted)s.") % {"total": progress.total, "counted": counted}
+    return _("%(ended)s: %(total)d learners. %(counted)s.") % {
+        "ended": ended,
+        "total": progress.total,
+        "counted": counted,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer of the health page, ready to be read."""
+
+    level: str
+    level_text: str
+    question: str
+    text: str
+    value: str
+    remedy: str
+
+
+_QUESTIONS: dict[str, Promise] = {
+    "integration": gettext_lazy("Is the integration on?"),
+    "token": gettext_lazy("Is there a customer token?"),
+    "schedules": gettext_lazy("Is the daily sync scheduled?"),
+    "worker": gettext_lazy("Is a worker running?"),
+    "last_daily": gettext_lazy("When did the last daily sync finish?"),
+    "held": gettext_lazy("Does a daily sync wait for a decision?"),
+    "oldest_click": gettext_lazy("How long has a refresh been waiting?"),
+    "oldest_of_the_day": gettext_lazy("How long has the daily sync been waiting?"),
+    "open_uploads": gettext_lazy("Are uploads of reviews unfinished?"),
+    "session": gettext_lazy("Is a session with OneFile open?"),
+    "pace": gettext_lazy("How fast do we call OneFile?"),
+}
+
+_LEVELS: dict[Level, Promise] = {
+    Level.FINE: gettext_lazy("Fine"),
+    Level.WARNING: gettext_lazy("Look at this"),
+    Level.CRITICAL: gettext_lazy("Not working"),
+}
+
+
+def finding_in_words(finding: Finding) -> Answer:
+    return Answer(
+        level=finding.level.name.lower(),
+        level_text=str(_LEVELS[finding.level]),
+        question=str(_QUESTIONS[finding.code]),
+        text=str(finding.text),
+        value=_value(finding),
+        remedy=str(finding.remedy) if finding.level > Level.FINE else "",
+    )
+
+
+def _value(finding: Finding) -> str:
+    if isinstance(finding.value, datetime):
+        return f"{timezone.localtime(finding.value):%d/%m/%Y %H:%M}"
+    if finding.code == "pace" and isinstance(finding.value, float):
+        return f"{finding.value:.0%}"
+    return str(finding.value) if isinstance(finding.value, int) else ""
+
+
+def health_headline(health: Health) -> str:
+    """The state of the whole in one sentence."""
+    if health.level is Level.CRITICAL:
+        return _("Something is not working.")
+    if health.level is Level.WARNING:
+        return _("It works, and something wants looking at.")
+    return _("Everything is fine.")

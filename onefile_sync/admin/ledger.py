@@ -89,7 +89,8 @@ class SyncRunAdmin(ReadOnlyMixin, RunModelAdmin):
     search_fields = ("id",)
     search_help_text = _("Search by the run's ID.")
     fields = (
-        "page", "kind", "state", "requested_by", "created_at", "started_at", "finished_at", "learners", "attention",
+        "page", "kind", "state", "ending", "requested_by", "decided_by", "created_at", "started_at", "held_at",
+        "finished_at", "learners", "attention",
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SyncRun]:
@@ -154,7 +155,7 @@ class LearnerOutcomeAdmin(ReadOnlyMixin, OutcomeModelAdmin):
 class ChangeAdmin(ReadOnlyMixin, ChangeModelAdmin):
     list_display = ("subject_label", "field_label", "old", "new", "side", "run")
     list_display_links = ("subject_label",)
-    list_filter = ("side", RuleFilter, "subject_kind", "outcome__run__kind")
+    list_filter = ("made", "side", RuleFilter, "subject_kind", "outcome__run__kind")
     list_select_related = ("outcome__run",)
     date_hierarchy = "outcome__finished_at"
     search_fields = ("id", "outcome__id", "outcome__run__id", "outcome__learner_pk", "subject_onefile_id")

@@ -22,7 +22,7 @@ from django.views.decorators.http import require_POST
 from django_q.models import Schedule
 
 from onefile_sync import access, services
-from onefile_sync.conf import SCHEDULE_NAME, deployment
+from onefile_sync.conf import DAILY, deployment
 from onefile_sync.crypto import Undecipherable
 from onefile_sync.models import OneFileSettings
 
@@ -51,7 +51,7 @@ class OneFileSettingsForm(SettingsModelForm):
         model = OneFileSettings
         fields = (
             "enabled", "paused", "environment", "upload_reviews", "download_reviews", "visit_type",
-            "skip_elements_with_units",
+            "skip_elements_with_units", "safety_stop_percent", "safety_stop_learners",
         )  # fmt: skip
 
     def clean(self) -> dict[str, Any]:
@@ -131,6 +131,7 @@ class OneFileSettingsAdmin(SettingsModelAdmin):
             (_("Connection"), {"fields": connection}),
             (_("Reviews"), {"fields": ["upload_reviews", "download_reviews", "visit_type"]}),
             (_("Qualifications"), {"fields": ["skip_elements_with_units"]}),
+            (_("Safety stop"), {"fields": ["safety_stop_percent", "safety_stop_learners"]}),
         ]
 
     @admin.display(description=gettext_lazy("Address"))
@@ -165,7 +166,7 @@ class OneFileSettingsAdmin(SettingsModelAdmin):
 
     @admin.display(description=gettext_lazy("Next daily sync"))
     def next_daily_sync(self, settings: OneFileSettings) -> str:
-        schedule = Schedule.objects.filter(name=SCHEDULE_NAME).first()
+        schedule = Schedule.objects.filter(name=DAILY.name).first()
         if schedule is None:
             return _(
                 "Not scheduled. Ask whoever runs PICSWeb to run: python manage.py onefile_schedule install"

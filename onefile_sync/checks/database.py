@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from django.apps import apps
 from django.core.checks import CheckMessage, Warning  # noqa: A004 - Django's own name for it
 from django.db import DatabaseError, router, transaction
 from django.db.models import ForeignKey
 
-from onefile_sync.conf import SCHEDULE_NAME, SCHEDULED_TASK
+from onefile_sync.conf import DAILY, ERRANDS, Errand
 from onefile_sync.host.mapping import REVIEW
 from onefile_sync.models import OneFileSettings
 
 from . import cluster, mapping
+
+if TYPE_CHECKING:
+    from django_q.models import Schedule
 
 INSTALL = "Run manage.py onefile_schedule install."
 
@@ -50,17 +54,24 @@ def _schedules(databases: Sequence[str], is_enabled: bool) -> Iterator[CheckMess
                 hint="Mend or delete that schedule in the admin of django-q2.",
                 id="onefile_sync.W033",
             )
-    ours = [schedule for schedule in schedules if schedule.name == SCHEDULE_NAME]
-    if not ours and is_enabled:
+    for errand in ERRANDS:
+        yield from _schedules_of(errand, [row for row in schedules if row.name == errand.name], is_enabled)
+
+
+def _schedules_of(errand: Errand, rows: Sequence[Schedule], is_enabled: bool) -> Iterator[CheckMessage]:
+    what = "the daily sync" if errand is DAILY else "the sweep, which takes up what workers leave behind"
+    if not rows and is_enabled:
         yield Warning(
-            "The integration is on, but nothing starts the daily sync.", hint=INSTALL, id="onefile_sync.W030"
+            f"The integration is on, but nothing starts {what}.", hint=INSTALL, id="onefile_sync.W030"
         )
-    if len(ours) > 1:
-        yield Warning(f"The daily sync is scheduled {len(ours)} times.", hint=INSTALL, id="onefile_sync.W031")
-    for schedule in ours:
-        if why := _why_it_cannot_run(schedule.func, schedule.repeats, schedule.cluster):
+    if len(rows) > 1:
+        yield Warning(
+            f"{errand.name!r} is scheduled {len(rows)} times.", hint=INSTALL, id="onefile_sync.W031"
+        )
+    for row in rows:
+        if why := _why_it_cannot_run(errand, row):
             yield Warning(
-                f"The schedule of the daily sync ({schedule.pk}) cannot run: {why}.",
+                f"The schedule {errand.name!r} ({row.pk}) cannot run: {why}.",
                 hint=f"Mend it in the admin of django-q2, or delete it there. {INSTALL}",
                 id="onefile_sync.W032",
             )
@@ -78,12 +89,12 @@ def _type_of_new_reviews() -> Iterator[CheckMessage]:
         )
 
 
-def _why_it_cannot_run(func: str, repeats: int, cluster_name: str | None) -> str:
-    if func != SCHEDULED_TASK:
-        return f"it starts {func} and not {SCHEDULED_TASK}"
-    if repeats == 0:
+def _why_it_cannot_run(errand: Errand, row: Schedule) -> str:
+    if row.func != errand.task:
+        return f"it starts {row.func} and not {errand.task}"
+    if row.repeats == 0:
         return "it has no repeats left; -1 means for ever"
-    if cluster_name not in cluster.names():
+    if row.cluster not in cluster.names():
         return "it is for a cluster that Q_CLUSTER does not have"
     return ""
 

@@ -6,6 +6,7 @@ Everything above asks here and never touches PICSWeb's models itself. Primary ke
 from .reading import (
     learner_by_pk,
     learner_model,
+    learner_type,
     learners_sharing,
     read_learner,
     read_officers,
@@ -20,6 +21,7 @@ __all__ = [
     "create_review",
     "learner_by_pk",
     "learner_model",
+    "learner_type",
     "learners_sharing",
     "read_learner",
     "read_officers",

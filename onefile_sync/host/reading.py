@@ -8,6 +8,7 @@ from typing import Any
 
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import BooleanField, Case, Count, DateTimeField, ForeignKey, Model, Q, QuerySet, When
+from django.utils import timezone
 
 from onefile_sync.conf import deployment
 from onefile_sync.models import UploadIntent
@@ -29,6 +30,11 @@ def label(instance: Model) -> str:
 def learner_model() -> type[Model]:
     """PICSWeb's learner model."""
     return LEARNER.model
+
+
+def learner_type() -> ContentType:
+    """The content type of PICSWeb's learner model, by which our own rows point at learners."""
+    return ContentType.objects.get_for_model(LEARNER.model)
 
 
 def learner_by_pk(pk: str) -> Model | None:
@@ -185,11 +191,17 @@ def _reviews(learner: Model) -> Iterator[ReviewRow]:
 
 def _open_uploads(learner: Model) -> dict[str, OpenUpload]:
     intents = UploadIntent.objects.filter(
-        learner_type=ContentType.objects.get_for_model(learner),
-        learner_pk=str(learner.pk),
-        finished_at__isnull=True,
+        learner_type=learner_type(), learner_pk=str(learner.pk), finished_at__isnull=True
     )
-    return {
-        intent.review_pk: OpenUpload(intent.scheduled_for, intent.visit_id, intent.review_id)
-        for intent in intents
-    }
+    return {intent.review_pk: _open_upload(intent) for intent in intents}
+
+
+def _open_upload(intent: UploadIntent) -> OpenUpload:
+    in_doubt = intent.in_doubt_since
+    return OpenUpload(
+        intent.scheduled_for,
+        intent.visit_id,
+        intent.review_id,
+        may_still_arrive=in_doubt is not None and timezone.now() < in_doubt + deployment.lease,
+        visits_in_doubt=intent.visits_in_doubt,
+    )

@@ -1,4 +1,4 @@
-"""Our own tables: the settings staff edit, the session shared by all processes, and the ledger of what happened.
+"""The ledger of what happened: runs, what became of each learner in them, changes, problems; and upload intents.
 
 Rows that speak of PICSWeb's rows do so with a generic foreign key whose ``…_pk`` is text, so that any primary key
 (integers, UUIDs) fits.
@@ -7,7 +7,6 @@ Rows that speak of PICSWeb's rows do so with a generic foreign key whose ``…_p
 from __future__ import annotations
 
 import uuid
-from datetime import timedelta
 
 from django.conf import settings
 from django.contrib.contenttypes.fields import GenericForeignKey
@@ -17,130 +16,6 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-
-from . import crypto
-
-
-class Environment(models.TextChoices):
-    """Which OneFile to talk to. A customer token belongs to one environment (R26)."""
-
-    LIVE = "live", _("Live")
-    BETA = "beta", _("Beta")
-    PRACTICE = "practice", _("Practice")
-    SANDBOX = "sandbox", _("Sandbox (to practise on)")
-
-
-class VisitType(models.TextChoices):
-    """The visit type put on each uploaded review (R9). The numbers OneFile uses for them are deployment settings."""
-
-    NOT_SPECIFIED = "not_specified", _("Not Specified")
-    REMOTE_SESSION = "remote_session", _("Remote Session")
-    FACE_TO_FACE = "face_to_face", _("Face to Face")
-
-
-class DemographicsMode(models.TextChoices):
-    """Which side's details of a person or organisation win. Kept as PICSWeb has it; see docs/rules.md."""
-
-    NONE = "none", _("None")
-    PUSH = "push", _("Push PICS Data to OneFile")
-    PULL = "pull", _("Update PICS from OneFile Data")
-
-
-class OneFileSettings(models.Model):
-    """The one row of settings that staff edit. Read it with :meth:`load`.
-
-    The customer token is encrypted at rest, set with :meth:`set_customer_token` and never shown again.
-    """
-
-    enabled = models.BooleanField(_("Integration Enabled"), default=False)
-    paused = models.BooleanField(
-        _("Paused"), default=False, help_text=_("Nothing new starts while this is ticked; nothing is lost.")
-    )
-    environment = models.CharField(
-        _("Environment"), max_length=10, choices=Environment, default=Environment.SANDBOX
-    )
-    encrypted_customer_token = models.TextField(editable=False, blank=True, default="")
-    upload_reviews = models.BooleanField(_("Upload Reviews to OneFile"), default=True)
-    download_reviews = models.BooleanField(_("Download Reviews from OneFile"), default=True)
-    visit_type = models.CharField(
-        _("Visit Type for Uploaded Reviews"),
-        max_length=20,
-        choices=VisitType,
-        default=VisitType.NOT_SPECIFIED,
-    )
-    skip_elements_with_units = models.BooleanField(
-        _("Ignore elements of qualifications with units"),
-        default=True,
-        help_text=_("Total Elements and Elements Done are left alone where units are attached in PICSWeb."),
-    )
-    additional_assessors = models.CharField(_("Additional Assessors"), max_length=200, blank=True, default="")
-    classroom_from_main_tag = models.BooleanField(_("Create Learner: Classroom from Main Tag"), default=False)
-    learner_demographics = models.CharField(
-        _("Update Learner Demographics Mode"),
-        max_length=4,
-        choices=DemographicsMode,
-        default=DemographicsMode.NONE,
-    )
-    officer_demographics = models.CharField(
-        _("Update Officer Demographics Mode"),
-        max_length=4,
-        choices=DemographicsMode,
-        default=DemographicsMode.NONE,
-    )
-    organisation_demographics = models.CharField(
-        _("Update Organisation Demographics Mode"),
-        max_length=4,
-        choices=DemographicsMode,
-        default=DemographicsMode.NONE,
-    )
-
-    class Meta:
-        verbose_name = _("OneFile settings")
-        verbose_name_plural = _("OneFile settings")
-
-    def __str__(self) -> str:
-        return str(_("OneFile settings"))
-
-    def save(self, *args: object, **kwargs: object) -> None:
-        self.pk = 1
-        super().save(*args, **kwargs)  # type: ignore[arg-type]
-
-    @classmethod
-    def load(cls) -> OneFileSettings:
-        """The settings as stored, or the defaults where nobody has saved any."""
-        return cls.objects.filter(pk=1).first() or cls(pk=1)
-
-    @property
-    def has_customer_token(self) -> bool:
-        return bool(self.encrypted_customer_token)
-
-    @property
-    def customer_token(self) -> str:
-        """The token in clear, or ``""``. Raises :class:`onefile_sync.crypto.Undecipherable` when no key fits."""
-        return crypto.decrypt(self.encrypted_customer_token)
-
-    def set_customer_token(self, token: str) -> None:
-        """Keep a token (``""`` forgets it); :meth:`save` is left to the caller."""
-        self.encrypted_customer_token = crypto.encrypt(token.strip())
-
-
-class ApiSession(models.Model):
-    """The session token and the pacing state, one row for all processes (design, decision 2).
-
-    ``belongs_to`` is a keyed digest of address and customer token: change either and the session is not used.
-    """
-
-    encrypted_token = models.TextField(blank=True, default="")
-    belongs_to = models.CharField(max_length=64, blank=True, default="")
-    issued_at = models.DateTimeField(null=True)
-    next_call_at = models.DateTimeField(null=True)
-    paused_until = models.DateTimeField(null=True)
-
-    class Meta:
-        verbose_name = _("API session")
-
-    def __str__(self) -> str:
-        return str(_("API session"))
 
 
 class RunKind(models.TextChoices):
@@ -152,7 +27,16 @@ class RunKind(models.TextChoices):
 class RunState(models.TextChoices):
     QUEUED = "queued", _("Queued")
     RUNNING = "running", _("Running")
+    HELD = "held", _("Held")
     FINISHED = "finished", _("Finished")
+
+
+class Ending(models.TextChoices):
+    """How a run ended before all of its learners had their turn; blank where they did."""
+
+    CANCELLED = "cancelled", _("Cancelled")
+    DISCARDED = "discarded", _("Discarded")
+    REPLACED = "replaced", _("Replaced by a new run")
 
 
 class SyncRun(models.Model):
@@ -161,6 +45,10 @@ class SyncRun(models.Model):
     ``open_key`` is set while the run is open and unique: it makes a second click lead to the run that is already
     there, and lets only one daily run be open. ``scheduled_for`` is the day a scheduled run stands for, unique, so a
     repeated delivery of the schedule's task does not sync everyone twice.
+
+    A ``guarded`` run puts learners whose existing values would be replaced aside until ``cleared_at``; where they are
+    implausibly many it is held from ``held_at`` on until somebody decides (:mod:`onefile_sync.sync.safety`).
+    ``decided_by`` is whoever applied, discarded or cancelled it.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -180,6 +68,18 @@ class SyncRun(models.Model):
     queued_at = models.DateTimeField(_("last handed to the workers"), default=timezone.now, editable=False)
     started_at = models.DateTimeField(_("started"), null=True)
     finished_at = models.DateTimeField(_("finished"), null=True)
+    guarded = models.BooleanField(default=False, editable=False)
+    held_at = models.DateTimeField(_("held"), null=True, editable=False)
+    cleared_at = models.DateTimeField(null=True, editable=False)
+    ending = models.CharField(_("ending"), max_length=10, choices=Ending, blank=True, default="")
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("decided by"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
 
     class Meta:
         verbose_name = _("run")
@@ -188,6 +88,9 @@ class SyncRun(models.Model):
         permissions = [
             ("refresh_learner", _("Can refresh learners with OneFile")),
             ("preview_learner", _("Can preview a refresh with OneFile")),
+            ("cancel_syncrun", _("Can cancel runs")),
+            ("decide_syncrun", _("Can apply or discard a daily sync that is held")),
+            ("view_health", _("Can see how the OneFile integration is doing")),
         ]
 
     def __str__(self) -> str:
@@ -201,15 +104,33 @@ class SyncRun(models.Model):
         return self.state != RunState.FINISHED
 
     @property
+    def is_held(self) -> bool:
+        return self.state == RunState.HELD
+
+    @property
     def is_preview(self) -> bool:
         return self.kind == RunKind.PREVIEW
 
+    @property
+    def is_for_a_person(self) -> bool:
+        """Whether somebody waits for it: a refresh, or a preview that was clicked (and not run by a command)."""
+        return self.kind == RunKind.REFRESH or (self.is_preview and self.open_key is not None)
+
+    @property
+    def puts_aside(self) -> bool:
+        """Whether learners whose existing values would be replaced wait for all others to be compared."""
+        return self.guarded and self.cleared_at is None
+
 
 class OutcomeState(models.TextChoices):
-    """What became of one learner in one run: on the way, then exactly one of the last five."""
+    """What became of one learner in one run: on the way, then exactly one of the last five.
+
+    *Aside*: existing values would be replaced, which waits until all learners are compared or somebody decides.
+    """
 
     QUEUED = "queued", _("Queued")
     WORKING = "working", _("Working")
+    ASIDE = "aside", _("Put aside")
     UPDATED = "updated", _("Updated")
     UNCHANGED = "unchanged", _("Unchanged")
     ATTENTION = "attention", _("Needs attention")
@@ -218,7 +139,9 @@ class OutcomeState(models.TextChoices):
 
 
 #: The states of an outcome that is not final.
-OPEN_OUTCOMES = (OutcomeState.QUEUED, OutcomeState.WORKING)
+OPEN_OUTCOMES = (OutcomeState.QUEUED, OutcomeState.WORKING, OutcomeState.ASIDE)
+#: Those that somebody still has to work on before a run can be closed or held.
+UNDER_WAY = (OutcomeState.QUEUED, OutcomeState.WORKING)
 
 
 class LearnerOutcome(models.Model):
@@ -301,8 +224,9 @@ class About(models.Model):
 class Change(About):
     """One changed value: side, whose, field, before, after, and the rule that asked for it.
 
-    ``old`` and ``new`` are text as staff read it (dates dd/mm/yyyy). In a preview run a change was planned and not
-    made. ``rule`` is the code of a row of :data:`onefile_sync.sync.rules.RULES`.
+    ``old`` and ``new`` are text as staff read it (dates dd/mm/yyyy). ``made`` is false for a change that was planned
+    only: in a preview, and of a learner who was put aside. ``rule`` is the code of a row of
+    :data:`onefile_sync.sync.rules.RULES`.
     """
 
     outcome = models.ForeignKey(LearnerOutcome, on_delete=models.CASCADE, related_name="changes")
@@ -311,6 +235,7 @@ class Change(About):
     old = models.TextField(_("before"), blank=True, default="")
     new = models.TextField(_("after"), blank=True, default="")
     rule = models.CharField(_("rule"), max_length=40)
+    made = models.BooleanField(_("made"), default=True)
 
     class Meta:
         verbose_name = _("change")
@@ -354,6 +279,8 @@ class UploadIntent(models.Model):
     """Written before a review is created in OneFile and finished after, so a crash in between is looked up (R7).
 
     ``review_pk`` is PICSWeb's review. ``finished_at`` is empty while it is not known how the creation ended.
+    ``in_doubt_since`` is when the last create was sent whose answer is not on record: until a lease has passed it may
+    still be on its way. ``visits_in_doubt`` counts the visits that OneFile may hold without our knowing their ID.
     """
 
     learner_type = models.ForeignKey(ContentType, on_delete=models.CASCADE, related_name="+")
@@ -363,6 +290,8 @@ class UploadIntent(models.Model):
     scheduled_for = models.DateTimeField()
     visit_id = models.PositiveBigIntegerField(null=True)
     review_id = models.PositiveBigIntegerField(null=True)
+    in_doubt_since = models.DateTimeField(null=True)
+    visits_in_doubt = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True)
 
@@ -379,7 +308,3 @@ class UploadIntent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.review_pk} ({'finished' if self.finished_at else 'open'})"
-
-
-#: How long a claim holds before the sweep may queue the learner again.
-LEASE = timedelta(minutes=5)

@@ -10,6 +10,7 @@ RUN_ID = "7f0c2a54-3c0e-4b6e-9a53-0d1c5f7b8e21"
 _counts = {
     "queued": 0,
     "working": 0,
+    "aside": 0,
     "updated": 0,
     "unchanged": 0,
     "attention": 0,
@@ -22,6 +23,7 @@ _queued = {
     "url": f"{BASE}/runs/{RUN_ID}/",
     "kind": "refresh",
     "state": "queued",
+    "ending": "",
     "total": 1,
     "done": 0,
     "counts": _counts | {"queued": 1},
@@ -58,6 +60,7 @@ _outcome = {
             "before": "12",
             "after": "14",
             "rule": "Copied from OneFile; a qualification with units attached in PICSWeb is left alone.",
+            "made": True,
         }
     ],
     "problems": [

@@ -11,7 +11,7 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from onefile_sync import services
-from onefile_sync.models import LearnerOutcome, Move, OutcomeState, RunKind, RunState, Side, SyncRun
+from onefile_sync.models import Ending, LearnerOutcome, Move, OutcomeState, RunKind, RunState, Side, SyncRun
 
 from . import examples
 
@@ -71,6 +71,7 @@ class CountsSerializer(serializers.Serializer[dict[str, int]]):
 
     queued = serializers.IntegerField(help_text="Not picked up yet.")
     working = serializers.IntegerField(help_text="Being synchronised now.")
+    aside = serializers.IntegerField(help_text="Put aside by the safety stop: values would be replaced.")
     updated = serializers.IntegerField(help_text="Something changed, on either side.")
     unchanged = serializers.IntegerField(help_text="Both sides agreed already.")
     attention = serializers.IntegerField(help_text="Synchronised, with a problem that needs someone.")
@@ -88,6 +89,12 @@ class RunSerializer(serializers.Serializer[Any]):
     )
     kind = serializers.ChoiceField(choices=RunKind.choices, source="run.kind")
     state = serializers.ChoiceField(choices=RunState.choices, source="run.state")
+    ending = serializers.ChoiceField(
+        choices=Ending.choices,
+        allow_blank=True,
+        source="run.ending",
+        help_text="How it ended before all had their turn; blank where they did.",
+    )
     total = serializers.IntegerField(source="progress.total", help_text="Learners in the run.")
     done = serializers.IntegerField(source="progress.done", help_text="Learners it is through with.")
     counts = CountsSerializer()
@@ -108,7 +115,7 @@ class RunSerializer(serializers.Serializer[Any]):
 
 @extend_schema_serializer(component_name="OneFileChange")
 class ChangeSerializer(serializers.Serializer[services.ChangeLine]):
-    """One changed value. In a preview it was planned and not made."""
+    """One changed value."""
 
     side = serializers.ChoiceField(choices=Side.choices, help_text="The side that changed.")
     side_text = serializers.CharField(help_text="The side in words.")
@@ -117,6 +124,9 @@ class ChangeSerializer(serializers.Serializer[services.ChangeLine]):
     before = serializers.CharField(source="old", help_text="As staff read it; dates are dd/mm/yyyy.")
     after = serializers.CharField(source="new")
     rule = serializers.CharField(source="rule_text", help_text="The rule that asked for it, in words.")
+    made = serializers.BooleanField(
+        help_text="False where it was planned only: in a preview, and for a learner who was put aside."
+    )
 
 
 @extend_schema_serializer(component_name="OneFileProblem")

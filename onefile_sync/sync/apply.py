@@ -19,7 +19,12 @@ from onefile_sync.onefile.errors import OneFileError, Scope
 from onefile_sync.rows import Value
 
 from . import intents, rules
+from .claims import TimeIsUp
+from .pace import PaceLost
 from .parts import AimPush, Change, Plan, Problem, ReviewCreation, ReviewUpload, RowWrite
+
+#: What is raised while a call waits for its turn, and so before it is sent.
+NOT_SENT = (TimeIsUp, PaceLost)
 
 
 @dataclass(slots=True)
@@ -27,10 +32,12 @@ class Applied:
     """What was really done. ``stale`` says that somebody edited the learner meanwhile: plan again.
 
     ``record`` writes changes down for good; it is called as soon as they are made, in the same transaction where they
-    are PICSWeb's, so that whatever cuts us off, what was done is on record.
+    are PICSWeb's, so that whatever cuts us off, what was done is on record. ``hold`` takes hold of the learner anew
+    before something is created.
     """
 
     record: Callable[[Sequence[Change]], None]
+    hold: intents.Hold
     changes: int = 0
     problems: list[Problem] = field(default_factory=list)
     stale: bool = False
@@ -105,14 +112,19 @@ def _upload(onefile: OneFile, plan: Plan, upload: ReviewUpload, visit_type: int,
         return
     intent = intents.begin(plan.learner.pk, review.pk, upload.scheduled_for)
     try:
-        review_id = _create_in_onefile(onefile, plan, upload, visit_type, intent)
+        review_id = _create_in_onefile(onefile, plan, upload, visit_type, intent, applied.hold)
     except OneFileError as error:
-        _report(error, upload.change, applied)
         if error.unsure:
             applied.problems.append(Problem("upload_unsure", upload.change.subject))
-        elif intent.visit_id is None:
-            intents.close(plan.learner.pk, review.pk)  # refused for certain: there is nothing to look for
+        else:
+            intents.note_not_sent(intent)
+            if intent.visit_id is None and not intent.visits_in_doubt:
+                intents.close(plan.learner.pk, review.pk)  # there is nothing to look for
+        _report(error, upload.change, applied)
         return
+    except NOT_SENT:
+        intents.note_not_sent(intent)
+        raise
     about = replace(upload.change.subject, onefile_id=review_id)
     applied.done(replace(upload.change, subject=about))
     link, later = upload.write.changes[:1], upload.write.changes[1:]
@@ -129,10 +141,17 @@ def _upload(onefile: OneFile, plan: Plan, upload: ReviewUpload, visit_type: int,
 
 
 def _create_in_onefile(
-    onefile: OneFile, plan: Plan, upload: ReviewUpload, visit_type: int, intent: UploadIntent
+    onefile: OneFile,
+    plan: Plan,
+    upload: ReviewUpload,
+    visit_type: int,
+    intent: UploadIntent,
+    hold: intents.Hold,
 ) -> int:
     assert plan.centre_id is not None  # noqa: S101 - the plan has no upload without a centre; this tells mypy
-    if intent.visit_id is None:
+    visit_id = intent.visit_id
+    if visit_id is None:
+        intents.note_sending_visit(intent, hold)
         visit_id = onefile.create_visit(
             learner_id=plan.learner.onefile_id,
             centre_id=plan.centre_id,
@@ -141,9 +160,7 @@ def _create_in_onefile(
             visit_type=visit_type,
             assessor_id=upload.assessor_id,
         )
-        intents.note_visit(intent, visit_id)
-    else:
-        visit_id = intent.visit_id
+    intents.note_sending_review(intent, hold, visit_id)
     review_id = onefile.create_review(
         learner_id=plan.learner.onefile_id,
         centre_id=plan.centre_id,

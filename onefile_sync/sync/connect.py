@@ -1,10 +1,10 @@
-"""The way to OneFile: address, token, and the session and pace that all processes share through one row."""
+"""The way to OneFile: address, token, and the session that all processes share through one row."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import transaction
 from django.utils import timezone
@@ -15,6 +15,8 @@ from onefile_sync.models import ApiSession, OneFileSettings
 from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.records import AimNames
 from onefile_sync.onefile.transport import Patience, Transport
+
+from .pace import SharedPace
 
 
 class NotConnected(Exception):
@@ -42,10 +44,12 @@ def connect(
     *,
     before_each_call: Callable[[float], None] | None = None,
     sleep: Callable[[float], None] = time.sleep,
+    for_a_person: bool = True,
 ) -> OneFile:
     """A client for the environment that staff chose. No call is made yet. Raises :class:`NotConnected`.
 
     ``before_each_call`` is told for how many seconds the call will wait for its turn, and may raise.
+    ``for_a_person``: the calls may go ahead of the daily sync's.
     """
     token = customer_token(settings)
     address = deployment.address(settings.environment)
@@ -53,10 +57,11 @@ def connect(
         address,
         token,
         sessions=SharedSession(crypto.fingerprint(address, token)),
-        pace=SharedPace(deployment.calls_per_minute, before_each_call, sleep),
+        pace=SharedPace(deployment.calls_per_minute, before_each_call, sleep, for_a_person=for_a_person),
         patience=patience,
         clock=timezone.now,
         sleep=sleep,
+        timeout=(min(5, deployment.timeout_seconds), deployment.timeout_seconds),
     )
     return OneFile(transport, aim_names=AimNames(**deployment.aim_names), page_size=deployment.page_size)
 
@@ -94,48 +99,3 @@ class SharedSession:
             known = self.load()
             if known is not None and known[0] == token:
                 ApiSession.objects.filter(pk=1).update(encrypted_token="", issued_at=None)
-
-
-class SharedPace:
-    """Calls of all processes, evenly spaced; a 429 makes all of them wait (design, decision 2)."""
-
-    def __init__(
-        self,
-        calls_per_minute: int | None,
-        before_each_call: Callable[[float], None] | None = None,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self.spacing = timedelta(minutes=1) / calls_per_minute if calls_per_minute else timedelta()
-        self.before_each_call = before_each_call
-        self.sleep = sleep
-
-    def wait(self) -> None:
-        """Take the next place in the queue of all processes and wait for it."""
-        seconds = self._take_place()
-        if seconds > 0:
-            self.sleep(seconds)
-
-    def pause(self, seconds: float) -> None:
-        """Nobody calls for so long."""
-        until = timezone.now() + timedelta(seconds=seconds)
-        with transaction.atomic():
-            row = self._locked_row()
-            row.paused_until = max(until, row.paused_until or until)
-            row.save(update_fields=["paused_until"])
-
-    def _take_place(self) -> float:
-        """The seconds until our turn; whoever may not call after all takes no place."""
-        with transaction.atomic():
-            row = self._locked_row()
-            now = timezone.now()
-            place = max(moment for moment in (now, row.next_call_at, row.paused_until) if moment is not None)
-            seconds = (place - now).total_seconds()
-            if self.before_each_call is not None:
-                self.before_each_call(seconds)
-            row.next_call_at = place + self.spacing
-            row.save(update_fields=["next_call_at"])
-        return seconds
-
-    def _locked_row(self) -> ApiSession:
-        ApiSession.objects.get_or_create(pk=1)
-        return ApiSession.objects.select_for_update().get(pk=1)

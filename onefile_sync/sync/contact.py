@@ -16,8 +16,9 @@ from onefile_sync.rows import LearnerRow
 
 from . import problems
 from .connect import NotConnected, connect
+from .pace import PaceLost
 from .probe import ProbeReport, look
-from .refusals import NOT_CONNECTED, Refusal, Refused, refuse_wrong_mapping
+from .refusals import NOT_CONNECTED, PACE_LOST, Refusal, Refused, refuse_wrong_mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,8 @@ def _trouble_told() -> Iterator[None]:
         yield
     except NotConnected as reason:
         raise Refused(NOT_CONNECTED[reason.code]) from None
+    except PaceLost:
+        raise Refused(PACE_LOST) from None
     except OneFileError as error:
         row = problems.explain(error.code)
         raise Refused(Refusal(error.code, f"{row.text} {row.remedy}")) from None

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NoReturn
 
-from onefile_sync import host
+from onefile_sync import events, host
 from onefile_sync.conf import deployment
 from onefile_sync.models import OneFileSettings, OutcomeState
 from onefile_sync.onefile.client import OneFile
@@ -17,21 +16,20 @@ from onefile_sync.onefile.errors import OneFileError
 from onefile_sync.rows import LearnerRow, Officers
 
 from .apply import Applied, apply_plan
-from .fetch import NotTheLearner, read_onefile
-from .ledger import (
+from .claims import (
     MOST_ATTEMPTS,
     Claim,
     Cost,
     LostClaim,
     PutBack,
     TimeIsUp,
-    note_changes,
-    state_of,
 )
+from .fetch import NotTheLearner, read_onefile
+from .ledger import note_changes, state_of
+from .pace import PaceLost
 from .parts import Change, OneFileSide, Plan, Policy, Problem, Subject
 from .plan import make_plan
-
-logger = logging.getLogger("onefile_sync")
+from .safety import replaces_values
 
 #: How often a learner is planned again because somebody was editing them at the same time.
 ROUNDS = 3
@@ -39,12 +37,17 @@ ROUNDS = 3
 
 @dataclass(slots=True)
 class Exchange:
-    """The exchange for the learner of one claim. A ``preview`` plans and writes nothing but the ledger."""
+    """The exchange for the learner of one claim.
+
+    A ``preview`` plans and writes nothing but the ledger. ``puts_aside``: a learner whose existing values would be
+    replaced has to wait until all are compared.
+    """
 
     claim: Claim
     onefile: OneFile
     settings: OneFileSettings
     preview: bool
+    puts_aside: bool = False
     officers: Officers = field(default_factory=Officers)
     planned: tuple[Problem, ...] = ()
     calls_before: int = 0
@@ -52,7 +55,7 @@ class Exchange:
     applied: Applied = field(init=False)
 
     def __post_init__(self) -> None:
-        self.applied = Applied(record=self.record)
+        self.applied = Applied(record=self.record, hold=self.claim.hold)
         self.calls_before = self.onefile.transport.calls
         self.rate_limited_before = self.onefile.transport.rate_limited
 
@@ -79,6 +82,8 @@ class Exchange:
             self.exchange(about)
         except LostClaim:
             raise
+        except PaceLost:
+            self.put_back(counts=False)
         except TimeIsUp:
             if outcome.attempts < MOST_ATTEMPTS:
                 self.put_back()
@@ -94,7 +99,7 @@ class Exchange:
         except Exception as error:  # noqa: BLE001 - R25: one learner's failure must not stop the run
             # The exception's own text may hold a learner's values, so only its kind and place are logged.
             kind, place = type(error).__name__, _place(error)
-            logger.error("learner %s: %s at %s", about.pk, kind, place)  # noqa: TRY400 - a traceback ends in that text
+            events.error("learner_stopped", learner=about.pk, error=kind, place=place)
             self.finish(OutcomeState.FAILED, Problem("stopped", about))
 
     def exchange(self, about: Subject) -> None:
@@ -111,6 +116,9 @@ class Exchange:
                 return
             # Each round looks at everything anew, so the problems of the one before are met again or solved.
             self.planned, self.applied.problems, self.applied.stale = plan.problems, [], False
+            if self.puts_aside and replaces_values(plan):
+                self.claim.put_aside(list(plan.changes()), self.officers, self.cost())
+                return
             if self.preview:
                 self.applied.done(*plan.changes())
             else:
@@ -135,7 +143,7 @@ class Exchange:
 
     def record(self, changes: Sequence[Change]) -> None:
         self.claim.renew()
-        note_changes(self.claim.outcome, changes, self.officers)
+        note_changes(self.claim.outcome, changes, self.officers, made=not self.preview)
 
     def finish(self, state: OutcomeState, *last: Problem) -> None:
         """Record the outcome with every problem met in the present round; ``last`` are those that end it."""
@@ -143,10 +151,10 @@ class Exchange:
         for problem in (*self.planned, *self.applied.problems, *last):
             if problem not in problems:
                 problems.append(problem)
-        self.claim.finish(state, problems, **self.cost())
+        self.claim.finish(state, problems, self.cost())
 
-    def put_back(self) -> NoReturn:
-        self.claim.put_back(**self.cost())
+    def put_back(self, *, counts: bool = True) -> NoReturn:
+        self.claim.put_back(self.cost(), counts=counts)
         raise PutBack(self.claim.outcome.pk)
 
     def cost(self) -> Cost:

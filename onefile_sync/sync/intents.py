@@ -1,24 +1,28 @@
 """Upload intents: what is on record of a review that is being created in OneFile, step by step (R7).
 
-Written and committed before the first call, and after each answer; so that whatever cuts us off, the next refresh
-knows to look in OneFile before it creates anything.
+Written and committed before each call, and after each answer; so that whatever cuts us off, the next refresh knows to
+look in OneFile before it creates anything, and how long a create that was sent may still be on its way.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
-from django.contrib.contenttypes.models import ContentType
+from django.db import transaction
 from django.utils import timezone
 
 from onefile_sync import host
 from onefile_sync.models import UploadIntent
 
+#: Takes hold of the learner for a whole lease and says from when, so that nobody else looks before we are past doubt.
+Hold = Callable[[], datetime]
+
 
 def begin(learner_pk: str, review_pk: str, scheduled_for: datetime) -> UploadIntent:
     """The open intent for this review, or a new one. One whose review was moved meanwhile starts over."""
     intent, created = UploadIntent.objects.get_or_create(
-        learner_type=_learner_type(),
+        learner_type=host.learner_type(),
         review_pk=review_pk,
         finished_at=None,
         defaults={"learner_pk": learner_pk, "scheduled_for": scheduled_for},
@@ -31,22 +35,40 @@ def begin(learner_pk: str, review_pk: str, scheduled_for: datetime) -> UploadInt
     return intent
 
 
-def note_visit(intent: UploadIntent, visit_id: int) -> None:
-    intent.visit_id = visit_id
-    intent.save(update_fields=["visit_id"])
+def note_sending_visit(intent: UploadIntent, hold: Hold) -> None:
+    """A visit is about to be created: from here on OneFile may hold one that we do not know."""
+    with transaction.atomic():
+        intent.in_doubt_since = hold()
+        intent.visits_in_doubt += 1
+        intent.save(update_fields=["in_doubt_since", "visits_in_doubt"])
+
+
+def note_sending_review(intent: UploadIntent, hold: Hold, visit_id: int) -> None:
+    """A review is about to be created in this visit, which OneFile has just answered with or had already."""
+    with transaction.atomic():
+        if intent.visit_id is None:
+            intent.visit_id = visit_id
+            intent.visits_in_doubt -= 1
+        intent.in_doubt_since = hold()
+        intent.save(update_fields=["visit_id", "in_doubt_since", "visits_in_doubt"])
+
+
+def note_not_sent(intent: UploadIntent) -> None:
+    """The create was refused for certain, or not sent at all: nothing is on its way."""
+    if intent.visit_id is None:
+        intent.visits_in_doubt -= 1
+    intent.in_doubt_since = None
+    intent.save(update_fields=["in_doubt_since", "visits_in_doubt"])
 
 
 def note_review(intent: UploadIntent, review_id: int) -> None:
-    intent.review_id = review_id
-    intent.save(update_fields=["review_id"])
+    """OneFile has created the review."""
+    intent.review_id, intent.in_doubt_since = review_id, None
+    intent.save(update_fields=["review_id", "in_doubt_since"])
 
 
 def close(learner_pk: str, review_pk: str) -> None:
     """The upload of this review is over: it was linked, or turned out never to have happened."""
     UploadIntent.objects.filter(
-        learner_type=_learner_type(), learner_pk=learner_pk, review_pk=review_pk, finished_at=None
+        learner_type=host.learner_type(), learner_pk=learner_pk, review_pk=review_pk, finished_at=None
     ).update(finished_at=timezone.now())
-
-
-def _learner_type() -> ContentType:
-    return ContentType.objects.get_for_model(host.learner_model())

@@ -194,6 +194,7 @@ class _Planner:
         about = _about_review(review)
         begun = rules.resume_upload(review, records.values(), linked)
         if begun.found is not None:
+            self.report_visits_in_doubt(review, about)
             self.link(review, begun.found, records.get(begun.found), about)
             return {begun.found}, set()
         if begun.ambiguous:
@@ -203,11 +204,23 @@ class _Planner:
         if review.open_upload and review.open_upload.may_be_there and self.cannot_look(linked):
             self.problems.append(Problem("upload_unresolved", about))
             return set(), {record.id for record in records.values() if rules.may_hide_an_upload(record)}
+        if review.open_upload and review.open_upload.may_still_arrive:
+            self.problems.append(Problem("upload_on_its_way", about))
+            return set(), set()
         if self.policy.upload_reviews and rules.may_be_uploaded(review):
             self.upload(review, about, centre_id)
         elif review.open_upload:
+            self.report_visits_in_doubt(review, about)
             self.abandoned.append(review.pk)
         return set(), set()
+
+    def report_visits_in_doubt(self, review: ReviewRow, about: Subject) -> None:
+        """OneFile cannot be asked for visits: only a person can see whether there is one that nobody needs."""
+        begun = review.open_upload
+        if begun is not None and begun.visits_in_doubt:
+            on, at = rules.proposed(begun.scheduled_for)
+            when = f"{on:%d/%m/%Y}" + (f" {at:%H:%M}" if at else "")
+            self.problems.append(Problem("visit_left_over", about, {"when": when}))
 
     def cannot_look(self, linked: set[int]) -> bool:
         """Whether a review that we began to create may be in OneFile without our seeing it."""
@@ -241,6 +254,7 @@ class _Planner:
             has_officer = by_officer or self.learner.main_officer is not None
             self.problems.append(Problem("officer_not_linked" if has_officer else "no_officer", about))
             return
+        self.report_visits_in_doubt(review, about)
         assert review.proposed_date is not None  # noqa: S101 - may_be_uploaded says so; this tells mypy
         starts = rules.scheduled_for(review.proposed_date, review.proposed_time)
         change = Change(ONEFILE, about, "review", None, starts, "review_upload")

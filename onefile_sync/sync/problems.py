@@ -188,6 +188,20 @@ CATALOGUE: tuple[Explanation, ...] = (
         _("Nothing to do: the next refresh looks for it before anything is created again."),
     ),
     Explanation(
+        "upload_on_its_way",
+        WAIT,
+        _("OneFile did not say whether it created this review, and may still be at it."),
+        _("Nothing to do: a refresh in some minutes looks again. Nothing was created meanwhile."),
+    ),
+    Explanation(
+        "visit_left_over",
+        YOURS,
+        _(
+            "An upload of this review was cut off earlier: OneFile may hold a visit on %(when)s that has no review."
+        ),
+        _("Look at the learner's visits in OneFile, and delete the one without a review if it is there."),
+    ),
+    Explanation(
         "push_not_taken",
         OURS,
         _("OneFile accepted %(field)s but does not show it. PICSWeb keeps its value."),
@@ -198,6 +212,21 @@ CATALOGUE: tuple[Explanation, ...] = (
         YOURS,
         _("The learner was deleted, or lost the OneFile ID, before it was their turn."),
         _("Nothing to do if that was meant."),
+    ),
+    Explanation(
+        "run_cancelled",
+        WAIT,
+        _("The run was cancelled before it was through with this learner."),
+        _("Refresh the learner, or wait for the next daily sync."),
+    ),
+    Explanation(
+        "run_discarded",
+        WAIT,
+        _(
+            "The daily sync would have replaced values of so many learners that it was held, and then discarded. "
+            "Nothing of this learner's was replaced."
+        ),
+        _("Refresh the learner, or wait for the next daily sync."),
     ),
     Explanation(
         "run_replaced",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -56,6 +55,16 @@ SHARED_ONEFILE_ID = Refusal(
     "learner_duplicate", _("Another learner has the same OneFile ID. Correct the ID of one of them.")
 )
 ALREADY_RUNNING = Refusal("already_running", _("The learner is being refreshed already."))
+PACE_LOST = Refusal(
+    "pace_lost", _("Redis cannot be reached, which keeps the pace of calls to OneFile. See that it runs.")
+)
+HELD = Refusal(
+    "held",
+    _(
+        "The daily sync is held, because it would replace values of many learners. Look at it in PICSWeb and apply or "
+        "discard it."
+    ),
+)
 NOBODY = Refusal("nobody", _("None of the chosen learners can be refreshed."))
 MAPPING_WRONG = Refusal(
     "mapping_wrong",
@@ -130,6 +139,13 @@ def sort_out(learners: Iterable[Model]) -> Selection:
     return selection
 
 
+def check_setup() -> None:
+    """See that nothing stands in the way of every learner. No network. Raises :class:`Refused`."""
+    refusal = why_not_at_all(OneFileSettings.load())
+    if refusal is not None:
+        raise Refused(refusal)
+
+
 def refuse_wrong_mapping() -> None:
     """Raises :class:`Refused` when the deployment's mapping has an error that a system check would name."""
     if checks.mapping_errors():
@@ -138,5 +154,4 @@ def refuse_wrong_mapping() -> None:
 
 def outcomes() -> QuerySet[LearnerOutcome]:
     """The outcomes of the learners of this deployment's learner model."""
-    learner_type = ContentType.objects.get_for_model(host.learner_model())
-    return LearnerOutcome.objects.filter(learner_type=learner_type).select_related("run")
+    return LearnerOutcome.objects.filter(learner_type=host.learner_type()).select_related("run")

@@ -10,7 +10,7 @@ from django.db.models import Count, Max, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from onefile_sync.models import LearnerOutcome, Move, OutcomeState, Side, SyncRun
+from onefile_sync.models import OPEN_OUTCOMES, LearnerOutcome, Move, OutcomeState, Side, SyncRun
 
 from . import problems, rules
 
@@ -20,7 +20,10 @@ PATIENCE_WITH_WORKERS = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a run stands. ``counts`` has the number of learners by state of their outcome, states of none left out."""
+    """Where a run stands. ``counts`` has the number of learners by state of their outcome, states of none left out.
+
+    ``is_final``: nothing more happens by itself, because the run is finished or held.
+    """
 
     state: str
     total: int
@@ -50,6 +53,7 @@ class ChangeLine:
     old: str
     new: str
     rule_text: str
+    made: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,33 +76,47 @@ class OutcomeReport:
     changes: list[ChangeLine]
     problems: list[ProblemLine]
 
+    @property
+    def made(self) -> list[ChangeLine]:
+        return [change for change in self.changes if change.made]
+
+    @property
+    def planned(self) -> list[ChangeLine]:
+        """Changes that were not made: in a preview, and of a learner who was put aside."""
+        return [change for change in self.changes if not change.made]
+
 
 def progress(run: SyncRun) -> Progress:
     """Where a run stands now. Three queries."""
-    run.refresh_from_db(fields=["state", "started_at", "finished_at"])
+    run.refresh_from_db(fields=["state", "started_at", "finished_at", "cleared_at"])
     by_state = (
         run.outcomes.order_by().values("state").annotate(learners=Count("pk"), latest=Max("started_at"))
     )
     counts = {row["state"]: row["learners"] for row in by_state}
     total = sum(counts.values())
-    left = counts.get(OutcomeState.QUEUED, 0) + counts.get(OutcomeState.WORKING, 0)
-    latest = max([run.created_at, *(row["latest"] for row in by_state if row["latest"] is not None)])
+    left = sum(counts.get(state, 0) for state in OPEN_OUTCOMES)
+    asked = run.cleared_at or run.created_at
+    latest = max([asked, *(row["latest"] for row in by_state if row["latest"] is not None)])
     at_work = run.outcomes.filter(state=OutcomeState.WORKING, lease_expires_at__gte=timezone.now())
-    idle = run.is_open and not at_work.exists()
+    idle = run.is_open and not run.is_held and not at_work.exists()
     return Progress(
         state=run.state,
         total=total,
         done=total - left,
         counts=counts,
         waiting_for_worker=idle and timezone.now() - latest > PATIENCE_WITH_WORKERS,
-        is_final=not run.is_open,
+        is_final=not run.is_open or run.is_held,
     )
 
 
 def totals(run: SyncRun) -> Totals:
-    """What a run cost and changed, so far. Two queries."""
+    """What a run cost and changed, so far; a preview: would change. Two queries."""
     outcomes = run.outcomes.order_by()
-    counted = outcomes.filter(changes__isnull=False).values("changes__side").annotate(number=Count("changes"))
+    counted = (
+        outcomes.filter(changes__made=not run.is_preview)
+        .values("changes__side")
+        .annotate(number=Count("changes"))
+    )
     changed = {row["changes__side"]: row["number"] for row in counted}
     sums = outcomes.aggregate(calls=Sum("api_calls", default=0), limited=Sum("rate_limited", default=0))
     return Totals(
@@ -119,6 +137,7 @@ def report(outcome: LearnerOutcome) -> OutcomeReport:
             old=change.old,
             new=change.new or (_("given by OneFile") if change.field == "onefile_id" else ""),
             rule_text=rule_text(change.rule),
+            made=change.made,
         )
         for change in outcome.changes.all()
     ]

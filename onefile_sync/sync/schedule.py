@@ -1,64 +1,77 @@
-"""The one schedule: the daily sync, in django-q2's own table. Installed by a command, never at start-up."""
+"""Our schedules in django-q2's own table: the daily sync, and each minute the sweep. Installed by a command only."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 from django_q.models import Schedule
 
-from onefile_sync.conf import SCHEDULE_NAME, SCHEDULED_TASK, deployment
+from onefile_sync.conf import DAILY, ERRANDS, Errand, deployment
 from onefile_sync.models import OneFileSettings
 
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """What :func:`install_schedule` did."""
+    """What :func:`install_schedules` did: whether the daily sync's schedule is new, and how many doubles it removed."""
 
     created: bool
     removed_doubles: int
-    next_run: datetime | None
 
 
-def installed_schedules() -> list[Schedule]:
-    """The rows of our schedule, the one that counts first. There should be exactly one."""
-    return list(Schedule.objects.filter(name=SCHEDULE_NAME).order_by("pk"))
+def installed_schedules(errand: Errand = DAILY) -> list[Schedule]:
+    """The rows of one of our schedules, the one that counts first. There should be exactly one."""
+    return list(Schedule.objects.filter(name=errand.name).order_by("pk"))
 
 
-def install_schedule() -> Installed:
-    """See that there is exactly one schedule and that it runs our task; safe to repeat at every deployment.
+def install_schedules() -> Installed:
+    """See that there is exactly one schedule for each errand, and that it runs our task; safe to repeat.
 
-    A new one runs daily at ``DAILY_AT`` in ``TIME_ZONE``. Of one that is there, only what makes it run is put right
-    (task, arguments, cluster): the time, the kind of schedule and the repeats stay as an operator left them.
+    A new one of the daily sync runs at ``DAILY_AT`` in ``TIME_ZONE``, one of the sweep every minute. Of one that is
+    there, only what makes it run is put right (task, arguments, cluster): the time, the kind of schedule and the
+    repeats stay as an operator left them.
     """
     with transaction.atomic():
         OneFileSettings.objects.get_or_create(pk=1)
         OneFileSettings.objects.select_for_update().get(pk=1)  # two deployments at once take turns
-        rows = installed_schedules()
-        for double in rows[1:]:
-            double.delete()
-        if not rows:
-            schedule = Schedule.objects.create(
-                name=SCHEDULE_NAME,
-                func=SCHEDULED_TASK,
-                schedule_type=Schedule.DAILY,
-                repeats=-1,
-                next_run=next_daily_run(timezone.now()),
-                cluster=deployment.cluster,
-            )
-            return Installed(True, 0, schedule.next_run)
-        schedule = rows[0]
-        schedule.func, schedule.args, schedule.kwargs = SCHEDULED_TASK, None, None
-        schedule.cluster = deployment.cluster
-        schedule.save(update_fields=["func", "args", "kwargs", "cluster"])
-    return Installed(False, len(rows) - 1, schedule.next_run)
+        done = [_install(errand) for errand in ERRANDS]
+    return Installed(done[0][0], sum(doubles for _created, doubles in done))
 
 
-def remove_schedule() -> int:
-    """Take the schedule away; returns how many rows that were."""
-    removed: int = Schedule.objects.filter(name=SCHEDULE_NAME).delete()[0]
+def _install(errand: Errand) -> tuple[bool, int]:
+    rows = installed_schedules(errand)
+    for double in rows[1:]:
+        double.delete()
+    if not rows:
+        Schedule.objects.create(
+            name=errand.name,
+            func=errand.task,
+            kwargs=errand.kwargs,
+            repeats=-1,
+            cluster=deployment.cluster,
+            **_timing(errand),
+        )
+        return True, 0
+    schedule = rows[0]
+    schedule.func, schedule.args, schedule.kwargs = errand.task, None, errand.kwargs
+    schedule.cluster = deployment.cluster
+    schedule.save(update_fields=["func", "args", "kwargs", "cluster"])
+    return False, len(rows) - 1
+
+
+def _timing(errand: Errand) -> dict[str, Any]:
+    now = timezone.now()
+    if errand is DAILY:
+        return {"schedule_type": Schedule.DAILY, "next_run": next_daily_run(now)}
+    return {"schedule_type": Schedule.MINUTES, "minutes": 1, "next_run": now}
+
+
+def remove_schedules() -> int:
+    """Take our schedules away; returns how many rows that were."""
+    removed: int = Schedule.objects.filter(name__in=[errand.name for errand in ERRANDS]).delete()[0]
     return removed
 
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 
+from onefile_sync import events
 from onefile_sync.models import OneFileSettings, OutcomeState, SyncRun
 from onefile_sync.onefile.errors import OneFileError
 from onefile_sync.onefile.transport import Patience
 
-from . import ledger
+from . import claims, runs
 from .connect import NotConnected, connect
 from .exchange import Exchange
-
-logger = logging.getLogger("onefile_sync")
 
 #: Seconds between two looks when every learner who is left is being worked on by somebody else.
 LOOK_AGAIN = 1.0
@@ -29,7 +27,7 @@ def work_on(
     after_each: Callable[[], None] = lambda: None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> bool:
-    """Work on a run until nothing is left to do here; ``False`` when time was up or we are paused.
+    """Work on a run until nothing is left to do here (it may be held); ``False`` when time was up or we are paused.
 
     No new learner is begun once ``time_is_up``; one under way is put back into the queue rather than waited for
     ``too_long`` (seconds).
@@ -37,18 +35,27 @@ def work_on(
     What would meet every learner alike (no token, OneFile unreachable) ends the run for all who are left.
     """
     settings = OneFileSettings.load()
-    current: ledger.Claim | None = None
+    current: claims.Claim | None = None
+    if run.state not in runs.AT_WORK:
+        return True  # a task that was delivered late, or again
 
     def hold_on(seconds: float) -> None:
         if too_long(seconds):
-            raise ledger.TimeIsUp
+            raise claims.TimeIsUp
         if current is not None:
             current.renew()
 
     try:
-        onefile = connect(settings, patience, before_each_call=hold_on, sleep=sleep)
+        onefile = connect(
+            settings,
+            patience,
+            before_each_call=hold_on,
+            sleep=sleep,
+            for_a_person=run.is_for_a_person,
+        )
     except NotConnected as reason:
-        ledger.give_up(run, OutcomeState.FAILED, reason.code)
+        _give_up(run, reason.code)
+        runs.settle(run)
         return True  # nobody is left for us; whoever is being worked on elsewhere closes the run
     try:
         while not time_is_up():
@@ -56,24 +63,30 @@ def work_on(
             if settings.paused:
                 return False
             if not settings.enabled:
-                ledger.give_up(run, OutcomeState.FAILED, "off")
-            if ledger.close_if_done(run):
+                _give_up(run, "off")
+            if runs.settle(run):
                 return True
-            current = ledger.claim_next(run)
+            current = claims.claim_next(run)
             if current is None:
                 sleep(LOOK_AGAIN)
-                ledger.sweep()
+                claims.sweep()
                 continue
+            exchange = Exchange(current, onefile, settings, preview=run.is_preview, puts_aside=run.puts_aside)
             try:
-                Exchange(current, onefile, settings, preview=run.is_preview).carry_out()
-            except ledger.LostClaim:
-                logger.warning("run %s: the lease on outcome %s ran out", run.pk, current.outcome.pk)
-            except ledger.PutBack:
+                exchange.carry_out()
+            except claims.LostClaim:
+                events.warning("claim_lost", run=run.pk, outcome=current.outcome.pk)
+            except claims.PutBack:
                 return False
             except OneFileError as error:
-                logger.warning("run %s: given up: %s", run.pk, error.code)
-                ledger.give_up(run, OutcomeState.FAILED, error.code)
+                _give_up(run, error.code)
             after_each()
     finally:
         onefile.transport.close()
-    return ledger.close_if_done(run)
+    return runs.settle(run)
+
+
+def _give_up(run: SyncRun, code: str) -> None:
+    """What would meet every learner alike ends the run for all who wait."""
+    events.warning("run_given_up", run=run.pk, code=code)
+    runs.give_up(run, OutcomeState.FAILED, code)

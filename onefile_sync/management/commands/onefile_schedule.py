@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
 from onefile_sync import services
-from onefile_sync.conf import deployment
+from onefile_sync.conf import ERRANDS, SWEEP, Errand, deployment
 
 
 class Command(BaseCommand):
@@ -20,18 +20,27 @@ class Command(BaseCommand):
         self.stdout.write(lines)
 
     def install(self) -> str:
-        done = services.install_schedule()
+        done = services.install_schedules()
         doubles = f" Removed {done.removed_doubles} surplus row(s)." if done.removed_doubles else ""
         began = "Installed" if done.created else "Already there, its time left as it was"
         return f"{began}.{doubles} {self.show()}"
 
     def remove(self) -> str:
-        return "Removed." if services.remove_schedule() else "There was no schedule."
+        return "Removed." if services.remove_schedules() else "There was no schedule."
 
     def show(self) -> str:
-        rows = services.installed_schedules()
-        if not rows:
+        if not any(services.installed_schedules(errand) for errand in ERRANDS):
             return "No schedule is installed: run “manage.py onefile_schedule install”."
+        return " ".join(self.show_errand(errand) for errand in ERRANDS)
+
+    def show_errand(self, errand: Errand) -> str:
+        rows = services.installed_schedules(errand)
+        if errand is SWEEP and len(rows) == 1 and rows[0].next_run is not None and rows[0].repeats:
+            return "The sweep is scheduled too."
+        if errand is SWEEP:
+            return "The sweep is not scheduled as it should be: run “manage.py onefile_schedule install”."
+        if not rows:
+            return "The daily sync is not scheduled: run “manage.py onefile_schedule install”."
         if len(rows) > 1:
             return f"{len(rows)} schedules are installed; “manage.py onefile_schedule install” leaves one."
         row = rows[0]

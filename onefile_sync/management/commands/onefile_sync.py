@@ -19,10 +19,16 @@ JSON_NAMES = {
     "attention": OutcomeState.ATTENTION,
     "failed": OutcomeState.FAILED,
     "skipped": OutcomeState.SKIPPED,
+    "put_aside": OutcomeState.ASIDE,
 }
 
 #: In place of what the database's driver says, which may hold more than a log should.
 NO_DATABASE = "PICSWeb's database cannot be used: run “manage.py migrate” and see that the database is there."
+
+HELD = (
+    "The sync is held: it would replace existing values of implausibly many learners, and has written nothing of "
+    "theirs. Apply or discard it on its page in PICSWeb."
+)
 
 
 class Command(BaseCommand):
@@ -59,6 +65,8 @@ class Command(BaseCommand):
         self.perform(run, quiet=options["json"])
         summary = summarise(run)
         self.stdout.write(json.dumps(summary) if options["json"] else in_words(summary))
+        if run.is_held and not options["json"]:
+            self.stdout.write(HELD)
         learners = summary["learners"]
         if learners["attention"] or learners["failed"] or run.is_open:
             sys.exit(1)
@@ -118,11 +126,15 @@ def summarise(run: SyncRun) -> dict[str, Any]:
 
 def in_words(summary: dict[str, Any]) -> str:
     learners = summary["learners"]
-    counted = ", ".join(f"{number} {name}" for name, number in learners.items() if name != "in_scope")
+    told = {name: number for name, number in learners.items() if name != "in_scope"}
+    if not told["put_aside"]:
+        del told["put_aside"]
+    counted = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in told.items())
     changed = "Would change" if summary["kind"] == "preview" else "Changed"
     number = learners["in_scope"]
+    spent = "so far" if summary["seconds"] is None else f"in {summary['seconds']} s"
     return (
         f"{number} {'learner' if number == 1 else 'learners'}: {counted}. {changed}: "
         f"{summary['changes']['to_picsweb']} values in PICSWeb, {summary['changes']['to_onefile']} in OneFile. "
-        f"{summary['api_calls']} calls in {summary['seconds']} s."
+        f"{summary['api_calls']} calls {spent}."
     )

@@ -1,0 +1,119 @@
+"""The pages on which a person decides about a run: cancel it, or apply or discard one that the safety stop holds.
+
+Each asks first, on a page of its own that works without JavaScript, and acts on POST only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from . import access, services
+from .models import OutcomeState, SyncRun
+from .views import page_of
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One thing that can be decided: who may, when it can be, what it means, and what does it."""
+
+    may: Callable[[access.User, SyncRun], bool]
+    is_open: Callable[[SyncRun], bool]
+    carry_out: Callable[..., bool]
+    title: Promise
+    meaning: Promise
+    button: Promise
+    done: Promise
+
+
+CANCEL = Decision(
+    may=access.may_cancel,
+    is_open=lambda run: run.is_open and not run.ending,
+    carry_out=services.cancel,
+    title=gettext_lazy("Cancel this run?"),
+    meaning=gettext_lazy(
+        "Whoever is being compared right now is finished; everybody else who still waits is left out of this run. What "
+        "was done so far stays."
+    ),
+    button=gettext_lazy("Cancel the run"),
+    done=gettext_lazy("The run was cancelled."),
+)
+APPLY = Decision(
+    may=access.may_decide,
+    is_open=lambda run: run.is_held,
+    carry_out=services.apply_held,
+    title=gettext_lazy("Apply what this daily sync would change?"),
+    meaning=gettext_lazy(
+        "The learners who were put aside are compared once more, and PICSWeb's values are replaced by OneFile's. What "
+        "was replaced can be read in the run's report, but there is no button that brings it back."
+    ),
+    button=gettext_lazy("Apply"),
+    done=gettext_lazy("The run goes on."),
+)
+DISCARD = Decision(
+    may=access.may_decide,
+    is_open=lambda run: run.is_held,
+    carry_out=services.discard_held,
+    title=gettext_lazy("Discard what this daily sync would change?"),
+    meaning=gettext_lazy(
+        "Nothing is written for the learners who were put aside, and the run ends. The next daily sync compares them "
+        "again, and is held again while as much differs."
+    ),
+    button=gettext_lazy("Discard"),
+    done=gettext_lazy("The run was discarded."),
+)
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "POST"])
+def cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
+    return _decide(request, pk, CANCEL)
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "POST"])
+def apply_held(request: HttpRequest, pk: UUID) -> HttpResponse:
+    return _decide(request, pk, APPLY)
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "POST"])
+def discard_held(request: HttpRequest, pk: UUID) -> HttpResponse:
+    return _decide(request, pk, DISCARD)
+
+
+def _decide(request: HttpRequest, pk: UUID, decision: Decision) -> HttpResponse:
+    run: SyncRun = get_object_or_404(SyncRun, pk=pk)
+    if not decision.may(request.user, run):
+        raise PermissionDenied
+    if request.method == "POST":
+        if decision.carry_out(run, by=request.user):
+            messages.success(request, str(decision.done))
+        else:
+            messages.warning(request, _("Too late: the run has gone on meanwhile, or somebody else decided."))
+        return redirect(run)
+    if not decision.is_open(run):
+        return redirect(run)
+    return page_of(request, "onefile_sync/decide.html", str(decision.title), **_context(run, decision))
+
+
+def _context(run: SyncRun, decision: Decision) -> dict[str, Any]:
+    counts = services.progress(run).counts
+    waiting = counts.get(OutcomeState.QUEUED, 0) + counts.get(OutcomeState.ASIDE, 0)
+    return {"run": run, "decision": decision, "waiting": waiting}

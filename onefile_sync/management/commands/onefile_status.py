@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
+
+from onefile_sync import services
+
+#: What monitoring systems call "unknown": nobody could look.
+UNKNOWN = 3
+
+
+class Command(BaseCommand):
+    help = (
+        "Says how the integration is doing, without a call to OneFile. "
+        "Exit code 0: fine; 1: something wants looking at; 2: something does not work; 3: could not look."
+    )
+    #: What is wrong with the set-up is one of the findings.
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            health = services.health()
+        except DatabaseError:
+            # In place of what the database's driver says, which may hold more than a log should.
+            raise CommandError("PICSWeb's database cannot be used.", returncode=UNKNOWN) from None
+        self.stdout.write(json.dumps(as_json(health)) if options["json"] else in_words(health))
+        if health.level:
+            sys.exit(health.level)
+
+
+def as_json(health: services.Health) -> dict[str, Any]:
+    """The contract of ``--json``: keys are added, never renamed."""
+    return {
+        "level": health.level.name.lower(),
+        "looked_at": health.looked_at.isoformat(),
+        "findings": {
+            finding.code: {
+                "level": finding.level.name.lower(),
+                "text": str(finding.text),
+                "value": _value(finding),
+            }
+            for finding in health.findings
+        },
+    }
+
+
+def _value(finding: services.Finding) -> str | int | float | None:
+    value = finding.value
+    return value if value is None or isinstance(value, str | int | float) else value.isoformat()
+
+
+def in_words(health: services.Health) -> str:
+    lines = [f"{health.level.name.lower()}: the OneFile integration"]
+    for finding in sorted(health.findings, key=lambda finding: -finding.level):
+        value = _value(finding)
+        told = "" if value is None else f" ({value})"
+        lines.append(f"  {finding.level.name.lower():8} {finding.code}: {finding.text}{told}")
+        if finding.level and finding.remedy:
+            lines.append(f"  {'':8} {finding.remedy}")
+    return "\n".join(lines)

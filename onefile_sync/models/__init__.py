@@ -1,0 +1,43 @@
+"""Our own tables: the settings staff edit, what all processes share, and the ledger of what happened."""
+
+from .ledger import (
+    OPEN_OUTCOMES,
+    UNDER_WAY,
+    Change,
+    Ending,
+    LearnerOutcome,
+    Move,
+    OutcomeState,
+    Problem,
+    RunKind,
+    RunState,
+    Side,
+    SubjectKind,
+    SyncRun,
+    UploadIntent,
+)
+from .shared import ApiSession, Heartbeat
+from .staff import DemographicsMode, Environment, OneFileSettings, VisitType
+
+__all__ = [
+    "OPEN_OUTCOMES",
+    "UNDER_WAY",
+    "ApiSession",
+    "Change",
+    "DemographicsMode",
+    "Ending",
+    "Environment",
+    "Heartbeat",
+    "LearnerOutcome",
+    "Move",
+    "OneFileSettings",
+    "OutcomeState",
+    "Problem",
+    "RunKind",
+    "RunState",
+    "Side",
+    "SubjectKind",
+    "SyncRun",
+    "UploadIntent",
+    "VisitType",
+]

@@ -1,0 +1,41 @@
+"""What all processes share: the session with its pace, and when each worker was last seen."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class ApiSession(models.Model):
+    """The session token and the pacing state, one row for all processes (design, decision 2).
+
+    ``belongs_to`` is a keyed digest of address and customer token: change either and the session is not used.
+    The last four are the fields of :class:`onefile_sync.sync.pace.PaceState`, kept here unless Redis keeps them.
+    """
+
+    encrypted_token = models.TextField(blank=True, default="")
+    belongs_to = models.CharField(max_length=64, blank=True, default="")
+    issued_at = models.DateTimeField(null=True)
+    next_call_at = models.DateTimeField(null=True)
+    paused_until = models.DateTimeField(null=True)
+    share = models.FloatField(default=1.0)
+    slowed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("API session")
+
+    def __str__(self) -> str:
+        return str(_("API session"))
+
+
+class Heartbeat(models.Model):
+    """When a worker last did something of ours: one row for each machine and cluster."""
+
+    worker = models.CharField(max_length=200, unique=True)
+    beaten_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("heartbeat")
+
+    def __str__(self) -> str:
+        return self.worker

@@ -1,0 +1,135 @@
+"""The settings that staff edit: one row."""
+
+from __future__ import annotations
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from onefile_sync import crypto
+
+
+class Environment(models.TextChoices):
+    """Which OneFile to talk to. A customer token belongs to one environment (R26)."""
+
+    LIVE = "live", _("Live")
+    BETA = "beta", _("Beta")
+    PRACTICE = "practice", _("Practice")
+    SANDBOX = "sandbox", _("Sandbox (to practise on)")
+
+
+class VisitType(models.TextChoices):
+    """The visit type put on each uploaded review (R9). The numbers OneFile uses for them are deployment settings."""
+
+    NOT_SPECIFIED = "not_specified", _("Not Specified")
+    REMOTE_SESSION = "remote_session", _("Remote Session")
+    FACE_TO_FACE = "face_to_face", _("Face to Face")
+
+
+class DemographicsMode(models.TextChoices):
+    """Which side's details of a person or organisation win. Kept as PICSWeb has it; see docs/rules.md."""
+
+    NONE = "none", _("None")
+    PUSH = "push", _("Push PICS Data to OneFile")
+    PULL = "pull", _("Update PICS from OneFile Data")
+
+
+class OneFileSettings(models.Model):
+    """The one row of settings that staff edit. Read it with :meth:`load`.
+
+    The customer token is encrypted at rest, set with :meth:`set_customer_token` and never shown again.
+    """
+
+    enabled = models.BooleanField(_("Integration Enabled"), default=False)
+    paused = models.BooleanField(
+        _("Paused"), default=False, help_text=_("Nothing new starts while this is ticked; nothing is lost.")
+    )
+    environment = models.CharField(
+        _("Environment"), max_length=10, choices=Environment, default=Environment.SANDBOX
+    )
+    encrypted_customer_token = models.TextField(editable=False, blank=True, default="")
+    upload_reviews = models.BooleanField(_("Upload Reviews to OneFile"), default=True)
+    download_reviews = models.BooleanField(_("Download Reviews from OneFile"), default=True)
+    visit_type = models.CharField(
+        _("Visit Type for Uploaded Reviews"),
+        max_length=20,
+        choices=VisitType,
+        default=VisitType.NOT_SPECIFIED,
+    )
+    skip_elements_with_units = models.BooleanField(
+        _("Ignore elements of qualifications with units"),
+        default=True,
+        help_text=_("Total Elements and Elements Done are left alone where units are attached in PICSWeb."),
+    )
+    safety_stop_percent = models.PositiveSmallIntegerField(
+        _("Hold a daily sync that would replace values of more than"),
+        default=20,
+        validators=[MinValueValidator(0), MaxValueValidator(100)],
+        help_text=_(
+            "Per cent of the learners compared. Above it nothing of theirs is written until somebody has looked; "
+            "100 means never."
+        ),
+    )
+    safety_stop_learners = models.PositiveIntegerField(
+        _("… and of at least so many learners"),
+        default=25,
+        validators=[MinValueValidator(1)],
+        help_text=_("So that a few learners of a small provider do not hold the sync up."),
+    )
+    additional_assessors = models.CharField(_("Additional Assessors"), max_length=200, blank=True, default="")
+    classroom_from_main_tag = models.BooleanField(_("Create Learner: Classroom from Main Tag"), default=False)
+    learner_demographics = models.CharField(
+        _("Update Learner Demographics Mode"),
+        max_length=4,
+        choices=DemographicsMode,
+        default=DemographicsMode.NONE,
+    )
+    officer_demographics = models.CharField(
+        _("Update Officer Demographics Mode"),
+        max_length=4,
+        choices=DemographicsMode,
+        default=DemographicsMode.NONE,
+    )
+    organisation_demographics = models.CharField(
+        _("Update Organisation Demographics Mode"),
+        max_length=4,
+        choices=DemographicsMode,
+        default=DemographicsMode.NONE,
+    )
+
+    class Meta:
+        verbose_name = _("OneFile settings")
+        verbose_name_plural = _("OneFile settings")
+
+    def __str__(self) -> str:
+        return str(_("OneFile settings"))
+
+    def save(self, *args: object, **kwargs: object) -> None:
+        self.pk = 1
+        super().save(*args, **kwargs)  # type: ignore[arg-type]
+
+    @classmethod
+    def load(cls) -> OneFileSettings:
+        """The settings as stored, or the defaults where nobody has saved any."""
+        return cls.objects.filter(pk=1).first() or cls(pk=1)
+
+    @property
+    def has_customer_token(self) -> bool:
+        return bool(self.encrypted_customer_token)
+
+    @property
+    def customer_token(self) -> str:
+        """The token in clear, or ``""``. Raises :class:`onefile_sync.crypto.Undecipherable` when no key fits."""
+        return crypto.decrypt(self.encrypted_customer_token)
+
+    @classmethod
+    def renew_encryption(cls) -> None:
+        """See that the customer token is encrypted with the present key, so that an old one may be dropped."""
+        stored = cls.load().encrypted_customer_token
+        renewed = crypto.renewed(stored)
+        if renewed != stored:
+            cls.objects.filter(pk=1, encrypted_customer_token=stored).update(encrypted_customer_token=renewed)
+
+    def set_customer_token(self, token: str) -> None:
+        """Keep a token (``""`` forgets it); :meth:`save` is left to the caller."""
+        self.encrypted_customer_token = crypto.encrypt(token.strip())

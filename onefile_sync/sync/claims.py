@@ -1,0 +1,173 @@
+"""Hands out the work, one learner at a time, and takes up what somebody left behind.
+
+The outcome row is record and guard in one. Whoever works on a learner holds a claim with a lease; the database allows
+one working row a learner. A claim that ran out is taken up again by :func:`sweep`, so a killed worker loses nothing.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypedDict
+
+from django.db import IntegrityError, models, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from onefile_sync import events, host
+from onefile_sync.conf import deployment
+from onefile_sync.models import LearnerOutcome, OutcomeState, RunState, SyncRun
+from onefile_sync.rows import Officers
+
+from . import ledger, runs
+from .parts import Change, Problem, Subject
+
+#: A learner whose refresh is cut off this often is given up for the run, so that no learner can stop the others.
+MOST_ATTEMPTS = 3
+
+#: How many queued learners a worker tries to claim at a time: other workers may be quicker on some of them.
+CANDIDATES = 20
+
+
+class Cost(TypedDict):
+    """The calls that one attempt at a learner took, and how many of them met the rate limit."""
+
+    api_calls: int
+    rate_limited: int
+
+
+class TimeIsUp(Exception):
+    """The task must end now: waiting any longer would have django-q2 kill it. Raised before a call, never after."""
+
+
+class PutBack(Exception):
+    """The learner waits in the queue again; whoever gets this ends the task and queues the rest."""
+
+
+class LostClaim(Exception):
+    """The lease ran out and somebody else has the learner now; whoever gets this must stop at once."""
+
+
+@dataclass(slots=True)
+class Claim:
+    """One learner of one run, ours until the lease ends; :meth:`renew` while working."""
+
+    outcome: LearnerOutcome
+    token: uuid.UUID
+    renewed_at: datetime
+
+    def renew(self) -> None:
+        """Hold on to the learner, where a good part of the lease is gone. Raises :class:`LostClaim`."""
+        if timezone.now() - self.renewed_at >= deployment.lease / 5:
+            self.hold()
+
+    def hold(self) -> datetime:
+        """Hold on to the learner for a whole lease from now, which is returned. Raises :class:`LostClaim`."""
+        now = timezone.now()
+        if not self._mine().update(lease_expires_at=now + deployment.lease):
+            raise LostClaim(self.outcome.pk)
+        self.renewed_at = now
+        return now
+
+    def _mine(self) -> models.QuerySet[LearnerOutcome]:
+        return LearnerOutcome.objects.filter(
+            pk=self.outcome.pk, state=OutcomeState.WORKING, claimed_by=self.token
+        )
+
+    def put_back(self, cost: Cost, *, counts: bool = True) -> None:
+        """Let the learner wait for their turn again; what was done so far stays on record.
+
+        Whether this attempt ``counts`` among those after which a learner is given up.
+        """
+        self._let_go(OutcomeState.QUEUED, cost, attempts=F("attempts") - (0 if counts else 1))
+
+    def put_aside(self, changes: Sequence[Change], officers: Officers, cost: Cost) -> None:
+        """Let the learner wait until it is known whether so many changes are plausible. Raises :class:`LostClaim`."""
+        with transaction.atomic():
+            if not self._let_go(OutcomeState.ASIDE, cost, attempts=0):
+                raise LostClaim(self.outcome.pk)
+            ledger.note_changes(self.outcome, changes, officers, made=False)
+
+    def finish(self, state: OutcomeState, problems: Iterable[Problem], cost: Cost) -> None:
+        """Write the outcome down, once. Raises :class:`LostClaim` when the learner is no longer ours."""
+        with transaction.atomic():
+            if state == OutcomeState.UNCHANGED and self.outcome.changes.filter(made=True).exists():
+                state = OutcomeState.UPDATED  # by an earlier attempt, which was cut off after it had saved
+            if not self._let_go(state, cost, finished_at=timezone.now()):
+                raise LostClaim(self.outcome.pk)
+            ledger.note_problems({self.outcome.pk: problems})
+
+    def _let_go(self, state: OutcomeState, cost: Cost, **values: Any) -> int:
+        return self._mine().update(
+            **values,
+            state=state,
+            lease_expires_at=None,
+            claimed_by=None,
+            api_calls=F("api_calls") + cost["api_calls"],
+            rate_limited=F("rate_limited") + cost["rate_limited"],
+        )
+
+
+def claim_next(run: SyncRun) -> Claim | None:
+    """Take the next queued learner of a run; none when nobody is left, or all who are left are being worked on."""
+    learner_type = host.learner_type()
+    busy = LearnerOutcome.objects.filter(learner_type=learner_type, state=OutcomeState.WORKING)
+    queued = run.outcomes.filter(state=OutcomeState.QUEUED).exclude(learner_pk__in=busy.values("learner_pk"))
+    for outcome in queued.order_by("id")[:CANDIDATES]:
+        claim = _claim(outcome)
+        if claim is not None:
+            return claim
+    return None
+
+
+def _claim(outcome: LearnerOutcome) -> Claim | None:
+    token, now = uuid.uuid4(), timezone.now()
+    try:
+        with transaction.atomic():
+            claimed = LearnerOutcome.objects.filter(pk=outcome.pk, state=OutcomeState.QUEUED).update(
+                state=OutcomeState.WORKING,
+                claimed_by=token,
+                lease_expires_at=now + deployment.lease,
+                started_at=now,
+                attempts=F("attempts") + 1,
+            )
+    except IntegrityError:  # the learner is being worked on in another run
+        return None
+    if not claimed:
+        return None
+    SyncRun.objects.filter(pk=outcome.run_id, state=RunState.QUEUED).update(
+        state=RunState.RUNNING, started_at=now
+    )
+    outcome.refresh_from_db()
+    if outcome.attempts > 1 or outcome.run.guarded:
+        outcome.changes.filter(made=False).delete()  # planned by an earlier attempt; they are planned again
+    return Claim(outcome, token, now)
+
+
+def sweep() -> None:
+    """Queue again every learner whose worker went away, and bring on the runs in which nobody is left."""
+    now = timezone.now()
+    expired = LearnerOutcome.objects.filter(state=OutcomeState.WORKING, lease_expires_at__lt=now)
+    for outcome in expired:
+        mine = expired.filter(pk=outcome.pk, claimed_by=outcome.claimed_by)
+        if outcome.attempts < MOST_ATTEMPTS:
+            taken_up = mine.update(state=OutcomeState.QUEUED, claimed_by=None, lease_expires_at=None)
+        else:
+            taken_up = _give_up(mine, outcome, now)
+        if taken_up:
+            events.warning("lease_expired", run=outcome.run_id, outcome=outcome.pk, attempts=outcome.attempts)
+    for run in SyncRun.objects.filter(state__in=runs.AT_WORK):
+        runs.settle(run)
+
+
+def _give_up(mine: models.QuerySet[LearnerOutcome], outcome: LearnerOutcome, now: datetime) -> int:
+    with transaction.atomic():
+        ended = mine.update(
+            state=OutcomeState.FAILED, claimed_by=None, lease_expires_at=None, finished_at=now
+        )
+        if ended:
+            about = Subject("learner", outcome.learner_pk, outcome.onefile_id)
+            ledger.note_problems({outcome.pk: [Problem("interrupted", about)]})
+    return ended

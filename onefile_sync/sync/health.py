@@ -1,0 +1,291 @@
+"""Is it working? What a person, a monitor or a health check wants to know, without a call to OneFile.
+
+One function a question, in the order in which a person would ask; a new question is a function and a test. While the
+integration is off, nothing of it is wrong.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import IntEnum
+
+from django.db.models import Min
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django_q.conf import Conf
+
+from onefile_sync import checks
+from onefile_sync.conf import DAILY, ERRANDS
+from onefile_sync.models import (
+    ApiSession,
+    Heartbeat,
+    LearnerOutcome,
+    OneFileSettings,
+    OutcomeState,
+    RunKind,
+    RunState,
+    SyncRun,
+    UploadIntent,
+)
+
+from . import runs
+from .connect import NotConnected, customer_token
+from .pace import PaceLost, PaceState, present_share, shared_store
+from .schedule import installed_schedules
+
+#: From what age on something is a warning, and from what age on it is critical.
+LAST_DAILY = timedelta(hours=26), timedelta(hours=50)
+OLDEST_CLICK = timedelta(minutes=10), timedelta(hours=1)
+OLDEST_OF_A_DAY = timedelta(hours=8), timedelta(hours=24)
+WORKER = timedelta(minutes=5), timedelta(minutes=15)
+OPEN_UPLOAD = timedelta(days=1), timedelta(days=7)
+#: Below this share of the allowed calls the daily sync may not fit into a night.
+SLOW = 0.5
+
+
+class Level(IntEnum):
+    """How bad it is. The number is the exit code of ``onefile_status``, as monitoring systems have it."""
+
+    FINE = 0
+    WARNING = 1
+    CRITICAL = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The answer to one question, with what to do about it.
+
+    ``value`` is for programs: a number, a moment, a code or an ID.
+    """
+
+    code: str
+    level: Level
+    text: str | Promise
+    value: str | int | float | datetime | None = None
+    remedy: str | Promise = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """All answers, as of ``looked_at``."""
+
+    looked_at: datetime
+    findings: tuple[Finding, ...]
+
+    @property
+    def level(self) -> Level:
+        return max(finding.level for finding in self.findings)
+
+
+NOT_SET_UP = Finding(
+    "integration",
+    Level.CRITICAL,
+    _("PICSWeb is not set up for OneFile."),
+    "mapping_wrong",
+    _("Run “python manage.py check” to see what is wrong."),
+)
+
+
+def beat() -> None:
+    """A worker is at work here."""
+    worker = f"{socket.gethostname()} {Conf.CLUSTER_NAME}"[:200]
+    Heartbeat.objects.update_or_create(worker=worker, defaults={"beaten_at": timezone.now()})
+
+
+def health() -> Health:
+    """How the integration is doing. A handful of queries, no network but Redis where it keeps the pace."""
+    settings, now = OneFileSettings.load(), timezone.now()
+    if not settings.enabled:
+        off = Finding("integration", Level.FINE, _("The integration is switched off."), "off")
+        return Health(now, (off,))
+    if checks.mapping_errors():
+        return Health(now, (NOT_SET_UP,))
+    return Health(now, tuple(look(settings, now) for look in LOOKS))
+
+
+def _integration(settings: OneFileSettings, _now: datetime) -> Finding:
+    if settings.paused:
+        return Finding(
+            "integration",
+            Level.WARNING,
+            _("The integration is paused."),
+            "paused",
+            _("Untick Paused in the OneFile settings to go on."),
+        )
+    return Finding("integration", Level.FINE, _("The integration is on."), "on")
+
+
+def _token(settings: OneFileSettings, _now: datetime) -> Finding:
+    try:
+        customer_token(settings)
+    except NotConnected as reason:
+        texts = {
+            "no_token": _("There is no customer token."),
+            "token_unreadable": _("The customer token cannot be read any more: SECRET_KEY was changed."),
+        }
+        remedy = _("Enter it in the OneFile settings.")
+        return Finding("token", Level.CRITICAL, texts[reason.code], reason.code, remedy)
+    return Finding("token", Level.FINE, _("There is a customer token."), "there")
+
+
+def _session(_settings: OneFileSettings, _now: datetime) -> Finding:
+    row = ApiSession.objects.filter(pk=1).exclude(encrypted_token="").first()
+    if row is None or row.issued_at is None:
+        return Finding("session", Level.FINE, _("No session with OneFile is open; the next call opens one."))
+    return Finding("session", Level.FINE, _("A session with OneFile is open."), row.issued_at)
+
+
+def _schedules(_settings: OneFileSettings, _now: datetime) -> Finding:
+    for errand in ERRANDS:
+        rows = installed_schedules(errand)
+        if len(rows) != 1 or rows[0].repeats == 0 or rows[0].next_run is None:
+            return Finding(
+                "schedules",
+                Level.CRITICAL if errand is DAILY else Level.WARNING,
+                _("The schedule “%(name)s” is missing, there twice, or switched off.")
+                % {"name": errand.name},
+                errand.name,
+                _("Run “python manage.py onefile_schedule install”, or mend it in the admin of django-q2."),
+            )
+    next_run = installed_schedules()[0].next_run
+    return Finding("schedules", Level.FINE, _("The next daily sync is scheduled."), next_run)
+
+
+def _last_daily(_settings: OneFileSettings, now: datetime) -> Finding:
+    finished = SyncRun.objects.filter(kind=RunKind.DAILY, state=RunState.FINISHED, ending="")
+    last = finished.order_by("-finished_at").first()
+    if last is None or last.finished_at is None:
+        return Finding(
+            "last_daily",
+            Level.WARNING,
+            _("No daily sync has finished yet."),
+            None,
+            _("Run “python manage.py onefile_sync”, or wait for the first night."),
+        )
+    ended = last.outcomes.order_by()
+    if ended.exists() and not ended.exclude(state=OutcomeState.FAILED).exists():
+        return Finding(
+            "last_daily",
+            Level.CRITICAL,
+            _("The last daily sync failed for every learner."),
+            last.finished_at,
+            _("Its page says why and whose move it is."),
+        )
+    return Finding(
+        "last_daily",
+        _by_age(now - last.finished_at, LAST_DAILY),
+        _("The last daily sync has finished."),
+        last.finished_at,
+        _("See whether the worker is running and whether the schedule is there."),
+    )
+
+
+def _held(_settings: OneFileSettings, _now: datetime) -> Finding:
+    run = SyncRun.objects.filter(state=RunState.HELD).order_by("-created_at").first()
+    if run is None:
+        return Finding("held", Level.FINE, _("No daily sync is held."))
+    return Finding(
+        "held",
+        Level.WARNING,
+        _("A daily sync is held, because it would replace values of many learners."),
+        str(run.pk),
+        _("Open its page, look who it is, and apply or discard it."),
+    )
+
+
+def _oldest(code: str, kinds: tuple[RunKind, ...], bounds: tuple[timedelta, timedelta]) -> LookFunction:
+    def look(_settings: OneFileSettings, now: datetime) -> Finding:
+        queued = LearnerOutcome.objects.filter(
+            state=OutcomeState.QUEUED, run__kind__in=kinds, run__state__in=runs.AT_WORK
+        )
+        since = queued.aggregate(since=Min(Coalesce("run__cleared_at", "run__created_at")))["since"]
+        if since is None:
+            return Finding(code, Level.FINE, _("Nobody is waiting."))
+        return Finding(
+            code,
+            _by_age(now - since, bounds),
+            _("The learner who has waited longest has done so since then."),
+            since,
+            _("See that a worker runs: “python manage.py qcluster”."),
+        )
+
+    return look
+
+
+def _worker(_settings: OneFileSettings, now: datetime) -> Finding:
+    last = Heartbeat.objects.order_by("-beaten_at").first()
+    remedy = _("Start one: “python manage.py qcluster”. If one runs, restart it.")
+    if last is None:
+        return Finding("worker", Level.CRITICAL, _("No worker has ever been seen."), None, remedy)
+    return Finding(
+        "worker",
+        _by_age(now - last.beaten_at, WORKER),
+        _("A worker was last seen then."),
+        last.beaten_at,
+        remedy,
+    )
+
+
+def _open_uploads(_settings: OneFileSettings, now: datetime) -> Finding:
+    still_open = UploadIntent.objects.filter(finished_at=None)
+    oldest = still_open.aggregate(since=Min("created_at"))["since"]
+    return Finding(
+        "open_uploads",
+        Level.FINE if oldest is None else _by_age(now - oldest, OPEN_UPLOAD),
+        _("Reviews whose upload was begun and not seen to end."),
+        still_open.count(),
+        _("Refresh the learners: their reports say what is in the way."),
+    )
+
+
+def _pace(_settings: OneFileSettings, now: datetime) -> Finding:
+    try:
+        state = shared_store().read()
+    except PaceLost:
+        return Finding(
+            "pace",
+            Level.CRITICAL,
+            _("Redis, which keeps the pace of calls, cannot be reached."),
+            None,
+            _("See that Redis runs: without it no call is made."),
+        )
+    return Finding(
+        "pace",
+        Level.WARNING if present_share(state, now) < SLOW else Level.FINE,
+        _("The share of the allowed calls that is in use since OneFile last refused one."),
+        _share(state, now),
+        _("Ask whether another program uses the same customer token, or set fewer calls a minute."),
+    )
+
+
+def _share(state: PaceState, now: datetime) -> float:
+    return round(present_share(state, now), 2)
+
+
+def _by_age(age: timedelta, bounds: tuple[timedelta, timedelta]) -> Level:
+    warning, critical = bounds
+    if age > critical:
+        return Level.CRITICAL
+    return Level.WARNING if age > warning else Level.FINE
+
+
+LookFunction = Callable[[OneFileSettings, datetime], Finding]
+
+LOOKS: tuple[LookFunction, ...] = (
+    _integration,
+    _token,
+    _schedules,
+    _worker,
+    _last_daily,
+    _held,
+    _oldest("oldest_click", (RunKind.REFRESH, RunKind.PREVIEW), OLDEST_CLICK),
+    _oldest("oldest_of_the_day", (RunKind.DAILY,), OLDEST_OF_A_DAY),
+    _open_uploads,
+    _session,
+    _pace,
+)

@@ -1,0 +1,234 @@
+"""Begins runs, brings them on and ends them: exactly one outcome for each learner, whoever stops them and when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date
+from typing import Any
+
+from django.db import IntegrityError, models, transaction
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+
+from onefile_sync import events, host
+from onefile_sync.conf import deployment
+from onefile_sync.models import (
+    UNDER_WAY,
+    Ending,
+    LearnerOutcome,
+    OneFileSettings,
+    OutcomeState,
+    RunKind,
+    RunState,
+    SyncRun,
+)
+
+from . import ledger, safety
+from .parts import Problem, Subject
+
+#: The ``open_key`` of the one daily run that may be open.
+DAILY_KEY = "daily"
+#: The states of a run that workers can bring on.
+AT_WORK = (RunState.QUEUED, RunState.RUNNING)
+#: How many outcomes are written in one transaction.
+BATCH = 500
+
+
+def learner_key(kind: RunKind, learner_pk: str) -> str:
+    """The ``open_key`` of a run for one learner."""
+    return f"{kind}:{host.learner_model()._meta.label_lower}:{learner_pk}"
+
+
+def open_run(
+    kind: RunKind,
+    learners: Iterable[models.Model],
+    *,
+    by: Any = None,
+    open_key: str | None = None,
+    scheduled_for: date | None = None,
+    guarded: bool = False,
+) -> tuple[SyncRun, bool]:
+    """A run with one queued outcome a learner; or, where one with this key is open or this day is done, that one."""
+    try:
+        with transaction.atomic():
+            run = SyncRun.objects.create(
+                kind=kind,
+                requested_by_id=by,
+                open_key=open_key,
+                scheduled_for=scheduled_for,
+                guarded=guarded,
+            )
+            learner_type = host.learner_type()
+            queued = (
+                LearnerOutcome(
+                    run=run,
+                    learner_type=learner_type,
+                    learner_pk=str(learner.pk),
+                    onefile_id=getattr(learner, "onefile_id", None),
+                )
+                for learner in learners
+            )
+            LearnerOutcome.objects.bulk_create(queued, batch_size=BATCH)
+    except IntegrityError:
+        same_day = Q(scheduled_for=scheduled_for) if scheduled_for else Q(pk__in=[])
+        same_key = Q(open_key=open_key) if open_key else Q(pk__in=[])
+        existing = SyncRun.objects.filter(same_key | same_day).first()
+        if existing is None:
+            raise
+        return existing, False
+    events.info("run_opened", run=run.pk, kind=kind)
+    return run, True
+
+
+def settle(run: SyncRun) -> bool:
+    """Bring a run on in which nobody is left to be worked on; true when nothing is left to work on.
+
+    Then it is closed, or held; or else those who were put aside have their turn now. A run that was ended early has
+    whoever still waits in it recorded as left out.
+    """
+    run.refresh_from_db()
+    if run.state not in AT_WORK:
+        return True
+    if run.ending:
+        _leave_out(run, Ending(run.ending))
+    if run.outcomes.filter(state__in=UNDER_WAY).exists():
+        return False
+    with transaction.atomic():
+        locked = SyncRun.objects.select_for_update().get(pk=run.pk)
+        if locked.state not in AT_WORK:
+            nothing_left = True
+        elif run.outcomes.filter(state__in=UNDER_WAY).exists():
+            nothing_left = False
+        else:
+            nothing_left = _bring_on(locked)
+    run.refresh_from_db()
+    return nothing_left
+
+
+def _bring_on(run: SyncRun) -> bool:
+    if run.ending:
+        _leave_out(run, Ending(run.ending))  # whoever was put aside, or back, while the run was being ended
+    aside = run.outcomes.filter(state=OutcomeState.ASIDE).count()
+    if not aside:
+        _close(run)
+        return True
+    compared = run.outcomes.exclude(state__in=[OutcomeState.FAILED, OutcomeState.SKIPPED]).count()
+    settings = OneFileSettings.load()
+    if run.cleared_at is None and safety.is_implausible(
+        aside, compared, settings.safety_stop_percent, settings.safety_stop_learners
+    ):
+        run.state, run.held_at = RunState.HELD, timezone.now()
+        run.save(update_fields=["state", "held_at"])
+        events.warning("run_held", run=run.pk, learners=aside, compared=compared)
+        return True
+    _clear(run)
+    return False
+
+
+def _close(run: SyncRun) -> None:
+    run.state, run.open_key, run.finished_at = RunState.FINISHED, None, timezone.now()
+    run.save(update_fields=["state", "open_key", "finished_at"])
+    counted = run.outcomes.order_by().values_list("state").annotate(models.Count("pk"))
+    events.info("run_finished", run=run.pk, kind=run.kind, ending=run.ending or None, **dict(counted))
+
+
+def _clear(run: SyncRun) -> None:
+    """Give those who were put aside their turn."""
+    run.state, run.cleared_at = RunState.RUNNING, timezone.now()
+    run.save(update_fields=["state", "cleared_at"])
+    run.outcomes.filter(state=OutcomeState.ASIDE).update(state=OutcomeState.QUEUED)
+
+
+def apply_held(run: SyncRun, by: Any) -> bool:
+    """Let a held run go on; false where it is not held (any more)."""
+    with transaction.atomic():
+        locked = _held(run)
+        if locked is None:
+            return False
+        locked.decided_by_id = by
+        locked.save(update_fields=["decided_by"])
+        _clear(locked)
+    events.info("run_applied", run=run.pk)
+    return True
+
+
+def discard_held(run: SyncRun, by: Any) -> bool:
+    """End a held run without writing what it was held for; false where it is not held (any more)."""
+    return _end_early(run, Ending.DISCARDED, by, RunState.HELD)
+
+
+def cancel(run: SyncRun, by: Any) -> bool:
+    """End a run: nobody else is begun, and whoever is being worked on comes to an end. False where it is closed."""
+    return _end_early(run, Ending.CANCELLED, by, *AT_WORK, RunState.HELD)
+
+
+def replace(run: SyncRun) -> bool:
+    """End a run whose learners a newer one has; false where it is closed."""
+    return _end_early(run, Ending.REPLACED, None, *AT_WORK, RunState.HELD)
+
+
+def _held(run: SyncRun) -> SyncRun | None:
+    return SyncRun.objects.select_for_update().filter(pk=run.pk, state=RunState.HELD).first()
+
+
+def _end_early(run: SyncRun, ending: Ending, by: Any, *states: RunState) -> bool:
+    ended = SyncRun.objects.filter(pk=run.pk, state__in=states, ending="").update(
+        ending=ending, decided_by_id=by, open_key=None, state=RunState.RUNNING
+    )
+    if ended:
+        events.info("run_ended_early", run=run.pk, ending=ending)
+        settle(run)
+    run.refresh_from_db()
+    return bool(ended)
+
+
+#: The problem with which the learners who still waited are left out.
+LEFT_OUT = {
+    Ending.CANCELLED: "run_cancelled",
+    Ending.DISCARDED: "run_discarded",
+    Ending.REPLACED: "run_replaced",
+}
+
+
+def _leave_out(run: SyncRun, ending: Ending) -> None:
+    give_up(run, OutcomeState.SKIPPED, LEFT_OUT[ending], of=(OutcomeState.QUEUED, OutcomeState.ASIDE))
+
+
+def give_up(
+    run: SyncRun,
+    state: OutcomeState,
+    code: str,
+    *,
+    of: tuple[OutcomeState, ...] = (OutcomeState.QUEUED, OutcomeState.ASIDE),
+) -> None:
+    """End all that wait in a run with the same problem. Whoever is being worked on comes to an end by themselves."""
+    for waiting in _in_batches(run, of):
+        with transaction.atomic():
+            locked = LearnerOutcome.objects.select_for_update().filter(pk__in=waiting, state__in=of)
+            ended = {
+                outcome.pk: [Problem(code, Subject("learner", outcome.learner_pk, outcome.onefile_id))]
+                for outcome in locked.order_by("pk")
+            }
+            LearnerOutcome.objects.filter(pk__in=ended).update(state=state, finished_at=timezone.now())
+            ledger.note_problems(ended)
+
+
+def _in_batches(run: SyncRun, of: tuple[OutcomeState, ...]) -> Iterator[list[int]]:
+    last = 0
+    while batch := list(
+        run.outcomes.filter(state__in=of, pk__gt=last).order_by("pk").values_list("pk", flat=True)[:BATCH]
+    ):
+        yield batch
+        last = batch[-1]
+
+
+def waiting() -> models.QuerySet[SyncRun]:
+    """The open runs in which learners wait and nobody is being worked on."""
+    queued = LearnerOutcome.objects.filter(run=OuterRef("pk"), state=OutcomeState.QUEUED)
+    working = LearnerOutcome.objects.filter(run=OuterRef("pk"), state=OutcomeState.WORKING)
+    return SyncRun.objects.filter(Exists(queued), ~Exists(working), state__in=AT_WORK)
+
+
+def forgotten() -> models.QuerySet[SyncRun]:
+    """The waiting runs that were handed to the workers so long ago that the task must be lost."""
+    return waiting().filter(queued_at__lt=timezone.now() - deployment.lease)
