@@ -10,6 +10,7 @@ from django_q.models import Schedule
 
 from example_project.picsweb.models import Officer, Review
 from onefile_sync import checks
+from onefile_sync.conf import DAILY, ERRANDS, SWEEP
 from onefile_sync.models import OneFileSettings
 from tests.college.models import Meeting
 from tests.factories import HOSTS, PICSWEB, SECOND_HOST, MeetingKindFactory
@@ -344,11 +345,11 @@ class QueueElsewhere:
         return "queue" if model is Schedule else None
 
 
-def scheduled(**values):
+def scheduled(errand, **values):
     return Schedule.objects.create(
         **{
-            "name": "onefile_sync daily",
-            "func": "onefile_sync.tasks.daily",
+            "name": errand.name,
+            "func": errand.task,
             "schedule_type": Schedule.DAILY,
             "repeats": -1,
             **values,
@@ -356,26 +357,47 @@ def scheduled(**values):
     )
 
 
+def both_scheduled():
+    for errand in ERRANDS:
+        scheduled(errand)
+
+
+def the_other(errand):
+    return SWEEP if errand is DAILY else DAILY
+
+
 @pytest.mark.django_db
 class TestTheDatabase:
     def found(self):
         return ids(checks.check_database(databases=["default"]))
 
-    def test_one_that_runs_is_fine(self):
+    def test_two_that_run_are_fine(self):
         OneFileSettings(enabled=True).save()
-        scheduled()
+        both_scheduled()
         assert self.found() == []
 
-    def test_it_is_missing_once_the_integration_is_on(self):
+    def test_they_are_missing_once_the_integration_is_on(self):
         assert self.found() == []
         OneFileSettings(enabled=True).save()
-        assert self.found() == ["W030"]
+        assert self.found() == ["W030", "W030"]
 
-    def test_it_is_doubled(self):
-        for _ in range(2):
-            scheduled()
-        assert self.found() == ["W031"]
+    @pytest.mark.parametrize(("errand", "says"), [(DAILY, "the daily sync"), (SWEEP, "the sweep")])
+    def test_one_is_missing_once_the_integration_is_on(self, errand, says):
+        OneFileSettings(enabled=True).save()
+        scheduled(the_other(errand))
+        (message,) = checks.check_database(databases=["default"])
+        assert message.id == "onefile_sync.W030"
+        assert f"nothing starts {says}" in message.msg
 
+    @pytest.mark.parametrize("errand", ERRANDS, ids=lambda errand: errand.name)
+    def test_it_is_doubled(self, errand):
+        both_scheduled()
+        scheduled(errand)
+        (message,) = checks.check_database(databases=["default"])
+        assert message.id == "onefile_sync.W031"
+        assert errand.name in message.msg
+
+    @pytest.mark.parametrize("errand", ERRANDS, ids=lambda errand: errand.name)
     @pytest.mark.parametrize(
         "values",
         [
@@ -384,24 +406,34 @@ class TestTheDatabase:
             {"cluster": "gone"},
             {"cluster": ""},
         ],
+        ids=str,
     )
-    def test_it_cannot_run(self, values):
-        scheduled(**values)
-        assert self.found() == ["W032"]
+    def test_it_cannot_run(self, errand, values):
+        scheduled(the_other(errand))
+        scheduled(errand, **values)
+        (message,) = checks.check_database(databases=["default"])
+        assert message.id == "onefile_sync.W032"
+        assert errand.name in message.msg
+
+    def test_each_needs_a_task_of_its_own(self):
+        scheduled(DAILY, func=SWEEP.task)
+        scheduled(SWEEP, func=DAILY.task)
+        assert self.found() == ["W032", "W032"]
 
     @pytest.mark.parametrize("cluster", ["picsweb", "onefile"])
     def test_an_operator_may_give_it_to_another_cluster(self, settings, cluster):
         settings.Q_CLUSTER = {**SAFE, "ALT_CLUSTERS": {"onefile": {}}}
-        scheduled(cluster=cluster)
+        for errand in ERRANDS:
+            scheduled(errand, cluster=cluster)
         assert self.found() == []
 
     def test_a_schedule_of_anybody_that_stops_them_all(self):
-        scheduled()
-        scheduled(name="somebody else's", args="not, python")
+        both_scheduled()
+        scheduled(DAILY, name="somebody else's", args="not, python")
         assert self.found() == ["W033"]
 
     def test_readable_args_are_fine(self):
-        scheduled(name="somebody else's", args="'a', 2")
+        scheduled(DAILY, name="somebody else's", args="'a', 2")
         assert self.found() == []
 
     @pytest.mark.parametrize("databases", [None, [], ["other"]])
@@ -414,7 +446,7 @@ class TestTheDatabase:
             raise DatabaseError
 
         monkeypatch.setattr(Schedule.objects, "order_by", no_such_table)
-        scheduled(repeats=0)
+        scheduled(DAILY, repeats=0)
         assert self.found() == []
 
     def test_a_schedule_in_a_database_that_is_not_checked_is_left_alone(self, settings):
@@ -431,7 +463,7 @@ class TestTheDatabase:
     def test_the_type_of_new_reviews_must_be_there(self, settings, is_there, expected):
         settings.ONEFILE_SYNC = SECOND_HOST.mapping
         OneFileSettings(enabled=True).save()
-        scheduled()
+        both_scheduled()
         if is_there:
             MeetingKindFactory(code="PROG")
         assert self.found() == expected
@@ -439,7 +471,7 @@ class TestTheDatabase:
     def test_rows_are_not_looked_for_by_a_wrong_mapping(self, settings):
         settings.ONEFILE_SYNC = changed(SECOND_HOST.mapping, "REVIEW", type="sort")
         OneFileSettings(enabled=True).save()
-        scheduled()
+        both_scheduled()
         assert self.found() == []
 
     def test_it_is_part_of_djangos_database_checks(self, capsys):

@@ -1,6 +1,6 @@
 """The deployment's settings: defaults, what is accepted, and how a mistake is told."""
 
-from datetime import time
+from datetime import time, timedelta
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -20,6 +20,8 @@ DEFAULTS = {
     "cluster": None,
     "tasks_per_run": 1,
     "task_seconds": 120,
+    "lease_seconds": 300,
+    "timeout_seconds": 30,
 }
 
 
@@ -51,6 +53,9 @@ def test_the_time_zone_is_the_providers(settings):
         ("DAILY_AT", "23:45", time(23, 45)),
         ("CLUSTER", "onefile", "onefile"),
         ("ENDED_WITHIN_DAYS", 0, 0),
+        ("LEASE_SECONDS", 900, 900),
+        ("TIMEOUT_SECONDS", 60, 60),
+        ("TIMEOUT_SECONDS", 2.5, 2.5),
         ("LEARNER", {"model": "picsweb.Learner"}, {"model": "picsweb.Learner"}),
     ],
 )
@@ -83,6 +88,16 @@ WRONG = [
     ("DAILY_AT", None),
     ("TASKS_PER_RUN", 1.5),
     ("TASK_SECONDS", None),
+    ("LEASE_SECONDS", 0),
+    ("LEASE_SECONDS", 90.5),
+    ("LEASE_SECONDS", None),
+    ("TIMEOUT_SECONDS", 0),
+    ("TIMEOUT_SECONDS", -1),
+    ("TIMEOUT_SECONDS", "30"),
+    ("TIMEOUT_SECONDS", True),
+    ("TIMEOUT_SECONDS", float("inf")),
+    ("TIMEOUT_SECONDS", float("nan")),
+    ("TIMEOUT_SECONDS", None),
 ]
 
 
@@ -108,6 +123,12 @@ def test_settings_that_are_missing_or_no_dict_are_told(settings, written):
     settings.ONEFILE_SYNC = written
     with pytest.raises(ImproperlyConfigured, match="ONEFILE_SYNC is missing"):
         _ = deployment.page_size
+
+
+@pytest.mark.parametrize(("written", "minutes"), [({}, 5), ({"LEASE_SECONDS": 90}, 1.5)])
+def test_the_lease_is_a_length_of_time(settings, written, minutes):
+    settings.ONEFILE_SYNC = written
+    assert deployment.lease == timedelta(minutes=minutes)
 
 
 def test_changed_settings_count_at_once(settings):

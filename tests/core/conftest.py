@@ -3,28 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
 from functools import partial
 from typing import Any
 
 import pytest
+from django.core.management import load_command_class
+from django.utils import timezone
 from django_q.models import OrmQ
 from django_q.signing import SignedPackage
 
-from onefile_sync import services
-from onefile_sync.models import Environment, OneFileSettings, RunKind, SyncRun
+from onefile_sync import host as picsweb
+from onefile_sync import services, tasks
+from onefile_sync.models import Environment, LearnerOutcome, OneFileSettings, RunKind, RunState, SyncRun
+from onefile_sync.rows import LearnerRow
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
-from onefile_sync.sync import ledger
+from onefile_sync.sync import claims, drive, health, pace, runs
 from tests.conftest import dont_wait
 from tests.factories import Host
 
 TOKEN = "a-customer-token"
+#: A date that PICSWeb alone has, and one on which a review is yet to be.
+REGISTERED, NEXT_YEAR = date(2025, 9, 8), date(2027, 3, 1)
+#: An attempt at a learner that called nobody.
+FREE: claims.Cost = {"api_calls": 0, "rate_limited": 0}
+
+
+@dataclass(frozen=True)
+class Said:
+    code: int
+    out: str
+    err: str
+
+
+Manage = Callable[..., Said]
 
 
 @pytest.fixture(autouse=True)
 def nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker gives no say in how to wait, so it does not wait."""
-    monkeypatch.setattr(services, "work_on", partial(services.work_on, sleep=dont_wait))
+    monkeypatch.setattr(drive, "work_on", partial(drive.work_on, sleep=dont_wait))
 
 
 @pytest.fixture
@@ -54,6 +74,87 @@ def linked(host: Host, world: World) -> Callable[[int], list[Any]]:
 
 
 @pytest.fixture
+def differing(host: Host, world: World) -> Callable[[int], list[Any]]:
+    """Makes learners who each have a value that OneFile's replaces, and a date and a review for OneFile."""
+
+    def make(number: int) -> list[Any]:
+        officer = host.officer(onefile_id=world.add_assessor().id)
+        learners = []
+        for _each in range(number):
+            person = world.add_learner()
+            aim = world.add_aim(person.id, registration_number=f"REG-{person.id}")
+            learner = host.learner(onefile_id=person.id)
+            ours = {"registration_number": f"P-{person.id}", "registration_date": REGISTERED}
+            host.qualification(learner, onefile_id=aim.id, **ours)
+            host.review(learner, officer=officer, proposed_date=NEXT_YEAR)
+            learners.append(learner)
+        return learners
+
+    return make
+
+
+@pytest.fixture
+def held(differing: Callable[[int], list[Any]], onefile: SandboxServer) -> SyncRun:
+    """Today's daily sync, held because of two learners."""
+    stop_at(percent=20, learners=2)
+    differing(2)
+    run = scheduled()
+    assert run.is_held
+    return run
+
+
+class Away:
+    """Where the pace would be kept, if it could be reached."""
+
+    def __init__(self) -> None:
+        self.is_back = False
+
+    def read(self) -> pace.PaceState:
+        if self.is_back:
+            return pace.PaceState()
+        raise pace.PaceLost
+
+    def change(self, _how: Any) -> Any:
+        raise pace.PaceLost
+
+
+@pytest.fixture
+def away(monkeypatch: pytest.MonkeyPatch) -> Away:
+    """Redis, which keeps the pace, cannot be reached until it ``is_back``. Calls are not limited otherwise."""
+    store = Away()
+    for module in (pace, health):
+        monkeypatch.setattr(module, "shared_store", lambda: store)
+    return store
+
+
+@pytest.fixture
+def manage(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Manage:
+    """Runs a command as ``manage.py`` does, system checks included."""
+    # The process would end here; the test goes on with its connection.
+    monkeypatch.setattr("django.db.connections.close_all", lambda: None)
+
+    def run(name: str, *arguments: str) -> Said:
+        code: Any = 0
+        try:
+            load_command_class("onefile_sync", name).run_from_argv(["manage.py", name, *arguments])
+        except SystemExit as ended:
+            code = ended.code
+        printed = capsys.readouterr()
+        return Said(code, printed.out, printed.err)
+
+    return run
+
+
+@pytest.fixture
+def in_order(host: Host, switched_on: OneFileSettings) -> OneFileSettings:
+    """Everything is as it should be."""
+    services.install_schedules()
+    tasks.sweep()
+    a_day_done()
+    return switched_on
+
+
+@pytest.fixture
 def commit(django_capture_on_commit_callbacks: Callable[..., Any]) -> Callable[[], Any]:
     """A context at whose end everything is committed, so that what waits for that happens."""
     return lambda: django_capture_on_commit_callbacks(execute=True)
@@ -65,7 +166,82 @@ def learners_of(host: Host, number: int) -> list[Any]:
 
 def run_of(learners: Sequence[Any], kind: RunKind = RunKind.REFRESH, **options: Any) -> SyncRun:
     """A run that waits for a worker."""
-    return ledger.open_run(kind, learners, **options)[0]
+    return runs.open_run(kind, learners, **options)[0]
+
+
+def claimed(run: SyncRun) -> claims.Claim:
+    """The claim of a worker on the next learner of a run."""
+    claim = claims.claim_next(run)
+    assert claim is not None
+    return claim
+
+
+def stop_at(percent: int, learners: int) -> None:
+    """From how many learners on the safety stop holds a daily run."""
+    stop = {"safety_stop_percent": percent, "safety_stop_learners": learners}
+    OneFileSettings.objects.update_or_create(pk=1, defaults=stop)
+
+
+def rows_of(learners: Sequence[Any]) -> list[LearnerRow]:
+    """PICSWeb's rows of these learners as they are now."""
+    return [picsweb.read_learner(type(learner).objects.get(pk=learner.pk)) for learner in learners]
+
+
+def planned_of(learner: Any) -> set[tuple[str, str, str, str]]:
+    """What the daily run would do with one of the differing learners."""
+    number = learner.onefile_id
+    return {
+        ("picsweb", "centre_id", "", "5740"),
+        ("picsweb", "registration_number", f"P-{number}", f"REG-{number}"),
+        ("onefile", "registration_date", "", "08/09/2025"),
+        ("onefile", "review", "", "01/03/2027 00:00"),
+        ("picsweb", "onefile_id", "", ""),
+        ("picsweb", "attended", "", "Unknown"),
+    }
+
+
+def numbers_of(learners: list[Any]) -> list[str]:
+    """The registration number of each learner in PICSWeb."""
+    return [row.qualifications[0].registration_number for row in rows_of(learners)]
+
+
+def replaced(learners: list[Any]) -> list[str]:
+    """The registration numbers once they are those of OneFile."""
+    return [f"REG-{learner.onefile_id}" for learner in learners]
+
+
+def scheduled() -> SyncRun:
+    """What the schedule starts today, or has started, worked on until it is closed or held."""
+    said = services.start_scheduled_daily()
+    return services.perform(SyncRun.objects.get(pk=said.split()[-1]), sleep=dont_wait)
+
+
+def how(run: SyncRun) -> tuple[str, str]:
+    """How a run stands, and how it ended if it ended early."""
+    run.refresh_from_db()
+    return run.state, run.ending
+
+
+def states_of(run: SyncRun, learners: list[Any]) -> list[str]:
+    """What became of these learners, who need not be in the run's order."""
+    by_learner = dict(run.outcomes.values_list("learner_pk", "state"))
+    return [by_learner[str(learner.pk)] for learner in learners]
+
+
+def people(run: SyncRun) -> list[Any]:
+    """The learners of a run."""
+    return [outcome.learner for outcome in run.outcomes.order_by("id")]
+
+
+def a_day_done(ago: timedelta = timedelta(hours=8), *states: str, **values: Any) -> SyncRun:
+    """A daily run that came to its end so long ago, with a learner in each of these states."""
+    ended = {"kind": RunKind.DAILY, "state": RunState.FINISHED, "finished_at": timezone.now() - ago}
+    run = SyncRun.objects.create(**{**ended, **values})
+    for number, state in enumerate(states):
+        LearnerOutcome.objects.create(
+            run=run, learner_type=picsweb.learner_type(), learner_pk=str(number), state=state
+        )
+    return run
 
 
 def states(run: SyncRun) -> list[str]:

@@ -7,13 +7,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import load_command_class
 from django.db import OperationalError
 from django.utils import timezone
 
@@ -24,39 +22,11 @@ from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
 from tests.factories import Host
 
-from .conftest import codes, run_of, states
+from .conftest import Manage, Said, codes, run_of, states
 
 Linked = Callable[[int], list[Any]]
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@dataclass(frozen=True)
-class Said:
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def manage(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Said]:
-    """Runs a command as ``manage.py`` does, system checks included."""
-    # The process would end here; the test goes on with its connection.
-    monkeypatch.setattr("django.db.connections.close_all", lambda: None)
-
-    def run(name: str, *arguments: str) -> Said:
-        code: Any = 0
-        try:
-            load_command_class("onefile_sync", name).run_from_argv(["manage.py", name, *arguments])
-        except SystemExit as ended:
-            code = ended.code
-        printed = capsys.readouterr()
-        return Said(code, printed.out, printed.err)
-
-    return run
-
-
-Manage = Callable[..., Said]
 
 
 class TestJson:
@@ -86,6 +56,7 @@ class TestJson:
                 "attention": 0,
                 "failed": 0,
                 "skipped": 0,
+                "put_aside": 0,
             },
             "changes": {"to_picsweb": 4, "to_onefile": 0},
             "rate_limited": 0,
@@ -133,7 +104,9 @@ class TestExitCodes:
         said = manage("onefile_sync")
 
         assert said.code == 1
-        assert "2 learners: 1 updated, 0 unchanged, 0 attention, 1 failed, 0 skipped." in said.out
+        assert (
+            "2 learners: 1 updated, 0 unchanged, 0 attention, 1 failed, 0 skipped." in said.out
+        )
 
     def test_one_when_it_was_paused_before_the_end(
         self,
@@ -152,6 +125,37 @@ class TestExitCodes:
         printed = json.loads(said.out)
         assert (printed["state"], printed["seconds"]) == ("running", None)
         assert sum(printed["learners"].values()) == 3  # two in scope, one of them updated
+
+    def test_one_when_the_run_is_held(self, held: SyncRun, manage: Manage) -> None:
+        services.cancel(held)
+        SyncRun.objects.create(kind=RunKind.DAILY, state=RunState.FINISHED)  # not the first sync ever
+
+        said = manage("onefile_sync", "--json")
+
+        assert said.code == 1
+        printed = json.loads(said.out)
+        assert (printed["state"], printed["seconds"]) == ("held", None)
+        assert printed["learners"] == {
+            "in_scope": 2,
+            "updated": 0,
+            "unchanged": 0,
+            "attention": 0,
+            "failed": 0,
+            "skipped": 0,
+            "put_aside": 2,
+        }
+        assert printed["changes"] == {"to_picsweb": 0, "to_onefile": 0}
+
+    def test_one_in_words_when_the_run_is_held(self, held: SyncRun, manage: Manage) -> None:
+        services.cancel(held)
+        SyncRun.objects.create(kind=RunKind.DAILY, state=RunState.FINISHED)
+
+        said = manage("onefile_sync")
+
+        assert (said.code, said.err) == (1, "")
+        assert "0 skipped, 2 put aside." in said.out
+        assert said.out.endswith(command.HELD + "\n")
+        assert "None" not in said.out
 
     def test_two_for_an_option_that_it_does_not_know(self, onefile: SandboxServer, manage: Manage) -> None:
         assert manage("onefile_sync", "--everything").code == 2
@@ -258,6 +262,19 @@ class TestTheDailyRun:
         begun.refresh_from_db()
         assert begun.state == RunState.FINISHED
         assert codes(begun) == [["run_replaced"]]
+
+    def test_that_is_held_is_not_gone_on_with(self, held: SyncRun, manage: Manage) -> None:
+        said = manage("onefile_sync", "--json")
+
+        assert (said.code, said.out) == (2, "")
+        assert "apply or discard it" in said.err
+        assert SyncRun.objects.get().is_held
+
+    def test_that_is_held_makes_room_for_a_new_run(self, held: SyncRun, manage: Manage) -> None:
+        printed = json.loads(manage("onefile_sync", "--json", "--new-run").out)
+
+        assert printed["run"] != str(held.pk)
+        assert codes(held) == [["run_replaced"]] * 2
 
     def test_does_not_stand_in_for_the_scheduled_one(
         self, linked: Linked, onefile: SandboxServer, manage: Manage
@@ -415,6 +432,12 @@ class TestASiteThatIsNotReady:
 
         assert (said.returncode, said.stdout) == (2, "")
         assert said.stderr == f"CommandError: {command.NO_DATABASE}\n"
+
+    def test_a_database_that_is_not_migrated_cannot_be_looked_into(self, tmp_path: Path) -> None:
+        said = self.manage(tmp_path, "onefile_status")
+
+        assert (said.returncode, said.stdout) == (3, "")
+        assert said.stderr == "CommandError: PICSWeb's database cannot be used.\n"
 
     def test_a_database_that_is_not_there_is_said_in_one_line(self, tmp_path: Path) -> None:
         said = self.manage(tmp_path, "onefile_sync", DATABASE_URL=f"sqlite:///{tmp_path}")

@@ -1,18 +1,17 @@
-"""What all processes share on the way to OneFile: one session, one pace."""
+"""The way to OneFile: the session that all processes share, the customer token, and how long an answer may take."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-import time_machine
 
 from onefile_sync import crypto
 from onefile_sync.models import ApiSession, OneFileSettings
 from onefile_sync.onefile.transport import Patience
-from onefile_sync.sync.connect import NotConnected, SharedPace, SharedSession, connect, customer_token
+from onefile_sync.sync.connect import NotConnected, SharedSession, connect, customer_token
+from onefile_sync.sync.pace import SharedPace
 from tests.factories import Host
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -78,103 +77,6 @@ class TestSharedSession:
         assert not ApiSession.objects.exists()
 
 
-class Process:
-    """A process with a pace of its own over the shared row; its waiting moves the clock."""
-
-    def __init__(self, now: time_machine.Traveller, calls_per_minute: int | None) -> None:
-        self.now = now
-        self.waits: list[float] = []
-        self.pace = SharedPace(calls_per_minute, None, self.sleep)
-
-    def sleep(self, seconds: float) -> None:
-        self.waits.append(round(seconds, 6))
-        self.now.shift(seconds)
-
-
-@pytest.fixture
-def now() -> Iterator[time_machine.Traveller]:
-    with time_machine.travel(NOON, tick=False) as traveller:
-        yield traveller
-
-
-class TestSharedPace:
-    def test_spaces_calls_evenly(self, now: time_machine.Traveller) -> None:
-        process = Process(now, calls_per_minute=120)
-
-        for _call in range(4):
-            process.pace.wait()
-
-        assert process.waits == [0.5, 0.5, 0.5]
-
-    def test_does_not_save_up_calls(self, now: time_machine.Traveller) -> None:
-        process = Process(now, calls_per_minute=120)
-        process.pace.wait()
-        now.shift(60)
-
-        process.pace.wait()
-        process.pace.wait()
-
-        assert process.waits == [0.5]
-
-    def test_is_one_for_all_processes(self, now: time_machine.Traveller) -> None:
-        one, other = Process(now, 120), Process(now, 120)
-
-        for process in (one, other, one, other):
-            process.pace.wait()
-
-        assert (one.waits, other.waits) == ([0.5], [0.5, 0.5])
-        assert ApiSession.objects.count() == 1
-
-    def test_a_pause_makes_everybody_wait(self, now: time_machine.Traveller) -> None:
-        one, other = Process(now, 120), Process(now, 120)
-        one.pace.wait()
-        one.pace.pause(30)
-
-        other.pace.wait()
-        one.pace.wait()
-
-        assert (other.waits, one.waits) == ([30], [0.5])
-
-    def test_the_longest_pause_counts(self, now: time_machine.Traveller) -> None:
-        process = Process(now, None)
-        process.pace.pause(60)
-        process.pace.pause(10)
-
-        process.pace.wait()
-
-        assert process.waits == [60]
-
-    def test_without_a_limit_nobody_waits_but_for_a_pause(self, now: time_machine.Traveller) -> None:
-        process = Process(now, None)
-        process.pace.wait()
-        process.pace.wait()
-        assert process.waits == []
-
-        process.pace.pause(5)
-        process.pace.wait()
-        process.pace.wait()
-
-        assert process.waits == [5]
-
-    def test_whoever_is_about_to_call_is_asked_first(self, now: time_machine.Traveller) -> None:
-        asked: list[float] = []
-        pace = SharedPace(60, asked.append, now.shift)
-
-        pace.wait()
-        pace.wait()
-
-        assert asked == [0, 1]  # for how long the call would wait for its turn
-
-    def test_whoever_must_not_call_takes_no_place(self, now: time_machine.Traveller) -> None:
-        def lost(seconds: float) -> None:
-            raise ZeroDivisionError
-
-        with pytest.raises(ZeroDivisionError):
-            SharedPace(60, lost, now.shift).wait()
-
-        assert not ApiSession.objects.exists()
-
-
 class TestConnecting:
     def test_the_deployments_token_goes_before_that_of_staff(
         self, host: Host, switched_on: OneFileSettings, settings: Any
@@ -205,3 +107,17 @@ class TestConnecting:
             onefile.transport.close()
 
         assert len(fingerprints) == 2
+
+    @pytest.mark.parametrize(
+        ("seconds", "timeout"), [(None, (5, 30)), (60, (5, 60)), (5, (5, 5)), (0.5, (0.5, 0.5))]
+    )
+    def test_waits_for_an_answer_as_long_as_the_deployment_says(
+        self, host: Host, switched_on: OneFileSettings, settings: Any, seconds: float | None, timeout: Any
+    ) -> None:
+        if seconds is not None:
+            settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "TIMEOUT_SECONDS": seconds}
+
+        onefile = connect(switched_on, Patience.person())
+
+        assert onefile.transport._timeout == timeout  # to connect, and for each part of the answer
+        onefile.transport.close()

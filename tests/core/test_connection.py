@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from onefile_sync import services
-from onefile_sync.models import (
-    OneFileSettings,
-)
+from onefile_sync.models import OneFileSettings
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sync import contact
-from onefile_sync.sync.connect import SharedPace
+from onefile_sync.sync.pace import SharedPace
+
+from .conftest import Away
 
 
 class TestConnection:
@@ -72,6 +72,13 @@ class TestConnection:
         assert not report.ok
         assert report.text.startswith("OneFile takes only so many calls a minute")
         assert slept == []
+
+    def test_a_pace_that_cannot_be_reached(self, onefile: SandboxServer, away: Away) -> None:
+        report = services.test_connection(OneFileSettings.load())
+
+        assert not report.ok
+        with pytest.raises(services.Refused):
+            services.check_connection()
 
     def test_no_token(self, onefile: SandboxServer, configure: Callable[..., None]) -> None:
         configure(encrypted_customer_token="")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from onefile_sync import crypto
+from onefile_sync import crypto, tasks
 from onefile_sync.models import OneFileSettings
 
 
@@ -32,6 +32,20 @@ def test_a_rotated_key_still_reads_what_the_old_one_wrote(settings: Any) -> None
     again = crypto.encrypt("token")
     settings.SECRET_KEY_FALLBACKS = []
     assert crypto.decrypt(again) == "token"
+
+
+def test_what_an_old_key_wrote_is_written_anew_and_nothing_else(settings: Any) -> None:
+    stored = crypto.encrypt("token")
+    assert crypto.renewed(stored) == stored
+    assert crypto.renewed("") == ""
+
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "the next key"
+    renewed = crypto.renewed(stored)
+    settings.SECRET_KEY_FALLBACKS = []
+
+    assert crypto.decrypt(renewed) == "token"
+    assert crypto.renewed(stored) == stored  # no key fits: it is left for whoever has one
 
 
 @pytest.mark.parametrize("stored", [None, "not a cipher text", "é"])
@@ -64,6 +78,18 @@ def test_fingerprints_tell_secrets_apart_and_do_not_tell_them(settings: Any) -> 
 
 
 class TestCustomerToken:
+    def test_is_encrypted_with_the_present_key_by_the_next_daily_sync(self, db: None, settings: Any) -> None:
+        row = OneFileSettings()
+        row.set_customer_token("the-customer-token")
+        row.save()
+        settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+        settings.SECRET_KEY = "the next key"
+
+        tasks.daily()
+
+        settings.SECRET_KEY_FALLBACKS = []
+        assert OneFileSettings.load().customer_token == "the-customer-token"
+
     def test_is_encrypted_in_its_row(self, db: None) -> None:
         row = OneFileSettings()
         row.set_customer_token("  the-customer-token ")

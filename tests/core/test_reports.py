@@ -24,20 +24,20 @@ from onefile_sync.models import (
 )
 from onefile_sync.onefile.errors import CASES
 from onefile_sync.sandbox.server import SandboxServer
-from onefile_sync.sync import ledger, problems, rules
+from onefile_sync.sync import claims, problems, rules, runs
 from tests.conftest import dont_wait, preview, sync
 from tests.factories import Host
 
-from .conftest import learners_of, run_of
+from .conftest import FREE, learners_of, run_of
 
 
 class TestProgress:
     def test_counts_the_learners_by_state(self, host: Host) -> None:
         run = run_of(learners_of(host, 3))
-        claim = ledger.claim_next(run)
+        claim = claims.claim_next(run)
         assert claim is not None
-        claim.finish(OutcomeState.UPDATED, [], api_calls=0, rate_limited=0)
-        ledger.claim_next(run)
+        claim.finish(OutcomeState.UPDATED, [], FREE)
+        claims.claim_next(run)
 
         now = services.progress(run)
 
@@ -56,11 +56,11 @@ class TestProgress:
         run = run_of(learners_of(host, 2))
         SyncRun.objects.update(created_at=timezone.now() - timedelta(hours=1))
         run.refresh_from_db()
-        claim = ledger.claim_next(run)
+        claim = claims.claim_next(run)
         assert claim is not None
         assert not services.progress(run).waiting_for_worker
 
-        claim.finish(OutcomeState.UPDATED, [], api_calls=0, rate_limited=0)
+        claim.finish(OutcomeState.UPDATED, [], FREE)
         assert not services.progress(run).waiting_for_worker  # the last was begun a moment ago
 
         LearnerOutcome.objects.update(started_at=timezone.now() - timedelta(seconds=61))
@@ -69,7 +69,7 @@ class TestProgress:
     def test_nobody_is_waited_for_in_the_end(self, host: Host) -> None:
         run = run_of([])
         SyncRun.objects.update(created_at=timezone.now() - timedelta(hours=1))
-        ledger.close_if_done(run)
+        runs.settle(run)
 
         now = services.progress(run)
 
@@ -89,6 +89,7 @@ class TestReports:
             "value": "R-34 50%",
             "assessor": 35,
             "reviews": "36, 37",
+            "when": "01/07/2026 10:00",
         }
         row = problems.explain(code)
         Problem.objects.create(

@@ -1,4 +1,4 @@
-"""The one schedule: installed by a command, an operator's changes kept, at the same hour on the wall all year."""
+"""The two schedules: installed by a command, an operator's changes kept, at the same hour on the wall all year."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from typing import Any
 import pytest
 import time_machine
 from django.core.management import CommandError, call_command
+from django_q.brokers import get_broker
 from django_q.models import Schedule
+from django_q.scheduler import scheduler
 
-from onefile_sync.conf import SCHEDULE_NAME, SCHEDULED_TASK
+from onefile_sync.conf import DAILY, ERRANDS, SWEEP, Errand
 from onefile_sync.sync.schedule import next_daily_run
+
+from .conftest import queued_tasks
 
 BEFORE_TWO = datetime(2026, 3, 2, 1, 59, tzinfo=UTC)
 pytestmark = pytest.mark.django_db
@@ -32,65 +36,104 @@ def run(capsys: pytest.CaptureFixture[str]) -> Any:
     return command
 
 
+def row_of(errand: Errand = DAILY) -> Schedule:
+    return Schedule.objects.get(name=errand.name)
+
+
 class TestInstall:
     def test_makes_one_that_runs_daily_at_the_time_of_the_settings(self, run: Any, settings: Any) -> None:
         configured(settings, DAILY_AT="03:15", CLUSTER=None)
         with time_machine.travel(BEFORE_TWO, tick=False):
             said = run("install")
 
-        schedule = Schedule.objects.get()
-        assert (schedule.name, schedule.func) == (SCHEDULE_NAME, SCHEDULED_TASK)
+        schedule = row_of(DAILY)
+        assert schedule.func == DAILY.task
         assert (schedule.schedule_type, schedule.repeats) == (Schedule.DAILY, -1)
         assert schedule.next_run == datetime(2026, 3, 2, 3, 15, tzinfo=UTC)
         assert said.startswith("Installed. Daily, next on Monday 02/03/2026 at 03:15 (Europe/London)")
 
-    def test_starts_a_task_that_there_is(self, run: Any) -> None:
+    def test_makes_another_that_sweeps_every_minute(self, run: Any, settings: Any) -> None:
+        configured(settings, CLUSTER="onefile")
+        with time_machine.travel(BEFORE_TWO, tick=False):
+            run("install")
+
+        schedule = row_of(SWEEP)
+        assert schedule.func == SWEEP.task
+        assert (schedule.schedule_type, schedule.minutes, schedule.repeats) == (Schedule.MINUTES, 1, -1)
+        assert schedule.next_run == BEFORE_TWO
+        assert schedule.cluster == "onefile"
+
+    def test_keeps_the_sweeps_successes_out_of_the_list_of_tasks(self, run: Any) -> None:
+        """One a minute would push everybody else's out of it."""
+        run("install")
+
+        scheduler(broker=get_broker())
+
+        (task,) = queued_tasks()  # the daily sync is not due yet
+        assert (task["func"], task["args"], task["kwargs"]) == (SWEEP.task, (), {})
+        assert task["save"] is False
+
+    @pytest.mark.parametrize("errand", ERRANDS, ids=lambda errand: errand.name)
+    def test_starts_a_task_that_there_is(self, run: Any, errand: Errand) -> None:
         from django.utils.module_loading import import_string
 
         run("install")
 
-        assert callable(import_string(Schedule.objects.get().func))
+        assert callable(import_string(row_of(errand).func))
 
     def test_can_be_repeated(self, run: Any) -> None:
         run("install")
-        before = Schedule.objects.values().get()
+        before = list(Schedule.objects.order_by("pk").values())
 
         assert run("install").startswith("Already there")
-        assert Schedule.objects.values().get() == before
+        assert list(Schedule.objects.order_by("pk").values()) == before
+        assert len(before) == 2
 
-    def test_keeps_what_an_operator_changed(self, run: Any) -> None:
+    def test_adds_the_one_that_is_missing(self, run: Any) -> None:
+        run("install")
+        kept = row_of(DAILY)
+        row_of(SWEEP).delete()
+
+        assert run("install").startswith("Already there")
+
+        assert row_of(DAILY) == kept
+        assert row_of(SWEEP).func == SWEEP.task
+
+    @pytest.mark.parametrize("errand", ERRANDS, ids=lambda errand: errand.name)
+    def test_keeps_what_an_operator_changed(self, run: Any, errand: Errand) -> None:
         run("install")
         at_noon = datetime(2026, 3, 9, 12, 0, tzinfo=UTC)
         Schedule.objects.update(schedule_type=Schedule.WEEKLY, next_run=at_noon, repeats=5)
 
         said = run("install")
 
-        schedule = Schedule.objects.get()
+        schedule = row_of(errand)
         assert (schedule.schedule_type, schedule.next_run, schedule.repeats) == ("W", at_noon, 5)
         assert "Weekly, next on Monday 09/03/2026 at 12:00" in said
 
-    def test_puts_right_what_keeps_it_from_running(self, run: Any, settings: Any) -> None:
+    @pytest.mark.parametrize("errand", ERRANDS, ids=lambda errand: errand.name)
+    def test_puts_right_what_keeps_it_from_running(self, run: Any, settings: Any, errand: Errand) -> None:
         run("install")
         Schedule.objects.update(func="gone.daily", args="(not python", kwargs="{", cluster="old")
         configured(settings, CLUSTER="onefile")
 
         said = run("install")
 
-        schedule = Schedule.objects.get()
-        assert (schedule.func, schedule.args, schedule.kwargs) == (SCHEDULED_TASK, None, None)
+        schedule = row_of(errand)
+        assert (schedule.func, schedule.args, schedule.kwargs) == (errand.task, None, errand.kwargs)
         assert schedule.cluster == "onefile"
-        assert said.endswith("cluster onefile.")
+        assert "cluster onefile." in said
 
     def test_removes_doubles(self, run: Any) -> None:
         run("install")
-        kept = Schedule.objects.get()
-        for _double in range(2):
-            Schedule.objects.create(name=SCHEDULE_NAME, func=SCHEDULED_TASK)
+        kept = {row_of(errand) for errand in ERRANDS}
+        for errand in (DAILY, DAILY, SWEEP):
+            Schedule.objects.create(name=errand.name, func=errand.task)
         assert run("show").startswith("3 schedules are installed")
 
-        assert "Removed 2 surplus row(s)." in run("install")
+        assert "Removed 3 surplus row(s)." in run("install")
 
-        assert Schedule.objects.get() == kept
+        assert set(Schedule.objects.all()) == kept
 
     def test_leaves_other_schedules_alone(self, run: Any) -> None:
         other = Schedule.objects.create(name="mail", func="mail.send")
@@ -101,7 +144,7 @@ class TestInstall:
         assert Schedule.objects.get() == other
 
 
-def test_remove_takes_it_away(run: Any) -> None:
+def test_remove_takes_both_away(run: Any) -> None:
     run("install")
 
     assert run("remove") == "Removed."

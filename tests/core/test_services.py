@@ -25,11 +25,11 @@ from onefile_sync.models import (
     SyncRun,
 )
 from onefile_sync.sandbox.server import SandboxServer
-from onefile_sync.sync import ledger
+from onefile_sync.sync import claims, runs
 from tests.conftest import dont_wait
 from tests.factories import Host
 
-from .conftest import codes, learners_of, queued_runs, run_of, states
+from .conftest import FREE, codes, learners_of, queued_runs, run_of, states
 
 Commit = Callable[[], Any]
 
@@ -63,9 +63,9 @@ class TestRefresh:
     ) -> None:
         learner = host.learner()
 
-        runs = {services.refresh([learner]), services.preview(learner), services.preview(learner)}
+        asked = {services.refresh([learner]), services.preview(learner), services.preview(learner)}
 
-        assert sorted(run.kind for run in runs) == ["preview", "refresh"]
+        assert sorted(run.kind for run in asked) == ["preview", "refresh"]
 
     def test_of_many_leaves_out_those_who_cannot_be_refreshed(
         self, host: Host, switched_on: OneFileSettings, commit: Commit
@@ -270,7 +270,7 @@ class TestDailyRun:
     def test_a_new_one_ends_the_open_one(self, host: Host, switched_on: OneFileSettings) -> None:
         learners_of(host, 2)
         first = services.start_daily()
-        claim = ledger.claim_next(first)
+        claim = claims.claim_next(first)
         assert claim is not None
 
         second = services.start_daily(new_run=True)
@@ -279,8 +279,8 @@ class TestDailyRun:
         assert states(first) == ["working", "skipped"]
         assert codes(first) == [[], ["run_replaced"]]
         assert states(second) == ["queued", "queued"]
-        claim.finish(OutcomeState.UPDATED, [], api_calls=0, rate_limited=0)
-        assert ledger.close_if_done(first)
+        claim.finish(OutcomeState.UPDATED, [], FREE)
+        assert runs.settle(first)
         assert services.start_daily() == second
 
     def test_is_scheduled_once_a_day(
@@ -298,7 +298,8 @@ class TestDailyRun:
             services.start_scheduled_daily()
         assert SyncRun.objects.get() == run
 
-        ledger.give_up(run, OutcomeState.SKIPPED, "run_replaced")
+        runs.give_up(run, OutcomeState.SKIPPED, "run_replaced")
+        runs.settle(run)
         OrmQ.objects.all().delete()
         with commit():
             assert services.start_scheduled_daily() == f"already done today: {run.pk}"
@@ -368,7 +369,8 @@ def test_pruning_deletes_finished_runs_that_ended_long_ago(host: Host) -> None:
     now = timezone.now()
     old, recent, still_open = (run_of(learners) for _run in range(3))
     for run, days in [(old, 91), (recent, 89)]:
-        ledger.give_up(run, OutcomeState.SKIPPED, "run_replaced")
+        runs.give_up(run, OutcomeState.SKIPPED, "run_replaced")
+        runs.settle(run)
         SyncRun.objects.filter(pk=run.pk).update(finished_at=now - timedelta(days=days))
     SyncRun.objects.filter(pk=still_open.pk).update(created_at=now - timedelta(days=365))
 

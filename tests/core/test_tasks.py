@@ -14,13 +14,20 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from onefile_sync import services, tasks
-from onefile_sync.models import LearnerOutcome, OneFileSettings, OutcomeState, RunKind, RunState, SyncRun
+from onefile_sync.models import (
+    LearnerOutcome,
+    OneFileSettings,
+    OutcomeState,
+    RunKind,
+    RunState,
+    SyncRun,
+)
 from onefile_sync.sandbox.server import SandboxServer
-from onefile_sync.sync import ledger, queue
+from onefile_sync.sync import claims, drive, queue, runs
 from onefile_sync.sync.queue import WORK
 from tests.factories import Host
 
-from .conftest import learners_of, queued_runs, queued_tasks, run_of, states
+from .conftest import claimed, learners_of, queued_runs, queued_tasks, run_of, states
 
 Commit = Callable[[], Any]
 Linked = Callable[[int], list[Any]]
@@ -113,7 +120,7 @@ class TestWorkOnRun:
         run = run_of(linked(3), kind=kind)
         # A second for each learner who is done.
         monkeypatch.setattr(
-            services, "time", SimpleNamespace(monotonic=lambda: 2 * states(run).count("updated"))
+            drive, "time", SimpleNamespace(monotonic=lambda: 2 * states(run).count("updated"))
         )
 
         with commit():
@@ -126,22 +133,22 @@ class TestWorkOnRun:
         self, host: Host, switched_on: OneFileSettings, commit: Commit
     ) -> None:
         """Runs that queued each other while nothing may be done would fill the queue."""
-        runs = [run_of([learner]) for learner in learners_of(host, 3)]
+        waiting = [run_of([learner]) for learner in learners_of(host, 3)]
         SyncRun.objects.update(queued_at=timezone.now() - timedelta(hours=1))
         OneFileSettings.objects.update(paused=True)
 
         with commit():
-            assert [tasks.work_on_run(str(run.pk)) for run in runs] == ["paused"] * 3
+            assert [tasks.work_on_run(str(run.pk)) for run in waiting] == ["paused"] * 3
 
         assert queued_runs() == []
-        assert [states(run) for run in runs] == [["queued"]] * 3
+        assert [states(run) for run in waiting] == [["queued"]] * 3
 
     def test_takes_up_a_run_whose_worker_went_away(
         self, linked: Linked, onefile: SandboxServer, commit: Commit
     ) -> None:
         one, other = linked(2)
         abandoned, run = run_of([one]), run_of([other])
-        ledger.claim_next(abandoned)
+        claims.claim_next(abandoned)
         long_ago = timezone.now() - timedelta(hours=1)
         SyncRun.objects.filter(pk=abandoned.pk).update(created_at=long_ago, queued_at=long_ago)
         LearnerOutcome.objects.filter(run=abandoned).update(started_at=long_ago, lease_expires_at=long_ago)
@@ -157,7 +164,7 @@ class TestWorkOnRun:
     ) -> None:
         one, two, three, other = linked(4)
         at_work, run = run_of([one, two]), run_of([other])
-        ledger.claim_next(at_work)
+        claims.claim_next(at_work)
         SyncRun.objects.filter(pk=at_work.pk).update(queued_at=timezone.now() - timedelta(hours=1))
         run_of([three])
 
@@ -170,7 +177,7 @@ class TestWorkOnRun:
         self, linked: Linked, onefile: SandboxServer, commit: Commit
     ) -> None:
         with commit():
-            runs = [services.refresh([learner]) for learner in linked(4)]
+            clicked = [services.refresh([learner]) for learner in linked(4)]
 
         for task in queued_tasks():
             with commit():
@@ -178,7 +185,7 @@ class TestWorkOnRun:
 
         assert OrmQ.objects.count() == 4
         assert not SyncRun.objects.exclude(state=RunState.FINISHED).exists()
-        assert all(states(run) == ["updated"] for run in runs)
+        assert all(states(run) == ["updated"] for run in clicked)
 
 
 class TestResuming:
@@ -187,8 +194,8 @@ class TestResuming:
     ) -> None:
         one, two, three = learners_of(host, 3)
         waiting, at_work, abandoned = run_of([one]), run_of([two]), run_of([three])
-        ledger.claim_next(at_work)
-        ledger.claim_next(abandoned)
+        claims.claim_next(at_work)
+        claims.claim_next(abandoned)
         LearnerOutcome.objects.filter(run=abandoned).update(
             lease_expires_at=timezone.now() - timedelta(seconds=1)
         )
@@ -228,8 +235,75 @@ class TestDaily:
 
         run = SyncRun.objects.get()
         assert said == f"queued: {run.pk}"
-        ledger.give_up(run, OutcomeState.SKIPPED, "run_replaced")
+        runs.give_up(run, OutcomeState.SKIPPED, "run_replaced")
         assert tasks.daily() == f"already done today: {run.pk}"
 
     def test_says_why_it_did_nothing(self, host: Host) -> None:
         assert tasks.daily() == "not started: off"
+
+
+class TestSweeping:
+    """What runs each minute, so that nothing waits for somebody to click."""
+
+    def test_takes_up_whom_a_worker_left_behind_and_hands_the_run_out_again(
+        self, host: Host, switched_on: OneFileSettings, commit: Commit
+    ) -> None:
+        run = run_of(learners_of(host, 2))
+        claimed(run)
+        long_ago = timezone.now() - timedelta(hours=1)
+        SyncRun.objects.update(queued_at=long_ago)
+        run.outcomes.filter(state=OutcomeState.WORKING).update(lease_expires_at=long_ago)
+
+        with commit():
+            assert tasks.sweep() == "handed out again: 1"
+
+        assert states(run) == ["queued", "queued"]
+        assert queued_runs() == [str(run.pk)]
+
+    def test_hands_out_what_the_queue_has_lost_once(
+        self, host: Host, switched_on: OneFileSettings, commit: Commit
+    ) -> None:
+        lost, _fresh = (run_of([learner]) for learner in learners_of(host, 2))
+        SyncRun.objects.filter(pk=lost.pk).update(queued_at=timezone.now() - timedelta(hours=1))
+
+        with commit():
+            said = [tasks.sweep() for _minute in range(3)]
+
+        assert said == ["handed out again: 1", "handed out again: 0", "handed out again: 0"]
+        assert queued_runs() == [str(lost.pk)]
+
+    @pytest.mark.parametrize(("minutes", "again"), [(4, 0), (6, 1)])
+    def test_gives_the_queue_as_long_as_a_lease(
+        self, host: Host, switched_on: OneFileSettings, minutes: int, again: int
+    ) -> None:
+        run_of(learners_of(host, 1))
+        SyncRun.objects.update(queued_at=timezone.now() - timedelta(minutes=minutes))
+
+        assert tasks.sweep() == f"handed out again: {again}"
+
+    def test_hands_out_nothing_while_paused(
+        self, host: Host, switched_on: OneFileSettings, commit: Commit
+    ) -> None:
+        run = run_of(learners_of(host, 1))
+        SyncRun.objects.update(queued_at=timezone.now() - timedelta(hours=1))
+        OneFileSettings.objects.update(paused=True)
+
+        with commit():
+            assert tasks.sweep() == "handed out again: 0"
+
+        assert (states(run), queued_runs()) == (["queued"], [])
+
+    def test_closes_what_nobody_came_back_to_close(self, host: Host) -> None:
+        run = run_of([])
+
+        tasks.sweep()
+
+        run.refresh_from_db()
+        assert run.state == RunState.FINISHED
+
+    def test_calls_nobody(self, linked: Linked, onefile: SandboxServer) -> None:
+        run_of(linked(2))
+
+        tasks.sweep()
+
+        assert sum(onefile.calls.values()) == 0

@@ -26,11 +26,11 @@ from onefile_sync.onefile.transport import Patience
 from onefile_sync.rows import LearnerRow
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
-from onefile_sync.sync import intents, ledger, work
+from onefile_sync.sync import claims, intents, work
 from tests.conftest import dont_wait
 from tests.factories import Host
 
-from .conftest import codes, learners_of, refuse_the_token, states
+from .conftest import Away, codes, learners_of, refuse_the_token, states
 
 Linked = Callable[[int], list[Any]]
 
@@ -141,7 +141,7 @@ class TestWhatMeetsOne:
 
         assert states(run) == ["updated", "failed", "updated"]
         assert codes(run) == [[], ["stopped"], []]
-        assert "RuntimeError at test_work.py:" in caplog.text
+        assert "error=RuntimeError place=test_work.py:" in caplog.text
         assert "secret-in-the-message" not in caplog.text
         assert not any(record.exc_info for record in caplog.records)
         rows = [*Problem.objects.values(), *Change.objects.values(), *LearnerOutcome.objects.values()]
@@ -170,6 +170,31 @@ class TestWhatMeetsOne:
         assert codes(run) == [["learner_duplicate"], []]
 
 
+class TestAPaceThatCannotBeReached:
+    """Redis, which keeps it, is away: nobody knows whose turn it is, so nobody calls, and nobody has failed."""
+
+    def test_ends_the_task_and_leaves_everybody_waiting(
+        self, linked: Linked, onefile: SandboxServer, away: Away
+    ) -> None:
+        run = services.refresh(linked(2))
+
+        assert services.work(str(run.pk)) == "to be continued"
+
+        assert states(run) == ["queued", "queued"]
+        assert codes(run) == [[], []]
+        assert sum(onefile.calls.values()) == 0
+
+    def test_is_waited_for_by_a_command(self, linked: Linked, onefile: SandboxServer, away: Away) -> None:
+        run = services.refresh_now(linked(2))
+
+        def wait(seconds: float) -> None:
+            away.is_back = True
+
+        services.perform(run, sleep=wait)
+
+        assert states(run) == ["updated", "updated"]
+
+
 class Killed(BaseException):
     """The worker is killed on the spot."""
 
@@ -185,7 +210,7 @@ class TestAWorkerThatDies:
             raise Killed
 
         with monkeypatch.context() as patched:
-            patched.setattr(ledger.Claim, "finish", die)
+            patched.setattr(claims.Claim, "finish", die)
             with pytest.raises(Killed):
                 perform(run)
 
@@ -207,7 +232,7 @@ class TestAWorkerThatDies:
         self, linked: Linked, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         run = services.refresh_now(linked(1))
-        claim = ledger.claim_next(run)
+        claim = claims.claim_next(run)
         assert claim is not None
         looks = []
 
@@ -237,7 +262,7 @@ class TestAWorkerThatDies:
             perform(run)
 
         assert states(run) == ["unchanged"]
-        assert "the lease on outcome" in caplog.text
+        assert f"claim_lost run={run.pk}" in caplog.text
         assert not run.is_open
 
 
@@ -247,7 +272,8 @@ class TestHalfMadeUploads:
         review = host.review(learner)
         noon = timezone.now()
         intent = intents.begin(str(learner.pk), str(review.pk), noon)
-        intents.note_visit(intent, 70)
+        intents.note_sending_visit(intent, timezone.now)
+        intents.note_sending_review(intent, timezone.now, 70)
 
         same = intents.begin(str(learner.pk), str(review.pk), noon)
         assert (same, same.visit_id) == (intent, 70)

@@ -18,7 +18,7 @@ from onefile_sync.sandbox.records import ABSENT
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World
-from onefile_sync.sync import exchange, ledger
+from onefile_sync.sync import exchange, runs
 from onefile_sync.sync.problems import explain
 from tests.conftest import dont_wait, problems, sync
 from tests.factories import Host
@@ -31,6 +31,7 @@ from .hamlet import (
     assert_linked_once,
     build_hamlet,
     ending,
+    let_doubts_pass,
     qualification_of,
     read,
     review_of,
@@ -61,9 +62,13 @@ def moves(outcome: LearnerOutcome) -> set[tuple[str, str]]:
 
 
 def assert_goes_on_to(without_fault: tuple[list[str], list[str]], hamlet: Hamlet, world: World) -> None:
-    """Once the fault is gone, one refresh leads to where no fault would have led, and another changes nothing."""
+    """Once the fault is gone, one refresh leads to where no fault would have led, and another changes nothing.
+
+    Only of a visit whose answer was lost a person must be told: OneFile cannot be asked for visits.
+    """
+    let_doubts_pass()
     recovered = sync(hamlet.learner)
-    assert problems(recovered) == []
+    assert set(problems(recovered)) <= {"visit_left_over"}
     assert ending(hamlet, world) == without_fault
     assert_linked_once(hamlet, world)
     writes = world.writes
@@ -485,7 +490,7 @@ class TestBeforeTheLearnersTurn:
     ) -> None:
         double = host.learner(onefile_id=hamlet.onefile_id)
         before = read(hamlet)
-        run, _created = ledger.open_run(RunKind.DAILY, [hamlet.learner, double])
+        run, _created = runs.open_run(RunKind.DAILY, [hamlet.learner, double])
 
         services.perform(run, sleep=dont_wait)
 

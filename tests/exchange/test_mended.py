@@ -15,8 +15,8 @@ from onefile_sync.models import LearnerOutcome, OutcomeState, RunKind, UploadInt
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
-from onefile_sync.sync import ledger
-from onefile_sync.sync.connect import SharedPace
+from onefile_sync.sync import claims, runs
+from onefile_sync.sync.pace import SharedPace
 from tests.conftest import dont_wait, problems, sync
 from tests.factories import Host
 
@@ -29,7 +29,7 @@ def town(host: Host, world: World) -> Town:
 
 
 def refresh_by_a_worker(*learners: Any) -> Any:
-    run, _created = ledger.open_run(RunKind.REFRESH, learners)
+    run, _created = runs.open_run(RunKind.REFRESH, learners)
     return run
 
 
@@ -130,7 +130,7 @@ class TestAWorkerThatDied:
         self, town: Town, onefile: SandboxServer, django_capture_on_commit_callbacks: Any
     ) -> None:
         run = services.refresh([town.learner])
-        ledger.claim_next(run)
+        claims.claim_next(run)
         long_ago = timezone.now() - timedelta(hours=3)
         LearnerOutcome.objects.update(started_at=long_ago, lease_expires_at=long_ago)
         type(run).objects.update(created_at=long_ago, queued_at=long_ago)
@@ -172,9 +172,9 @@ class TestTheRateLimit:
         onefile.faults.append(Fault(operation="*", kind="status", status=429, times=999))
         run = refresh_by_a_worker(*learners)
 
-        said = [services.work(str(run.pk), sleep=dont_wait) for _ in range(ledger.MOST_ATTEMPTS)]
+        said = [services.work(str(run.pk), sleep=dont_wait) for _ in range(claims.MOST_ATTEMPTS)]
 
-        assert said == ["to be continued"] * (ledger.MOST_ATTEMPTS - 1) + ["finished"]
+        assert said == ["to be continued"] * (claims.MOST_ATTEMPTS - 1) + ["finished"]
         assert [problems(outcome) for outcome in run.outcomes.all()] == [["rate_limited"]] * 2
 
 

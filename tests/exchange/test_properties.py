@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.db import transaction
+from django.utils import timezone
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -49,6 +50,8 @@ BOUNDS = settings(
 
 ONEFILE_ID = 501
 LONG_AGO = datetime.fromisoformat("1900-01-02")
+#: When creates were cut off that OneFile can no longer be carrying out.
+PAST_DOUBT = datetime(2026, 1, 1, tzinfo=UTC)
 DAYS = [date(2025, 10, 26), date(2026, 3, 29), date(2026, 7, 1)]
 TIMES = [time(0, 0), time(1, 30), time(10, 0), time(23, 59, 30)]
 NUMBERS = ["", " ", "A1", " A1 ", "B2", "9" * 300]
@@ -205,7 +208,7 @@ class Stage:
         return make_plan(row, side, assessors, self.policy, picsweb.can_hold)
 
     def carry_out(self, plan: Plan) -> Applied:
-        applied = Applied(record=self.made.extend)
+        applied = Applied(record=self.made.extend, hold=timezone.now)
         apply_plan(self.onefile, plan, 1, applied)
         return applied
 
@@ -270,10 +273,11 @@ def set_the_stage(host: Host, story: Story) -> Stage:
 def cut_an_upload_off(learner: Any, review: Any, values: Any, when: str, world: World) -> None:
     starts = rules.scheduled_for(values["proposed_date"], values["proposed_time"])
     intent = intents.begin(str(learner.pk), str(review.pk), starts)
+    intents.note_sending_visit(intent, lambda: PAST_DOUBT)
     if when == "before the visit":
         return
     visit = world.add_visit(ONEFILE_ID, date_from=starts, date_to=starts + rules.VISIT_LENGTH)
-    intents.note_visit(intent, visit.id)
+    intents.note_sending_review(intent, lambda: PAST_DOUBT, visit.id)
     if when == "after":
         world.add_review(
             ONEFILE_ID, visit_id=visit.id, scheduled_for=starts, created_on=datetime(2026, 1, 1, tzinfo=UTC)

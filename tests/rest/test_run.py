@@ -38,12 +38,22 @@ def test_a_run_says_how_far_it_is(host):
     assert answer["counts"] == {
         "queued": 1,
         "working": 1,
+        "aside": 0,
         "updated": 2,
         "unchanged": 0,
         "attention": 1,
         "failed": 0,
         "skipped": 0,
     }
+
+
+def test_a_run_that_is_held_says_how_many_are_put_aside(host):
+    run = a_run(host, "aside", "aside", "updated", state="held")
+    answer = supervisor(host).get(run_url(run)).json()
+    assert answer["state"] == "held"
+    assert (answer["done"], answer["total"]) == (1, 3)
+    assert answer["counts"]["aside"] == 2
+    assert answer["waiting_for_worker"] is False
 
 
 def test_a_run_says_when_it_was_asked_for_begun_and_over(host):
@@ -118,8 +128,27 @@ class TestOutcomes:
             "before": "12",
             "after": "14",
             "rule": "Copied from OneFile; a qualification with units attached in PICSWeb is left alone.",
+            "made": True,
         }
         assert answer["problems"] == []
+
+    def test_an_outcome_tells_what_was_planned_from_what_was_made(self, host):
+        run = a_run(host, "aside", state="held")
+        for made in (True, False):
+            Change.objects.create(
+                outcome=run.outcomes.get(),
+                side="picsweb",
+                subject_kind="qualification",
+                field="elements_done",
+                old="12",
+                new="14",
+                rule="elements",
+                made=made,
+            )
+        (answer,) = supervisor(host).get(outcomes_url(run)).json()["results"]
+        assert answer["state"] == "aside"
+        assert answer["finished_at"] is None
+        assert [change["made"] for change in answer["changes"]] == [True, False]
 
     def test_an_outcome_says_what_needs_someone_whose_move_it_is_and_what_to_do(self, host):
         run = a_run(host, "attention")

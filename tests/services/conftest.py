@@ -32,8 +32,8 @@ DELIVER_THE_SCHEDULE = """
 import django
 django.setup()
 from django_q.tasks import async_task
-from onefile_sync.conf import SCHEDULED_TASK
-async_task(SCHEDULED_TASK)
+from onefile_sync.conf import DAILY
+async_task(DAILY.task)
 """
 
 

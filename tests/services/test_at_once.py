@@ -35,7 +35,7 @@ import django
 django.setup()
 from datetime import timedelta
 from django.utils import timezone
-from onefile_sync.sync.connect import SharedPace
+from onefile_sync.sync.pace import SharedPace
 
 def note_the_place(seconds):
     print((timezone.now() + timedelta(seconds=seconds)).isoformat())

@@ -1,0 +1,312 @@
+"""Claims: each learner worked on by one worker at a time, under a lease, and brought to exactly one outcome."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import time_machine
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from onefile_sync.models import LearnerOutcome, OutcomeState, RunKind, RunState
+from onefile_sync.rows import Officers
+from onefile_sync.sync import claims, ledger, runs
+from onefile_sync.sync.parts import Change, Problem, Subject
+from tests.factories import Host
+
+from .conftest import FREE, claimed, codes, learners_of, run_of, states
+
+NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+LEASE = timedelta(minutes=5)
+SHORTLY_BEFORE, SHORTLY_AFTER = LEASE - timedelta(seconds=1), LEASE + timedelta(seconds=1)
+CARPENTRY = Subject("qualification", "7", 70, "Carpentry")
+REGISTERED = Change("picsweb", CARPENTRY, "registration_number", "", "R-1", "registration_number")
+
+
+def finish(claim: claims.Claim, state: OutcomeState = OutcomeState.UNCHANGED, *problems: Problem) -> None:
+    claim.finish(state, problems, {"api_calls": 3, "rate_limited": 1})
+
+
+class TestClaims:
+    def test_learners_are_handed_out_in_order_and_once(self, host: Host) -> None:
+        run = run_of(learners_of(host, 2))
+
+        first, second = claimed(run), claimed(run)
+
+        assert [first.outcome.onefile_id, second.outcome.onefile_id] == [600, 601]
+        assert claims.claim_next(run) is None
+        run.refresh_from_db()
+        assert run.state == RunState.RUNNING
+        assert run.started_at is not None
+
+    def test_whoever_is_slower_on_the_same_row_gets_nothing(self, host: Host) -> None:
+        run = run_of(learners_of(host, 1))
+        one, other = run.outcomes.get(), run.outcomes.get()
+
+        assert claims._claim(one) is not None
+        assert claims._claim(other) is None
+
+        assert run.outcomes.get().attempts == 1
+
+    def test_whoever_is_beaten_to_one_learner_takes_the_next(
+        self, host: Host, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run = run_of(learners_of(host, 2))
+        claim = claims._claim
+        quicker: list[claims.Claim | None] = []
+
+        def beaten_once(outcome: LearnerOutcome) -> claims.Claim | None:
+            if not quicker:
+                quicker.append(claim(run.outcomes.get(pk=outcome.pk)))
+            return claim(outcome)
+
+        monkeypatch.setattr(claims, "_claim", beaten_once)
+
+        assert claimed(run).outcome.onefile_id == 601
+        assert states(run) == ["working", "working"]
+
+    def test_a_learner_at_work_in_another_run_is_passed_over(self, host: Host) -> None:
+        busy, free = learners_of(host, 2)
+        claimed(run_of([busy]))
+        run = run_of([busy, free])
+
+        assert claimed(run).outcome.learner_pk == str(free.pk)
+        assert claims.claim_next(run) is None
+
+    def test_the_database_itself_allows_one_worker_a_learner(self, host: Host) -> None:
+        learners = learners_of(host, 1)
+        claimed(run_of(learners))
+        other = run_of(learners).outcomes.get()
+
+        assert claims._claim(other) is None
+        with pytest.raises(IntegrityError), transaction.atomic():
+            LearnerOutcome.objects.filter(pk=other.pk).update(state=OutcomeState.WORKING)
+
+    def test_finishing_writes_the_outcome_with_its_problems_and_calls(self, host: Host) -> None:
+        run = run_of(learners_of(host, 1))
+        claim = claimed(run)
+        about = Subject("learner", claim.outcome.learner_pk, 600, "L" * 300)
+
+        finish(claim, OutcomeState.FAILED, Problem("server_error", about, {"status": 500}))
+
+        outcome = run.outcomes.get()
+        assert (outcome.state, outcome.api_calls, outcome.rate_limited) == ("failed", 3, 1)
+        assert (outcome.claimed_by, outcome.lease_expires_at) == (None, None)
+        assert outcome.finished_at is not None
+        problem = outcome.problems.get()
+        assert (problem.code, problem.move, problem.details) == ("server_error", "wait", {"status": 500})
+        assert problem.subject_label == "L" * 200
+
+    def test_an_outcome_is_written_once(self, host: Host) -> None:
+        run = run_of(learners_of(host, 1))
+        claim = claimed(run)
+        finish(claim, OutcomeState.UPDATED)
+
+        about = Subject("learner")
+        with pytest.raises(claims.LostClaim):
+            finish(claim, OutcomeState.FAILED, Problem("stopped", about))
+
+        assert states(run) == ["updated"]
+        assert codes(run) == [[]]
+
+    def test_what_an_earlier_attempt_changed_counts(self, host: Host) -> None:
+        run = run_of(learners_of(host, 1))
+        claim = claimed(run)
+        ledger.note_changes(claim.outcome, [REGISTERED], Officers())
+
+        finish(claim, OutcomeState.UNCHANGED)
+
+        assert states(run) == ["updated"]
+
+    def test_what_was_only_planned_does_not_count(self, host: Host) -> None:
+        run = run_of(learners_of(host, 1))
+        claim = claimed(run)
+        ledger.note_changes(claim.outcome, [REGISTERED], Officers(), made=False)
+
+        finish(claim, OutcomeState.UNCHANGED)
+
+        assert states(run) == ["unchanged"]
+
+    def test_a_learner_put_back_waits_again_and_what_it_took_adds_up(self, host: Host) -> None:
+        run = run_of(learners_of(host, 1))
+        claimed(run).put_back({"api_calls": 2, "rate_limited": 1})
+        waiting = run.outcomes.get()
+        assert (waiting.state, waiting.claimed_by, waiting.lease_expires_at) == ("queued", None, None)
+        assert waiting.finished_at is None
+
+        finish(claimed(run), OutcomeState.UPDATED)
+
+        outcome = run.outcomes.get()
+        assert (outcome.attempts, outcome.api_calls, outcome.rate_limited) == (2, 5, 2)
+
+    def test_a_learner_put_aside_waits_with_what_was_planned_on_record(self, host: Host) -> None:
+        run = run_of(learners_of(host, 1))
+
+        claimed(run).put_aside([REGISTERED], Officers(), {"api_calls": 2, "rate_limited": 1})
+
+        outcome = run.outcomes.get()
+        assert (outcome.state, outcome.claimed_by, outcome.lease_expires_at) == ("aside", None, None)
+        assert (outcome.finished_at, outcome.api_calls, outcome.rate_limited) == (None, 2, 1)
+        assert list(outcome.changes.values_list("field", "new", "made")) == [
+            ("registration_number", "R-1", False)
+        ]
+        assert claims.claim_next(run) is None
+
+    def test_nobody_puts_a_learner_aside_whom_somebody_else_has(self, host: Host) -> None:
+        run = run_of(learners_of(host, 1))
+        slow = claimed(run)
+        run.outcomes.update(claimed_by=uuid4())
+
+        with pytest.raises(claims.LostClaim):
+            slow.put_aside([REGISTERED], Officers(), FREE)
+        slow.put_back(FREE)
+
+        assert states(run) == ["working"]
+        assert not run.outcomes.get().changes.exists()
+
+
+class TestLeases:
+    def test_work_that_goes_on_keeps_the_learner(self, host: Host) -> None:
+        with time_machine.travel(NOON, tick=False) as now:
+            run = run_of(learners_of(host, 1))
+            claim = claimed(run)
+            for _minute in range(20):
+                now.shift(timedelta(minutes=1))
+                claim.renew()
+                claims.sweep()
+            assert states(run) == ["working"]
+
+    def test_a_claim_is_renewed_at_most_once_a_minute(
+        self, host: Host, django_assert_num_queries: Any
+    ) -> None:
+        with time_machine.travel(NOON, tick=False) as now:
+            claim = claimed(run_of(learners_of(host, 1)))
+            now.shift(timedelta(seconds=59))
+            with django_assert_num_queries(0):
+                claim.renew()
+            now.shift(timedelta(seconds=1))
+            with django_assert_num_queries(1):
+                claim.renew()
+
+    @pytest.mark.parametrize("seconds", [60, 900])
+    def test_it_lasts_as_long_as_the_deployment_says(self, host: Host, settings: Any, seconds: int) -> None:
+        settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "LEASE_SECONDS": seconds}
+        with time_machine.travel(NOON, tick=False) as now:
+            run = run_of(learners_of(host, 1))
+            claimed(run)
+            now.shift(seconds - 1)
+            claims.sweep()
+            assert states(run) == ["working"]
+
+            now.shift(2)
+            claims.sweep()
+            assert states(run) == ["queued"]
+
+    def test_whoever_is_about_to_create_something_has_a_whole_one(self, host: Host) -> None:
+        with time_machine.travel(NOON, tick=False) as now:
+            claim = claimed(run_of(learners_of(host, 1)))
+            now.shift(timedelta(seconds=30))
+
+            assert claim.hold() == timezone.now()
+            assert LearnerOutcome.objects.get().lease_expires_at == timezone.now() + LEASE
+
+            LearnerOutcome.objects.update(claimed_by=uuid4())
+            with pytest.raises(claims.LostClaim):
+                claim.hold()
+
+    def test_until_it_runs_out_nobody_takes_the_learner_away(self, host: Host) -> None:
+        with time_machine.travel(NOON, tick=False) as now:
+            run = run_of(learners_of(host, 1))
+            claimed(run)
+            now.shift(SHORTLY_BEFORE)
+            claims.sweep()
+            assert states(run) == ["working"]
+            assert not runs.waiting().exists()
+
+    def test_when_it_has_run_out_the_learner_is_queued_again(self, host: Host) -> None:
+        with time_machine.travel(NOON, tick=False) as now:
+            run = run_of(learners_of(host, 1))
+            dead = claimed(run)
+            now.shift(SHORTLY_AFTER)
+
+            claims.sweep()
+            assert states(run) == ["queued"]
+            assert list(runs.waiting()) == list(runs.forgotten()) == [run]
+
+            alive = claimed(run)
+            with pytest.raises(claims.LostClaim):
+                dead.renew()
+            with pytest.raises(claims.LostClaim):
+                finish(dead, OutcomeState.FAILED)
+            finish(alive, OutcomeState.UPDATED)
+        assert states(run) == ["updated"]
+        assert run.outcomes.get().attempts == 2
+
+    def test_after_many_attempts_the_learner_is_given_up(self, host: Host) -> None:
+        with time_machine.travel(NOON, tick=False) as now:
+            run = run_of(learners_of(host, 1))
+            for _attempt in range(claims.MOST_ATTEMPTS):
+                assert states(run) == ["queued"]
+                claimed(run)
+                now.shift(SHORTLY_AFTER)
+                claims.sweep()
+        run.refresh_from_db()
+        assert states(run) == ["failed"]
+        assert codes(run) == [["interrupted"]]
+        assert run.state == RunState.FINISHED
+
+    def test_a_sweep_that_comes_late_takes_nobody_from_the_next_worker(self, host: Host) -> None:
+        with time_machine.travel(NOON, tick=False) as now:
+            run = run_of(learners_of(host, 1))
+            claimed(run)
+            now.shift(SHORTLY_AFTER)
+            claims.sweep()
+            claimed(run)
+            claims.sweep()
+            assert states(run) == ["working"]
+
+    def test_a_learner_given_up_at_the_same_moment_by_another_sweep_has_one_problem(
+        self, host: Host, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run = run_of(learners_of(host, 1))
+        run.outcomes.update(
+            state=OutcomeState.WORKING,
+            attempts=claims.MOST_ATTEMPTS,
+            claimed_by=uuid4(),
+            lease_expires_at=timezone.now() - timedelta(seconds=1),
+        )
+
+        class Expired(list[Any]):
+            """The rows as this sweep saw them, before the other sweep was done with them."""
+
+            def filter(self, **_conditions: Any) -> Any:
+                return run.outcomes.none()
+
+        expired = Expired(run.outcomes.all())
+        with monkeypatch.context() as patched:
+            patched.setattr(LearnerOutcome.objects, "filter", lambda **_conditions: expired)
+            claims.sweep()
+
+        assert codes(run) == [[]]
+
+    def test_a_preview_that_is_begun_again_lists_its_changes_once(self, host: Host) -> None:
+        with time_machine.travel(NOON, tick=False) as now:
+            run = run_of(learners_of(host, 1), kind=RunKind.PREVIEW)
+            ledger.note_changes(claimed(run).outcome, [REGISTERED], Officers(), made=False)
+            now.shift(SHORTLY_AFTER)
+            claims.sweep()
+            again = claimed(run)
+            ledger.note_changes(again.outcome, [REGISTERED], Officers(), made=False)
+        assert again.outcome.changes.count() == 1
+
+    def test_a_refresh_that_is_begun_again_keeps_what_was_made_on_record(self, host: Host) -> None:
+        with time_machine.travel(NOON, tick=False) as now:
+            run = run_of(learners_of(host, 1))
+            ledger.note_changes(claimed(run).outcome, [REGISTERED], Officers())
+            now.shift(SHORTLY_AFTER)
+            claims.sweep()
+            again = claimed(run)
+        assert again.outcome.changes.count() == 1

@@ -1,0 +1,409 @@
+"""Is it working? What a person, a monitor and a health check are told, and from when on it is bad."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django_q.models import Schedule
+
+from onefile_sync import services, tasks
+from onefile_sync.conf import DAILY, SWEEP
+from onefile_sync.models import (
+    ApiSession,
+    Heartbeat,
+    LearnerOutcome,
+    OneFileSettings,
+    OutcomeState,
+    RunKind,
+    RunState,
+    SyncRun,
+    UploadIntent,
+)
+from onefile_sync.sync import intents, runs
+from onefile_sync.sync.connect import SharedSession
+from onefile_sync.sync.health import LOOKS
+from onefile_sync.sync.pace import DatabaseStore, SharedPace
+from tests.factories import Host
+
+from .conftest import Away, a_day_done, claimed, learners_of, run_of
+
+NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+FINE, WARNING, CRITICAL = services.Level.FINE, services.Level.WARNING, services.Level.CRITICAL
+HOUR, MINUTE, SECOND = timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1)
+DAY = 24 * HOUR
+
+
+@pytest.fixture(autouse=True)
+def now() -> Iterator[time_machine.Traveller]:
+    with time_machine.travel(NOON, tick=False) as traveller:
+        yield traveller
+
+
+def found() -> dict[str, services.Finding]:
+    """The findings by their code."""
+    return {finding.code: finding for finding in services.health().findings}
+
+
+def wrong() -> dict[str, services.Level]:
+    """The findings that are not fine."""
+    return {code: finding.level for code, finding in found().items() if finding.level is not FINE}
+
+
+class TestWhenAllIsWell:
+    def test_every_question_has_an_answer_and_all_are_fine(self, in_order: OneFileSettings) -> None:
+        health = services.health()
+
+        assert [finding.code for finding in health.findings] == [
+            "integration",
+            "token",
+            "schedules",
+            "worker",
+            "last_daily",
+            "held",
+            "oldest_click",
+            "oldest_of_the_day",
+            "open_uploads",
+            "session",
+            "pace",
+        ]
+        assert len(LOOKS) == len(health.findings)
+        assert (health.level, health.looked_at) == (FINE, NOON)
+        assert all(str(finding.text).endswith(".") for finding in health.findings)
+
+    def test_it_takes_a_handful_of_queries_however_much_there_is(
+        self, in_order: OneFileSettings, host: Host, django_assert_max_num_queries: Any
+    ) -> None:
+        for _day in range(3):
+            run_of(learners_of(host, 30), kind=RunKind.DAILY)
+        services.health()
+
+        with django_assert_max_num_queries(16):
+            services.health()
+
+    def test_the_values_are_for_programs(self, in_order: OneFileSettings) -> None:
+        SharedSession("fingerprint").save("session-token", NOON - HOUR)
+
+        values = {code: finding.value for code, finding in found().items()}
+
+        assert values == {
+            "integration": "on",
+            "token": "there",
+            "schedules": NOON + 14 * HOUR,
+            "worker": NOON,
+            "last_daily": NOON - 8 * HOUR,
+            "held": None,
+            "oldest_click": None,
+            "oldest_of_the_day": None,
+            "open_uploads": 0,
+            "session": NOON - HOUR,
+            "pace": 1.0,
+        }
+
+
+class TestSwitchedOff:
+    def test_nothing_of_it_is_wrong(self, host: Host) -> None:
+        assert found() == {"integration": found()["integration"]}
+        assert (services.health().level, found()["integration"].value) == (FINE, "off")
+
+    def test_whatever_else_would_be(self, in_order: OneFileSettings, away: Away, settings: Any) -> None:
+        Schedule.objects.all().delete()
+        Heartbeat.objects.all().delete()
+        SyncRun.objects.update(state=RunState.HELD)
+        OneFileSettings.objects.update(enabled=False, paused=True, encrypted_customer_token="")
+        settings.ONEFILE_SYNC = {"LEARNER": {"model": "picsweb.Pupil"}}
+
+        assert wrong() == {}
+
+
+def pause_it(host: Host, settings: Any) -> None:
+    OneFileSettings.objects.update(paused=True)
+
+
+def map_a_missing_model(host: Host, settings: Any) -> None:
+    settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "LEARNER": {"model": "picsweb.Pupil"}}
+
+
+def mistype_a_key(host: Host, settings: Any) -> None:
+    settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "CUSTOMER_TOKENS": "x"}
+
+
+def lose_the_mapping(host: Host, settings: Any) -> None:
+    settings.ONEFILE_SYNC = None
+
+
+def forget_the_token(host: Host, settings: Any) -> None:
+    OneFileSettings.objects.update(encrypted_customer_token="")
+
+
+def change_the_secret_key(host: Host, settings: Any) -> None:
+    settings.SECRET_KEY = "another"
+
+
+def forget_the_daily_schedule(host: Host, settings: Any) -> None:
+    Schedule.objects.filter(name=DAILY.name).delete()
+
+
+def forget_the_sweep(host: Host, settings: Any) -> None:
+    Schedule.objects.filter(name=SWEEP.name).delete()
+
+
+def double_the_daily_schedule(host: Host, settings: Any) -> None:
+    Schedule.objects.create(name=DAILY.name, func=DAILY.task)
+
+
+def double_the_sweep(host: Host, settings: Any) -> None:
+    Schedule.objects.create(name=SWEEP.name, func=SWEEP.task)
+
+
+def use_up_the_repeats(host: Host, settings: Any) -> None:
+    Schedule.objects.filter(name=DAILY.name).update(repeats=0)
+
+
+def take_away_the_next_sweep(host: Host, settings: Any) -> None:
+    Schedule.objects.filter(name=SWEEP.name).update(next_run=None)
+
+
+def see_no_worker(host: Host, settings: Any) -> None:
+    Heartbeat.objects.all().delete()
+
+
+def finish_no_day(host: Host, settings: Any) -> None:
+    SyncRun.objects.all().delete()
+
+
+def cancel_the_only_day(host: Host, settings: Any) -> None:
+    SyncRun.objects.update(ending="cancelled")
+
+
+def finish_nothing_but_a_refresh(host: Host, settings: Any) -> None:
+    SyncRun.objects.update(kind=RunKind.REFRESH)
+
+
+def fail_for_everybody(host: Host, settings: Any) -> None:
+    a_day_done(HOUR, "failed", "failed")
+
+
+def fail_for_all_but_one(host: Host, settings: Any) -> None:
+    a_day_done(HOUR, "failed", "failed", "unchanged")
+
+
+def fail_for_everybody_the_day_before(host: Host, settings: Any) -> None:
+    a_day_done(DAY, "failed", "failed")
+
+
+def sync_a_day_with_nobody_in_scope(host: Host, settings: Any) -> None:
+    a_day_done(HOUR)
+
+
+def hold_a_day(host: Host, settings: Any) -> None:
+    run_of(learners_of(host, 1), kind=RunKind.DAILY, open_key=runs.DAILY_KEY, guarded=True)
+    SyncRun.objects.exclude(open_key=None).update(state=RunState.HELD, held_at=NOON)
+
+
+def lose_half_of_the_pace(host: Host, settings: Any) -> None:
+    ApiSession.objects.create(pk=1, share=0.5, slowed_at=NOON)
+
+
+def lose_more_than_half_of_the_pace(host: Host, settings: Any) -> None:
+    ApiSession.objects.create(pk=1, share=0.49, slowed_at=NOON)
+
+
+def have_recovered(host: Host, settings: Any) -> None:
+    ApiSession.objects.create(pk=1, share=0.1, slowed_at=NOON - 45 * MINUTE)
+
+
+@pytest.mark.parametrize(
+    ("arrange", "code", "level", "value"),
+    [
+        (pause_it, "integration", WARNING, "paused"),
+        (map_a_missing_model, "integration", CRITICAL, "mapping_wrong"),
+        (mistype_a_key, "integration", CRITICAL, "mapping_wrong"),
+        (lose_the_mapping, "integration", CRITICAL, "mapping_wrong"),
+        (forget_the_token, "token", CRITICAL, "no_token"),
+        (change_the_secret_key, "token", CRITICAL, "token_unreadable"),
+        (forget_the_daily_schedule, "schedules", CRITICAL, DAILY.name),
+        (forget_the_sweep, "schedules", WARNING, SWEEP.name),
+        (double_the_daily_schedule, "schedules", CRITICAL, DAILY.name),
+        (double_the_sweep, "schedules", WARNING, SWEEP.name),
+        (use_up_the_repeats, "schedules", CRITICAL, DAILY.name),
+        (take_away_the_next_sweep, "schedules", WARNING, SWEEP.name),
+        (see_no_worker, "worker", CRITICAL, None),
+        (finish_no_day, "last_daily", WARNING, None),
+        (cancel_the_only_day, "last_daily", WARNING, None),
+        (finish_nothing_but_a_refresh, "last_daily", WARNING, None),
+        (fail_for_everybody, "last_daily", CRITICAL, NOON - HOUR),
+        (fail_for_all_but_one, "last_daily", FINE, NOON - HOUR),
+        (fail_for_everybody_the_day_before, "last_daily", FINE, NOON - 8 * HOUR),
+        (sync_a_day_with_nobody_in_scope, "last_daily", FINE, NOON - HOUR),
+        (lose_half_of_the_pace, "pace", FINE, 0.5),
+        (lose_more_than_half_of_the_pace, "pace", WARNING, 0.49),
+        (have_recovered, "pace", FINE, 0.55),
+    ],
+    ids=lambda each: getattr(each, "__name__", None),
+)
+class TestOneThingWrong:
+    def test_is_found_and_nothing_else(
+        self,
+        in_order: OneFileSettings,
+        host: Host,
+        settings: Any,
+        arrange: Callable[[Host, Any], None],
+        code: str,
+        level: services.Level,
+        value: Any,
+    ) -> None:
+        arrange(host, settings)
+
+        finding = found()[code]
+
+        assert (finding.level, finding.value) == (level, value)
+        assert wrong() == ({} if level is FINE else {code: level})
+        assert services.health().level is level
+        assert bool(finding.remedy) or level is FINE
+
+
+class TestWhatIsHeld:
+    def test_is_a_warning_that_names_the_run(self, in_order: OneFileSettings, host: Host) -> None:
+        hold_a_day(host, None)
+
+        assert wrong() == {"held": WARNING}
+        assert found()["held"].value == str(SyncRun.objects.get(state=RunState.HELD).pk)
+
+    def test_is_not_somebody_waiting_for_a_worker(
+        self, in_order: OneFileSettings, host: Host, now: time_machine.Traveller
+    ) -> None:
+        hold_a_day(host, None)
+        LearnerOutcome.objects.update(state=OutcomeState.ASIDE)
+        now.shift(3 * DAY)
+
+        assert found()["oldest_of_the_day"].level is FINE
+
+    def test_has_not_waited_for_a_worker_once_it_is_applied(
+        self, in_order: OneFileSettings, host: Host, now: time_machine.Traveller
+    ) -> None:
+        """It waited for a person: no worker could have done anything."""
+        hold_a_day(host, None)
+        run = SyncRun.objects.get(state=RunState.HELD)
+        LearnerOutcome.objects.update(state=OutcomeState.ASIDE)
+        now.shift(2 * DAY)
+
+        services.apply_held(run)
+
+        assert found()["oldest_of_the_day"].level is FINE
+
+
+def wait_for_a_click(host: Host, kind: RunKind) -> Any:
+    return run_of(learners_of(host, 1), kind=kind)
+
+
+#: What is asked, how it is brought about, and from which age on it is a warning, and critical.
+AGES = [
+    ("last_daily", lambda host: SyncRun.objects.update(finished_at=NOON), 26 * HOUR, 50 * HOUR),
+    ("worker", lambda host: Heartbeat.objects.update(beaten_at=NOON), 5 * MINUTE, 15 * MINUTE),
+    ("oldest_click", lambda host: wait_for_a_click(host, RunKind.REFRESH), 10 * MINUTE, HOUR),
+    ("oldest_click", lambda host: wait_for_a_click(host, RunKind.PREVIEW), 10 * MINUTE, HOUR),
+    ("oldest_of_the_day", lambda host: wait_for_a_click(host, RunKind.DAILY), 8 * HOUR, 24 * HOUR),
+    ("open_uploads", lambda host: intents.begin("5", "7", NOON), DAY, 7 * DAY),
+]
+
+
+class TestAge:
+    """To the very moment it is fine, or a warning; a second later it is worse."""
+
+    @pytest.mark.parametrize("number", range(len(AGES)), ids=lambda number: AGES[number][0])
+    def test_makes_it_worse(
+        self, in_order: OneFileSettings, host: Host, now: time_machine.Traveller, number: int
+    ) -> None:
+        code, begin, warning, critical = AGES[number]
+        begin(host)
+
+        levels = []
+        for age in (timedelta(), warning, warning + SECOND, critical, critical + SECOND, 100 * critical):
+            now.move_to(NOON + age)
+            levels.append(found()[code].level)
+
+        assert levels == [FINE, FINE, WARNING, WARNING, CRITICAL, CRITICAL]
+
+    def test_is_that_of_the_oldest(
+        self, in_order: OneFileSettings, host: Host, now: time_machine.Traveller
+    ) -> None:
+        one, other = learners_of(host, 2)
+        run_of([one])
+        intents.begin("5", "7", NOON)
+        now.shift(2 * DAY)
+        run_of([other])
+        intents.begin("6", "8", NOON)
+
+        assert (found()["oldest_click"].level, found()["oldest_click"].value) == (CRITICAL, NOON)
+        assert (found()["open_uploads"].level, found()["open_uploads"].value) == (WARNING, 2)
+
+    def test_is_that_of_the_worker_seen_last(
+        self, in_order: OneFileSettings, now: time_machine.Traveller
+    ) -> None:
+        Heartbeat.objects.update(beaten_at=NOON - DAY)
+        Heartbeat.objects.create(worker="another machine", beaten_at=NOON - MINUTE)
+
+        assert (found()["worker"].level, found()["worker"].value) == (FINE, NOON - MINUTE)
+
+    def test_of_somebody_being_worked_on_does_not_count(
+        self, in_order: OneFileSettings, host: Host, now: time_machine.Traveller
+    ) -> None:
+        claimed(run_of(learners_of(host, 1)))
+        now.shift(2 * HOUR)
+
+        assert found()["oldest_click"].level is FINE
+
+    def test_of_an_upload_that_is_over_does_not_count(
+        self, in_order: OneFileSettings, now: time_machine.Traveller
+    ) -> None:
+        intents.begin("5", "7", NOON)
+        intents.close("5", "7")
+        now.shift(30 * DAY)
+
+        assert UploadIntent.objects.exists()
+        assert (found()["open_uploads"].level, found()["open_uploads"].value) == (FINE, 0)
+
+
+class TestThePace:
+    def test_that_cannot_be_reached_is_critical(self, in_order: OneFileSettings, away: Away) -> None:
+        assert wrong() == {"pace": CRITICAL}
+        assert found()["pace"].value is None
+
+    def test_is_what_refusals_have_left_of_it(
+        self, in_order: OneFileSettings, now: time_machine.Traveller
+    ) -> None:
+        for _incident in range(3):
+            SharedPace(300).pause(60)
+            now.shift(61)
+
+        assert DatabaseStore().read().share < 0.5
+        assert found()["pace"].level is WARNING
+
+
+class TestTheHeartbeat:
+    @pytest.mark.parametrize(
+        "carry_out", [tasks.sweep, lambda: tasks.work_on_run("0e0bd7ae-3a5c-4d0e-9d5e-1f1a5f0c7f11")]
+    )
+    def test_is_every_tasks(
+        self, host: Host, now: time_machine.Traveller, carry_out: Callable[[], Any]
+    ) -> None:
+        carry_out()
+        now.shift(MINUTE)
+        carry_out()
+
+        heartbeat = Heartbeat.objects.get()
+        assert heartbeat.beaten_at == NOON + MINUTE
+        assert str(heartbeat) == heartbeat.worker
+        assert heartbeat.worker.endswith(" picsweb")
+
+    def test_of_a_worker_while_the_integration_is_paused_goes_on(self, in_order: OneFileSettings) -> None:
+        Heartbeat.objects.all().delete()
+        OneFileSettings.objects.update(paused=True)
+
+        tasks.sweep()
+
+        assert wrong() == {"integration": WARNING}

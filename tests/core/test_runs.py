@@ -1,0 +1,365 @@
+"""Runs: begun once, ended once, and each learner with exactly one outcome whoever stops them and when."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.contrib.auth.models import AnonymousUser, User
+from django.db import IntegrityError, transaction
+
+from onefile_sync import services, tasks
+from onefile_sync.conf import deployment
+from onefile_sync.models import LearnerOutcome, OneFileSettings, OutcomeState, RunKind, RunState, SyncRun
+from onefile_sync.rows import Officers
+from onefile_sync.sandbox.server import SandboxServer
+from onefile_sync.sync import claims, runs
+from onefile_sync.sync.parts import Problem, Subject
+from tests.conftest import dont_wait
+from tests.factories import Host
+
+from .conftest import FREE, claimed, codes, learners_of, rows_of, run_of, states, stop_at
+
+NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+Linked = Callable[[int], list[Any]]
+Commit = Callable[[], Any]
+
+
+def finish(claim: claims.Claim, state: OutcomeState = OutcomeState.UNCHANGED, *problems: Problem) -> None:
+    claim.finish(state, problems, FREE)
+
+
+def ends(run: SyncRun) -> tuple[str, str, str | None]:
+    """How a run stands: state, ending, and the key that it keeps others out with."""
+    run.refresh_from_db()
+    return run.state, run.ending, run.open_key
+
+
+class TestOpeningARun:
+    def test_every_learner_has_one_outcome_that_waits(self, host: Host) -> None:
+        learners = learners_of(host, 3)
+
+        run = run_of(learners)
+
+        waiting = run.outcomes.order_by("id")
+        assert [outcome.learner_pk for outcome in waiting] == [str(learner.pk) for learner in learners]
+        assert [outcome.onefile_id for outcome in waiting] == [600, 601, 602]
+        assert states(run) == ["queued"] * 3
+        assert [outcome.learner for outcome in waiting] == learners
+
+    def test_the_database_allows_no_second_outcome(self, host: Host) -> None:
+        (learner,) = learners_of(host, 1)
+        outcome = run_of([learner]).outcomes.get()
+
+        outcome.pk = None
+        with pytest.raises(IntegrityError), transaction.atomic():
+            outcome.save()
+
+    def test_a_second_open_run_with_the_same_key_is_the_first(self, host: Host) -> None:
+        learners = learners_of(host, 1)
+        key = runs.learner_key(RunKind.REFRESH, str(learners[0].pk))
+
+        first, created = runs.open_run(RunKind.REFRESH, learners, open_key=key)
+        second, created_again = runs.open_run(RunKind.REFRESH, learners, open_key=key)
+
+        assert (created, created_again) == (True, False)
+        assert first == second
+        assert LearnerOutcome.objects.count() == 1
+
+    def test_a_closed_run_leaves_its_key_to_the_next(self, host: Host) -> None:
+        learners = learners_of(host, 1)
+        first = run_of(learners, open_key="key")
+        finish(claimed(first))
+        runs.settle(first)
+
+        second, created = runs.open_run(RunKind.REFRESH, learners, open_key="key")
+
+        assert created
+        assert second != first
+
+    def test_a_day_has_one_run_even_when_it_is_over(self, host: Host) -> None:
+        today = date(2026, 3, 2)
+        first = run_of([], kind=RunKind.DAILY, open_key="daily", scheduled_for=today)
+        assert runs.settle(first)
+
+        again, created = runs.open_run(RunKind.DAILY, [], open_key="daily", scheduled_for=today)
+
+        assert (again, created) == (first, False)
+
+    def test_a_learner_named_twice_without_a_key_is_a_mistake_of_the_caller(self, host: Host) -> None:
+        (learner,) = learners_of(host, 1)
+
+        with pytest.raises(IntegrityError):
+            runs.open_run(RunKind.REFRESH, [learner, learner])
+
+        assert not SyncRun.objects.exists()
+
+
+class TestClosing:
+    def test_a_run_closes_exactly_when_nobody_is_left(self, host: Host) -> None:
+        run = run_of(learners_of(host, 2), open_key="key")
+        assert not runs.settle(run)
+        first, second = claimed(run), claimed(run)
+        finish(first)
+        assert not runs.settle(run)
+        finish(second)
+
+        assert runs.settle(run)
+
+        assert (run.state, run.open_key) == (RunState.FINISHED, None)
+        ended = run.finished_at
+        assert ended is not None
+        assert runs.settle(run)
+        assert run.finished_at == ended
+
+    def test_a_sweep_closes_what_a_dead_worker_left_open(self, host: Host) -> None:
+        run = run_of(learners_of(host, 1))
+        finish(claimed(run))
+
+        claims.sweep()
+
+        run.refresh_from_db()
+        assert run.state == RunState.FINISHED
+
+    def test_giving_up_ends_those_who_wait_and_not_those_at_work(self, host: Host) -> None:
+        run = run_of(learners_of(host, 3))
+        claim = claimed(run)
+
+        runs.give_up(run, OutcomeState.SKIPPED, "run_replaced")
+
+        assert states(run) == ["working", "skipped", "skipped"]
+        assert codes(run) == [[], ["run_replaced"], ["run_replaced"]]
+        assert run.is_open
+        finish(claim)
+        assert runs.settle(run)
+
+    def test_somebody_claimed_while_the_others_are_given_up_stays_at_work(
+        self, host: Host, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run = run_of(learners_of(host, 1))
+        as_read = list(run.outcomes.values_list("pk", flat=True))
+        claimed(run)
+        monkeypatch.setattr(runs, "_in_batches", lambda _run, _of: iter([as_read]))
+
+        runs.give_up(run, OutcomeState.FAILED, "off")
+
+        assert states(run) == ["working"]
+        assert codes(run) == [[]]
+
+    def test_giving_up_many_takes_them_in_batches_and_each_once(
+        self, host: Host, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(runs, "BATCH", 2)
+        run = run_of(learners_of(host, 5))
+
+        runs.give_up(run, OutcomeState.SKIPPED, "run_replaced")
+
+        assert states(run) == ["skipped"] * 5
+        assert codes(run) == [["run_replaced"]] * 5
+        assert not run.outcomes.filter(finished_at=None).exists()
+
+    def test_deleting_a_learner_deletes_what_was_recorded(self, host: Host) -> None:
+        (learner,) = learners_of(host, 1)
+        run = run_of([learner])
+        finish(claimed(run), OutcomeState.FAILED, Problem("stopped", Subject("learner", str(learner.pk))))
+
+        learner.delete()
+
+        assert not LearnerOutcome.objects.exists()
+
+
+class TestCancelling:
+    """Nobody else is begun, and whoever is being worked on comes to an end by themselves."""
+
+    def test_ends_a_run_in_which_nobody_is_at_work(self, host: Host) -> None:
+        run = run_of(learners_of(host, 3), open_key="key")
+        clerk = User.objects.create_user("clerk")
+
+        assert services.cancel(run, by=clerk)
+
+        assert ends(run) == ("finished", "cancelled", None)
+        assert run.finished_at is not None
+        assert run.decided_by == clerk
+        assert states(run) == ["skipped"] * 3
+        assert codes(run) == [["run_cancelled"]] * 3
+        assert claims.claim_next(run) is None
+
+    def test_lets_whoever_is_at_work_finish(self, host: Host) -> None:
+        run = run_of(learners_of(host, 3), open_key="key")
+        at_work = claimed(run)
+
+        assert services.cancel(run, by=AnonymousUser())
+
+        assert ends(run) == ("running", "cancelled", None)
+        assert states(run) == ["working", "skipped", "skipped"]
+        assert claims.claim_next(run) is None
+        finish(at_work, OutcomeState.UPDATED)
+        assert runs.settle(run)
+        assert ends(run) == ("finished", "cancelled", None)
+        assert states(run) == ["updated", "skipped", "skipped"]
+        assert codes(run) == [[], ["run_cancelled"], ["run_cancelled"]]
+
+    @pytest.mark.parametrize(
+        "let_go",
+        [
+            lambda claim: claim.put_back(FREE),
+            lambda claim: claim.put_aside([], Officers(), FREE),
+        ],
+        ids=["put back", "put aside"],
+    )
+    def test_skips_whoever_was_at_work_and_is_let_go_afterwards(
+        self, host: Host, let_go: Callable[[claims.Claim], None]
+    ) -> None:
+        run = run_of(learners_of(host, 2), kind=RunKind.DAILY, open_key="daily", guarded=True)
+        at_work = claimed(run)
+        services.cancel(run)
+
+        let_go(at_work)
+        claims.sweep()
+
+        assert ends(run) == ("finished", "cancelled", None)
+        assert states(run) == ["skipped", "skipped"]
+        assert codes(run) == [["run_cancelled"], ["run_cancelled"]]
+
+    def test_skips_whoever_is_put_aside_at_that_very_moment(
+        self, host: Host, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        stop_at(percent=0, learners=1)
+        run = run_of(learners_of(host, 2), kind=RunKind.DAILY, open_key="daily", guarded=True)
+        at_work = [claimed(run)]
+        leave_out = runs._leave_out
+
+        def leave_out_just_before(*anything: Any) -> None:
+            leave_out(*anything)
+            if at_work:
+                at_work.pop().put_aside([], Officers(), FREE)
+
+        monkeypatch.setattr(runs, "_leave_out", leave_out_just_before)
+        services.cancel(run)
+        claims.sweep()
+
+        assert ends(run) == ("finished", "cancelled", None)
+        assert states(run) == ["skipped", "skipped"]
+        assert codes(run) == [["run_cancelled"], ["run_cancelled"]]
+
+    def test_skips_whoever_a_dead_worker_had(self, host: Host) -> None:
+        with time_machine.travel(NOON, tick=False) as now:
+            run = run_of(learners_of(host, 1))
+            claimed(run)
+            services.cancel(run)
+            now.shift(deployment.lease + timedelta(seconds=1))
+            claims.sweep()
+
+        assert ends(run) == ("finished", "cancelled", None)
+        assert codes(run) == [["run_cancelled"]]
+
+    def test_in_the_middle_of_the_work_begins_nobody_else(
+        self, linked: Linked, onefile: SandboxServer, host: Host
+    ) -> None:
+        learners = linked(4)
+        before = rows_of(learners)
+        run = services.refresh_now(learners)
+        left = [services.cancel]
+
+        services.perform(run, after_each=lambda: left and left.pop()(run), sleep=dont_wait)
+
+        assert states(run) == ["updated", "skipped", "skipped", "skipped"]
+        assert codes(run) == [[], *[["run_cancelled"]] * 3]
+        assert ends(run)[:2] == ("finished", "cancelled")
+        assert rows_of(learners)[0] != before[0]
+        assert rows_of(learners)[1:] == before[1:]
+
+    def test_leaves_nothing_for_a_task_that_comes_late(
+        self, linked: Linked, onefile: SandboxServer, commit: Commit
+    ) -> None:
+        with commit():
+            run = services.refresh(linked(2))
+        services.cancel(run)
+        onefile.reset_counts()
+
+        assert tasks.work_on_run(str(run.pk)) == "finished"
+
+        assert codes(run) == [["run_cancelled"], ["run_cancelled"]]
+        assert sum(onefile.calls.values()) == 0
+
+    def test_works_while_paused(self, host: Host, switched_on: OneFileSettings) -> None:
+        run = services.refresh(learners_of(host, 2))
+        OneFileSettings.objects.update(paused=True)
+
+        assert services.cancel(run)
+
+        assert ends(run) == ("finished", "cancelled", None)
+
+    def test_comes_too_late_for_a_run_that_is_over(self, host: Host) -> None:
+        run = run_of(learners_of(host, 1))
+        finish(claimed(run))
+        runs.settle(run)
+
+        assert not services.cancel(run)
+
+        assert ends(run) == ("finished", "", None)
+        assert codes(run) == [[]]
+
+    def test_twice_counts_once(self, host: Host) -> None:
+        run = run_of(learners_of(host, 2))
+        first, second = User.objects.create_user("first"), User.objects.create_user("second")
+        at_work = claimed(run)
+
+        assert services.cancel(run, by=first)
+        assert not services.cancel(run, by=second)
+
+        finish(at_work)
+        claims.sweep()
+        run.refresh_from_db()
+        assert run.decided_by == first
+        assert codes(run) == [[], ["run_cancelled"]]
+
+    def test_makes_room_for_the_next_at_once(self, host: Host, switched_on: OneFileSettings) -> None:
+        learners_of(host, 2)
+        run = services.start_daily()
+        at_work = claimed(run)
+        services.cancel(run)
+
+        following = services.start_daily()
+
+        assert following != run
+        # The one whom the cancelled run is still at has to wait for their turn in the new one.
+        assert claimed(following).outcome.learner_pk != at_work.outcome.learner_pk
+        assert claims.claim_next(following) is None
+        finish(at_work)
+        assert claimed(following).outcome.learner_pk == at_work.outcome.learner_pk
+
+
+class TestReplacing:
+    def test_ends_those_who_wait_and_lets_the_others_finish(self, host: Host) -> None:
+        run = run_of(learners_of(host, 2), kind=RunKind.DAILY, open_key="daily")
+        at_work = claimed(run)
+
+        assert runs.replace(run)
+
+        assert ends(run) == ("running", "replaced", None)
+        assert run.decided_by is None
+        finish(at_work)
+        claims.sweep()
+        assert ends(run) == ("finished", "replaced", None)
+        assert codes(run) == [[], ["run_replaced"]]
+
+    def test_comes_too_late_for_a_run_that_is_over(self, host: Host) -> None:
+        run = run_of([])
+        assert runs.settle(run)
+
+        assert not runs.replace(run)
+        assert ends(run) == ("finished", "", None)
+
+
+def test_a_run_that_was_ended_early_is_not_the_last_daily_sync(host: Host) -> None:
+    learners = learners_of(host, 1)
+    whole = run_of(learners, kind=RunKind.DAILY)
+    finish(claimed(whole))
+    runs.settle(whole)
+    services.cancel(run_of(learners, kind=RunKind.DAILY))
+
+    assert services.last_daily_run() == whole
