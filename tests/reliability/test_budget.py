@@ -1,0 +1,110 @@
+"""Three processes on one budget: OneFile never has to refuse a call, and hardly one that it allows is left unused.
+
+Time is scaled by allowing more calls a minute (twenty times OneFile's 300), on both sides alike; minutes stay minutes.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from django.db import connection
+from django_q.conf import Conf
+
+from example_project import demo
+from onefile_sync.models import ApiSession, Environment, OneFileSettings
+from onefile_sync.sandbox.server import SandboxServer
+from onefile_sync.sandbox.switches import Switches
+from tests.services.conftest import content_types_afresh, environment, services_are_there
+
+from .conftest import LONG
+
+pytestmark = [pytest.mark.services, pytest.mark.django_db(transaction=True)]
+
+PROCESSES = 3
+CALLS = 10_000 if LONG else 1_500
+TIMES_FASTER = 20
+ALLOWED = 300 * TIMES_FASTER
+
+#: Calls without anything in between, as the daily sync makes them; then the moments of the first and the last.
+CALL = f"""
+import django
+django.setup()
+from datetime import datetime, timezone
+from onefile_sync.models import OneFileSettings
+from onefile_sync.onefile.transport import Patience
+from onefile_sync.sync.connect import connect
+onefile = connect(OneFileSettings.load(), Patience.unattended(), for_a_person=False)
+onefile.customer()
+first = datetime.now(timezone.utc)
+for _call in range({CALLS // PROCESSES} - 1):
+    onefile.customer()
+print(first.isoformat(), datetime.now(timezone.utc).isoformat(), onefile.transport.rate_limited)
+"""
+
+__all__ = ["content_types_afresh", "services_are_there"]
+
+
+@pytest.fixture(params=["PostgreSQL", "Redis"])
+def broker(request: pytest.FixtureRequest) -> str:
+    redis.from_url(os.environ["REDIS_URL"]).delete(f"{Conf.PREFIX}:onefile_sync:pace")
+    name: str = request.param
+    return name
+
+
+def test_three_processes_share_one_budget(
+    broker: str,
+    make_onefile_sandbox: Callable[..., SandboxServer],
+    tmp_path: Path,
+    figures: Callable[..., None],
+) -> None:
+    onefile = make_onefile_sandbox(learners=1, switches=Switches(rate_limit=ALLOWED))
+    settings = OneFileSettings(enabled=True, environment=Environment.SANDBOX)
+    settings.set_customer_token(onefile.customer_token)
+    settings.save()
+    ApiSession.objects.create(pk=1)
+    connection.close()
+    shared = environment(onefile.url, broker) | {"ONEFILE_CALLS_PER_MINUTE": str(ALLOWED)}
+
+    with demo.Children(tmp_path, shared) as processes:
+        started = [
+            processes.start_command(f"process {number}", [sys.executable, "-c", CALL])
+            for number in range(PROCESSES)
+        ]
+        for child in started:
+            assert child.process.wait(600) == 0, child.last_lines()
+        told = [child.log.read_text().split() for child in started]
+
+    moments = [datetime.fromisoformat(moment) for first, last, _limited in told for moment in (first, last)]
+    # Processes do not start at one moment; what counts is the time in which all of them called.
+    used = calls_a_minute(told) / ALLOWED
+    refused = onefile.refusals[429]
+    figures(
+        f"one budget, kept in {broker}",
+        calls=onefile.calls["Customer/get"],
+        processes=PROCESSES,
+        allowed_a_minute=f"{ALLOWED} ({TIMES_FASTER} × 300)",
+        seconds=round((max(moments) - min(moments)).total_seconds(), 1),
+        answers_of_429=refused,
+        share_of_the_allowed_rate_used=f"{used:.1%}",
+    )
+    assert onefile.calls["Customer/get"] == CALLS // PROCESSES * PROCESSES
+    assert refused == 0
+    assert {limited for _first, _last, limited in told} == {"0"}
+    assert used >= 0.95
+
+
+def calls_a_minute(told: list[list[Any]]) -> float:
+    """The pace of all processes together: each one's own, from its first to its last call, added up."""
+    each = CALLS // PROCESSES - 1
+    seconds = [
+        (datetime.fromisoformat(last) - datetime.fromisoformat(first)).total_seconds()
+        for first, last, _limited in told
+    ]
+    return sum(each / spent * 60 for spent in seconds)
