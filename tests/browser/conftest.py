@@ -73,7 +73,7 @@ def office(
         office = Office(running_demo)
         yield office
         office.release_worker()
-        office.configure(enabled=True, paused=False)
+        office.configure(enabled=True, paused=False, safety_stop_percent=20, safety_stop_learners=25)
         office.close_what_is_open()
         connections[SITE].close()
     del connections[SITE]

@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,8 +22,14 @@ from django.utils import timezone
 from example_project import demo
 from example_project.demonstration import counts_at
 from example_project.picsweb.models import Learner, Qualification
-from onefile_sync.models import LearnerOutcome, OneFileSettings, OutcomeState, RunKind, SyncRun
-from onefile_sync.sync.ledger import DAILY_KEY
+from onefile_sync.models import (
+    OPEN_OUTCOMES,
+    LearnerOutcome,
+    OneFileSettings,
+    OutcomeState,
+    RunKind,
+    SyncRun,
+)
 
 #: The alias under which the tests reach the site's own database.
 SITE = "site"
@@ -41,6 +47,7 @@ class RunningDemo:
     sandbox: str
     passwords: Mapping[str, str]
     worker: int
+    environment: Mapping[str, str]
 
     @classmethod
     def start(cls, folder: Path) -> RunningDemo:
@@ -74,6 +81,7 @@ class RunningDemo:
             sandbox=f"http://127.0.0.1:{sandbox_port}/",
             passwords=dict(re.findall(r"(\w+) / (\S+)", said)),
             worker=_child_of(process.pid, "qcluster"),
+            environment=environment,
         )
 
     def stop(self) -> None:
@@ -103,7 +111,7 @@ class Office:
     def rows(self, model: type[Model]) -> Any:
         return model._default_manager.using(SITE)
 
-    def learner_in_step(self) -> Learner:
+    def learner_in_step(self, *, besides: Sequence[Learner] = ()) -> Learner:
         """A learner whom no test has used yet, whom the first sync left in order, with an aim that can be changed."""
         runs = self.rows(LearnerOutcome).filter(run__kind=RunKind.DAILY)
         in_order = runs.filter(state__in=[OutcomeState.UPDATED, OutcomeState.UNCHANGED])
@@ -116,7 +124,8 @@ class Office:
             certificate_received_date=None,
         )
         # The first learner is the demo's own and out of step again.
-        qualification = candidates.exclude(learner__pk=1).order_by("pk").first()
+        not_these = [1, *(learner.pk for learner in besides)]
+        qualification = candidates.exclude(learner__pk__in=not_these).order_by("pk").first()
         assert qualification is not None, "No learner is left: raise LEARNERS."
         learner: Learner = qualification.learner
         return learner
@@ -198,10 +207,30 @@ class Office:
         working = self.rows(LearnerOutcome).filter(run=run, state=OutcomeState.WORKING)
         working.update(lease_expires_at=ago)
 
+    def sync_daily(self, *learners: Learner) -> str:
+        """A daily sync of these learners alone, handed to the worker as the schedule would; its run."""
+        ran = demo.run_manage(
+            self.demo.environment, "shell", "-v0", "-c", DAILY_OF % [each.pk for each in learners]
+        )
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout.strip()
+
     def close_what_is_open(self) -> None:
         """A test that failed half-way leaves no run behind to hold the others up."""
-        open_runs = self.rows(SyncRun).exclude(state="finished").exclude(open_key=DAILY_KEY)
-        self.rows(LearnerOutcome).filter(run__in=open_runs, state__in=["queued", "working"]).update(
+        open_runs = self.rows(SyncRun).exclude(state="finished")
+        self.rows(LearnerOutcome).filter(run__in=open_runs, state__in=OPEN_OUTCOMES).update(
             state=OutcomeState.SKIPPED, claimed_by=None, lease_expires_at=None
         )
         open_runs.update(state="finished", open_key=None)
+
+
+DAILY_OF = """
+from onefile_sync import services
+from onefile_sync.models import RunKind
+from onefile_sync.sync import queue, runs
+
+learners = services.learner_model().objects.filter(pk__in=%s)
+run, _created = runs.open_run(RunKind.DAILY, learners, open_key=runs.DAILY_KEY, guarded=True)
+queue.enqueue(run)
+print(run.pk)
+"""

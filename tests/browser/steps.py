@@ -39,6 +39,15 @@ def open_delivery_plan(page: Page, office: Office, learner: Learner) -> None:
     page.goto(office.address(learner.get_absolute_url()))
 
 
+def choose_learners(page: Page, office: Office, *learners: Learner) -> None:
+    """Tick learners in the admin's list and choose the action, up to its confirmation."""
+    page.goto(office.address("/admin/picsweb/learner/"))
+    for learner in learners:
+        page.locator(f'input[name="_selected_action"][value="{learner.pk}"]').check()
+    page.get_by_label("Action:").select_option(label="Refresh selected learners with OneFile")
+    page.locator('button[name="index"]').click()
+
+
 def refresh_button(page: Page) -> Locator:
     return page.get_by_role("button", name="Refresh with OneFile")
 

@@ -49,6 +49,9 @@ def test_all_pages_work_under_a_strict_policy(
         run = at_run(staff)
         staff.goto(office.address(f"/onefile/run/{run}/"))  # a form's answer is out of the policy's reach
         expect(staff.get_by_role("progressbar")).to_be_visible()
+        staff.get_by_role("link", name="Cancel this run …").click()
+        expect(staff.get_by_role("button", name="Cancel the run")).to_be_visible()
+        staff.get_by_role("link", name="No, take me back").click()
     watch_until(staff, "Finished: updated.")
     open_in_admin(staff, office, learner)
     staff.get_by_role("link", name="Updated").click()
@@ -56,3 +59,5 @@ def test_all_pages_work_under_a_strict_policy(
     for path in ("onefilesettings/1/change/", "syncrun/", "learneroutcome/", "change/", "problem/"):
         staff.goto(office.address(f"/admin/onefile_sync/{path}"))
         expect(staff.locator("#content")).to_be_visible()
+    staff.goto(office.address("/onefile/health/"))
+    expect(staff.locator("table.onefile-health")).to_be_visible()

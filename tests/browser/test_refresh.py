@@ -18,6 +18,7 @@ from .steps import (
     BLANK_SIDE_FILLED,
     at_run,
     changes,
+    choose_learners,
     enter_registration_number,
     headline,
     open_delivery_plan,
@@ -115,11 +116,7 @@ def test_refresh_of_selected_learners_says_first_who_and_who_not(
     others = [learner for learner in learners_with_onefile_id(office) if learner.pk != changed.pk][-2:]
     without_id = office.rows(Learner).filter(onefile_id=None).first()
 
-    staff.goto(office.address("/admin/picsweb/learner/"))
-    for learner in (changed, *others, without_id):
-        staff.locator(f'input[name="_selected_action"][value="{learner.pk}"]').check()
-    staff.get_by_label("Action:").select_option(label="Refresh selected learners with OneFile")
-    staff.locator('button[name="index"]').click()
+    choose_learners(staff, office, changed, *others, without_id)
 
     runs_before = office.runs()
     expect(staff.get_by_role("heading", name="3 learners will be refreshed")).to_be_visible()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
 
 from django.utils.functional import Promise
 
 from onefile_sync.models import Move
 from onefile_sync.onefile.errors import CASES, Scope
-from onefile_sync.sync import probe, refusals
+from onefile_sync.sync import health, probe, refusals
 from onefile_sync.sync.problems import CATALOGUE
 from onefile_sync.sync.refusals import Refusal
 
@@ -39,6 +43,77 @@ def refusal_rows() -> list[list[str]]:
     named = {**vars(refusals), **vars(probe)}
     known = dict.fromkeys(each for each in named.values() if isinstance(each, Refusal))
     return [[f"`{refusal.code}`", str(refusal.reason)] for refusal in known]
+
+
+def events(package: Path) -> dict[str, tuple[str, set[str]]]:
+    """Every log event of the package: its level and the facts in it; ``...`` where there are more."""
+    found = {}
+    for file in package.rglob("*.py"):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        for call in ast.walk(tree):
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
+                for name, facts in _event_in(call, tree):
+                    found[name] = (call.func.attr.upper(), facts)
+    return found
+
+
+def _event_in(call: ast.Call, tree: ast.Module) -> Iterator[tuple[str, set[str]]]:
+    """The event that a call logs: by our own module, or by the client's logger, which knows nothing of ours."""
+    assert isinstance(call.func, ast.Attribute)
+    of, level = call.func.value, call.func.attr
+    if not isinstance(of, ast.Name) or level not in (
+        "debug",
+        "info",
+        "warning",
+        "error",
+        "exception",
+        "critical",
+    ):
+        return
+    if of.id == "events":
+        assert isinstance(call.args[0], ast.Constant)
+        yield call.args[0].value, {keyword.arg or "..." for keyword in call.keywords}
+    elif of.id == "logger":
+        extra = next(keyword.value for keyword in call.keywords if keyword.arg == "extra")
+        written = (
+            dict(zip(_texts(extra.keys), extra.values, strict=True)) if isinstance(extra, ast.Dict) else {}
+        )
+        named = next(
+            node.value
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Assign)
+            and ast.unparse(node.targets[0]) == ast.unparse(written["onefile"])
+        )
+        assert isinstance(named, ast.Dict)
+        yield ast.literal_eval(written["onefile_event"]), set(_texts(named.keys))
+
+
+def _texts(keys: list[ast.expr | None]) -> list[str]:
+    return [ast.literal_eval(key) for key in keys if key is not None]
+
+
+def bounds() -> dict[str, tuple[str, str]]:
+    """From which age on the answer to a question of the health page is a warning, and from which on critical."""
+    ages = {
+        "worker": health.WORKER,
+        "last_daily": health.LAST_DAILY,
+        "oldest_click": health.OLDEST_CLICK,
+        "oldest_of_the_day": health.OLDEST_OF_A_DAY,
+        "open_uploads": health.OPEN_UPLOAD,
+    }
+    return {code: (_length(warning), _length(critical)) for code, (warning, critical) in ages.items()}
+
+
+def _length(age: timedelta) -> str:
+    for number, unit in (
+        (age.days, "day"),
+        (age // timedelta(hours=1), "hour"),
+        (age // timedelta(minutes=1), "minute"),
+    ):
+        whole = age == timedelta(**{f"{unit}s": number})
+        if number and whole:
+            return f"{number} {unit}{'s' * (number != 1)}"
+    raise AssertionError(age)
 
 
 def _words(text: str | Promise) -> str:

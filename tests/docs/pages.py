@@ -36,6 +36,15 @@ def table(name: str, marked: str) -> list[list[str]]:
     return lines[2:]
 
 
+def block(name: str, marked: str) -> str:
+    """The code block below ``<!-- marked -->``."""
+    found = re.search(
+        rf"<!-- {re.escape(marked)} -->\n```\w+\n(.*?)^```$", page(name), re.DOTALL | re.MULTILINE
+    )
+    assert found, f"{name} has no block {marked}"
+    return found[1]
+
+
 def code(cell: str) -> str:
     """What stands between the backticks of a cell that is nothing but code."""
     found = re.fullmatch(r"`([^`]+)`", cell)

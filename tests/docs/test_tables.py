@@ -9,21 +9,28 @@ import tomllib
 from dataclasses import fields
 from datetime import timedelta
 from typing import Any, get_args, get_type_hints
+from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import Permission
 from django.core.management import load_command_class
+from django.urls import path
 
-from onefile_sync.conf import KEYS
+from onefile_sync import events as events_module
+from onefile_sync import services
+from onefile_sync.conf import ERRANDS, KEYS
+from onefile_sync.contrib.health_check import OneFileIntegration
 from onefile_sync.host.mapping import OPTIONS, PARTS
+from onefile_sync.management.commands.onefile_status import as_json
 from onefile_sync.management.commands.onefile_sync import summarise
-from onefile_sync.models import RunKind, SyncRun
+from onefile_sync.models import OneFileSettings, RunKind, SyncRun
 from onefile_sync.onefile.records import AimNames
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.switches import Switches
+from onefile_sync.sync.health import SLOW
 
-from .expected import case_rows, catalogue_rows, refusal_rows
-from .pages import ROOT, code, page, table
+from .expected import bounds, case_rows, catalogue_rows, events, refusal_rows
+from .pages import ROOT, block, code, page, table
 
 PACKAGE = ROOT / "onefile_sync"
 
@@ -47,7 +54,7 @@ class TestInstall:
         }
 
     @pytest.mark.django_db
-    def test_every_permission_exists(self) -> None:
+    def test_every_permission(self) -> None:
         told = {
             code(permission).removeprefix("onefile_sync.")
             for permission, *_ in table("install.md", "permissions")
@@ -55,6 +62,7 @@ class TestInstall:
 
         known = Permission.objects.filter(content_type__app_label="onefile_sync")
         assert told <= set(known.values_list("codename", flat=True))
+        assert {codename for codename, _name in SyncRun._meta.permissions} <= told
 
     def test_every_block_of_the_templates(self) -> None:
         told = {
@@ -88,14 +96,69 @@ class TestOperations:
     def test_every_refusal(self) -> None:
         assert table("operations.md", "refusals") == refusal_rows()
 
+    def test_every_schedule(self) -> None:
+        assert [code(name) for name, *_ in table("operations.md", "schedules")] == [
+            each.name for each in ERRANDS
+        ]
+
+    def test_every_log_event(self) -> None:
+        told = {
+            code(event): (
+                level,
+                set(re.findall(r"`([^`]+)`", facts)) | ({"..."} if " the number of " in facts else set()),
+            )
+            for event, level, facts, _ in table("operations.md", "events")
+        }
+
+        assert told == events(PACKAGE)
+
     @pytest.mark.django_db
-    def test_the_object_that_the_command_prints(self) -> None:
-        shown = re.search(r"<!-- json -->\n```json\n(.*?)```", page("operations.md"), re.DOTALL)
-        assert shown
+    def test_every_question_of_the_health_page(self) -> None:
+        OneFileSettings(enabled=True).save()
+        rows = table("operations.md", "findings")
 
+        assert [code(finding) for finding, *_ in rows] == [each.code for each in services.health().findings]
+        told = {code(finding): (warning, critical) for finding, _, warning, critical in rows}
+        for finding, (warning, critical) in bounds().items():
+            assert warning in told[finding][0]
+            assert critical in told[finding][1]
+        assert f"{SLOW:.0%}" in told["pace"][0]
+
+    @pytest.mark.django_db
+    def test_the_objects_that_the_commands_print(self) -> None:
         printed = summarise(SyncRun.objects.create(kind=RunKind.DAILY))
+        assert _keys(json.loads(block("operations.md", "json: onefile_sync"))) == _keys(printed)
 
-        assert _keys(json.loads(shown[1])) == _keys(printed)
+        shown = json.loads(block("operations.md", "json: onefile_status"))
+        OneFileSettings(enabled=True).save()
+        printed = as_json(services.health())
+        assert shown.keys() == printed.keys()
+        for finding, answer in shown["findings"].items():
+            assert answer.keys() == printed["findings"][finding].keys()
+
+    def test_the_formatter_writes_json(self, caplog: pytest.LogCaptureFixture) -> None:
+        written: dict[str, Any] = {}
+        exec(block("operations.md", "check: log formatter"), written)  # noqa: S102 - our own page
+        caplog.set_level("INFO", logger="onefile_sync")
+        run = UUID(int=7)
+
+        events_module.info("run_opened", run=run, kind=RunKind.DAILY)
+
+        line = json.loads(written["AsJson"]().format(caplog.records[-1]))
+        assert (line["event"], line["level"], line["run"], line["kind"]) == (
+            "run_opened",
+            "INFO",
+            str(run),
+            "daily",
+        )
+
+    def test_the_plug_in_is_where_the_page_says(self) -> None:
+        written: dict[str, Any] = {"urlpatterns": [], "path": path}
+        exec(block("operations.md", "check: health"), written)  # noqa: S102 - our own page
+
+        (address,) = written["urlpatterns"]
+        checks = address.callback.view_class(**address.callback.view_initkwargs).get_checks()
+        assert [type(check) for check in checks] == [OneFileIntegration]
 
 
 class TestSandbox:
@@ -153,7 +216,9 @@ class TestDesign:
 
     def test_every_dependency_and_its_lower_bound(self) -> None:
         project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-        needed = [*project["dependencies"], *project["optional-dependencies"]["sandbox"]]
+        extras = project["optional-dependencies"]
+        redis = [needed for needed in extras["services"] if needed.startswith("redis")]
+        needed = [*project["dependencies"], *extras["sandbox"], *extras["health"], *redis]
 
         told = [f"{code(name)}>={bound}" for name, bound, _ in table("design.md", "dependencies")]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -14,7 +15,7 @@ from django.test import Client
 from django.utils import timezone
 
 from onefile_sync.models import (
-    LEASE,
+    OPEN_OUTCOMES,
     Change,
     LearnerOutcome,
     OneFileSettings,
@@ -86,7 +87,10 @@ def browser() -> Browser:
 def a_run(
     *outcomes: tuple[Any, str], kind: str = "refresh", state: str = "finished", **values: Any
 ) -> SyncRun:
-    """A run with an outcome for each (learner, state)."""
+    """A run with an outcome for each (learner, state).
+
+    Somebody is working on those who are being worked on, and everybody else has come to an end or waits.
+    """
     ended = timezone.now() if state == "finished" else None
     run = SyncRun.objects.create(kind=kind, state=state, **{"finished_at": ended, **values})
     for learner, outcome in outcomes:
@@ -96,9 +100,23 @@ def a_run(
             learner_pk=str(learner.pk),
             onefile_id=learner.onefile_id,
             state=outcome,
-            lease_expires_at=timezone.now() + LEASE if outcome == OutcomeState.WORKING else None,
-            finished_at=None if outcome in (OutcomeState.QUEUED, OutcomeState.WORKING) else timezone.now(),
+            finished_at=None if outcome in OPEN_OUTCOMES else timezone.now(),
+            **(at_work() if outcome == OutcomeState.WORKING else {}),
         )
+    return run
+
+
+def at_work() -> dict[str, Any]:
+    """What an outcome has while a worker is at it."""
+    return {"lease_expires_at": timezone.now() + timedelta(minutes=5), "claimed_by": uuid4()}
+
+
+def a_held_run(*learners: Any, **values: Any) -> SyncRun:
+    """A daily run that the safety stop holds: each learner's registration number would be replaced."""
+    held = {"kind": "daily", "state": "held", "open_key": "daily", "guarded": True, "held_at": timezone.now()}
+    run = a_run(*((learner, "aside") for learner in learners), **{**held, **values})
+    for outcome in run.outcomes.all():
+        a_change(outcome, old="P-1", new="<i>REG</i>-77", made=False)
     return run
 
 

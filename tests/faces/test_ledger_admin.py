@@ -4,10 +4,11 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from onefile_sync import services
 from onefile_sync.models import Change, LearnerOutcome, Problem, SyncRun
 from tests.factories import LearnerFactory
 
-from .conftest import a_change, a_problem, a_run, words
+from .conftest import a_change, a_held_run, a_problem, a_run, words
 
 NAMES = ("syncrun", "learneroutcome", "change", "problem")
 
@@ -153,6 +154,41 @@ def test_lists_are_narrowed_by_kind_state_side_rule_code_and_move(daily, found):
     assert len(found("change")) == 2
     assert [each.code for each in found("problem", code="push_not_taken")] == ["push_not_taken"]
     assert len(found("problem", move__exact="ours")) == 2
+
+
+class TestHeldAndEndedEarly:
+    """What the lists say of runs that are held, and of those that ended before everybody's turn."""
+
+    @pytest.fixture
+    def held(self, learner):
+        return a_held_run(learner, LearnerFactory(onefile_id=502))
+
+    def test_the_ones_that_wait_for_a_decision_are_found(self, daily, held, found):
+        assert found("syncrun", state__exact="held") == [held]
+        assert len(found("learneroutcome", state__exact="aside")) == 2
+        assert len(found("learneroutcome", run__state__exact="held")) == 2
+
+    def test_putting_aside_needs_attention_of_nobody_but_whoever_decides(self, held, found):
+        assert needing_attention(found) == (0, 0, 0)
+        problem = a_problem(a_run((held.outcomes.earliest("id").learner, "attention")).outcomes.get())
+        assert found("problem") == [problem]
+
+    def test_what_was_planned_only_is_told_apart_from_what_was_done(self, daily, held, found):
+        assert len(found("change", made__exact="1")) == 2
+        assert len(found("change", made__exact="0")) == 2
+        assert {each.outcome.run for each in found("change", made__exact="0")} == {held}
+
+    def test_the_record_of_a_run_says_how_it_ended_and_who_decided(self, held, browser, auditor, admin_user):
+        def record() -> str:
+            return words(browser(auditor).get(reverse("admin:onefile_sync_syncrun_change", args=[held.pk])))
+
+        text = record()
+        for shown in ("Held:", "Ending:", "Decided by:", f"{timezone.localtime(held.held_at):%H:%M}"):
+            assert shown in text
+        services.discard_held(held, by=admin_user)
+        text = record()
+        assert '<div class="readonly">Discarded</div>' in text
+        assert f">{admin_user}</a></div>" in text
 
 
 def test_a_run_links_to_its_outcomes_and_to_its_report(daily, browser, auditor):

@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.urls import reverse
 
-from onefile_sync.models import LearnerOutcome, OneFileSettings, SyncRun
+from onefile_sync.models import OPEN_OUTCOMES, LearnerOutcome, OneFileSettings, SyncRun
 from tests.factories import LearnerFactory
 
 from .conftest import a_change, a_problem, a_run, long_ago, words
@@ -193,6 +193,20 @@ def test_a_run_that_waits_because_of_the_pause_says_so(learner, page):
             ["unchanged", "attention", "updated", "updated"],
             "Finished: 4 learners. Needs attention 1, Updated 2, Unchanged 1.",
         ),
+        (
+            "daily",
+            "running",
+            {},
+            ["aside", "updated", "working"],
+            "Comparing with OneFile: 1 of 3 learners done.",
+        ),
+        (
+            "daily",
+            "held",
+            {"minutes": 2},
+            ["aside", "aside", "updated"],
+            "Held: existing values of 2 of 3 learners would be replaced.",
+        ),
     ],
 )
 def test_the_headline_and_the_polled_progress_say_the_same(
@@ -203,17 +217,17 @@ def test_the_headline_and_the_polled_progress_say_the_same(
     polled = browser(clerk).get(reverse("onefile_sync:progress", args=[run.pk])).json()
     assert f"data-headline>{headline}</p>" in page(run)
     assert polled["headline"] == headline
-    assert polled["final"] == (state == "finished")
+    assert polled["final"] == (state in ("finished", "held"))
     assert polled["total"] == len(outcomes)
-    assert polled["done"] == len([each for each in outcomes if each not in ("queued", "working")])
+    assert polled["done"] == len([each for each in outcomes if each not in ("queued", "working", "aside")])
     assert polled["counts"] == {each: outcomes.count(each) for each in outcomes}
     assert polled["state"] == state
-    assert polled["waiting_for_worker"] == (ago == {"minutes": 2})
+    assert polled["waiting_for_worker"] == (ago == {"minutes": 2} and state == "queued")
 
 
 def test_a_preview_speaks_of_what_would_be_and_offers_the_refresh(learner, page):
     run = a_run((learner, "updated"), kind="preview")
-    a_change(run.outcomes.get())
+    a_change(run.outcomes.get(), made=False)
     text = page(run)
     assert "This is a preview: nothing was written, neither in PICSWeb nor in OneFile." in text
     assert "A refresh would make the changes below." in text
@@ -287,11 +301,11 @@ def test_who_asked_is_named(learner, page):
 
 
 @pytest.mark.parametrize(
-    "code", ["updated", "unchanged", "attention", "failed", "skipped", "queued", "working"]
+    "code", ["updated", "unchanged", "attention", "failed", "skipped", "queued", "working", "aside"]
 )
 @pytest.mark.parametrize("kind", ["refresh", "preview", "daily"])
 def test_every_outcome_has_a_page_in_words(code, kind, learner, clerk, browser):
-    state = "running" if code in ("queued", "working") else "finished"
+    state = "running" if code in OPEN_OUTCOMES else "finished"
     outcome = a_run((learner, code), kind=kind, state=state).outcomes.get()
     text = words(browser(clerk).get(reverse("onefile_sync:outcome", args=[outcome.pk])))
     assert ESCAPED in text

@@ -24,6 +24,8 @@ AS_IT_WAS = {
     "download_reviews": "on",
     "visit_type": "not_specified",
     "skip_elements_with_units": "on",
+    "safety_stop_percent": "20",
+    "safety_stop_learners": "25",
 }
 
 
@@ -43,7 +45,8 @@ def test_the_list_leads_to_the_one_form(client):
     for label in (
         "Integration Enabled", "Paused", "Environment", "Customer Token", "Upload Reviews to OneFile",
         "Download Reviews from OneFile", "Visit Type for Uploaded Reviews",
-        "Ignore elements of qualifications with units", "Last Synchronised",
+        "Ignore elements of qualifications with units", "Last Synchronised", "Safety stop",
+        "Hold a daily sync that would replace values of more than", "… and of at least so many learners",
     ):  # fmt: skip
         assert label in text
 
@@ -128,6 +131,45 @@ def test_enabling_needs_a_token_from_somewhere(stored, deployment, typed, saved,
     assert (answer.status_code == 302) == saved
     if not saved:
         assert "The integration cannot be enabled without a customer token." in words(answer)
+
+
+@pytest.mark.parametrize(
+    ("percent", "learners", "saved"),
+    [("0", "1", True), ("35", "400", True), ("100", "25", True), ("101", "25", False), ("-1", "25", False),
+     ("20", "0", False), ("", "25", False), ("20", "", False), ("a lot", "25", False)],
+)  # fmt: skip
+def test_the_safety_stop_takes_what_makes_sense(percent, learners, saved, client):
+    answer = client.post(
+        FORM, {**AS_IT_WAS, "safety_stop_percent": percent, "safety_stop_learners": learners}
+    )
+    assert (answer.status_code == 302) == saved
+    stored = _stored()
+    assert (stored.safety_stop_percent, stored.safety_stop_learners) == (
+        (int(percent), int(learners)) if saved else (20, 25)
+    )
+
+
+def test_the_safety_stop_says_what_its_numbers_mean(client):
+    text = words(client.get(FORM))
+    assert (
+        "Per cent of the learners compared. Above it nothing of theirs is written until somebody has looked"
+        in text
+    )
+    assert "So that a few learners of a small provider do not hold the sync up." in text
+
+
+@pytest.mark.parametrize(
+    ("permissions", "linked"),
+    [
+        (("change_onefilesettings",), False),
+        (("view_onefilesettings",), False),
+        (("change_onefilesettings", "view_health"), True),
+        (("view_onefilesettings", "view_health"), True),
+    ],
+)
+def test_whoever_may_see_how_it_is_doing_is_led_there(permissions, linked, staff, browser):
+    link = f'<a href="{reverse("onefile_sync:health")}">Is it working?</a>'
+    assert (link in words(browser(staff(*permissions)).get(FORM))) == linked
 
 
 def test_a_token_cannot_be_entered_and_forgotten_at_once(client):

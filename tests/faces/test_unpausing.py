@@ -8,7 +8,14 @@ from onefile_sync import services
 from onefile_sync.models import OneFileSettings
 from tests.factories import PICSWEB
 
-FORM = {"enabled": "on", "environment": "sandbox", "visit_type": "not_specified", "upload_reviews": "on"}
+FORM = {
+    "enabled": "on",
+    "environment": "sandbox",
+    "visit_type": "not_specified",
+    "upload_reviews": "on",
+    "safety_stop_percent": "20",
+    "safety_stop_learners": "25",
+}
 
 
 @pytest.mark.django_db

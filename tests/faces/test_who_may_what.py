@@ -1,80 +1,167 @@
-"""Every page and button by who asks and how: one row each, with the answer's status."""
+"""Every address and button of ours by who asks and how: one row each, with the answer's status.
+
+Looking changes nothing, nor does whoever is refused, nor does a form that is not ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
+from django.contrib import admin
 from django.contrib.auth.models import User
-from django.urls import reverse
+from django.urls import URLResolver, get_resolver, resolve, reverse
+from django_q.models import OrmQ
 
-from .conftest import a_change, a_problem, a_run
+from example_project.picsweb.models import Learner
+from onefile_sync.admin import OneFileLearnerAdminMixin
+from onefile_sync.models import LearnerOutcome, OneFileSettings, SyncRun
+from tests.factories import LearnerFactory
 
-#: page: (permission of "staff with", answers to GET, answers to POST); answers in the order of WHO
-PAGES = {
-    "refresh": ("refresh_learner", (302, 405, 405, 405), (302, 403, 302, 302)),
-    "admin refresh": ("refresh_learner", (302, 405, 405, 405), (302, 403, 302, 302)),
-    "admin preview": ("preview_learner", (302, 405, 405, 405), (302, 403, 302, 302)),
-    "run": ("view_syncrun", (302, 403, 200, 200), (302, 405, 405, 405)),
-    "run as a colleague of whoever asked": ("refresh_learner", (302, 403, 200, 200), (302, 405, 405, 405)),
-    "progress": ("view_syncrun", (302, 403, 200, 200), (302, 405, 405, 405)),
-    "outcome": ("view_syncrun", (302, 403, 200, 200), (302, 405, 405, 405)),
-    "outcome as somebody who may refresh": ("refresh_learner", (302, 403, 200, 200), (302, 405, 405, 405)),
-    "list of runs": ("view_syncrun", (302, 403, 200, 200), (302, 403, 200, 200)),
-    "a run's record": ("view_syncrun", (302, 403, 200, 200), (302, 403, 403, 403)),
-    "adding a run": ("add_syncrun", (302, 403, 403, 403), (302, 403, 403, 403)),
-    "deleting a run": ("delete_syncrun", (302, 403, 403, 403), (302, 403, 403, 403)),
-    "list of outcomes": ("view_learneroutcome", (302, 403, 200, 200), (302, 403, 200, 200)),
-    "an outcome's record": ("view_learneroutcome", (302, 403, 200, 200), (302, 403, 403, 403)),
-    "deleting an outcome": ("delete_learneroutcome", (302, 403, 403, 403), (302, 403, 403, 403)),
-    "list of changes": ("view_change", (302, 403, 200, 200), (302, 403, 200, 200)),
-    "a change's record": ("view_change", (302, 403, 200, 200), (302, 403, 403, 403)),
-    "list of problems": ("view_problem", (302, 403, 200, 200), (302, 403, 200, 200)),
-    "a problem's record": ("view_problem", (302, 403, 200, 200), (302, 403, 403, 403)),
-    "settings": ("change_onefilesettings", (302, 403, 200, 200), (302, 403, 200, 200)),
-    "settings to look at": ("view_onefilesettings", (302, 403, 200, 200), (302, 403, 403, 200)),
-    "list of settings": ("change_onefilesettings", (302, 403, 302, 302), (302, 403, 302, 302)),
-    "adding settings": ("add_onefilesettings", (302, 403, 403, 403), (302, 403, 403, 403)),
-    "test connection": ("change_onefilesettings", (302, 405, 405, 405), (302, 403, 302, 302)),
-    "test connection as one who may only look": ("view_onefilesettings", (302, 405, 405, 405), (302, 403, 403, 302)),
-}  # fmt: skip
+from .conftest import a_change, a_held_run, a_problem, a_run
 
 WHO = ("anonymous", "staff without", "staff with", "superuser")
 
+LOOKING = (302, 403, 200, 200)
+NOT_AT_ALL = (302, 405, 405, 405)
+NOBODY = (302, 403, 403, 403)
+DOING = (302, 403, 302, 302)
+ANYBODY = (302, 302, 302, 302)
+ON_THE_LIST = (302, 200, 200, 200)
+REST_LOOKING = (403, 403, 200, 200)
+
+#: The lists of the read-only admin, by what is in them.
+LEDGER = {"runs": "syncrun", "outcomes": "learneroutcome", "changes": "change", "problems": "problem"}
+
+#: what: (permissions of "staff with", answers to GET, answers to POST); answers in the order of WHO
+PAGES: dict[str, tuple[tuple[str, ...], tuple[int, ...], tuple[int, ...]]] = {
+    "refresh": (("refresh_learner",), NOT_AT_ALL, DOING),
+    "run": (("view_syncrun",), LOOKING, NOT_AT_ALL),
+    "run as a colleague of whoever asked": (("refresh_learner",), LOOKING, NOT_AT_ALL),
+    "progress": (("view_syncrun",), LOOKING, NOT_AT_ALL),
+    "outcome": (("view_syncrun",), LOOKING, NOT_AT_ALL),
+    "outcome as somebody who may refresh": (("refresh_learner",), LOOKING, NOT_AT_ALL),
+    "cancel": (("cancel_syncrun", "view_syncrun"), LOOKING, DOING),
+    "cancel as a colleague of whoever asked": (("cancel_syncrun", "refresh_learner"), LOOKING, DOING),
+    "cancel as one who may not see the run": (("cancel_syncrun",), (302, 403, 403, 200), (302, 403, 403, 302)),
+    "cancel as one who may decide": (("decide_syncrun", "view_syncrun"), (302, 403, 403, 200), (302, 403, 403, 302)),
+    "apply": (("decide_syncrun", "view_syncrun"), LOOKING, DOING),
+    "apply as one who may not see the run": (("decide_syncrun",), (302, 403, 403, 200), (302, 403, 403, 302)),
+    "apply as one who may cancel": (("cancel_syncrun", "view_syncrun"), (302, 403, 403, 200), (302, 403, 403, 302)),
+    "discard": (("decide_syncrun", "view_syncrun"), LOOKING, DOING),
+    "discard as one who may not see the run": (("decide_syncrun",), (302, 403, 403, 200), (302, 403, 403, 302)),
+    "discard as one who may cancel": (("cancel_syncrun", "view_syncrun"), (302, 403, 403, 200), (302, 403, 403, 302)),
+    "health": (("view_health",), LOOKING, NOT_AT_ALL),
+    "health as one who may change the settings": (
+        ("change_onefilesettings", "view_syncrun"), (302, 403, 403, 200), NOT_AT_ALL,
+    ),
+    "admin refresh": (("refresh_learner",), NOT_AT_ALL, DOING),
+    "admin preview": (("preview_learner",), NOT_AT_ALL, DOING),
+    # To whoever may not, the list answers as if nothing had been chosen.
+    "asking for the action": (("refresh_learner",), ON_THE_LIST, ON_THE_LIST),
+    "the action": (("refresh_learner",), ON_THE_LIST, (302, 200, 302, 302)),
+    "the action as one who may preview": (("preview_learner",), ON_THE_LIST, (302, 200, 200, 302)),
+    **{f"list of {what}": ((f"view_{model}",), LOOKING, LOOKING) for what, model in LEDGER.items()},
+    **{f"record among {what}": ((f"view_{model}",), LOOKING, NOBODY) for what, model in LEDGER.items()},
+    **{f"history among {what}": ((f"view_{model}",), LOOKING, LOOKING) for what, model in LEDGER.items()},
+    **{f"adding to {what}": ((f"add_{model}",), NOBODY, NOBODY) for what, model in LEDGER.items()},
+    **{f"deleting from {what}": ((f"delete_{model}",), NOBODY, NOBODY) for what, model in LEDGER.items()},
+    **{f"way on to {what}": ((f"view_{model}",), ANYBODY, ANYBODY) for what, model in LEDGER.items()},
+    "settings": (("change_onefilesettings",), LOOKING, DOING),
+    "settings as one who may only look": (("view_onefilesettings",), LOOKING, (302, 403, 403, 302)),
+    "list of settings": (("change_onefilesettings",), DOING, DOING),
+    "history of the settings": (("view_onefilesettings",), LOOKING, LOOKING),
+    "way on to the settings": (("change_onefilesettings",), ANYBODY, ANYBODY),
+    "adding settings": (("add_onefilesettings",), NOBODY, NOBODY),
+    "deleting settings": (("delete_onefilesettings",), NOBODY, NOBODY),
+    "test connection": (("change_onefilesettings",), NOT_AT_ALL, DOING),
+    "test connection as one who may only look": (("view_onefilesettings",), NOT_AT_ALL, (302, 403, 403, 302)),
+    "REST refresh": (("refresh_learner",), (403, 405, 405, 405), (403, 403, 202, 202)),
+    "REST refresh as one who may preview": (
+        ("preview_learner",), (403, 405, 405, 405), (403, 403, 403, 202),
+    ),
+    "REST status": (("view_syncrun",), REST_LOOKING, (403, 405, 405, 405)),
+    "REST run": (("view_syncrun",), REST_LOOKING, (403, 405, 405, 405)),
+    "REST outcomes": (("view_syncrun",), REST_LOOKING, (403, 405, 405, 405)),
+}  # fmt: skip
+
+#: What does something when it is posted by those who may; the rest shows, or asks OneFile who we are.
+ACTS = {
+    *("refresh", "cancel", "apply", "discard", "admin refresh", "admin preview", "the action", "settings"),
+    "REST refresh",
+}
+
+SETTINGS_FORM = {
+    "enabled": "on",
+    "environment": "sandbox",
+    "visit_type": "face_to_face",
+    "safety_stop_percent": "35",
+    "safety_stop_learners": "9",
+}
+
 
 @pytest.fixture
-def addresses(learner):
+def addresses(learner: Learner) -> dict[str, str]:
     run = a_run((learner, "updated"), requested_by=User.objects.create_user("whoever asked"))
     outcome = run.outcomes.get()
     change, problem = a_change(outcome), a_problem(outcome)
+    waiting = a_run((_another(503), "queued"), state="queued")
+    held = a_held_run(_another(504), _another(505))
+    rows = {"runs": run, "outcomes": outcome, "changes": change, "problems": problem}
 
-    def admin(name, *args):
+    def in_admin(name: str, *args: object) -> str:
         return reverse(f"admin:onefile_sync_{name}", args=args)
 
-    return {
+    addresses = {
         "refresh": reverse("onefile_sync:refresh", args=[learner.pk]),
-        "admin refresh": reverse("admin:picsweb_learner_onefile_refresh", args=[learner.pk]),
-        "admin preview": reverse("admin:picsweb_learner_onefile_preview", args=[learner.pk]),
         "run": reverse("onefile_sync:run", args=[run.pk]),
         "progress": reverse("onefile_sync:progress", args=[run.pk]),
         "outcome": reverse("onefile_sync:outcome", args=[outcome.pk]),
-        "list of runs": admin("syncrun_changelist"),
-        "a run's record": admin("syncrun_change", run.pk),
-        "adding a run": admin("syncrun_add"),
-        "deleting a run": admin("syncrun_delete", run.pk),
-        "list of outcomes": admin("learneroutcome_changelist"),
-        "an outcome's record": admin("learneroutcome_change", outcome.pk),
-        "deleting an outcome": admin("learneroutcome_delete", outcome.pk),
-        "list of changes": admin("change_changelist"),
-        "a change's record": admin("change_change", change.pk),
-        "list of problems": admin("problem_changelist"),
-        "a problem's record": admin("problem_change", problem.pk),
-        "settings": admin("onefilesettings_change", 1),
-        "settings to look at": admin("onefilesettings_change", 1),
-        "list of settings": admin("onefilesettings_changelist"),
-        "adding settings": admin("onefilesettings_add"),
-        "test connection": admin("onefilesettings_test_connection"),
+        "cancel": reverse("onefile_sync:cancel", args=[waiting.pk]),
+        "apply": reverse("onefile_sync:apply", args=[held.pk]),
+        "discard": reverse("onefile_sync:discard", args=[held.pk]),
+        "health": reverse("onefile_sync:health"),
+        "admin refresh": reverse("admin:picsweb_learner_onefile_refresh", args=[learner.pk]),
+        "admin preview": reverse("admin:picsweb_learner_onefile_preview", args=[learner.pk]),
+        "asking for the action": reverse("admin:picsweb_learner_changelist"),
+        "the action": reverse("admin:picsweb_learner_changelist"),
+        "settings": in_admin("onefilesettings_change", 1),
+        "list of settings": in_admin("onefilesettings_changelist"),
+        "history of the settings": in_admin("onefilesettings_history", 1),
+        "way on to the settings": in_admin("onefilesettings_changelist") + "1/",
+        "adding settings": in_admin("onefilesettings_add"),
+        "deleting settings": in_admin("onefilesettings_delete", 1),
+        "test connection": in_admin("onefilesettings_test_connection"),
+        "REST refresh": reverse("onefile_sync_rest:refresh-learner", args=[learner.pk]),
+        "REST status": reverse("onefile_sync_rest:learner-status", args=[learner.pk]),
+        "REST run": reverse("onefile_sync_rest:run", args=[run.pk]),
+        "REST outcomes": reverse("onefile_sync_rest:run-outcomes", args=[run.pk]),
+    }
+    for what, model in LEDGER.items():
+        pk = rows[what].pk
+        addresses[f"list of {what}"] = in_admin(f"{model}_changelist")
+        addresses[f"record among {what}"] = in_admin(f"{model}_change", pk)
+        addresses[f"history among {what}"] = in_admin(f"{model}_history", pk)
+        addresses[f"adding to {what}"] = in_admin(f"{model}_add")
+        addresses[f"deleting from {what}"] = in_admin(f"{model}_delete", pk)
+        addresses[f"way on to {what}"] = f"{in_admin(f'{model}_changelist')}{pk}/"
+    return addresses
+
+
+@pytest.fixture
+def forms(learner: Learner) -> dict[str, dict[str, Any]]:
+    """What is posted, where that is more than the press of a button."""
+    chosen = {"action": "refresh_with_onefile", "_selected_action": [learner.pk]}
+    return {
+        "asking for the action": chosen,
+        "the action": {**chosen, "onefile_confirmed": "yes"},
+        "settings": SETTINGS_FORM,
     }
 
 
 @pytest.fixture
-def no_network(monkeypatch):
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """Test connection is about permissions here: OneFile is away."""
     from onefile_sync import services
 
@@ -82,46 +169,101 @@ def no_network(monkeypatch):
     monkeypatch.setattr(services, "test_connection", lambda settings: away)
 
 
+def everything() -> list[Any]:
+    """What a button of ours can have an effect on."""
+    tables = (SyncRun, LearnerOutcome, OneFileSettings, Learner, OrmQ)
+    return [list(table._default_manager.order_by("pk").values()) for table in tables]
+
+
 @pytest.mark.usefixtures("no_network")
 @pytest.mark.parametrize("who", WHO)
 @pytest.mark.parametrize("page", PAGES)
-def test_who_gets_what(page, who, addresses, staff, browser):
-    permission, to_get, to_post = PAGES[page]
+def test_who_gets_what(page, who, addresses, forms, staff, browser):
+    permissions, to_get, to_post = PAGES[page]
     people = {
         "anonymous": lambda: None,
         "staff without": staff,
-        "staff with": lambda: staff(permission),
+        "staff with": lambda: staff(*permissions),
         "superuser": lambda: User.objects.create_superuser("root"),
     }
     member = people[who]()
-    address = addresses[page.split(" as ")[0]]
+    what = page.split(" as ")[0]
+    address, form = addresses[what], forms.get(what, {})
+    before = everything()
 
     got = browser(member).get(address)
-    posted = browser(member).post(address)
-    forged = browser(member, checks_csrf=True).post(address)
+    forged = browser(member, checks_csrf=True).post(address, form)
+    assert everything() == before
+    posted = browser(member).post(address, form)
 
-    assert (got.status_code, posted.status_code) == (to_get[WHO.index(who)], to_post[WHO.index(who)])
-    assert forged.status_code == 403
-    if member is None:
-        assert "/login/" in got["Location"]
-        assert "/login/" in posted["Location"]
-    elif posted.status_code == 302 and permission in ("refresh_learner", "preview_learner"):
+    at = WHO.index(who)
+    assert (got.status_code, posted.status_code, forged.status_code) == (to_get[at], to_post[at], 403)
+    for answer in (got, posted):
+        if member is None and answer.status_code == 302:
+            assert "/login/" in answer["Location"]
+    is_accepted = member is not None and posted.status_code in (202, 302)
+    assert (everything() != before) == (is_accepted and what in ACTS)
+    if is_accepted and what in ACTS - {"settings", "REST refresh"}:
         assert posted["Location"].startswith("/onefile/run/")
 
 
-@pytest.mark.parametrize(
-    "page",
-    [
-        "refresh",
-        "admin refresh",
-        "admin preview",
-        "run",
-        "progress",
-        "outcome",
-        "settings",
-        "test connection",
-    ],
-)
+def addresses_of_ours() -> set[str]:
+    """Every address that an installation has of us, as Django knows it."""
+    own = [
+        f"admin/{model._meta.app_label}/{model._meta.model_name}/"
+        for model, model_admin in admin.site._registry.items()
+        if type(model_admin).__module__.startswith("onefile_sync.")
+    ]
+    return {
+        route
+        for route, name, within in _walk(get_resolver())
+        if {"onefile_sync", "onefile_sync_rest"} & set(within)
+        or ("admin" in within and (route.startswith(tuple(own)) or "_onefile_" in name))
+    }
+
+
+def _walk(
+    resolver: URLResolver, before: str = "", within: tuple[str, ...] = ()
+) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    for pattern in resolver.url_patterns:
+        route = before + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from _walk(pattern, route, (*within, pattern.namespace or ""))
+        else:
+            yield route, pattern.name or "", within
+
+
+def test_no_address_of_ours_is_missing_above(addresses):
+    told = {resolve(address).route for address in addresses.values()}
+    assert sorted(addresses_of_ours() - told) == []
+    assert told - addresses_of_ours() == {"admin/picsweb/learner/"}  # the host's own, with our action in it
+
+
+def test_every_address_above_has_a_row(addresses):
+    assert {page.split(" as ")[0] for page in PAGES} == set(addresses)
+
+
+def test_no_action_of_ours_is_missing_above(rf, admin_user):
+    request = rf.get("/")
+    request.user = admin_user
+    offered = {
+        type(model_admin): set(model_admin.get_actions(request))
+        for model_admin in admin.site._registry.values()
+    }
+    ours = {kind: names for kind, names in offered.items() if kind.__module__.startswith("onefile_sync.")}
+    assert set().union(*ours.values()) == set()
+    on_learners = next(names for kind, names in offered.items() if issubclass(kind, OneFileLearnerAdminMixin))
+    assert on_learners - {"delete_selected"} == {"refresh_with_onefile"}
+
+
+OUR_PAGES = [
+    *("refresh", "run", "progress", "outcome", "cancel", "apply", "discard", "health"),
+    *("admin refresh", "admin preview", "settings", "test connection"),
+    *("REST refresh", "REST status", "REST run", "REST outcomes"),
+]
+
+
+@pytest.mark.parametrize("page", OUR_PAGES)
 @pytest.mark.usefixtures("no_network")
 def test_nothing_is_kept_by_a_cache(page, addresses, admin_user, browser):
     client = browser(admin_user)
@@ -150,6 +292,48 @@ def test_whoever_asked_sees_the_run_of_several_learners_while_they_may_refresh(l
 def test_a_run_of_several_learners_is_not_for_colleagues_of_whoever_asked(learner, staff, browser):
     run = a_run((learner, "updated"), (_another(), "updated"), requested_by=staff("refresh_learner"))
     assert browser(staff("refresh_learner")).get(run.get_absolute_url()).status_code == 403
+
+
+class TestWhoeverMayDecideAboutRunsThatTheyMaySee:
+    """Each of these permissions counts for the runs that somebody may see, and for no other."""
+
+    @pytest.fixture(params=["cancel", "apply", "discard"])
+    def decision(self, request) -> str:
+        return request.param
+
+    @pytest.fixture
+    def member(self, decision, staff) -> User:
+        permission = "cancel_syncrun" if decision == "cancel" else "decide_syncrun"
+        return staff(permission, "refresh_learner")
+
+    @pytest.fixture
+    def tried(self, decision, member, browser) -> Callable[[SyncRun], list[int]]:
+        def answers(run: SyncRun) -> list[int]:
+            address = reverse(f"onefile_sync:{decision}", args=[run.pk])
+            return [browser(member).get(address).status_code, browser(member).post(address).status_code]
+
+        return answers
+
+    def test_not_one_of_several_learners_that_somebody_else_asked_for(self, learner, tried):
+        run = a_held_run(learner, _another())
+        assert tried(run) == [403, 403]
+        run.refresh_from_db()
+        assert run.is_held
+
+    def test_one_that_they_asked_for(self, learner, member, tried):
+        assert tried(a_held_run(learner, _another(), requested_by=member)) == [200, 302]
+
+    def test_one_of_a_learner_whom_they_may_refresh(self, learner, tried):
+        assert tried(a_held_run(learner)) == [200, 302]
+
+    def test_not_while_they_may_not_view_the_learner(self, learner, member, tried):
+        member.user_permissions.remove(*member.user_permissions.filter(codename="view_learner"))
+        assert tried(a_held_run(learner)) == [403, 403]
+
+    def test_whether_there_is_such_a_run_is_no_secret_that_helps(self, decision, member, browser):
+        """Runs have random IDs: nobody finds one by trial."""
+        address = reverse(f"onefile_sync:{decision}", args=["00000000-0000-4000-8000-000000000000"])
+        assert browser(member).post(address).status_code == 404
 
 
 def test_an_unknown_learner_is_found_out_only_by_whoever_may_refresh(staff, browser, db):
@@ -182,7 +366,5 @@ class OnlyMaire:
         return row is not None and "Máire" in row.first_name
 
 
-def _another():
-    from tests.factories import LearnerFactory
-
-    return LearnerFactory(onefile_id=502)
+def _another(onefile_id: int = 502) -> Learner:
+    return LearnerFactory(onefile_id=onefile_id)

@@ -1,0 +1,145 @@
+"""*Is it working?*: each question with its answer, the worst first, and what to do where something is wrong."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+from django_q.models import Schedule
+
+from onefile_sync import services, wording
+from onefile_sync.models import ApiSession, Heartbeat, OneFileSettings
+from onefile_sync.services import Finding, Level
+
+from .conftest import a_held_run, a_run, long_ago, words
+
+QUESTIONS = [
+    "Is the integration on?",
+    "Is there a customer token?",
+    "Is the daily sync scheduled?",
+    "Is a worker running?",
+    "When did the last daily sync finish?",
+    "Does a daily sync wait for a decision?",
+    "How long has a refresh been waiting?",
+    "How long has the daily sync been waiting?",
+    "Are uploads of reviews unfinished?",
+    "Is a session with OneFile open?",
+    "How fast do we call OneFile?",
+]
+
+
+@pytest.fixture
+def in_order(learner):
+    """Everything is as it should be."""
+    services.install_schedules()
+    services.sweep()
+    a_run((learner, "updated"), kind="daily", finished_at=long_ago(hours=3))
+
+
+@pytest.fixture
+def page(browser, staff):
+    def page(*more: str) -> str:
+        return words(browser(staff("view_health", *more)).get(reverse("onefile_sync:health")))
+
+    return page
+
+
+def rows(text: str) -> list[tuple[str, str, str]]:
+    """(question, state, answer) of each line, tags left out."""
+    body = text[text.index("<tbody>") : text.index("</tbody>")]
+    lines = re.findall(r'<th scope="row">(.*?)</th> <td>(.*?)</td> <td>(.*?)</td>', body)
+    return [tuple(" ".join(re.sub("<[^>]+>", "", cell).split()) for cell in line) for line in lines]
+
+
+def test_when_all_is_well(in_order, page):
+    text = page()
+    assert "<h1>OneFile: is it working?</h1>" in text
+    assert "Everything is fine." in text
+    assert [question for question, _state, _answer in rows(text)] == QUESTIONS
+    assert {state for _question, state, _answer in rows(text)} == {"Fine"}
+    assert "What to do" not in text
+    assert ">Look again</a>" in text
+
+
+def test_it_works_and_something_wants_looking_at(in_order, page):
+    OneFileSettings.objects.update(paused=True)
+    text = page()
+    assert "It works, and something wants looking at." in text
+    first, *others = rows(text)
+    assert first == (
+        "Is the integration on?",
+        "Look at this",
+        "The integration is paused. What to do: Untick Paused in the OneFile settings to go on.",
+    )
+    assert {state for _question, state, _answer in others} == {"Fine"}
+    assert text.count("What to do:") == 1
+
+
+def test_the_worst_comes_first(in_order, page):
+    OneFileSettings.objects.update(paused=True)
+    Heartbeat.objects.update(beaten_at=long_ago(hours=1))
+    Schedule.objects.filter(name="onefile_sync sweep").delete()
+    text = page()
+    assert "Something is not working." in text
+    assert [(question, state) for question, state, _answer in rows(text)][:4] == [
+        ("Is a worker running?", "Not working"),
+        ("Is the integration on?", "Look at this"),
+        ("Is the daily sync scheduled?", "Look at this"),
+        ("Is there a customer token?", "Fine"),
+    ]
+    assert text.count("What to do:") == 3
+    assert "Start one: “python manage.py qcluster”. If one runs, restart it." in text
+
+
+def test_switched_off_there_is_one_answer_and_it_is_fine(page):
+    OneFileSettings.objects.update(enabled=False)
+    text = page()
+    assert rows(text) == [("Is the integration on?", "Fine", "The integration is switched off.")]
+    assert "Everything is fine." in text
+
+
+def test_moments_are_told_as_on_the_wall_and_shares_in_per_cent(in_order, page):
+    seen = timezone.now() - timedelta(minutes=2)
+    Heartbeat.objects.update(beaten_at=seen)
+    ApiSession.objects.update_or_create(pk=1, defaults={"share": 0.37, "slowed_at": timezone.now()})
+    answers = {question: (state, answer) for question, state, answer in rows(page())}
+    assert answers["Is a worker running?"][1].startswith(f"{timezone.localtime(seen):%d/%m/%Y %H:%M} – ")
+    state, answer = answers["How fast do we call OneFile?"]
+    assert state == "Look at this"
+    assert answer.startswith("37% – ")
+    assert answers["Are uploads of reviews unfinished?"][1].startswith("0 – ")
+
+
+def test_a_held_sync_is_led_to_for_whoever_may_open_it(in_order, learner, page):
+    run = a_held_run(learner)
+    link = f'<a href="{run.get_absolute_url()}">Open the daily sync that is held</a>'
+    assert "A daily sync is held, because it would replace values of many learners." in page()
+    assert link not in page()
+    assert link in page("view_syncrun")
+    assert "Máire" not in page("view_syncrun")
+
+
+def test_the_way_back_leads_to_the_settings_for_whoever_may_see_them(in_order, page):
+    link = f'<a href="{reverse("admin:onefile_sync_onefilesettings_changelist")}">OneFile settings</a>'
+    assert link not in page()
+    assert link in page("view_onefilesettings")
+    assert link in page("change_onefilesettings")
+
+
+def test_nothing_on_it_is_a_secret(in_order, page):
+    """The fixture's browser looks for the customer token in every answer."""
+    services.sweep()
+    ApiSession.objects.update_or_create(pk=1, defaults={"encrypted_token": "c1pher", "issued_at": long_ago()})
+    assert "c1pher" not in page()
+
+
+def test_every_level_and_every_question_has_words():
+    told = {
+        level: wording.finding_in_words(Finding("worker", level, "…", remedy="Do it.")) for level in Level
+    }
+    assert [told[level].level_text for level in Level] == ["Fine", "Look at this", "Not working"]
+    assert [told[level].remedy for level in Level] == ["", "Do it.", "Do it."]
+    assert set(wording._QUESTIONS) == {finding.code for finding in services.health().findings}
