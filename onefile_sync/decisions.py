@@ -41,7 +41,7 @@ class Decision:
 
 CANCEL = Decision(
     may=access.may_cancel,
-    is_open=lambda run: run.is_open and not run.ending,
+    is_open=lambda run: run.can_be_cancelled,
     carry_out=services.cancel,
     title=gettext_lazy("Cancel this run?"),
     meaning=gettext_lazy(

@@ -203,7 +203,7 @@ def _now(kind: RunKind, learners: Sequence[Model]) -> SyncRun:
 def cancel(run: SyncRun, *, by: User | None = None) -> bool:
     """End a run early: nobody else is begun, and whoever is being worked on comes to an end.
 
-    Those who still waited are recorded as skipped. False where the run was closed already.
+    Those who still waited are recorded as skipped. False where the run was closed already, or is held.
     """
     return runs.cancel(run, _person(by))
 

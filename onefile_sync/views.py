@@ -92,7 +92,7 @@ def run(request: HttpRequest, pk: UUID) -> HttpResponse:
         page=page,
         results=[_result(request, each) for each in page.object_list],
         learner_to_refresh=_learner_to_refresh(request, the_run, only),
-        may_cancel=the_run.is_open and not the_run.ending and access.may_cancel(request.user, the_run),
+        may_cancel=the_run.can_be_cancelled and access.may_cancel(request.user, the_run),
         may_decide=the_run.is_held and access.may_decide(request.user, the_run),
     )
 

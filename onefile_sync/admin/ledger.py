@@ -153,7 +153,7 @@ class LearnerOutcomeAdmin(ReadOnlyMixin, OutcomeModelAdmin):
 
 @admin.register(Change)
 class ChangeAdmin(ReadOnlyMixin, ChangeModelAdmin):
-    list_display = ("subject_label", "field_label", "old", "new", "side", "run")
+    list_display = ("subject_label", "field_label", "old", "new", "made", "side", "run")
     list_display_links = ("subject_label",)
     list_filter = ("made", "side", RuleFilter, "subject_kind", "outcome__run__kind")
     list_select_related = ("outcome__run",)
@@ -162,7 +162,7 @@ class ChangeAdmin(ReadOnlyMixin, ChangeModelAdmin):
     search_help_text = _("Search by the ID of the learner, outcome or run, or by a OneFile ID.")
     fields = (
         "outcome", "subject_kind", "subject_label", "subject_pk", "subject_onefile_id", "side", "field_label",
-        "old", "new", "rule_in_words",
+        "old", "new", "made", "rule_in_words",
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Change]:

@@ -27,6 +27,7 @@ from onefile_sync.host.mapping import (
 from onefile_sync.host.values import accepted
 from onefile_sync.onefile.records import AimNames
 from onefile_sync.onefile.safety import is_safe_address
+from onefile_sync.onefile.transport import LONGEST_PAUSE
 from onefile_sync.rows import Attendance
 
 #: The most calls a minute that OneFile takes before it answers 429 (R23).
@@ -110,6 +111,13 @@ def _wrong_values() -> Iterator[CheckMessage]:
             f"ONEFILE_SYNC['CALLS_PER_MINUTE'] is above {ONEFILE_LIMIT}, where OneFile begins to refuse calls.",
             hint=f"Write {ONEFILE_LIMIT} or less, unless OneFile has granted you more.",
             id="onefile_sync.W001",
+        )
+    least = LONGEST_PAUSE + right.get("TIMEOUT_SECONDS", 30)
+    if right.get("LEASE_SECONDS", 300) < least:
+        yield Warning(
+            "ONEFILE_SYNC['LEASE_SECONDS'] is so short that a worker which waits for OneFile is taken for dead.",
+            hint=f"Write at least {least:.0f}: the longest pause after a 429, and a call's own time.",
+            id="onefile_sync.W004",
         )
 
 

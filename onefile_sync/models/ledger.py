@@ -108,6 +108,11 @@ class SyncRun(models.Model):
         return self.state == RunState.HELD
 
     @property
+    def can_be_cancelled(self) -> bool:
+        """While it is at work: about a held one somebody decides, and one that ends early is ending already."""
+        return self.state in (RunState.QUEUED, RunState.RUNNING) and not self.ending
+
+    @property
     def is_preview(self) -> bool:
         return self.kind == RunKind.PREVIEW
 

@@ -125,10 +125,15 @@ class OneFile:
         end: datetime,
         visit_type: int,
         assessor_id: int | None,
+        about_to_send: Callable[[], object],
     ) -> int:
-        """Create a visit, the time slot of a review, and give back its ID. ``start`` and ``end`` are aware."""
+        """Create a visit, the time slot of a review, and give back its ID. ``start`` and ``end`` are aware.
+
+        ``about_to_send`` is called right before each try goes out.
+        """
         return self._create(
             CREATE_VISIT,
+            about_to_send,
             {
                 "LearnerID": learner_id,
                 "OrganisationID": centre_id,
@@ -148,10 +153,12 @@ class OneFile:
         visit_id: int,
         scheduled_for: datetime,
         assessor_id: int | None,
+        about_to_send: Callable[[], object],
     ) -> int:
-        """Create a review in a visit and give back its ID. ``scheduled_for`` is aware."""
+        """Create a review in a visit and give back its ID. ``scheduled_for`` is aware; the last as for a visit."""
         return self._create(
             CREATE_REVIEW,
+            about_to_send,
             {
                 "LearnerID": learner_id,
                 "OrganisationID": centre_id,
@@ -197,8 +204,11 @@ class OneFile:
             raise operation.failure("bad_answer")
         return record
 
-    def _create(self, operation: Operation, body: dict[str, object]) -> int:
-        new_id = parsing.created_id(self.transport.send(operation, (), _without_blanks(body)))
+    def _create(
+        self, operation: Operation, about_to_send: Callable[[], object], body: dict[str, object]
+    ) -> int:
+        answer = self.transport.send(operation, (), _without_blanks(body), about_to_send=about_to_send)
+        new_id = parsing.created_id(answer)
         if new_id is None:
             raise operation.failure("bad_answer")
         return new_id

@@ -168,11 +168,18 @@ class Transport:
         self._http.close()
 
     def send(
-        self, operation: Operation, path_args: Sequence[object] = (), body: Mapping[str, object] | None = None
+        self,
+        operation: Operation,
+        path_args: Sequence[object] = (),
+        body: Mapping[str, object] | None = None,
+        *,
+        about_to_send: Callable[[], object] = lambda: None,
     ) -> object:
         """Carry out an operation and give back its answer as parsed JSON, ``None`` if it was empty.
 
-        Tries again what may be tried again, within the given patience. Raises :class:`OneFileError`.
+        Tries again what may be tried again, within the given patience. ``about_to_send`` is called right before each
+        try goes out, when all waiting is over; what it raises keeps the try from going out. Raises
+        :class:`OneFileError`.
         """
         path = operation.path.format(*(quote(str(part), safe="") for part in path_args))
         errand = _Errand(self._patience, self._clock)
@@ -183,19 +190,24 @@ class Transport:
             stop=errand.is_out_of_time,
             reraise=True,
         )
-        return retrying(self._attempt, operation, path, body, errand)
+        return retrying(self._attempt, operation, path, body, errand, about_to_send)
 
     def _rest(self, seconds: float) -> None:
         if seconds:
             self._sleep(seconds)
 
     def _attempt(
-        self, operation: Operation, path: str, body: Mapping[str, object] | None, errand: _Errand
+        self,
+        operation: Operation,
+        path: str,
+        body: Mapping[str, object] | None,
+        errand: _Errand,
+        about_to_send: Callable[[], object],
     ) -> object:
         token = self._session_token(errand.refused_token)
         self.calls += 1
         try:
-            response = self._call(operation, path, body, {"X-TokenID": token})
+            response = self._call(operation, path, body, {"X-TokenID": token}, about_to_send)
             return _answer(operation, response)
         except OneFileError as error:
             facts = {"code": error.code, "operation": error.operation, "status": error.status}
@@ -232,9 +244,11 @@ class Transport:
         path: str,
         body: Mapping[str, object] | None,
         headers: Mapping[str, str],
+        about_to_send: Callable[[], object] = lambda: None,
     ) -> requests.Response:
         """One call, once. Raises OneFileError for anything but a status of success."""
         self._pace.wait()
+        about_to_send()
         try:
             response = self._http.request(
                 operation.method,

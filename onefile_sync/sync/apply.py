@@ -13,7 +13,6 @@ from datetime import date, datetime
 from django.db import transaction
 
 from onefile_sync import host
-from onefile_sync.models import UploadIntent
 from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.errors import OneFileError, Scope
 from onefile_sync.rows import Value
@@ -110,20 +109,18 @@ def _upload(onefile: OneFile, plan: Plan, upload: ReviewUpload, visit_type: int,
     if not host.still_holds("review", review.pk, as_planned):
         applied.stale = True
         return
-    intent = intents.begin(plan.learner.pk, review.pk, upload.scheduled_for)
+    creation = _Creation(onefile, plan, upload, visit_type, applied.hold)
     try:
-        review_id = _create_in_onefile(onefile, plan, upload, visit_type, intent, applied.hold)
+        review_id = creation.carry_out()
     except OneFileError as error:
         if error.unsure:
             applied.problems.append(Problem("upload_unsure", upload.change.subject))
         else:
-            intents.note_not_sent(intent)
-            if intent.visit_id is None and not intent.visits_in_doubt:
-                intents.close(plan.learner.pk, review.pk)  # there is nothing to look for
+            creation.came_to_nothing()
         _report(error, upload.change, applied)
         return
     except NOT_SENT:
-        intents.note_not_sent(intent)
+        creation.came_to_nothing()
         raise
     about = replace(upload.change.subject, onefile_id=review_id)
     applied.done(replace(upload.change, subject=about))
@@ -140,36 +137,57 @@ def _upload(onefile: OneFile, plan: Plan, upload: ReviewUpload, visit_type: int,
     _check_upload(onefile, review_id, upload, applied)
 
 
-def _create_in_onefile(
-    onefile: OneFile,
-    plan: Plan,
-    upload: ReviewUpload,
-    visit_type: int,
-    intent: UploadIntent,
-    hold: intents.Hold,
-) -> int:
-    assert plan.centre_id is not None  # noqa: S101 - the plan has no upload without a centre; this tells mypy
-    visit_id = intent.visit_id
-    if visit_id is None:
-        intents.note_sending_visit(intent, hold)
-        visit_id = onefile.create_visit(
-            learner_id=plan.learner.onefile_id,
-            centre_id=plan.centre_id,
-            start=upload.scheduled_for,
-            end=upload.scheduled_for + rules.VISIT_LENGTH,
-            visit_type=visit_type,
-            assessor_id=upload.assessor_id,
+class _Creation:
+    """A Visit and a Review in OneFile, step by step; the intent says at any line how far it has come."""
+
+    def __init__(
+        self, onefile: OneFile, plan: Plan, upload: ReviewUpload, visit_type: int, hold: intents.Hold
+    ) -> None:
+        assert plan.centre_id is not None  # noqa: S101 - the plan has no upload without a centre; this tells mypy
+        self.onefile = onefile
+        self.learner, self.centre_id = plan.learner, plan.centre_id
+        self.upload = upload
+        self.visit_type = visit_type
+        self.hold = hold
+        self.visit_asked_for = False
+        self.intent = intents.begin(plan.learner.pk, upload.review.pk, upload.scheduled_for)
+
+    def carry_out(self) -> int:
+        """The review's ID. Raises OneFileError, and whatever ends the task while a call waits for its turn."""
+        if self.intent.visit_id is None:
+            visit_id = self.onefile.create_visit(
+                learner_id=self.learner.onefile_id,
+                centre_id=self.centre_id,
+                start=self.upload.scheduled_for,
+                end=self.upload.scheduled_for + rules.VISIT_LENGTH,
+                visit_type=self.visit_type,
+                assessor_id=self.upload.assessor_id,
+                about_to_send=self.note_sending_visit,
+            )
+            self.visit_asked_for = False
+            intents.note_visit(self.intent, visit_id)
+        else:
+            visit_id = self.intent.visit_id
+        review_id = self.onefile.create_review(
+            learner_id=self.learner.onefile_id,
+            centre_id=self.centre_id,
+            visit_id=visit_id,
+            scheduled_for=self.upload.scheduled_for,
+            assessor_id=self.upload.assessor_id,
+            about_to_send=lambda: intents.note_sending_review(self.intent, self.hold),
         )
-    intents.note_sending_review(intent, hold, visit_id)
-    review_id = onefile.create_review(
-        learner_id=plan.learner.onefile_id,
-        centre_id=plan.centre_id,
-        visit_id=visit_id,
-        scheduled_for=upload.scheduled_for,
-        assessor_id=upload.assessor_id,
-    )
-    intents.note_review(intent, review_id)
-    return review_id
+        intents.note_review(self.intent, review_id)
+        return review_id
+
+    def note_sending_visit(self) -> None:
+        intents.note_sending_visit(self.intent, self.hold, again=self.visit_asked_for)
+        self.visit_asked_for = True
+
+    def came_to_nothing(self) -> None:
+        """Nothing is on its way; and where nothing can be there either, there is nothing to look for."""
+        intents.note_not_created(self.intent, visit_asked_for=self.visit_asked_for)
+        if self.intent.visit_id is None and not self.intent.visits_in_doubt:
+            intents.close(self.learner.pk, self.upload.review.pk)
 
 
 def _check_upload(onefile: OneFile, review_id: int, upload: ReviewUpload, applied: Applied) -> None:

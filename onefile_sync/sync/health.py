@@ -209,7 +209,7 @@ def _oldest(code: str, kinds: tuple[RunKind, ...], bounds: tuple[timedelta, time
         return Finding(
             code,
             _by_age(now - since, bounds),
-            _("The learner who has waited longest has done so since then."),
+            _("Since then the first of those who wait has been waiting."),
             since,
             _("See that a worker runs: “python manage.py qcluster”."),
         )
@@ -225,7 +225,7 @@ def _worker(_settings: OneFileSettings, now: datetime) -> Finding:
     return Finding(
         "worker",
         _by_age(now - last.beaten_at, WORKER),
-        _("A worker was last seen then."),
+        _("The last sign of a worker."),
         last.beaten_at,
         remedy,
     )
@@ -257,7 +257,7 @@ def _pace(_settings: OneFileSettings, now: datetime) -> Finding:
     return Finding(
         "pace",
         Level.WARNING if present_share(state, now) < SLOW else Level.FINE,
-        _("The share of the allowed calls that is in use since OneFile last refused one."),
+        _("The share of the allowed calls that is in use: less than all after OneFile refused one."),
         _share(state, now),
         _("Ask whether another program uses the same customer token, or set fewer calls a minute."),
     )

@@ -35,28 +35,34 @@ def begin(learner_pk: str, review_pk: str, scheduled_for: datetime) -> UploadInt
     return intent
 
 
-def note_sending_visit(intent: UploadIntent, hold: Hold) -> None:
-    """A visit is about to be created: from here on OneFile may hold one that we do not know."""
+def note_sending_visit(intent: UploadIntent, hold: Hold, *, again: bool = False) -> None:
+    """A visit is about to be asked for: from here on OneFile may hold one that we do not know.
+
+    ``again``: the last try was refused for certain, and so is counted already.
+    """
     with transaction.atomic():
         intent.in_doubt_since = hold()
-        intent.visits_in_doubt += 1
+        intent.visits_in_doubt += 0 if again else 1
         intent.save(update_fields=["in_doubt_since", "visits_in_doubt"])
 
 
-def note_sending_review(intent: UploadIntent, hold: Hold, visit_id: int) -> None:
-    """A review is about to be created in this visit, which OneFile has just answered with or had already."""
+def note_visit(intent: UploadIntent, visit_id: int) -> None:
+    """OneFile has created the visit."""
+    intent.visit_id, intent.in_doubt_since = visit_id, None
+    intent.visits_in_doubt -= 1
+    intent.save(update_fields=["visit_id", "in_doubt_since", "visits_in_doubt"])
+
+
+def note_sending_review(intent: UploadIntent, hold: Hold) -> None:
+    """A review is about to be asked for, in the visit that is on record."""
     with transaction.atomic():
-        if intent.visit_id is None:
-            intent.visit_id = visit_id
-            intent.visits_in_doubt -= 1
         intent.in_doubt_since = hold()
-        intent.save(update_fields=["visit_id", "in_doubt_since", "visits_in_doubt"])
+        intent.save(update_fields=["in_doubt_since"])
 
 
-def note_not_sent(intent: UploadIntent) -> None:
-    """The create was refused for certain, or not sent at all: nothing is on its way."""
-    if intent.visit_id is None:
-        intent.visits_in_doubt -= 1
+def note_not_created(intent: UploadIntent, *, visit_asked_for: bool) -> None:
+    """What was asked for last was refused for certain, or was not sent at all: nothing is on its way."""
+    intent.visits_in_doubt -= 1 if visit_asked_for else 0
     intent.in_doubt_since = None
     intent.save(update_fields=["in_doubt_since", "visits_in_doubt"])
 

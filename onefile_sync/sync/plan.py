@@ -194,7 +194,7 @@ class _Planner:
         about = _about_review(review)
         begun = rules.resume_upload(review, records.values(), linked)
         if begun.found is not None:
-            self.report_visits_in_doubt(review, about)
+            self.report_visits_left_over(review, about)
             self.link(review, begun.found, records.get(begun.found), about)
             return {begun.found}, set()
         if begun.ambiguous:
@@ -210,14 +210,17 @@ class _Planner:
         if self.policy.upload_reviews and rules.may_be_uploaded(review):
             self.upload(review, about, centre_id)
         elif review.open_upload:
-            self.report_visits_in_doubt(review, about)
+            self.report_visits_left_over(review, about, its_own=True)
             self.abandoned.append(review.pk)
         return set(), set()
 
-    def report_visits_in_doubt(self, review: ReviewRow, about: Subject) -> None:
-        """OneFile cannot be asked for visits: only a person can see whether there is one that nobody needs."""
+    def report_visits_left_over(self, review: ReviewRow, about: Subject, *, its_own: bool = False) -> None:
+        """Tell of visits into which no review will be put, ``its_own`` among them.
+
+        OneFile cannot be asked for visits: only a person can see whether there is one that nobody needs.
+        """
         begun = review.open_upload
-        if begun is not None and begun.visits_in_doubt:
+        if begun is not None and (begun.visits_in_doubt or (its_own and begun.visit_id is not None)):
             on, at = rules.proposed(begun.scheduled_for)
             when = f"{on:%d/%m/%Y}" + (f" {at:%H:%M}" if at else "")
             self.problems.append(Problem("visit_left_over", about, {"when": when}))
@@ -254,9 +257,12 @@ class _Planner:
             has_officer = by_officer or self.learner.main_officer is not None
             self.problems.append(Problem("officer_not_linked" if has_officer else "no_officer", about))
             return
-        self.report_visits_in_doubt(review, about)
         assert review.proposed_date is not None  # noqa: S101 - may_be_uploaded says so; this tells mypy
         starts = rules.scheduled_for(review.proposed_date, review.proposed_time)
+        begun = review.open_upload
+        self.report_visits_left_over(
+            review, about, its_own=begun is not None and begun.scheduled_for != starts
+        )
         change = Change(ONEFILE, about, "review", None, starts, "review_upload")
         # What PICSWeb's review becomes is what the next download would make of the review as just created:
         # so a second refresh finds nothing to do, and the preview shows it.

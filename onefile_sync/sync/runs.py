@@ -158,8 +158,11 @@ def discard_held(run: SyncRun, by: Any) -> bool:
 
 
 def cancel(run: SyncRun, by: Any) -> bool:
-    """End a run: nobody else is begun, and whoever is being worked on comes to an end. False where it is closed."""
-    return _end_early(run, Ending.CANCELLED, by, *AT_WORK, RunState.HELD)
+    """End a run: nobody else is begun, and whoever is being worked on comes to an end.
+
+    False where it is closed, or held: about that decides whoever may discard it.
+    """
+    return _end_early(run, Ending.CANCELLED, by, *AT_WORK)
 
 
 def replace(run: SyncRun) -> bool:

@@ -104,9 +104,7 @@ class TestExitCodes:
         said = manage("onefile_sync")
 
         assert said.code == 1
-        assert (
-            "2 learners: 1 updated, 0 unchanged, 0 attention, 1 failed, 0 skipped." in said.out
-        )
+        assert "2 learners: 1 updated, 0 unchanged, 0 attention, 1 failed, 0 skipped." in said.out
 
     def test_one_when_it_was_paused_before_the_end(
         self,
@@ -127,7 +125,7 @@ class TestExitCodes:
         assert sum(printed["learners"].values()) == 3  # two in scope, one of them updated
 
     def test_one_when_the_run_is_held(self, held: SyncRun, manage: Manage) -> None:
-        services.cancel(held)
+        services.discard_held(held)
         SyncRun.objects.create(kind=RunKind.DAILY, state=RunState.FINISHED)  # not the first sync ever
 
         said = manage("onefile_sync", "--json")
@@ -147,7 +145,7 @@ class TestExitCodes:
         assert printed["changes"] == {"to_picsweb": 0, "to_onefile": 0}
 
     def test_one_in_words_when_the_run_is_held(self, held: SyncRun, manage: Manage) -> None:
-        services.cancel(held)
+        services.discard_held(held)
         SyncRun.objects.create(kind=RunKind.DAILY, state=RunState.FINISHED)
 
         said = manage("onefile_sync")

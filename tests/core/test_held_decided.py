@@ -195,8 +195,6 @@ class TestTwoDecisions:
             (services.discard_held, services.apply_held, ("finished", "discarded")),
             (services.discard_held, services.discard_held, ("finished", "discarded")),
             (services.discard_held, services.cancel, ("finished", "discarded")),
-            (services.cancel, services.apply_held, ("finished", "cancelled")),
-            (services.cancel, services.discard_held, ("finished", "cancelled")),
         ],
         ids=lambda each: getattr(each, "__name__", ""),
     )
@@ -220,6 +218,11 @@ class TestTwoDecisions:
         is_applied = first is services.apply_held
         assert (numbers_of(learners) == replaced(learners)) is is_applied
         assert [len(problems) for problems in codes(held)] == [0 if is_applied else 1] * 2
+
+    def test_whether_it_goes_on_is_not_for_whoever_may_only_cancel(self, held: SyncRun) -> None:
+        assert not services.cancel(held)
+
+        assert how(held) == ("held", "")
 
     def test_an_applied_run_may_still_be_cancelled(self, held: SyncRun) -> None:
         learners = people(held)

@@ -78,9 +78,9 @@ class TestTheCommand:
         first, token, remedy, paused, *_others = manage("onefile_status").out.splitlines()
 
         assert first == "critical: the OneFile integration"
-        assert token == "  critical token: There is no customer token. (no_token)"
+        assert token == "  critical token: no_token: There is no customer token."
         assert remedy.strip() == "Enter it in the OneFile settings."
-        assert paused.startswith("  warning  integration: The integration is paused.")
+        assert paused.startswith("  warning  integration: paused: The integration is paused.")
 
     @pytest.mark.parametrize(
         "written", [{"LEARNER": {"model": "picsweb.Pupil"}}, {"CUSTOMER_TOKENS": "x"}, None], ids=str

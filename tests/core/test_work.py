@@ -273,7 +273,7 @@ class TestHalfMadeUploads:
         noon = timezone.now()
         intent = intents.begin(str(learner.pk), str(review.pk), noon)
         intents.note_sending_visit(intent, timezone.now)
-        intents.note_sending_review(intent, timezone.now, 70)
+        intents.note_visit(intent, 70)
 
         same = intents.begin(str(learner.pk), str(review.pk), noon)
         assert (same, same.visit_id) == (intent, 70)

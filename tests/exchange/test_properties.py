@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, time
@@ -174,8 +174,14 @@ class InProcess:
         self.api = Api(world, switches, lambda: datetime.now(UTC))
 
     def send(
-        self, operation: Operation, path_args: Sequence[object] = (), body: Mapping[str, object] | None = None
+        self,
+        operation: Operation,
+        path_args: Sequence[object] = (),
+        body: Mapping[str, object] | None = None,
+        *,
+        about_to_send: Callable[[], object] = lambda: None,
     ) -> object:
+        about_to_send()
         call = understand(operation.method, operation.path.format(*path_args))
         try:
             answer = self.api.carry_out(replace(call, body=Body(body or {})))
@@ -277,7 +283,8 @@ def cut_an_upload_off(learner: Any, review: Any, values: Any, when: str, world: 
     if when == "before the visit":
         return
     visit = world.add_visit(ONEFILE_ID, date_from=starts, date_to=starts + rules.VISIT_LENGTH)
-    intents.note_sending_review(intent, lambda: PAST_DOUBT, visit.id)
+    intents.note_visit(intent, visit.id)
+    intents.note_sending_review(intent, lambda: PAST_DOUBT)
     if when == "after":
         world.add_review(
             ONEFILE_ID, visit_id=visit.id, scheduled_for=starts, created_on=datetime(2026, 1, 1, tzinfo=UTC)

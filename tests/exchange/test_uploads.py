@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from time import monotonic, sleep
 from typing import Any
 
 import pytest
+import time_machine
 from django.utils import timezone
 
 from onefile_sync import host as picsweb
@@ -222,7 +223,7 @@ def test_a_review_moved_after_the_cut_before_it_was_created_goes_where_it_was_mo
     moved = host.translate("review", {"proposed_date": AUTUMN + timedelta(days=7)})
     type(hamlet.upload).objects.filter(pk=hamlet.upload.pk).update(**moved)
 
-    assert_uploaded_once(hamlet, world)
+    assert_uploaded_once(hamlet, world, ["visit_left_over"])
 
     (created,) = uploaded(hamlet, world)
     assert world.reviews[created].scheduled_for.date() == AUTUMN + timedelta(days=7)
@@ -242,7 +243,7 @@ def test_a_review_held_after_the_cut_before_it_was_created_is_no_longer_uploaded
     assert problems(sync(hamlet.learner)) == ["upload_on_its_way"]
 
     let_doubts_pass()
-    assert problems(sync(hamlet.learner)) == []
+    assert problems(sync(hamlet.learner)) == ["visit_left_over"]
 
     assert uploaded(hamlet, world) == []
     assert not UploadIntent.objects.filter(finished_at=None).exists()
@@ -369,6 +370,7 @@ STEPS: list[tuple[Any, str]] = [
     (intents, "begin"),
     (intents, "note_sending_visit"),
     (OneFile, "create_visit"),
+    (intents, "note_visit"),
     (intents, "note_sending_review"),
     (OneFile, "create_review"),
     (intents, "note_review"),
@@ -404,10 +406,41 @@ def test_a_crash_between_any_two_steps(
     services.perform(run, sleep=dont_wait)
 
     # Between asking for a visit and having its ID on record, OneFile may hold one that nobody will find.
-    after_asking = {"note_sending_visit": cut is crash_after, "note_sending_review": cut is crash_before}
-    in_doubt = name == "create_visit" or after_asking.get(name, False)
+    after_asking = {
+        "note_sending_visit": crash_after,
+        "create_visit": crash_after,
+        "note_visit": crash_before,
+    }
+    in_doubt = after_asking.get(name) is cut
     assert problems(run.outcomes.get()) == (["visit_left_over"] if in_doubt else [])
     assert_uploaded_once(hamlet, world)
+
+
+@pytest.mark.parametrize("operation", CREATES)
+def test_doubt_begins_with_the_last_try_and_not_with_the_first(
+    operation: str, hamlet: Hamlet, world: World, onefile: SandboxServer
+) -> None:
+    """Where OneFile took no more calls for some minutes, the create went out at the end of them."""
+    wait = {"Retry-After": "120"}
+    onefile.faults += [
+        Fault(operation=operation, kind="status", status=429, headers=wait, times=2),
+        Fault(operation=operation, kind="reset"),
+    ]
+    with time_machine.travel(datetime.now(UTC), tick=False) as now:
+        began = timezone.now()
+        run = services.perform(services.refresh_now([hamlet.learner]), sleep=now.shift)
+        assert "upload_unsure" in problems(run.outcomes.get())
+        last_try = timezone.now()
+        assert last_try - began >= timedelta(seconds=240)
+        assert UploadIntent.objects.get().in_doubt_since == last_try
+
+        now.shift(deployment.lease_seconds - 1)
+        assert problems(sync(hamlet.learner)) == ["upload_on_its_way"]
+
+        now.shift(1)
+        assert problems(sync(hamlet.learner)) == LEFT_OVER[operation]
+    assert onefile.calls[operation] == 4
+    assert len(uploaded(hamlet, world)) == 1
 
 
 def test_a_worker_that_is_missed_is_replaced_only_when_its_create_is_past_doubt(
@@ -416,7 +449,7 @@ def test_a_worker_that_is_missed_is_replaced_only_when_its_create_is_past_doubt(
     """Whoever takes the learner up looks after the last create can have arrived."""
     run = services.refresh_now([hamlet.learner])
     with pytest.MonkeyPatch.context() as monkeypatch:
-        crash_before(monkeypatch, OneFile, "create_review")
+        crash_after(monkeypatch, intents, "note_sending_review")
         with pytest.raises(Crash):
             services.perform(run, sleep=dont_wait)
 

@@ -160,11 +160,11 @@ class TestCancelling:
         post("cancel", run)
         assert "Cancelled: skipped." in page(run)
 
-    def test_a_held_run_by_somebody_who_may_not_decide(self, held, page, post, staff):
+    def test_a_held_run_is_for_whoever_may_decide_about_it(self, held, page, post, staff):
         clerk = staff("view_syncrun", "cancel_syncrun")
-        assert link_to("cancel", held) in page(held, clerk)
-        post("cancel", held, clerk)
-        assert (held.state, held.ending, codes(held)) == ("finished", "cancelled", ["run_cancelled"] * 2)
+        assert link_to("cancel", held) not in page(held, clerk)
+        assert said(post("cancel", held, clerk)) == [("warning", TOO_LATE)]
+        assert (held.state, held.ending) == ("held", "")
 
     def test_one_that_made_room_for_another_says_that(self, learner, page):
         run = a_run((learner, "skipped"), (LearnerFactory(onefile_id=503), "updated"), ending="replaced")
@@ -202,20 +202,19 @@ class TestHeld:
         assert "data-waiting hidden>" in text
 
     @pytest.mark.parametrize(
-        ("permissions", "decide", "cancel"),
+        ("permissions", "decide"),
         [
-            ((), False, False),
-            (("decide_syncrun",), True, False),
-            (("cancel_syncrun",), False, True),
-            # Discarding is the cancelling of a held run, with a reason that says more.
-            (("decide_syncrun", "cancel_syncrun"), True, False),
+            ((), False),
+            (("decide_syncrun",), True),
+            (("cancel_syncrun",), False),
+            (("decide_syncrun", "cancel_syncrun"), True),
         ],
     )
-    def test_apply_and_discard_are_for_those_who_may(self, permissions, decide, cancel, held, page, staff):
+    def test_apply_and_discard_are_for_those_who_may(self, permissions, decide, held, page, staff):
         text = page(held, staff("view_syncrun", *permissions))
         assert (link_to("apply", held) in text) == decide
         assert (link_to("discard", held) in text) == decide
-        assert (link_to("cancel", held) in text) == cancel
+        assert link_to("cancel", held) not in text
         assert ("Somebody who may decide about held syncs has to apply or discard it." in text) != decide
 
     @pytest.mark.parametrize(
@@ -270,7 +269,6 @@ class TestHeld:
             ("apply", "discard", ("running", "")),
             ("discard", "discard", ("finished", "discarded")),
             ("apply", "apply", ("running", "")),
-            ("cancel", "apply", ("finished", "cancelled")),
         ],
     )
     def test_whoever_is_second_is_too_late(self, first, second, stays, held, post, get, manager, staff):
@@ -336,9 +334,8 @@ class TestTheReportOfALearnerWhoWasPutAside:
         assert "What changed" not in text
 
     @pytest.mark.parametrize("page", ["run", "outcome", "record"])
-    @pytest.mark.parametrize("decision", ["discard", "cancel"])
-    def test_tells_afterwards_what_was_not_done_as_not_done(self, decision, page, held, post, report, staff):
-        post(decision, held, staff("view_syncrun", "decide_syncrun", "cancel_syncrun"))
+    def test_tells_afterwards_what_was_not_done_as_not_done(self, page, held, post, report):
+        post("discard", held)
         text = report(held, page)
         assert "<caption>What would have changed, and did not</caption>" in text
         assert '<th scope="col">Value then</th><th scope="col">Would have been</th>' in text

@@ -320,11 +320,16 @@ class TestWhoeverMayDecideAboutRunsThatTheyMaySee:
         run.refresh_from_db()
         assert run.is_held
 
-    def test_one_that_they_asked_for(self, learner, member, tried):
-        assert tried(a_held_run(learner, _another(), requested_by=member)) == [200, 302]
+    def a_run_to(self, decision, *learners, **values) -> SyncRun:
+        if decision != "cancel":
+            return a_held_run(*learners, **values)
+        return a_run(*((each, "queued") for each in learners), kind="daily", state="running", **values)
 
-    def test_one_of_a_learner_whom_they_may_refresh(self, learner, tried):
-        assert tried(a_held_run(learner)) == [200, 302]
+    def test_one_that_they_asked_for(self, decision, learner, member, tried):
+        assert tried(self.a_run_to(decision, learner, _another(), requested_by=member)) == [200, 302]
+
+    def test_one_of_a_learner_whom_they_may_refresh(self, decision, learner, tried):
+        assert tried(self.a_run_to(decision, learner)) == [200, 302]
 
     def test_not_while_they_may_not_view_the_learner(self, learner, member, tried):
         member.user_permissions.remove(*member.user_permissions.filter(codename="view_learner"))

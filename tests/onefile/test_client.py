@@ -27,6 +27,7 @@ def create_visit(onefile: OneFile, assessor_id: int | None = 12) -> int:
         end=datetime(2026, 6, 15, 10, tzinfo=LONDON),
         visit_type=2,
         assessor_id=assessor_id,
+        about_to_send=lambda: None,
     )
 
 
@@ -37,6 +38,7 @@ def create_review(onefile: OneFile, assessor_id: int | None = 12) -> int:
         visit_id=77,
         scheduled_for=datetime(2026, 1, 15, 9, tzinfo=LONDON),
         assessor_id=assessor_id,
+        about_to_send=lambda: None,
     )
 
 

@@ -244,7 +244,7 @@ def count_up(run: SyncRun, learners: list[Any], world: World, known: set[int], t
     )
     tally.visits_left_over += left_over
     told = run.outcomes.filter(problems__code="visit_left_over").count()
-    assert told == left_over
+    assert told >= left_over  # a visit may also not have come about
     assert not UploadIntent.objects.filter(finished_at=None).exists()
     assert not LearnerOutcome.objects.filter(state=OutcomeState.WORKING).exists()
     assert Heartbeat.objects.exists()

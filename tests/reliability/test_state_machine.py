@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -68,8 +68,14 @@ class Wire:
         self.created: list[Call] = []
 
     def send(
-        self, operation: Operation, path_args: Sequence[object] = (), body: Mapping[str, object] | None = None
+        self,
+        operation: Operation,
+        path_args: Sequence[object] = (),
+        body: Mapping[str, object] | None = None,
+        *,
+        about_to_send: Callable[[], object] = lambda: None,
     ) -> object:
+        about_to_send()
         self.calls += 1
         call = replace(understand(operation.method, operation.path.format(*path_args)), body=Body(body or {}))
         code, afterwards = self.fails.pop(0) if self.fails else ("", False)

@@ -60,8 +60,8 @@ def in_words(health: services.Health) -> str:
     lines = [f"{health.level.name.lower()}: the OneFile integration"]
     for finding in sorted(health.findings, key=lambda finding: -finding.level):
         value = _value(finding)
-        told = "" if value is None else f" ({value})"
-        lines.append(f"  {finding.level.name.lower():8} {finding.code}: {finding.text}{told}")
+        told = "" if value is None else f"{value}: "
+        lines.append(f"  {finding.level.name.lower():8} {finding.code}: {told}{finding.text}")
         if finding.level and finding.remedy:
             lines.append(f"  {'':8} {finding.remedy}")
     return "\n".join(lines)
