@@ -13,6 +13,7 @@ import hmac
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
+from django.views.decorators.debug import sensitive_variables
 
 
 class Undecipherable(Exception):
@@ -34,11 +35,13 @@ def _fernet() -> MultiFernet:
     return MultiFernet(_fernets())
 
 
+@sensitive_variables()
 def encrypt(clear: str) -> str:
     """Encrypt a secret for the database; blank stays blank."""
     return _fernet().encrypt(clear.encode()).decode() if clear else ""
 
 
+@sensitive_variables()
 def decrypt(stored: str) -> str:
     """The secret in clear; blank stays blank. Raises :class:`Undecipherable` when no key fits."""
     if not stored:
@@ -49,6 +52,7 @@ def decrypt(stored: str) -> str:
         raise Undecipherable from None
 
 
+@sensitive_variables()
 def renewed(stored: str) -> str:
     """The same secret encrypted with the present key, or ``stored`` itself where it is (or where no key fits)."""
     try:
@@ -65,6 +69,7 @@ def _is_with_present_key(stored: str) -> bool:
     return True
 
 
+@sensitive_variables()
 def fingerprint(*parts: str) -> str:
     """A keyed digest by which to tell whether secrets are the same without keeping them."""
     joined = "\x00".join(parts).encode()

@@ -89,6 +89,8 @@ class LearnerRow:
     centre_id: int | None = None
     main_officer: str | None = None
     main_officer_onefile_id: int | None = None
+    #: Uploads that were begun of reviews that are gone, by the review's primary key.
+    uploads_without_review: Mapping[str, OpenUpload] = field(default_factory=dict)
     qualifications: tuple[QualificationRow, ...] = ()
     reviews: tuple[ReviewRow, ...] = ()
 

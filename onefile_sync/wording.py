@@ -130,6 +130,7 @@ _QUESTIONS: dict[str, Promise] = {
     "token": gettext_lazy("Is there a customer token?"),
     "schedules": gettext_lazy("Is the daily sync scheduled?"),
     "worker": gettext_lazy("Is a worker running?"),
+    "clocks": gettext_lazy("Do the machines' clocks agree?"),
     "last_daily": gettext_lazy("When did the last daily sync finish?"),
     "held": gettext_lazy("Does a daily sync wait for a decision?"),
     "oldest_click": gettext_lazy("How long has a refresh been waiting?"),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
@@ -92,7 +93,10 @@ class OneFileSettingsAdmin(SettingsModelAdmin):
         return False
 
     def get_urls(self) -> list[URLPattern]:
-        test = self.admin_site.admin_view(require_POST(self.test_connection_view))
+        # It calls OneFile: not within a transaction, in which it would hold the pace of all processes.
+        test = transaction.non_atomic_requests(
+            self.admin_site.admin_view(require_POST(self.test_connection_view))
+        )
         return [
             path("test-connection/", test, name="onefile_sync_onefilesettings_test_connection"),
             *super().get_urls(),

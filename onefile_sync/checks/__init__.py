@@ -14,6 +14,9 @@ from django.core.checks import ERROR, CheckMessage, Tags, Warning, register  # n
 from django.urls import NoReverseMatch, reverse
 
 from . import cluster, database, mapping
+from .database import why_it_cannot_run
+
+__all__ = ["mapping_errors", "why_it_cannot_run"]
 
 
 @register("onefile_sync")

@@ -117,7 +117,7 @@ ROWS = (
         Warning,
         23,
         lambda cluster: cluster.written.get("catch_up", True) is not False,
-        "Q_CLUSTER: after an outage the daily sync would be queued once for every day that was missed.",
+        "Q_CLUSTER: after an outage each schedule would be queued once for every time that was missed.",
         'Write "catch_up": False.',
     ),
     Row(

@@ -69,7 +69,7 @@ def _schedules_of(errand: Errand, rows: Sequence[Schedule], is_enabled: bool) ->
             f"{errand.name!r} is scheduled {len(rows)} times.", hint=INSTALL, id="onefile_sync.W031"
         )
     for row in rows:
-        if why := _why_it_cannot_run(errand, row):
+        if why := why_it_cannot_run(errand, row):
             yield Warning(
                 f"The schedule {errand.name!r} ({row.pk}) cannot run: {why}.",
                 hint=f"Mend it in the admin of django-q2, or delete it there. {INSTALL}",
@@ -89,7 +89,8 @@ def _type_of_new_reviews() -> Iterator[CheckMessage]:
         )
 
 
-def _why_it_cannot_run(errand: Errand, row: Schedule) -> str:
+def why_it_cannot_run(errand: Errand, row: Schedule) -> str:
+    """What keeps a schedule of ours from starting its task, or ``""``."""
     if row.func != errand.task:
         return f"it starts {row.func} and not {errand.task}"
     if row.repeats == 0:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db import close_old_connections
+from django.db import DatabaseError, connection, connections
 from health_check.base import HealthCheck
 from health_check.exceptions import ServiceUnavailable, ServiceWarning
 
@@ -22,8 +22,13 @@ class OneFileIntegration(HealthCheck):
 
     def run(self) -> None:
         """Raises ``ServiceUnavailable`` or ``ServiceWarning`` with the codes of what is wrong."""
-        close_old_connections()  # this runs in a thread of its own, to which no request belongs
-        health = services.health()
+        try:
+            health = services.health()
+        except DatabaseError:
+            raise ServiceUnavailable("database") from None
+        finally:
+            if not connection.in_atomic_block:
+                connections.close_all()  # this runs in a thread of its own, to which no request belongs
         codes = ", ".join(finding.code for finding in health.findings if finding.level is health.level)
         if health.level is services.Level.CRITICAL:
             raise ServiceUnavailable(codes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any
 
@@ -94,6 +94,8 @@ def read_learner(learner: Model) -> LearnerRow:
     """
     officer: Any = getattr(learner, LEARNER.field("main_officer").name)
     onefile_id: int = plain(LEARNER, learner, "onefile_id")
+    uploads = _open_uploads(learner)
+    reviews = tuple(_reviews(learner, uploads))
     return LearnerRow(
         pk=str(learner.pk),
         label=label(learner),
@@ -101,8 +103,9 @@ def read_learner(learner: Model) -> LearnerRow:
         centre_id=plain(LEARNER, learner, "centre_id"),
         main_officer=plain(LEARNER, learner, "main_officer"),
         main_officer_onefile_id=officer and officer.onefile_id,
+        uploads_without_review={pk: uploads[pk] for pk in uploads.keys() - {review.pk for review in reviews}},
         qualifications=tuple(_qualifications(learner)),
-        reviews=tuple(_reviews(learner)),
+        reviews=reviews,
     )
 
 
@@ -161,11 +164,10 @@ def _qualifications(learner: Model) -> Iterator[QualificationRow]:
         )
 
 
-def _reviews(learner: Model) -> Iterator[ReviewRow]:
+def _reviews(learner: Model, uploads: Mapping[str, OpenUpload]) -> Iterator[ReviewRow]:
     officer_field, type_field = REVIEW.field("officer"), REVIEW.field("type")
     related = [field.name for field in (officer_field, type_field) if isinstance(field, ForeignKey)]
     normal_types = [type_field.to_python(each) for each in REVIEW.option("normal_types")]
-    uploads = _open_uploads(learner)
     for review in _of(learner, REVIEW).select_related(*related):
         setattr(review, REVIEW.field("learner").name, learner)
         officer: Any = getattr(review, officer_field.name)

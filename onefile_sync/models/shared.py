@@ -29,10 +29,14 @@ class ApiSession(models.Model):
 
 
 class Heartbeat(models.Model):
-    """When a worker last did something of ours: one row for each machine and cluster."""
+    """When a worker last did something of ours: one row for each machine and cluster.
+
+    ``clock_ahead`` is by how many seconds its machine's clock is ahead of the database's.
+    """
 
     worker = models.CharField(max_length=200, unique=True)
     beaten_at = models.DateTimeField()
+    clock_ahead = models.FloatField(default=0.0)
 
     class Meta:
         verbose_name = _("heartbeat")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_variables
 
 from onefile_sync import crypto
 
@@ -130,6 +131,7 @@ class OneFileSettings(models.Model):
         if renewed != stored:
             cls.objects.filter(pk=1, encrypted_customer_token=stored).update(encrypted_customer_token=renewed)
 
+    @sensitive_variables()
     def set_customer_token(self, token: str) -> None:
         """Keep a token (``""`` forgets it); :meth:`save` is left to the caller."""
         self.encrypted_customer_token = crypto.encrypt(token.strip())

@@ -90,11 +90,18 @@ class OneFile:
             lambda item: parsing.learning_aim(item, self._aim_names, read_alone=True),
         )
 
-    def update_learning_aim(self, aim: LearningAim, **values: str | date) -> None:
+    def update_learning_aim(
+        self,
+        aim: LearningAim,
+        *,
+        about_to_send: Callable[[], object] = lambda: None,
+        **values: str | date,
+    ) -> None:
         """Set some of the four two-way values, by their names in :class:`LearningAim`.
 
         ``aim`` is as just read: whether OneFile takes an update as partial is not known, so all that can be written
-        goes along as it is. A blank is never sent. Raises TypeError for any other name and for a date-time.
+        goes along as it is. A blank is never sent. ``about_to_send`` is called right before each try goes out. Raises
+        TypeError for any other name and for a date-time.
         """
         for name, value in values.items():
             if name not in parsing.TWO_WAY or isinstance(value, datetime):
@@ -106,7 +113,9 @@ class OneFile:
                 body[getattr(self._aim_names, name)] = (
                     parsing.date_text(value) if isinstance(value, date) else value
                 )
-        self.transport.send(UPDATE_LEARNING_AIM, (aim.id,), _without_blanks(body))
+        self.transport.send(
+            UPDATE_LEARNING_AIM, (aim.id,), _without_blanks(body), about_to_send=about_to_send
+        )
 
     def reviews(self, learner_id: int, centre_id: int | None) -> Listing[Review]:
         """A learner's reviews; some may be thin (``complete`` is false)."""

@@ -13,13 +13,16 @@ from typing import Literal, Protocol
 from urllib.parse import quote
 
 import requests
-from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
+from django.views.decorators.debug import sensitive_variables
+from requests.auth import AuthBase
+from tenacity import Retrying, retry_if_exception
 from urllib3.exceptions import NewConnectionError, ReadTimeoutError
 
 from onefile_sync import __version__
 
 from . import parsing
 from .errors import OneFileError, Repeat, Scope, case_for, case_of_status
+from .patience import Errand, Patience
 from .safety import is_safe_address, is_token
 
 logger = logging.getLogger(__name__)
@@ -29,7 +32,6 @@ SESSION_LIFETIME = timedelta(hours=23)
 #: Seconds that everybody waits after a 429, unless OneFile says how long, and the bounds of what it may say.
 PAUSE = 60.0
 SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 120.0
-SHORTEST_WAIT = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,30 +101,6 @@ class Pace(Protocol):
         """Let nobody's calls go for so long."""
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long to go on trying with one call.
-
-    At most ``tries`` tries, the last of them begun within ``total`` seconds of the first failure, at most
-    ``longest_wait`` seconds apart; and at most ``pauses`` times is the call put off because of the rate limit.
-    """
-
-    tries: int
-    longest_wait: float
-    total: float
-    pauses: int
-
-    @classmethod
-    def person(cls) -> Patience:
-        """For somebody who watches."""
-        return cls(tries=3, longest_wait=2, total=15, pauses=1)
-
-    @classmethod
-    def unattended(cls) -> Patience:
-        """For the daily run."""
-        return cls(tries=6, longest_wait=30, total=120, pauses=3)
-
-
 def utc_now() -> datetime:
     return datetime.now(UTC)
 
@@ -182,7 +160,7 @@ class Transport:
         :class:`OneFileError`.
         """
         path = operation.path.format(*(quote(str(part), safe="") for part in path_args))
-        errand = _Errand(self._patience, self._clock)
+        errand = Errand(self._patience, self._clock)
         retrying = Retrying(
             sleep=self._rest,
             retry=retry_if_exception(errand.may_go_on),
@@ -196,18 +174,19 @@ class Transport:
         if seconds:
             self._sleep(seconds)
 
+    @sensitive_variables()
     def _attempt(
         self,
         operation: Operation,
         path: str,
         body: Mapping[str, object] | None,
-        errand: _Errand,
+        errand: Errand,
         about_to_send: Callable[[], object],
     ) -> object:
         token = self._session_token(errand.refused_token)
         self.calls += 1
         try:
-            response = self._call(operation, path, body, {"X-TokenID": token}, about_to_send)
+            response = self._call(operation, path, body, _Signed("X-TokenID", token), about_to_send)
             return _answer(operation, response)
         except OneFileError as error:
             facts = {"code": error.code, "operation": error.operation, "status": error.status}
@@ -217,6 +196,7 @@ class Transport:
                 errand.refused_token = token
             raise
 
+    @sensitive_variables()
     def _session_token(self, refused_token: str | None) -> str:
         kept = self._sessions.load()
         if kept is not None:
@@ -225,13 +205,13 @@ class Transport:
                 return token
         return self._authenticate()
 
+    @sensitive_variables()
     def _authenticate(self) -> str:
         if not is_token(self._customer_token):
             raise AUTHENTICATE.failure("bad_customer_token")
         issued_at = self._clock()
-        response = self._call(
-            AUTHENTICATE, AUTHENTICATE.path, None, {"X-CustomerToken": self._customer_token}
-        )
+        signed = _Signed("X-CustomerToken", self._customer_token)
+        response = self._call(AUTHENTICATE, AUTHENTICATE.path, None, signed)
         token = response.content.decode("utf-8", "replace").strip().strip('"')
         if not is_token(token):
             raise AUTHENTICATE.failure("bad_answer", response.status_code)
@@ -243,7 +223,7 @@ class Transport:
         operation: Operation,
         path: str,
         body: Mapping[str, object] | None,
-        headers: Mapping[str, str],
+        signed: _Signed,
         about_to_send: Callable[[], object] = lambda: None,
     ) -> requests.Response:
         """One call, once. Raises OneFileError for anything but a status of success."""
@@ -254,7 +234,7 @@ class Transport:
                 operation.method,
                 self._base_url + path,
                 json=body,
-                headers=headers,
+                auth=signed,
                 timeout=self._timeout,
                 allow_redirects=False,
                 verify=True,
@@ -284,59 +264,18 @@ class Transport:
         return sent_at or self._clock()
 
 
-class _Errand:
-    """One call to :meth:`Transport.send`: what has happened so far, and whether to go on."""
+class _Signed(AuthBase):
+    """Puts a token into a request's header. Its own text does not tell it: a traceback may show what frames hold."""
 
-    def __init__(self, patience: Patience, clock: Callable[[], datetime]) -> None:
-        self.refused_token: str | None = None
-        self._patience = patience
-        self._clock = clock
-        self._failures = 0
-        self._pauses = 0
-        self._renewals = 0
-        self._first_failure: datetime | None = None
-        self._backoff = wait_random_exponential(
-            multiplier=1, max=patience.longest_wait, min=min(SHORTEST_WAIT, patience.longest_wait)
-        )
+    def __init__(self, header: str, token: str) -> None:
+        def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
+            request.headers[header] = token
+            return request
 
-    def may_go_on(self, error: BaseException) -> bool:
-        if not isinstance(error, OneFileError) or error.unsure:
-            return False
-        match error.case.repeat:
-            case Repeat.AGAIN:
-                self._first_failure = self._first_failure or self._clock()
-                self._failures += 1
-                return self._failures < self._patience.tries
-            case Repeat.AFTER_PAUSE:
-                self._pauses += 1
-                return self._pauses <= self._patience.pauses
-            case Repeat.WITH_NEW_SESSION:
-                self._renewals += 1
-                return self._renewals == 1
-            case Repeat.NEVER:
-                return False
+        self._sign = sign
 
-    def wait(self, state: RetryCallState) -> float:
-        """Seconds before the next try: ever longer, and as long as OneFile asked for within our patience.
-
-        None after a 429, as the pace does that waiting, nor with a new session.
-        """
-        if not _went_wrong(state):
-            return 0.0
-        error = state.outcome.exception() if state.outcome else None
-        told = error.retry_after if isinstance(error, OneFileError) else 0.0
-        return max(min(told, self._patience.longest_wait), self._backoff(state))
-
-    def is_out_of_time(self, state: RetryCallState) -> bool:
-        if self._first_failure is None or not _went_wrong(state):
-            return False
-        spent = (self._clock() - self._first_failure).total_seconds()
-        return spent + state.upcoming_sleep > self._patience.total
-
-
-def _went_wrong(state: RetryCallState) -> bool:
-    error = state.outcome.exception() if state.outcome else None
-    return isinstance(error, OneFileError) and error.case.repeat is Repeat.AGAIN
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        return self._sign(request)
 
 
 def code_of_status(operation: Operation, status: int) -> str | None:

@@ -20,10 +20,23 @@ from onefile_sync.rows import Value
 from . import intents, rules
 from .claims import TimeIsUp
 from .pace import PaceLost
-from .parts import AimPush, Change, Plan, Problem, ReviewCreation, ReviewUpload, RowWrite
+from .parts import (
+    AimPush,
+    Change,
+    FinishedUpload,
+    Plan,
+    Problem,
+    ReviewCreation,
+    ReviewUpload,
+    RowWrite,
+)
 
 #: What is raised while a call waits for its turn, and so before it is sent.
 NOT_SENT = (TimeIsUp, PaceLost)
+
+
+class Stale(Exception):
+    """Somebody edited the learner since the plan was made; raised right before something would have been sent."""
 
 
 @dataclass(slots=True)
@@ -32,7 +45,8 @@ class Applied:
 
     ``record`` writes changes down for good; it is called as soon as they are made, in the same transaction where they
     are PICSWeb's, so that whatever cuts us off, what was done is on record. ``hold`` takes hold of the learner anew
-    before something is created.
+    before something is created. ``finished_uploads`` are those of which nothing is left to be done, by the primary key
+    of PICSWeb's review; they are closed together with the outcome, which tells of what they left behind.
     """
 
     record: Callable[[Sequence[Change]], None]
@@ -40,6 +54,7 @@ class Applied:
     changes: int = 0
     problems: list[Problem] = field(default_factory=list)
     stale: bool = False
+    finished_uploads: dict[str, FinishedUpload] = field(default_factory=dict)
 
     def done(self, *changes: Change) -> None:
         self.record(changes)
@@ -56,9 +71,8 @@ def apply_plan(onefile: OneFile, plan: Plan, visit_type: int, applied: Applied) 
     for upload in plan.uploads:
         _upload(onefile, plan, upload, visit_type, applied)
     for write in plan.writes:
-        _save(plan.learner.pk, write, applied)
-    for review_pk in plan.abandoned_uploads:
-        intents.close(plan.learner.pk, review_pk)
+        _save(write, applied)
+    applied.finished_uploads |= plan.finished_uploads
     for creation in plan.creations:
         _create(plan.learner.pk, creation, applied)
 
@@ -66,11 +80,14 @@ def apply_plan(onefile: OneFile, plan: Plan, visit_type: int, applied: Applied) 
 def _push(onefile: OneFile, push: AimPush, applied: Applied) -> None:
     """Fill blanks of a learning aim; read right before, so that OneFile's value wins, and right after (decision 4)."""
     as_planned = {"onefile_id": push.aim_id, **_new_values(push.changes)}
-    if not host.still_holds("qualification", push.qualification_pk, as_planned):
-        applied.stale = True
-        return
+
+    def make_sure() -> None:
+        if not host.still_holds("qualification", push.qualification_pk, as_planned):
+            raise Stale
+
     accepted = False
     try:
+        make_sure()
         aim = onefile.learning_aim(push.aim_id)
         still_blank = [
             change
@@ -80,12 +97,17 @@ def _push(onefile: OneFile, push: AimPush, applied: Applied) -> None:
         applied.stale |= len(still_blank) < len(push.changes)
         if not still_blank:
             return
-        onefile.update_learning_aim(aim, **_pushable(still_blank))
+        onefile.update_learning_aim(aim, about_to_send=make_sure, **_pushable(still_blank))
         accepted = True
         aim = onefile.learning_aim(push.aim_id)
-    except OneFileError as error:
+    except Stale:
+        applied.stale = True
+        return
+    except (OneFileError, *NOT_SENT) as error:
         if accepted:
             applied.done(*still_blank)
+        if not isinstance(error, OneFileError):
+            raise
         _report(error, push.changes[0], applied)
         return
     for change in still_blank:
@@ -106,17 +128,28 @@ def _upload(onefile: OneFile, plan: Plan, upload: ReviewUpload, visit_type: int,
         "actual_date": review.actual_date,
         "officer": review.officer,
     }
-    if not host.still_holds("review", review.pk, as_planned):
+
+    def make_sure() -> None:
+        if not host.still_holds("review", review.pk, as_planned):
+            raise Stale
+
+    try:
+        make_sure()
+    except Stale:
         applied.stale = True
         return
-    creation = _Creation(onefile, plan, upload, visit_type, applied.hold)
+    creation = _Creation(onefile, plan, upload, visit_type, make_sure, applied.hold)
     try:
         review_id = creation.carry_out()
+    except Stale:
+        creation.came_to_nothing()
+        applied.stale = True
+        return
     except OneFileError as error:
         if error.unsure:
             applied.problems.append(Problem("upload_unsure", upload.change.subject))
         else:
-            creation.came_to_nothing()
+            creation.came_to_nothing(error)
         _report(error, upload.change, applied)
         return
     except NOT_SENT:
@@ -127,13 +160,9 @@ def _upload(onefile: OneFile, plan: Plan, upload: ReviewUpload, visit_type: int,
     link, later = upload.write.changes[:1], upload.write.changes[1:]
     # The ID at once and by itself (R7): an edit of another field meanwhile must not get in its way.
     linked = tuple(replace(change, subject=about, new=review_id) for change in link)
-    _save(plan.learner.pk, RowWrite("review", review.pk, linked), applied)
+    _save(RowWrite("review", review.pk, linked), applied)
     if later:
-        _save(
-            plan.learner.pk,
-            RowWrite("review", review.pk, tuple(replace(c, subject=about) for c in later)),
-            applied,
-        )
+        _save(RowWrite("review", review.pk, tuple(replace(c, subject=about) for c in later)), applied)
     _check_upload(onefile, review_id, upload, applied)
 
 
@@ -141,19 +170,27 @@ class _Creation:
     """A Visit and a Review in OneFile, step by step; the intent says at any line how far it has come."""
 
     def __init__(
-        self, onefile: OneFile, plan: Plan, upload: ReviewUpload, visit_type: int, hold: intents.Hold
+        self,
+        onefile: OneFile,
+        plan: Plan,
+        upload: ReviewUpload,
+        visit_type: int,
+        make_sure: Callable[[], None],
+        hold: intents.Hold,
     ) -> None:
         assert plan.centre_id is not None  # noqa: S101 - the plan has no upload without a centre; this tells mypy
         self.onefile = onefile
         self.learner, self.centre_id = plan.learner, plan.centre_id
         self.upload = upload
         self.visit_type = visit_type
+        self.make_sure = make_sure
         self.hold = hold
-        self.visit_asked_for = False
+        self.visit_asked_for = self.review_asked_for = False
         self.intent = intents.begin(plan.learner.pk, upload.review.pk, upload.scheduled_for)
 
     def carry_out(self) -> int:
-        """The review's ID. Raises OneFileError, and whatever ends the task while a call waits for its turn."""
+        """The review's ID. Raises OneFileError, Stale, and whatever ends the task while a call waits for its turn."""
+        self.visit_is_of_before = self.intent.visit_id is not None
         if self.intent.visit_id is None:
             visit_id = self.onefile.create_visit(
                 learner_id=self.learner.onefile_id,
@@ -174,20 +211,34 @@ class _Creation:
             visit_id=visit_id,
             scheduled_for=self.upload.scheduled_for,
             assessor_id=self.upload.assessor_id,
-            about_to_send=lambda: intents.note_sending_review(self.intent, self.hold),
+            about_to_send=self.note_sending_review,
         )
         intents.note_review(self.intent, review_id)
         return review_id
 
     def note_sending_visit(self) -> None:
+        self.make_sure()
         intents.note_sending_visit(self.intent, self.hold, again=self.visit_asked_for)
         self.visit_asked_for = True
 
-    def came_to_nothing(self) -> None:
+    def note_sending_review(self) -> None:
+        self.make_sure()
+        intents.note_sending_review(self.intent, self.hold)
+        self.review_asked_for = True
+
+    def came_to_nothing(self, refused: OneFileError | None = None) -> None:
         """Nothing is on its way; and where nothing can be there either, there is nothing to look for."""
         intents.note_not_created(self.intent, visit_asked_for=self.visit_asked_for)
+        if (
+            refused is not None
+            and refused.scope is Scope.ITEM
+            and self.visit_is_of_before
+            and self.review_asked_for
+        ):
+            # It may be the visit that OneFile does not take: deleted since, or another learner's.
+            intents.note_visit_of_no_use(self.intent)
         if self.intent.visit_id is None and not self.intent.visits_in_doubt:
-            intents.close(self.learner.pk, self.upload.review.pk)
+            intents.close(self.learner.pk, [self.upload.review.pk])
 
 
 def _check_upload(onefile: OneFile, review_id: int, upload: ReviewUpload, applied: Applied) -> None:
@@ -204,7 +255,7 @@ def _check_upload(onefile: OneFile, review_id: int, upload: ReviewUpload, applie
             applied.problems.append(Problem("push_not_taken", about, {"field": name}))
 
 
-def _save(learner_pk: str, write: RowWrite, applied: Applied) -> None:
+def _save(write: RowWrite, applied: Applied) -> None:
     """Save one row of PICSWeb's, unless somebody changed one of its values since it was read."""
     old = {change.field: _plain(change.old) for change in write.changes}
     try:
@@ -213,8 +264,9 @@ def _save(learner_pk: str, write: RowWrite, applied: Applied) -> None:
                 applied.stale = True
                 return
             if write.kind == "review" and "onefile_id" in old:
-                intents.close(learner_pk, write.pk)
-            applied.done(*write.changes)
+                about = write.changes[0].subject
+                applied.finished_uploads[write.pk] = FinishedUpload(about, came_about=True)
+            applied.done(*((write.found,) if write.found else ()), *write.changes)
     except host.Rejected:
         applied.problems.append(Problem("not_saved", write.changes[0].subject))
 

@@ -8,13 +8,15 @@ from datetime import datetime
 
 from django.db import transaction
 from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
 
 from onefile_sync import crypto
 from onefile_sync.conf import deployment
 from onefile_sync.models import ApiSession, OneFileSettings
 from onefile_sync.onefile.client import OneFile
+from onefile_sync.onefile.patience import Patience
 from onefile_sync.onefile.records import AimNames
-from onefile_sync.onefile.transport import Patience, Transport
+from onefile_sync.onefile.transport import Transport
 
 from .pace import SharedPace
 
@@ -27,6 +29,7 @@ class NotConnected(Exception):
         self.code = code
 
 
+@sensitive_variables()
 def customer_token(settings: OneFileSettings) -> str:
     """The deployment's token, else the one that staff entered. Raises :class:`NotConnected`."""
     try:
@@ -38,6 +41,7 @@ def customer_token(settings: OneFileSettings) -> str:
     return token
 
 
+@sensitive_variables()
 def connect(
     settings: OneFileSettings,
     patience: Patience,
@@ -75,6 +79,7 @@ class SharedSession:
     def __init__(self, belongs_to: str) -> None:
         self.belongs_to = belongs_to
 
+    @sensitive_variables()
     def load(self) -> tuple[str, datetime] | None:
         row = ApiSession.objects.filter(pk=1, belongs_to=self.belongs_to).first()
         if row is None or row.issued_at is None or not row.encrypted_token:
@@ -84,6 +89,7 @@ class SharedSession:
         except crypto.Undecipherable:  # the key was changed: a new session is one call away
             return None
 
+    @sensitive_variables()
     def save(self, token: str, issued_at: datetime) -> None:
         encrypted = crypto.encrypt(token)
         ApiSession.objects.update_or_create(
@@ -91,6 +97,7 @@ class SharedSession:
             defaults={"encrypted_token": encrypted, "issued_at": issued_at, "belongs_to": self.belongs_to},
         )
 
+    @sensitive_variables()
     def forget(self, token: str) -> None:
         """Drop this session, unless another process has put a newer one in its place."""
         with transaction.atomic():

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from onefile_sync.models import OneFileSettings
 from onefile_sync.onefile.errors import OneFileError
-from onefile_sync.onefile.transport import Patience
+from onefile_sync.onefile.patience import Patience
 from onefile_sync.rows import LearnerRow
 
 from . import problems

@@ -13,10 +13,10 @@ from django.utils import timezone
 from onefile_sync import events, host
 from onefile_sync.conf import deployment
 from onefile_sync.models import OneFileSettings, RunKind, RunState, SyncRun
-from onefile_sync.onefile.transport import Patience
+from onefile_sync.onefile.patience import Patience
 
-from . import claims, health, queue, runs
-from .refusals import HELD, Refused, check_setup
+from . import claims, heartbeat, queue, runs
+from .refusals import CLOCK_WRONG, HELD, Refused, check_setup
 from .work import LOOK_AGAIN, work_on
 
 
@@ -57,7 +57,7 @@ def start_scheduled_daily() -> str:
         return f"not started: {refused.code}"
     if not SyncRun.objects.filter(scheduled_for=today()).exists():
         for earlier in SyncRun.objects.filter(open_key=runs.DAILY_KEY, state=RunState.HELD):
-            runs.replace(earlier)
+            runs.replace(earlier, only_held=True)
     run = _open_daily(scheduled_for=today(), guarded=True)
     if not run.is_open:
         return f"already done today: {run.pk}"
@@ -85,7 +85,12 @@ def perform(
     after_each: Callable[[], None] = lambda: None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> SyncRun:
-    """Work on a run in this process until it is closed or held; other workers may be at it too."""
+    """Work on a run in this process until it is closed or held; other workers may be at it too.
+
+    Raises :class:`Refused` where this machine's clock is wrong.
+    """
+    if not heartbeat.beat():
+        raise Refused(CLOCK_WRONG)
     claims.sweep()
     while not work_on(run, Patience.unattended(), after_each=after_each, sleep=sleep):
         if OneFileSettings.load().paused:
@@ -97,7 +102,8 @@ def perform(
 
 def work(run_pk: str, *, sleep: Callable[[float], None] = time.sleep) -> str:
     """A worker's share of a run: a bounded time of work, and a new task for the rest. Ids and codes only."""
-    health.beat()
+    if not heartbeat.beat():
+        return "clock wrong"
     claims.sweep()
     run = SyncRun.objects.filter(pk=run_pk).first()
     if run is None:
@@ -123,7 +129,8 @@ def work(run_pk: str, *, sleep: Callable[[float], None] = time.sleep) -> str:
 
 def sweep() -> int:
     """Take up what workers left behind and what the queue has lost. Returns how many runs were handed out again."""
-    health.beat()
+    if not heartbeat.beat():
+        return 0
     claims.sweep()
     return 0 if OneFileSettings.load().paused else _hand_out(runs.forgotten())
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NoReturn
 
+from django.db import transaction
+
 from onefile_sync import events, host
 from onefile_sync.conf import deployment
 from onefile_sync.models import OneFileSettings, OutcomeState
@@ -15,6 +17,7 @@ from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.errors import OneFileError
 from onefile_sync.rows import LearnerRow, Officers
 
+from . import intents
 from .apply import Applied, apply_plan
 from .claims import (
     MOST_ATTEMPTS,
@@ -85,8 +88,9 @@ class Exchange:
         except PaceLost:
             self.put_back(counts=False)
         except TimeIsUp:
-            if outcome.attempts < MOST_ATTEMPTS:
-                self.put_back()
+            got_somewhere = bool(self.cost()["api_calls"])
+            if outcome.attempts < MOST_ATTEMPTS or not got_somewhere:
+                self.put_back(counts=got_somewhere)
             self.finish(OutcomeState.FAILED, Problem("interrupted", about))
             raise PutBack(outcome.pk) from None
         except NotTheLearner as found:
@@ -142,16 +146,24 @@ class Exchange:
         return make_plan(row, onefile, self.officers, policy, host.can_hold)
 
     def record(self, changes: Sequence[Change]) -> None:
-        self.claim.renew()
+        # First: what was done in OneFile was done, whoever has the learner now. PICSWeb's is rolled back with it.
         note_changes(self.claim.outcome, changes, self.officers, made=not self.preview)
+        self.claim.renew()
 
     def finish(self, state: OutcomeState, *last: Problem) -> None:
         """Record the outcome with every problem met in the present round; ``last`` are those that end it."""
+        learner_pk, finished = self.claim.outcome.learner_pk, self.applied.finished_uploads
         problems: list[Problem] = []
-        for problem in (*self.planned, *self.applied.problems, *last):
+        left_over = intents.left_over(learner_pk, finished) if finished else []
+        for problem in (*self.planned, *self.applied.problems, *last, *left_over):
             if problem not in problems:
                 problems.append(problem)
-        self.claim.finish(state, problems, self.cost())
+        if left_over and state in (OutcomeState.UPDATED, OutcomeState.UNCHANGED):
+            state = OutcomeState.ATTENTION
+        with transaction.atomic():
+            self.claim.finish(state, problems, self.cost())
+            if finished:
+                intents.close(learner_pk, finished)
 
     def put_back(self, *, counts: bool = True) -> NoReturn:
         self.claim.put_back(self.cost(), counts=counts)

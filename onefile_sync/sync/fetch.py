@@ -49,7 +49,9 @@ def read_onefile(onefile: OneFile, learner: LearnerRow, policy: Policy) -> OneFi
         aims.fill_in(onefile.learning_aim)
 
     reviews: _Reading[Review] = _Reading(about, "review", problems)
-    begun = any(row.open_upload and row.open_upload.may_be_there for row in learner.reviews)
+    begun = any(
+        row.onefile_id is None and row.open_upload and row.open_upload.may_be_there for row in learner.reviews
+    )
     if policy.download_reviews or begun:
         reviews.search(lambda: onefile.reviews(learner.onefile_id, centre_id))
 

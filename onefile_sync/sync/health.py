@@ -6,7 +6,6 @@ integration is off, nothing of it is wrong.
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,7 +16,6 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
-from django_q.conf import Conf
 
 from onefile_sync import checks
 from onefile_sync.conf import DAILY, ERRANDS
@@ -33,7 +31,7 @@ from onefile_sync.models import (
     UploadIntent,
 )
 
-from . import runs
+from . import heartbeat, runs
 from .connect import NotConnected, customer_token
 from .pace import PaceLost, PaceState, present_share, shared_store
 from .schedule import installed_schedules
@@ -89,12 +87,6 @@ NOT_SET_UP = Finding(
     "mapping_wrong",
     _("Run “python manage.py check” to see what is wrong."),
 )
-
-
-def beat() -> None:
-    """A worker is at work here."""
-    worker = f"{socket.gethostname()} {Conf.CLUSTER_NAME}"[:200]
-    Heartbeat.objects.update_or_create(worker=worker, defaults={"beaten_at": timezone.now()})
 
 
 def health() -> Health:
@@ -156,6 +148,23 @@ def _schedules(_settings: OneFileSettings, _now: datetime) -> Finding:
     return Finding("schedules", Level.FINE, _("The next daily sync is scheduled."), next_run)
 
 
+def _clocks(_settings: OneFileSettings, now: datetime) -> Finding:
+    off = [
+        beat
+        for beat in Heartbeat.objects.filter(beaten_at__gte=now - WORKER[1])
+        if heartbeat.is_off(beat.clock_ahead)
+    ]
+    if not off:
+        return Finding("clocks", Level.FINE, _("The clocks of all workers agree with the database's."))
+    return Finding(
+        "clocks",
+        Level.CRITICAL,
+        _("The clock of a worker's machine is wrong, so it takes no work. Seconds it is ahead:"),
+        round(max(off, key=lambda beat: abs(beat.clock_ahead)).clock_ahead),
+        _("Let all machines set their clocks by NTP."),
+    )
+
+
 def _last_daily(_settings: OneFileSettings, now: datetime) -> Finding:
     finished = SyncRun.objects.filter(kind=RunKind.DAILY, state=RunState.FINISHED, ending="")
     last = finished.order_by("-finished_at").first()
@@ -167,12 +176,16 @@ def _last_daily(_settings: OneFileSettings, now: datetime) -> Finding:
             None,
             _("Run “python manage.py onefile_sync”, or wait for the first night."),
         )
-    ended = last.outcomes.order_by()
-    if ended.exists() and not ended.exclude(state=OutcomeState.FAILED).exists():
+    remedy = _("See whether the worker is running and whether the schedule is there.")
+    if SyncRun.objects.filter(state=RunState.HELD).exists():
+        remedy = _("A daily sync is held: apply or discard it.")
+    failed, all_of_them = last.outcomes.filter(state=OutcomeState.FAILED).count(), last.outcomes.count()
+    if failed:
         return Finding(
             "last_daily",
-            Level.CRITICAL,
-            _("The last daily sync failed for every learner."),
+            Level.CRITICAL if 2 * failed > all_of_them else Level.WARNING,
+            _("The last daily sync failed for %(failed)d of %(all)d learners.")
+            % {"failed": failed, "all": all_of_them},
             last.finished_at,
             _("Its page says why and whose move it is."),
         )
@@ -181,7 +194,7 @@ def _last_daily(_settings: OneFileSettings, now: datetime) -> Finding:
         _by_age(now - last.finished_at, LAST_DAILY),
         _("The last daily sync has finished."),
         last.finished_at,
-        _("See whether the worker is running and whether the schedule is there."),
+        remedy,
     )
 
 
@@ -199,7 +212,7 @@ def _held(_settings: OneFileSettings, _now: datetime) -> Finding:
 
 
 def _oldest(code: str, kinds: tuple[RunKind, ...], bounds: tuple[timedelta, timedelta]) -> LookFunction:
-    def look(_settings: OneFileSettings, now: datetime) -> Finding:
+    def look(settings: OneFileSettings, now: datetime) -> Finding:
         queued = LearnerOutcome.objects.filter(
             state=OutcomeState.QUEUED, run__kind__in=kinds, run__state__in=runs.AT_WORK
         )
@@ -208,7 +221,7 @@ def _oldest(code: str, kinds: tuple[RunKind, ...], bounds: tuple[timedelta, time
             return Finding(code, Level.FINE, _("Nobody is waiting."))
         return Finding(
             code,
-            _by_age(now - since, bounds),
+            Level.FINE if settings.paused else _by_age(now - since, bounds),
             _("Since then the first of those who wait has been waiting."),
             since,
             _("See that a worker runs: “python manage.py qcluster”."),
@@ -281,6 +294,7 @@ LOOKS: tuple[LookFunction, ...] = (
     _token,
     _schedules,
     _worker,
+    _clocks,
     _last_daily,
     _held,
     _oldest("oldest_click", (RunKind.REFRESH, RunKind.PREVIEW), OLDEST_CLICK),

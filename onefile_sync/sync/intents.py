@@ -1,19 +1,26 @@
 """Upload intents: what is on record of a review that is being created in OneFile, step by step (R7).
 
 Written and committed before each call, and after each answer; so that whatever cuts us off, the next refresh knows to
-look in OneFile before it creates anything, and how long a create that was sent may still be on its way.
+look in OneFile before it creates anything, and how long a create that was sent may still be on its way. Whoever was
+taken for dead and comes back with an answer finds the row changed, and writes nothing over it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from onefile_sync import host
 from onefile_sync.models import UploadIntent
+
+from .claims import LostClaim
+from .parts import FinishedUpload, Problem
+from .rules import proposed
 
 #: Takes hold of the learner for a whole lease and says from when, so that nobody else looks before we are past doubt.
 Hold = Callable[[], datetime]
@@ -28,10 +35,16 @@ def begin(learner_pk: str, review_pk: str, scheduled_for: datetime) -> UploadInt
         defaults={"learner_pk": learner_pk, "scheduled_for": scheduled_for},
     )
     if not created and (intent.learner_pk, intent.scheduled_for) != (learner_pk, scheduled_for):
-        # The plan looked and found no review in OneFile, so nothing of the earlier attempt is worth keeping:
-        # its visit has the old time, or is another learner's.
-        intent.learner_pk, intent.scheduled_for, intent.visit_id = learner_pk, scheduled_for, None
-        intent.save(update_fields=["learner_pk", "scheduled_for", "visit_id"])
+        # The plan looked and found no review in OneFile, so the visit of the earlier attempt stays without one:
+        # it has the old time, or is another learner's.
+        left_over = 0 if intent.visit_id is None else 1
+        _write(
+            intent,
+            learner_pk=learner_pk,
+            scheduled_for=scheduled_for,
+            visit_id=None,
+            visits_in_doubt=intent.visits_in_doubt + left_over,
+        )
     return intent
 
 
@@ -41,40 +54,76 @@ def note_sending_visit(intent: UploadIntent, hold: Hold, *, again: bool = False)
     ``again``: the last try was refused for certain, and so is counted already.
     """
     with transaction.atomic():
-        intent.in_doubt_since = hold()
-        intent.visits_in_doubt += 0 if again else 1
-        intent.save(update_fields=["in_doubt_since", "visits_in_doubt"])
+        more = 0 if again else 1
+        _write(intent, in_doubt_since=hold(), visits_in_doubt=intent.visits_in_doubt + more)
 
 
 def note_visit(intent: UploadIntent, visit_id: int) -> None:
     """OneFile has created the visit."""
-    intent.visit_id, intent.in_doubt_since = visit_id, None
-    intent.visits_in_doubt -= 1
-    intent.save(update_fields=["visit_id", "in_doubt_since", "visits_in_doubt"])
+    _write(intent, visit_id=visit_id, in_doubt_since=None, visits_in_doubt=intent.visits_in_doubt - 1)
 
 
 def note_sending_review(intent: UploadIntent, hold: Hold) -> None:
     """A review is about to be asked for, in the visit that is on record."""
     with transaction.atomic():
-        intent.in_doubt_since = hold()
-        intent.save(update_fields=["in_doubt_since"])
+        _write(intent, in_doubt_since=hold())
 
 
 def note_not_created(intent: UploadIntent, *, visit_asked_for: bool) -> None:
     """What was asked for last was refused for certain, or was not sent at all: nothing is on its way."""
-    intent.visits_in_doubt -= 1 if visit_asked_for else 0
-    intent.in_doubt_since = None
-    intent.save(update_fields=["in_doubt_since", "visits_in_doubt"])
+    _write(
+        intent, in_doubt_since=None, visits_in_doubt=intent.visits_in_doubt - (1 if visit_asked_for else 0)
+    )
+
+
+def note_visit_of_no_use(intent: UploadIntent) -> None:
+    """OneFile takes no review in this visit (any more): the next refresh begins with another one."""
+    _write(intent, visit_id=None, visits_in_doubt=intent.visits_in_doubt + 1)
 
 
 def note_review(intent: UploadIntent, review_id: int) -> None:
     """OneFile has created the review."""
-    intent.review_id, intent.in_doubt_since = review_id, None
-    intent.save(update_fields=["review_id", "in_doubt_since"])
+    _write(intent, review_id=review_id, in_doubt_since=None)
 
 
-def close(learner_pk: str, review_pk: str) -> None:
-    """The upload of this review is over: it was linked, or turned out never to have happened."""
-    UploadIntent.objects.filter(
-        learner_type=host.learner_type(), learner_pk=learner_pk, review_pk=review_pk, finished_at=None
-    ).update(finished_at=timezone.now())
+def _write(intent: UploadIntent, **values: Any) -> None:
+    """Raises LostClaim where somebody else has gone on with this upload meanwhile."""
+    as_we_know_it = UploadIntent.objects.filter(
+        pk=intent.pk, in_doubt_since=intent.in_doubt_since, visit_id=intent.visit_id, finished_at=None
+    )
+    if not as_we_know_it.update(**values):
+        raise LostClaim(intent.pk)
+    for name, value in values.items():
+        setattr(intent, name, value)
+
+
+def left_over(learner_pk: str, finished: Mapping[str, FinishedUpload]) -> list[Problem]:
+    """What these uploads leave behind: visits into which no review will be put.
+
+    OneFile cannot be asked for visits: only a person can see whether there is one that nobody needs.
+    """
+    problems = []
+    for intent in _open(learner_pk, finished).order_by("pk"):
+        upload = finished[intent.review_pk]
+        if intent.visits_in_doubt or (intent.visit_id is not None and not upload.came_about):
+            problems.append(Problem("visit_left_over", upload.subject, {"when": _when(intent)}))
+    return problems
+
+
+def _when(intent: UploadIntent) -> str:
+    on, at = proposed(intent.scheduled_for)
+    return f"{on:%d/%m/%Y}" + (f" {at:%H:%M}" if at else "")
+
+
+def _open(learner_pk: str, review_pks: Iterable[str]) -> QuerySet[UploadIntent]:
+    return UploadIntent.objects.filter(
+        learner_type=host.learner_type(),
+        learner_pk=learner_pk,
+        review_pk__in=list(review_pks),
+        finished_at=None,
+    )
+
+
+def close(learner_pk: str, review_pks: Iterable[str]) -> None:
+    """The uploads of these reviews are over: they were linked, or turned out never to have happened."""
+    _open(learner_pk, review_pks).update(finished_at=timezone.now())

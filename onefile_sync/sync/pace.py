@@ -19,10 +19,15 @@ from django.db import transaction
 from django.utils import timezone
 
 from onefile_sync.models import ApiSession
+from onefile_sync.onefile.transport import LONGEST_PAUSE
 
 Answer = TypeVar("Answer")
 
 MINUTE = timedelta(minutes=1)
+#: The longest pause that a 429 can mean, and how far ahead places are ever taken.
+LONGEST_WAIT, LONGEST_QUEUE = timedelta(seconds=LONGEST_PAUSE), 2 * MINUTE
+#: Seconds after which whoever is not a person takes a place although people stand before it.
+INSISTS_AFTER = 5.0
 #: Per cent of the allowed calls that are spaced evenly. The others let people go ahead of their turn.
 SPACED = 97
 #: … of which there are so many at the least: both ends of a minute count, and one place may be made up for.
@@ -72,14 +77,18 @@ class Place:
 
 
 def take_place(
-    state: PaceState, now: datetime, calls_per_minute: int, *, ahead: bool
+    state: PaceState, now: datetime, calls_per_minute: int, *, ahead: bool, insists: bool = False
 ) -> tuple[PaceState, Place]:
     """The next place in the queue of all calls.
 
     Everybody's call moves the queue on by one place. A person's may go ``ahead`` of its turn by as many places as the
     allowed number leaves free. Everyone else takes a place only when it is the very next one: so nobody stands between
-    a person and OneFile, and the queue catches up before others call again.
+    a person and OneFile, and the queue catches up before others call again. Whoever ``insists`` takes a place all the
+    same, at the end of the queue: people go first, and not for ever.
+
+    A place or a pause further off than there can be any is what a wrong clock has left behind, and does not count.
     """
+    state = _believable(state, now)
     spaced = max(min(calls_per_minute * SPACED / 100, calls_per_minute - SPARE), calls_per_minute / 2)
     spacing = MINUTE / (spaced * present_share(state, now))
     free = max(0, calls_per_minute * (100 - SPACED) // 100 - KEPT_FREE)
@@ -89,10 +98,18 @@ def take_place(
         goes = state.paused_until
         turn = max(turn, goes)
     seconds = (goes - now).total_seconds()
-    if not ahead and goes - now > spacing:
+    if not (ahead or insists) and goes - now > spacing:
         look_again = (goes - now - spacing).total_seconds()
         return state, Place(seconds, state.paused_until, taken=False, look_again=look_again)
     return replace(state, next_call_at=turn + spacing), Place(seconds, state.paused_until)
+
+
+def _believable(state: PaceState, now: datetime) -> PaceState:
+    if state.next_call_at is not None and state.next_call_at - now > LONGEST_QUEUE + LONGEST_WAIT:
+        state = replace(state, next_call_at=None)
+    if state.paused_until is not None and state.paused_until - now > LONGEST_WAIT:
+        state = replace(state, paused_until=None)
+    return state
 
 
 def pause(state: PaceState, now: datetime, seconds: float) -> PaceState:
@@ -225,10 +242,12 @@ class SharedPace:
 
     def wait(self) -> None:
         """Wait for the next place in the queue of all processes; for another one, if all are paused meanwhile."""
+        waited = 0.0
         while True:
-            place = self._next_place()
+            place = self._next_place(insists=waited >= INSISTS_AFTER)
             if not place.taken:
-                self.sleep(place.look_again)
+                self.sleep(min(place.look_again, INSISTS_AFTER))
+                waited += min(place.look_again, INSISTS_AFTER)
                 continue
             if place.seconds <= 0:
                 return
@@ -240,22 +259,22 @@ class SharedPace:
         """Nobody calls for so long."""
         self.store.change(lambda state: (pause(state, timezone.now(), seconds), None))
 
-    def _next_place(self) -> Place:
-        if self.calls_per_minute is None:
-            paused_until = self.store.read().paused_until
-            return self._accept(Place(_seconds_until(paused_until), paused_until))
-        return self.store.change(self._take)
+    def _next_place(self, *, insists: bool) -> Place:
+        now, calls_per_minute = timezone.now(), self.calls_per_minute
+        if calls_per_minute is None:
+            paused_until = _believable(self.store.read(), now).paused_until
+            seconds = (paused_until - now).total_seconds() if paused_until else 0.0
+            return self._accept(Place(max(0.0, seconds), paused_until))
 
-    def _take(self, state: PaceState) -> tuple[PaceState, Place]:
-        assert self.calls_per_minute is not None  # noqa: S101 - asked for only then; this tells mypy
-        state, place = take_place(state, timezone.now(), self.calls_per_minute, ahead=self.for_a_person)
-        return state, self._accept(place)
+        def take(state: PaceState) -> tuple[PaceState, Place]:
+            state, place = take_place(
+                state, timezone.now(), calls_per_minute, ahead=self.for_a_person, insists=insists
+            )
+            return state, self._accept(place)
+
+        return self.store.change(take)
 
     def _accept(self, place: Place) -> Place:
         if self.before_each_call is not None:
             self.before_each_call(place.seconds)
         return place
-
-
-def _seconds_until(moment: datetime | None) -> float:
-    return max(0.0, (moment - timezone.now()).total_seconds()) if moment else 0.0

@@ -76,11 +76,15 @@ class OneFileSide:
 
 @dataclass(frozen=True, slots=True)
 class RowWrite:
-    """Changes to one existing row of PICSWeb; saved together or not at all."""
+    """Changes to one existing row of PICSWeb; saved together or not at all.
+
+    ``found`` is what turns out to have been created in OneFile earlier, without our having had the answer.
+    """
 
     kind: str
     pk: str
     changes: tuple[Change, ...]
+    found: Change | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,14 @@ class ReviewCreation:
 
 
 @dataclass(frozen=True, slots=True)
+class FinishedUpload:
+    """An upload that was begun and is over. ``came_about``: the review is linked, so its visit has a review."""
+
+    subject: Subject
+    came_about: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Everything one learner's exchange would do."""
 
@@ -121,8 +133,8 @@ class Plan:
     uploads: tuple[ReviewUpload, ...] = ()
     writes: tuple[RowWrite, ...] = ()
     creations: tuple[ReviewCreation, ...] = ()
-    #: PICSWeb's reviews whose begun upload turned out to have ended without a review in OneFile.
-    abandoned_uploads: tuple[str, ...] = ()
+    #: Begun uploads of which nothing is left to be done, by the primary key of PICSWeb's review.
+    finished_uploads: Mapping[str, FinishedUpload] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
 
     def changes(self) -> Iterator[Change]:

@@ -20,6 +20,7 @@ from .parts import (
     AimPush,
     CanHold,
     Change,
+    FinishedUpload,
     OneFileSide,
     Plan,
     Policy,
@@ -54,7 +55,7 @@ class _Planner:
         self.uploads: list[ReviewUpload] = []
         self.writes: list[RowWrite] = []
         self.creations: list[ReviewCreation] = []
-        self.abandoned: list[str] = []
+        self.finished: dict[str, FinishedUpload] = {}
         self.unmatched_assessors: Counter[tuple[str, int]] = Counter()
 
     def plan(self) -> Plan:
@@ -72,7 +73,7 @@ class _Planner:
             uploads=tuple(self.uploads),
             writes=tuple(self.writes),
             creations=tuple(self.creations),
-            abandoned_uploads=tuple(self.abandoned),
+            finished_uploads=self.finished,
             problems=tuple(self.problems),
         )
 
@@ -148,6 +149,7 @@ class _Planner:
         linked = {review.onefile_id for review in self.learner.reviews if review.onefile_id is not None}
         records = {record.id: record for record in self.onefile.reviews if self.is_of_this_learner(record)}
         possible: set[int] = set()
+        self.plan_uploads_that_are_over()
         # Whose record in OneFile is known best comes first, lest another review proposed for the same time takes it.
         for review in sorted(self.learner.reviews, key=_doubt):
             if review.onefile_id is None:
@@ -163,6 +165,15 @@ class _Planner:
             if record.id not in linked | possible:
                 changes = self.review_changes(ReviewRow("", "", None), record, _about_record(record))
                 self.creations.append(ReviewCreation(record.id, tuple(self.holdable(changes))))
+
+    def plan_uploads_that_are_over(self) -> None:
+        """Begun uploads of reviews that are linked by now, or gone: all that may be left is a visit to tell of."""
+        for review in self.learner.reviews:
+            if review.onefile_id is not None and review.open_upload is not None:
+                self.finished[review.pk] = FinishedUpload(_about_review(review), came_about=True)
+        for pk, begun in self.learner.uploads_without_review.items():
+            if not begun.may_still_arrive:
+                self.finished[pk] = FinishedUpload(_about_learner(self.learner), came_about=False)
 
     def is_of_this_learner(self, record: Review) -> bool:
         if "learner_id" in record.unreadable or record.learner_id not in (None, self.learner.onefile_id):
@@ -194,7 +205,6 @@ class _Planner:
         about = _about_review(review)
         begun = rules.resume_upload(review, records.values(), linked)
         if begun.found is not None:
-            self.report_visits_left_over(review, about)
             self.link(review, begun.found, records.get(begun.found), about)
             return {begun.found}, set()
         if begun.ambiguous:
@@ -210,20 +220,8 @@ class _Planner:
         if self.policy.upload_reviews and rules.may_be_uploaded(review):
             self.upload(review, about, centre_id)
         elif review.open_upload:
-            self.report_visits_left_over(review, about, its_own=True)
-            self.abandoned.append(review.pk)
+            self.finished[review.pk] = FinishedUpload(about, came_about=False)
         return set(), set()
-
-    def report_visits_left_over(self, review: ReviewRow, about: Subject, *, its_own: bool = False) -> None:
-        """Tell of visits into which no review will be put, ``its_own`` among them.
-
-        OneFile cannot be asked for visits: only a person can see whether there is one that nobody needs.
-        """
-        begun = review.open_upload
-        if begun is not None and (begun.visits_in_doubt or (its_own and begun.visit_id is not None)):
-            on, at = rules.proposed(begun.scheduled_for)
-            when = f"{on:%d/%m/%Y}" + (f" {at:%H:%M}" if at else "")
-            self.problems.append(Problem("visit_left_over", about, {"when": when}))
 
     def cannot_look(self, linked: set[int]) -> bool:
         """Whether a review that we began to create may be in OneFile without our seeing it."""
@@ -245,7 +243,11 @@ class _Planner:
                 for change in self.review_changes(review, record, about)
                 if change.field != "onefile_id"
             ]
-        self.write("review", review.pk, self.holdable(changes))
+        begun = review.open_upload
+        created = None
+        if begun is not None:
+            created = Change(ONEFILE, about, "review", None, begun.scheduled_for, "review_upload")
+        self.write("review", review.pk, self.holdable(changes), found=created)
 
     def upload(self, review: ReviewRow, about: Subject, centre_id: int | None) -> None:
         by_officer = review.officer is not None
@@ -259,10 +261,6 @@ class _Planner:
             return
         assert review.proposed_date is not None  # noqa: S101 - may_be_uploaded says so; this tells mypy
         starts = rules.scheduled_for(review.proposed_date, review.proposed_time)
-        begun = review.open_upload
-        self.report_visits_left_over(
-            review, about, its_own=begun is not None and begun.scheduled_for != starts
-        )
         change = Change(ONEFILE, about, "review", None, starts, "review_upload")
         # What PICSWeb's review becomes is what the next download would make of the review as just created:
         # so a second refresh finds nothing to do, and the preview shows it.
@@ -312,9 +310,9 @@ class _Planner:
 
     # Common to both
 
-    def write(self, kind: str, pk: str, changes: list[Change]) -> None:
+    def write(self, kind: str, pk: str, changes: list[Change], found: Change | None = None) -> None:
         if changes:
-            self.writes.append(RowWrite(kind, pk, tuple(changes)))
+            self.writes.append(RowWrite(kind, pk, tuple(changes), found))
 
     def report_unreadable(self, about: Subject, names: Iterable[str]) -> None:
         for name in sorted(names):

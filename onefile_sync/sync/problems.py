@@ -226,7 +226,9 @@ CATALOGUE: tuple[Explanation, ...] = (
             "The daily sync would have replaced values of so many learners that it was held, and then discarded. "
             "Nothing of this learner's was replaced."
         ),
-        _("Refresh the learner, or wait for the next daily sync."),
+        _(
+            "If what would have changed is right, refresh the learner; the next daily sync compares everybody anew."
+        ),
     ),
     Explanation(
         "run_replaced",

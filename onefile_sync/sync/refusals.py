@@ -55,6 +55,10 @@ SHARED_ONEFILE_ID = Refusal(
     "learner_duplicate", _("Another learner has the same OneFile ID. Correct the ID of one of them.")
 )
 ALREADY_RUNNING = Refusal("already_running", _("The learner is being refreshed already."))
+CLOCK_WRONG = Refusal(
+    "clock_wrong",
+    _("This machine's clock differs from the database's. Let both set it by NTP, then try again."),
+)
 PACE_LOST = Refusal(
     "pace_lost", _("Redis cannot be reached, which keeps the pace of calls to OneFile. See that it runs.")
 )

@@ -112,7 +112,11 @@ def _bring_on(run: SyncRun) -> bool:
     if not aside:
         _close(run)
         return True
-    compared = run.outcomes.exclude(state__in=[OutcomeState.FAILED, OutcomeState.SKIPPED]).count()
+    compared = (
+        run.outcomes.exclude(state__in=[OutcomeState.FAILED, OutcomeState.SKIPPED])
+        .exclude(problems__code__in=safety.NOT_COMPARED)
+        .count()
+    )
     settings = OneFileSettings.load()
     if run.cleared_at is None and safety.is_implausible(
         aside, compared, settings.safety_stop_percent, settings.safety_stop_learners
@@ -148,7 +152,7 @@ def apply_held(run: SyncRun, by: Any) -> bool:
         locked.decided_by_id = by
         locked.save(update_fields=["decided_by"])
         _clear(locked)
-    events.info("run_applied", run=run.pk)
+    events.info("run_applied", run=run.pk, by=str(by) if by is not None else None)
     return True
 
 
@@ -165,9 +169,10 @@ def cancel(run: SyncRun, by: Any) -> bool:
     return _end_early(run, Ending.CANCELLED, by, *AT_WORK)
 
 
-def replace(run: SyncRun) -> bool:
-    """End a run whose learners a newer one has; false where it is closed."""
-    return _end_early(run, Ending.REPLACED, None, *AT_WORK, RunState.HELD)
+def replace(run: SyncRun, *, only_held: bool = False) -> bool:
+    """End a run whose learners a newer one has; false where it is closed, or ``only_held`` and it is not held."""
+    states = (RunState.HELD,) if only_held else (*AT_WORK, RunState.HELD)
+    return _end_early(run, Ending.REPLACED, None, *states)
 
 
 def _held(run: SyncRun) -> SyncRun | None:
@@ -175,11 +180,12 @@ def _held(run: SyncRun) -> SyncRun | None:
 
 
 def _end_early(run: SyncRun, ending: Ending, by: Any, *states: RunState) -> bool:
+    decided_by = {} if by is None else {"decided_by_id": by}
     ended = SyncRun.objects.filter(pk=run.pk, state__in=states, ending="").update(
-        ending=ending, decided_by_id=by, open_key=None, state=RunState.RUNNING
+        ending=ending, open_key=None, state=RunState.RUNNING, **decided_by
     )
     if ended:
-        events.info("run_ended_early", run=run.pk, ending=ending)
+        events.info("run_ended_early", run=run.pk, ending=ending, by=str(by) if by is not None else None)
         settle(run)
     run.refresh_from_db()
     return bool(ended)

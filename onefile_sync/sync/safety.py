@@ -1,7 +1,7 @@
 """The safety stop: whether a daily run would replace existing values of implausibly many learners.
 
-A wrong customer token, a restored database or a mapping that points at the wrong field shows in one way: suddenly
-almost everyone's values differ. Filling blanks and creating reviews harm nobody; replacing does.
+A wrong customer token, a restored database or a mapping that points at the wrong field shows in one way: suddenly the
+values of almost all differ who can be compared at all. Filling blanks and creating reviews harm nobody; replacing does.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from .parts import PICSWEB, Plan
 
 #: What says nothing yet, and so is not lost when OneFile knows better: of a review's attendance, and of progress.
 UNSAID = (Attendance.BLANK, Attendance.UNKNOWN, 0)
+#: Problems of learners of whom nothing was compared: in a wrong OneFile most IDs are nobody's.
+NOT_COMPARED = ("learner_gone", "not_a_learner", "learner_duplicate")
 
 
 def replaces_values(plan: Plan) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from onefile_sync import events
 from onefile_sync.models import OneFileSettings, OutcomeState, SyncRun
 from onefile_sync.onefile.errors import OneFileError
-from onefile_sync.onefile.transport import Patience
+from onefile_sync.onefile.patience import Patience
 
 from . import claims, runs
 from .connect import NotConnected, connect
@@ -16,6 +16,8 @@ from .exchange import Exchange
 
 #: Seconds between two looks when every learner who is left is being worked on by somebody else.
 LOOK_AGAIN = 1.0
+#: So many learners of a refresh may go ahead of the daily sync.
+AT_A_GLANCE = 20
 
 
 def work_on(
@@ -51,17 +53,18 @@ def work_on(
             patience,
             before_each_call=hold_on,
             sleep=sleep,
-            for_a_person=run.is_for_a_person,
+            for_a_person=_somebody_waits_for(run),
         )
     except NotConnected as reason:
         _give_up(run, reason.code)
         runs.settle(run)
         return True  # nobody is left for us; whoever is being worked on elsewhere closes the run
+    connected_to = _connection(settings)
     try:
         while not time_is_up():
             settings = OneFileSettings.load()
-            if settings.paused:
-                return False
+            if settings.paused or _connection(settings) != connected_to:
+                return False  # somebody changed where to, or as whom: the next task signs in afresh
             if not settings.enabled:
                 _give_up(run, "off")
             if runs.settle(run):
@@ -84,6 +87,15 @@ def work_on(
     finally:
         onefile.transport.close()
     return runs.settle(run)
+
+
+def _connection(settings: OneFileSettings) -> tuple[str, str]:
+    return settings.environment, settings.encrypted_customer_token
+
+
+def _somebody_waits_for(run: SyncRun) -> bool:
+    """Whether a person watches: a bulk refresh is for the coffee break, and takes its turn with the daily sync."""
+    return run.is_for_a_person and run.outcomes.all()[: AT_A_GLANCE + 1].count() <= AT_A_GLANCE
 
 
 def _give_up(run: SyncRun, code: str) -> None:

@@ -56,7 +56,6 @@ class TestJson:
                 "attention": 0,
                 "failed": 0,
                 "skipped": 0,
-                "put_aside": 0,
             },
             "changes": {"to_picsweb": 4, "to_onefile": 0},
             "rate_limited": 0,
@@ -140,7 +139,6 @@ class TestExitCodes:
             "attention": 0,
             "failed": 0,
             "skipped": 0,
-            "put_aside": 2,
         }
         assert printed["changes"] == {"to_picsweb": 0, "to_onefile": 0}
 
@@ -151,7 +149,7 @@ class TestExitCodes:
         said = manage("onefile_sync")
 
         assert (said.code, said.err) == (1, "")
-        assert "0 skipped, 2 put aside." in said.out
+        assert "0 skipped, 2 waiting." in said.out
         assert said.out.endswith(command.HELD + "\n")
         assert "None" not in said.out
 

@@ -9,7 +9,7 @@ import pytest
 
 from onefile_sync import crypto
 from onefile_sync.models import ApiSession, OneFileSettings
-from onefile_sync.onefile.transport import Patience
+from onefile_sync.onefile.patience import Patience
 from onefile_sync.sync.connect import NotConnected, SharedSession, connect, customer_token
 from onefile_sync.sync.pace import SharedPace
 from tests.factories import Host

@@ -81,7 +81,7 @@ class TestARun:
         services.cancel(run)
 
         assert told(caplog)[1:] == [
-            ("run_ended_early", {"run": run.pk, "ending": "cancelled"}),
+            ("run_ended_early", {"run": run.pk, "ending": "cancelled", "by": None}),
             ("run_finished", {"run": run.pk, "kind": "refresh", "ending": "cancelled", "skipped": 2}),
         ]
 
@@ -97,7 +97,7 @@ class TestARun:
 
         assert told(caplog)[1:] == [
             ("run_held", {"run": run.pk, "learners": 2, "compared": 2}),
-            ("run_applied", {"run": run.pk}),
+            ("run_applied", {"run": run.pk, "by": None}),
         ]
 
     def test_that_is_joined_tells_nothing(self, host: Host, caplog: pytest.LogCaptureFixture) -> None:

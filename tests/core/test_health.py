@@ -62,6 +62,7 @@ class TestWhenAllIsWell:
             "token",
             "schedules",
             "worker",
+            "clocks",
             "last_daily",
             "held",
             "oldest_click",
@@ -81,7 +82,7 @@ class TestWhenAllIsWell:
             run_of(learners_of(host, 30), kind=RunKind.DAILY)
         services.health()
 
-        with django_assert_max_num_queries(16):
+        with django_assert_max_num_queries(17):
             services.health()
 
     def test_the_values_are_for_programs(self, in_order: OneFileSettings) -> None:
@@ -94,6 +95,7 @@ class TestWhenAllIsWell:
             "token": "there",
             "schedules": NOON + 14 * HOUR,
             "worker": NOON,
+            "clocks": None,
             "last_daily": NOON - 8 * HOUR,
             "held": None,
             "oldest_click": None,
@@ -187,8 +189,28 @@ def fail_for_everybody(host: Host, settings: Any) -> None:
     a_day_done(HOUR, "failed", "failed")
 
 
-def fail_for_all_but_one(host: Host, settings: Any) -> None:
+def fail_for_most(host: Host, settings: Any) -> None:
     a_day_done(HOUR, "failed", "failed", "unchanged")
+
+
+def fail_for_half(host: Host, settings: Any) -> None:
+    a_day_done(HOUR, "failed", "unchanged")
+
+
+def have_a_clock_ahead(host: Host, settings: Any) -> None:
+    Heartbeat.objects.create(worker="another machine", beaten_at=NOON, clock_ahead=31.4)
+
+
+def have_a_clock_behind(host: Host, settings: Any) -> None:
+    Heartbeat.objects.update(clock_ahead=-31.4)
+
+
+def have_a_clock_a_little_off(host: Host, settings: Any) -> None:
+    Heartbeat.objects.update(clock_ahead=30)
+
+
+def have_had_a_wrong_clock(host: Host, settings: Any) -> None:
+    Heartbeat.objects.create(worker="gone", beaten_at=NOON - 16 * MINUTE, clock_ahead=3600)
 
 
 def fail_for_everybody_the_day_before(host: Host, settings: Any) -> None:
@@ -232,11 +254,16 @@ def have_recovered(host: Host, settings: Any) -> None:
         (use_up_the_repeats, "schedules", CRITICAL, DAILY.name),
         (take_away_the_next_sweep, "schedules", WARNING, SWEEP.name),
         (see_no_worker, "worker", CRITICAL, None),
+        (have_a_clock_ahead, "clocks", CRITICAL, 31),
+        (have_a_clock_behind, "clocks", CRITICAL, -31),
+        (have_a_clock_a_little_off, "clocks", FINE, None),
+        (have_had_a_wrong_clock, "clocks", FINE, None),
         (finish_no_day, "last_daily", WARNING, None),
         (cancel_the_only_day, "last_daily", WARNING, None),
         (finish_nothing_but_a_refresh, "last_daily", WARNING, None),
         (fail_for_everybody, "last_daily", CRITICAL, NOON - HOUR),
-        (fail_for_all_but_one, "last_daily", FINE, NOON - HOUR),
+        (fail_for_most, "last_daily", CRITICAL, NOON - HOUR),
+        (fail_for_half, "last_daily", WARNING, NOON - HOUR),
         (fail_for_everybody_the_day_before, "last_daily", FINE, NOON - 8 * HOUR),
         (sync_a_day_with_nobody_in_scope, "last_daily", FINE, NOON - HOUR),
         (lose_half_of_the_pace, "pace", FINE, 0.5),
@@ -361,7 +388,7 @@ class TestAge:
         self, in_order: OneFileSettings, now: time_machine.Traveller
     ) -> None:
         intents.begin("5", "7", NOON)
-        intents.close("5", "7")
+        intents.close("5", ["7"])
         now.shift(30 * DAY)
 
         assert UploadIntent.objects.exists()

@@ -22,7 +22,7 @@ from onefile_sync.models import (
     SyncRun,
     UploadIntent,
 )
-from onefile_sync.onefile.transport import Patience
+from onefile_sync.onefile.patience import Patience
 from onefile_sync.rows import LearnerRow
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World

@@ -179,12 +179,13 @@ class TestTheRateLimit:
 
 
 def test_a_learner_who_would_take_longer_than_the_task_may_is_put_back(
-    town: Town, onefile: SandboxServer
+    town: Town, onefile: SandboxServer, settings: Any
 ) -> None:
     """Or django-q2 would kill the worker in its sleep."""
     slept: list[float] = []
     run = refresh_by_a_worker(town.learner)
-    SharedPace(None).pause(3600)
+    settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "TASK_SECONDS": 30}
+    SharedPace(None).pause(120)
 
     assert services.work(str(run.pk), sleep=slept.append) == "to be continued"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -216,6 +217,7 @@ class Stage:
     def carry_out(self, plan: Plan) -> Applied:
         applied = Applied(record=self.made.extend, hold=timezone.now)
         apply_plan(self.onefile, plan, 1, applied)
+        intents.close(plan.learner.pk, applied.finished_uploads)  # as the outcome's being written down does
         return applied
 
 
@@ -268,6 +270,9 @@ def set_the_stage(host: Host, story: Story) -> Stage:
         link, cut_off, officer = values.pop("link"), values.pop("cut_off"), values.pop("officer")
         if host.name == "college" and values["proposed_date"] is None:
             values["proposed_time"] = None
+        if host.name == "college" and values["proposed_time"] == time(1, 30):
+            # Date and time are one moment there, and this one does not exist on a day OneFile may move it to.
+            values["proposed_time"] = time(10, 0)
         values["officer"] = None if officer is None else staff[officer]
         review = host.review(learner, onefile_id=linked_to(records, link), **values)
         if cut_off and values["proposed_date"] is not None and linked_to(records, link) is None:
@@ -329,12 +334,16 @@ def in_picsweb(row: LearnerRow) -> Values:
 
 
 def in_onefile(world: World) -> Values:
-    """(kind, ID, field) -> value, moments of dates as dates."""
+    """(kind, ID, field) -> value, moments of dates as dates; without those that OneFile sends nonsense of.
+
+    A full update sends back what was read, so the nonsense comes true; which is none of our doing.
+    """
     values: Values = {}
     for kind, shelf in (("aim", world.aims), ("review", world.reviews)):
         for record in shelf.values():
+            nonsense = {re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower() for name in record.wire}
             for name, value in asdict(record).items():
-                if name != "wire":
+                if name != "wire" and name not in nonsense:
                     is_date = isinstance(value, date) and kind == "aim"
                     values[kind, str(record.id), name] = (
                         on_london_date(value) if is_date else without_space(value)
@@ -375,12 +384,15 @@ def test_applying_a_plan_changes_exactly_what_it_lists(host: Host, story: Story)
         applied = stage.carry_out(plan)
 
         assert not applied.stale
-        listed = list(plan.changes())
+        found = [write.found for write in plan.writes if write.found]
+        listed = [*found, *plan.changes()]
         # An ID that is OneFile's or PICSWeb's to give is not known before; nor is what OneFile does not take.
         assert applied.changes == len(stage.made) == len(listed) or applied.problems
         there = difference(onefile_before, in_onefile(stage.world))
         new_reviews = {key[1] for key in there if key[0] == "review"}
-        assert len(new_reviews) == sum(change.field == "review" for change in stage.made)
+        # What an earlier attempt created without hearing of it is told of now.
+        told_of = [change for change in stage.made if change.field == "review" and change not in found]
+        assert len(new_reviews) == len(told_of)
         of_aims = {key: change for key, change in there.items() if key[0] == "aim"}
         assert of_aims == as_listed(stage.made, "onefile")
         assert as_listed(stage.made, "onefile").items() <= as_listed(listed, "onefile").items()
@@ -409,7 +421,7 @@ def test_a_second_plan_after_applying_has_no_changes(host: Host, story: Story) -
         not_taken = {problem.subject.onefile_id for problem in applied.problems}
         left = [change for change in again.changes() if change.subject.onefile_id not in not_taken]
         assert left == []
-        assert again.abandoned_uploads == ()
+        assert again.finished_uploads == {}
 
 
 @BOUNDS

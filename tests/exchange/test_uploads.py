@@ -465,11 +465,11 @@ def test_a_crash_around_the_saving_of_the_id(
     save = apply._save
     run = services.refresh_now([hamlet.learner])
 
-    def save_until_the_id(learner_pk: str, write: Any, applied: Any) -> None:
+    def save_until_the_id(write: Any, applied: Any) -> None:
         saves_the_id = [change.field for change in write.changes] == ["onefile_id"]
         if saves_the_id and when == "before":
             raise Crash
-        save(learner_pk, write, applied)
+        save(write, applied)
         if saves_the_id and when == "after":
             raise Crash
 

@@ -21,6 +21,7 @@ QUESTIONS = [
     "Is there a customer token?",
     "Is the daily sync scheduled?",
     "Is a worker running?",
+    "Do the machines&#x27; clocks agree?",
     "When did the last daily sync finish?",
     "Does a daily sync wait for a decision?",
     "How long has a refresh been waiting?",

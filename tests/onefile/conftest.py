@@ -8,7 +8,8 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
 from onefile_sync.onefile.client import OneFile
-from onefile_sync.onefile.transport import Patience, Transport
+from onefile_sync.onefile.patience import Patience
+from onefile_sync.onefile.transport import Transport
 
 from .fakes import CUSTOMER_TOKEN, NOON, SESSION, BadLine, Clock, CountedPace, KeptSession
 from .wire import BASE, Exchange

@@ -37,7 +37,7 @@ import django
 django.setup()
 from datetime import datetime, timezone
 from onefile_sync.models import OneFileSettings
-from onefile_sync.onefile.transport import Patience
+from onefile_sync.onefile.patience import Patience
 from onefile_sync.sync.connect import connect
 onefile = connect(OneFileSettings.load(), Patience.unattended(), for_a_person=False)
 onefile.customer()

@@ -225,7 +225,7 @@ class TestAnUploadThatWasCutOff:
         made = plan(learner(withdrawn), onefile())
 
         assert made.uploads == ()
-        assert made.abandoned_uploads == ("r1",)
+        assert {pk: over.came_about for pk, over in made.finished_uploads.items()} == {"r1": False}
 
     def test_without_a_visit_nothing_of_ours_can_be_there_so_a_date_is_no_match(self) -> None:
         made = plan(learner(begun()), onefile(record(scheduled_for=SUMMER_AT_TEN)))

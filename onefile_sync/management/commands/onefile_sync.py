@@ -19,7 +19,6 @@ JSON_NAMES = {
     "attention": OutcomeState.ATTENTION,
     "failed": OutcomeState.FAILED,
     "skipped": OutcomeState.SKIPPED,
-    "put_aside": OutcomeState.ASIDE,
 }
 
 #: In place of what the database's driver says, which may hold more than a log should.
@@ -62,13 +61,21 @@ class Command(BaseCommand):
             raise CommandError(refused.reason, returncode=2) from None
         except DatabaseError:
             raise CommandError(NO_DATABASE, returncode=2) from None
-        self.perform(run, quiet=options["json"])
+        try:
+            self.perform(run, quiet=options["json"])
+        except services.Refused as refused:
+            raise CommandError(refused.reason, returncode=2) from None
         summary = summarise(run)
-        self.stdout.write(json.dumps(summary) if options["json"] else in_words(summary))
-        if run.is_held and not options["json"]:
-            self.stdout.write(HELD)
+        if options["json"]:
+            self.stdout.write(json.dumps(summary))
+        else:
+            self.stdout.write(in_words(summary))
+            if run.is_held:
+                self.stdout.write(HELD)
+            elif run.ending:
+                self.stdout.write(f"The run ended early: {run.get_ending_display().lower()}.")
         learners = summary["learners"]
-        if learners["attention"] or learners["failed"] or run.is_open:
+        if learners["attention"] or learners["failed"] or run.is_open or run.ending:
             sys.exit(1)
 
     def begin(self, options: dict[str, Any]) -> SyncRun:
@@ -126,10 +133,11 @@ def summarise(run: SyncRun) -> dict[str, Any]:
 
 def in_words(summary: dict[str, Any]) -> str:
     learners = summary["learners"]
-    told = {name: number for name, number in learners.items() if name != "in_scope"}
-    if not told["put_aside"]:
-        del told["put_aside"]
-    counted = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in told.items())
+    told = {name: learners[name] for name in JSON_NAMES}
+    waiting = learners["in_scope"] - sum(told.values())
+    if waiting:
+        told["waiting"] = waiting
+    counted = ", ".join(f"{number} {name}" for name, number in told.items())
     changed = "Would change" if summary["kind"] == "preview" else "Changed"
     number = learners["in_scope"]
     spent = "so far" if summary["seconds"] is None else f"in {summary['seconds']} s"

@@ -1,0 +1,92 @@
+"""How long to go on trying with one call, and whether to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from tenacity import RetryCallState, wait_random_exponential
+
+from .errors import OneFileError, Repeat
+
+SHORTEST_WAIT = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to go on trying with one call.
+
+    At most ``tries`` tries, the last of them begun within ``total`` seconds of the first failure, at most
+    ``longest_wait`` seconds apart; and at most ``pauses`` times is the call put off because of the rate limit.
+    """
+
+    tries: int
+    longest_wait: float
+    total: float
+    pauses: int
+
+    @classmethod
+    def person(cls) -> Patience:
+        """For somebody who watches."""
+        return cls(tries=3, longest_wait=2, total=15, pauses=1)
+
+    @classmethod
+    def unattended(cls) -> Patience:
+        """For the daily run."""
+        return cls(tries=6, longest_wait=30, total=120, pauses=3)
+
+
+class Errand:
+    """One call to :meth:`Transport.send`: what has happened so far, and whether to go on."""
+
+    def __init__(self, patience: Patience, clock: Callable[[], datetime]) -> None:
+        self.refused_token: str | None = None
+        self._patience = patience
+        self._clock = clock
+        self._failures = 0
+        self._pauses = 0
+        self._renewals = 0
+        self._first_failure: datetime | None = None
+        self._backoff = wait_random_exponential(
+            multiplier=1, max=patience.longest_wait, min=min(SHORTEST_WAIT, patience.longest_wait)
+        )
+
+    def may_go_on(self, error: BaseException) -> bool:
+        if not isinstance(error, OneFileError) or error.unsure:
+            return False
+        match error.case.repeat:
+            case Repeat.AGAIN:
+                self._first_failure = self._first_failure or self._clock()
+                self._failures += 1
+                return self._failures < self._patience.tries
+            case Repeat.AFTER_PAUSE:
+                self._pauses += 1
+                return self._pauses <= self._patience.pauses
+            case Repeat.WITH_NEW_SESSION:
+                self._renewals += 1
+                return self._renewals == 1
+            case Repeat.NEVER:
+                return False
+
+    def wait(self, state: RetryCallState) -> float:
+        """Seconds before the next try: ever longer, and as long as OneFile asked for within our patience.
+
+        None after a 429, as the pace does that waiting, nor with a new session.
+        """
+        if not _went_wrong(state):
+            return 0.0
+        error = state.outcome.exception() if state.outcome else None
+        told = error.retry_after if isinstance(error, OneFileError) else 0.0
+        return max(min(told, self._patience.longest_wait), self._backoff(state))
+
+    def is_out_of_time(self, state: RetryCallState) -> bool:
+        if self._first_failure is None or not _went_wrong(state):
+            return False
+        spent = (self._clock() - self._first_failure).total_seconds()
+        return spent + state.upcoming_sleep > self._patience.total
+
+
+def _went_wrong(state: RetryCallState) -> bool:
+    error = state.outcome.exception() if state.outcome else None
+    return isinstance(error, OneFileError) and error.case.repeat is Repeat.AGAIN

@@ -1,0 +1,50 @@
+"""A worker says that it is there, and finds out whether its clock can be trusted.
+
+Leases, doubts and the pace are moments that one machine writes and another reads. A machine whose clock is far from the
+database's would take learners away from workers who are at them: it takes no work.
+"""
+
+from __future__ import annotations
+
+import socket
+from datetime import timedelta
+
+from django.db import connection
+from django.db.models.functions import Now
+from django.utils import timezone
+from django_q.conf import Conf
+
+from onefile_sync import events
+from onefile_sync.conf import deployment
+from onefile_sync.models import Heartbeat
+
+#: The part of a lease by which clocks may differ.
+TOLERANCE = 0.1
+#: After so long a worker that is not heard of any more is forgotten.
+FORGOTTEN_AFTER = timedelta(days=7)
+
+
+def beat() -> bool:
+    """A worker is at work here; false where it had better not be, because its clock is wrong."""
+    now = timezone.now()
+    ahead = _clock_ahead()
+    worker = f"{socket.gethostname()} {Conf.CLUSTER_NAME}"[:200]
+    Heartbeat.objects.update_or_create(worker=worker, defaults={"beaten_at": now, "clock_ahead": ahead})
+    Heartbeat.objects.filter(beaten_at__lt=now - FORGOTTEN_AFTER).delete()
+    if is_off(ahead):
+        events.error("clock_wrong", seconds_ahead=round(ahead))
+        return False
+    return True
+
+
+def is_off(seconds_ahead: float) -> bool:
+    return abs(seconds_ahead) > deployment.lease_seconds * TOLERANCE
+
+
+def _clock_ahead() -> float:
+    """Seconds by which this machine's clock is ahead of the database's; none where both are one machine."""
+    if connection.vendor == "sqlite":
+        return 0.0
+    query = Heartbeat.objects.annotate(there=Now()).values_list("there", flat=True)
+    there = query.first()
+    return (timezone.now() - there).total_seconds() if there is not None else 0.0
