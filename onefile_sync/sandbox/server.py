@@ -7,7 +7,8 @@ import socket
 import struct
 import threading
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -65,6 +66,8 @@ class SandboxServer:
         self._api = Api(world, self.switches, clock)
         self._page = Page(world, clock, counts=self.counts, reset_counts=self.reset_counts)
         self._counting = threading.Lock()
+        self._under_way = 0
+        self._idle = threading.Condition(self._counting)
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         with socket.create_server((HOST, port), backlog=128) as listening:
@@ -103,6 +106,15 @@ class SandboxServer:
     def __exit__(self, *exception: object) -> None:
         self.stop()
 
+    def wait_until_idle(self, seconds: float = 30.0) -> None:
+        """Until every call that arrived is carried out, those that nobody waits for any more included.
+
+        Raises ``TimeoutError`` after so many seconds.
+        """
+        with self._idle:
+            if not self._idle.wait_for(lambda: not self._under_way, seconds):
+                raise TimeoutError
+
     def reset_counts(self) -> None:
         with self._counting:
             self.calls.clear()
@@ -122,10 +134,22 @@ class SandboxServer:
     def _respond(self, environ: WSGIEnvironment, start_response: StartResponse) -> Any:
         request = Request(environ)
         if request.path.lower().startswith(PREFIX + "/"):
-            response = _response(self._answer(request))
+            with self._counted_in():
+                response = _response(self._answer(request))
         else:
             response = self._page.respond(request)
         return response(environ, start_response)
+
+    @contextmanager
+    def _counted_in(self) -> Iterator[None]:
+        with self._idle:
+            self._under_way += 1
+        try:
+            yield
+        finally:
+            with self._idle:
+                self._under_way -= 1
+                self._idle.notify_all()
 
     def _answer(self, request: Request) -> Answer:
         call = understand(request.method, request.path[len(PREFIX) :])
