@@ -1,0 +1,310 @@
+"""Others are at it at the same moment: clerks in PICSWeb, assessors in OneFile, and a worker who wakes up late."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from onefile_sync import host as picsweb
+from onefile_sync import services
+from onefile_sync.models import LearnerOutcome, OneFileSettings, SyncRun, UploadIntent
+from onefile_sync.onefile.client import OneFile
+from onefile_sync.sandbox.faults import Fault
+from onefile_sync.sandbox.records import Review
+from onefile_sync.sandbox.server import SandboxServer
+from onefile_sync.sandbox.world import World
+from onefile_sync.sync import apply, claims
+from tests.conftest import changes, dont_wait, problems, sync
+from tests.factories import Host
+
+from .hamlet import LONG_AGO, SUMMER_AT_TEN, Hamlet, build_hamlet, let_doubts_pass
+
+LATER = date(2026, 12, 1)
+AUTUMN_AT_TEN = datetime(2026, 10, 30, 10, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def hamlet(host: Host, world: World) -> Hamlet:
+    return build_hamlet(host, world)
+
+
+def created(hamlet: Hamlet, world: World) -> list[Review]:
+    """The reviews of this learner in OneFile that we created."""
+    there_before = (hamlet.held.id, hamlet.new.id)
+    return [review for review in world.reviews_of(hamlet.onefile_id) if review.id not in there_before]
+
+
+def begun(hamlet: Hamlet, **values: Any) -> UploadIntent:
+    """An upload of the hamlet's review that was begun some time ago."""
+    return UploadIntent.objects.create(
+        learner_type=picsweb.learner_type(),
+        learner_pk=str(hamlet.learner.pk),
+        review_pk=str(hamlet.upload.pk),
+        **{"scheduled_for": AUTUMN_AT_TEN, **values},
+    )
+
+
+def is_any_open() -> bool:
+    return UploadIntent.objects.filter(finished_at=None).exists()
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, operation: str, happens: Callable[[], None]) -> None:
+    """Let something happen right before the first time that OneFile is asked for an operation."""
+    real, happened = getattr(OneFile, operation), []
+
+    def ask(self: OneFile, *about: Any, **values: Any) -> Any:
+        if not happened:
+            happened.append(True)
+            happens()
+        return real(self, *about, **values)
+
+    monkeypatch.setattr(OneFile, operation, ask)
+
+
+class TestAClerk:
+    def test_who_corrects_a_value_before_it_is_sent_has_the_corrected_one_sent(
+        self, hamlet: Hamlet, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        real, corrected = picsweb.still_holds, []
+
+        def still_holds(kind: str, pk: str, values: Any) -> bool:
+            holds = real(kind, pk, values)
+            if kind == "qualification" and pk == str(hamlet.qualification.pk) and not corrected:
+                corrected.append(pk)
+                type(hamlet.qualification).objects.filter(pk=pk).update(**{field: "CORRECTED"})
+            return holds
+
+        field = next(
+            each.name
+            for each in type(hamlet.qualification)._meta.fields
+            if getattr(hamlet.qualification, each.name) == "PICS-1"
+        )
+        monkeypatch.setattr(picsweb, "still_holds", still_holds)
+
+        sync(hamlet.learner)
+        sync(hamlet.learner)
+
+        hamlet.qualification.refresh_from_db()
+        assert corrected
+        assert getattr(hamlet.qualification, field) == "CORRECTED"
+
+    def test_who_moves_a_review_while_it_is_being_created_keeps_the_new_date(
+        self, hamlet: Hamlet, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        proposed = type(hamlet.upload)._meta.get_field(
+            "proposed_date" if hasattr(hamlet.upload, "proposed_date") else "planned_for"
+        )
+        moved = LATER if proposed.get_internal_type() == "DateField" else datetime(2026, 12, 1, tzinfo=UTC)
+
+        def move() -> None:
+            type(hamlet.upload).objects.filter(pk=hamlet.upload.pk).update(**{proposed.name: moved})
+
+        meanwhile(monkeypatch, "create_visit", move)
+
+        sync(hamlet.learner)
+        sync(hamlet.learner)
+
+        hamlet.upload.refresh_from_db()
+        assert getattr(hamlet.upload, proposed.name) == moved
+        assert len(created(hamlet, world)) == 1
+
+    @pytest.mark.parametrize("operation", ["create_visit", "create_review"])
+    def test_who_deletes_a_review_while_it_is_being_created_leaves_nothing_open_and_nothing_hidden(
+        self,
+        hamlet: Hamlet,
+        world: World,
+        onefile: SandboxServer,
+        monkeypatch: pytest.MonkeyPatch,
+        operation: str,
+    ) -> None:
+        visits_before = len(world.visits)
+
+        def delete() -> None:
+            type(hamlet.upload).objects.filter(pk=hamlet.upload.pk).delete()
+
+        meanwhile(monkeypatch, operation, delete)
+
+        told = problems(sync(hamlet.learner)) + problems(sync(hamlet.learner))
+
+        assert not is_any_open()
+        without_review = len(world.visits) - visits_before - len(created(hamlet, world))
+        assert told.count("visit_left_over") == without_review
+
+    def test_who_links_a_review_by_hand_ends_its_upload(
+        self, hamlet: Hamlet, world: World, onefile: SandboxServer
+    ) -> None:
+        begun(hamlet, visits_in_doubt=1)
+        theirs = world.add_review(hamlet.onefile_id, scheduled_for=SUMMER_AT_TEN, created_on=LONG_AGO)
+        type(hamlet.upload).objects.filter(pk=hamlet.upload.pk).update(onefile_id=theirs.id)
+
+        sync(hamlet.learner)
+
+        assert not is_any_open()
+
+    def test_who_deletes_a_review_ends_its_upload(
+        self, hamlet: Hamlet, world: World, onefile: SandboxServer
+    ) -> None:
+        begun(hamlet, visits_in_doubt=1)
+        hamlet.upload.delete()
+
+        outcome = sync(hamlet.learner)
+
+        assert not is_any_open()
+        assert "visit_left_over" in problems(outcome)
+
+
+class TestAVisitThatMayBeLeftOver:
+    def test_is_told_when_the_learner_is_planned_again(
+        self, hamlet: Hamlet, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        begun(hamlet, visits_in_doubt=1)
+        real, edited = picsweb.save_fields, []
+
+        def save_fields(kind: str, pk: str, old: Any, new: Any) -> bool:
+            if kind == "qualification" and not edited:
+                edited.append(pk)
+                return False
+            return real(kind, pk, old, new)
+
+        monkeypatch.setattr(picsweb, "save_fields", save_fields)
+
+        assert "visit_left_over" in problems(sync(hamlet.learner))
+
+    def test_is_told_when_the_worker_is_cut_off_before_the_end(
+        self, hamlet: Hamlet, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        begun(hamlet, visits_in_doubt=1)
+        real, cut_off = apply._check_upload, []
+
+        def check_upload(*arguments: Any, **more: Any) -> Any:
+            if not cut_off:
+                cut_off.append(True)
+                raise claims.TimeIsUp
+            return real(*arguments, **more)
+
+        monkeypatch.setattr(apply, "_check_upload", check_upload)
+
+        assert "visit_left_over" in problems(sync(hamlet.learner))
+
+
+class TestAnAssessor:
+    def test_who_deletes_an_empty_visit_does_not_stop_the_review(
+        self, hamlet: Hamlet, world: World, onefile: SandboxServer
+    ) -> None:
+        onefile.faults.append(Fault(operation="Review/create", kind="status", status=500))
+        sync(hamlet.learner)
+        world.visits.clear()
+        let_doubts_pass()
+
+        for _refresh in range(3):
+            outcome = sync(hamlet.learner)
+
+        assert outcome.state == "unchanged"
+        assert len(created(hamlet, world)) == 1
+
+
+def test_a_visit_of_another_learner_is_not_used(hamlet: Hamlet, world: World, onefile: SandboxServer) -> None:
+    """The refresh got as far as the visit under a wrong OneFile ID, which has been corrected since."""
+    stranger = world.add_learner()
+    visit = world.add_visit(stranger.id, date_from=AUTUMN_AT_TEN, date_to=AUTUMN_AT_TEN + timedelta(hours=1))
+    begun(hamlet, visit_id=visit.id)
+
+    sync(hamlet.learner)
+    sync(hamlet.learner)
+
+    (review,) = created(hamlet, world)
+    assert review.visit_id is not None
+    assert world.visits[review.visit_id].learner_id == hamlet.onefile_id
+
+
+def test_a_push_that_onefile_accepted_is_on_record_although_time_was_up_right_after(
+    hamlet: Hamlet, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    update, read = OneFile.update_learning_aim, OneFile.learning_aim
+    sent: list[str] = []
+
+    def update_learning_aim(self: OneFile, *about: Any, **values: Any) -> None:
+        update(self, *about, **values)
+        sent.append("accepted")
+
+    def learning_aim(self: OneFile, aim_id: int) -> Any:
+        if sent == ["accepted"]:
+            sent.append("time is up")
+            raise claims.TimeIsUp
+        return read(self, aim_id)
+
+    monkeypatch.setattr(OneFile, "update_learning_aim", update_learning_aim)
+    monkeypatch.setattr(OneFile, "learning_aim", learning_aim)
+
+    outcome = sync(hamlet.learner)
+
+    told = [each for each in changes(outcome) if each[0] == "onefile" and each[1] == "registration_number"]
+    assert "time is up" in sent
+    assert len(told) == 2
+
+
+def test_the_ledger_tells_of_a_create_whose_answer_was_lost(
+    hamlet: Hamlet, world: World, onefile: SandboxServer
+) -> None:
+    onefile.faults.append(Fault(operation="Review/create", kind="reset", when="after"))
+
+    first = sync(hamlet.learner)
+    let_doubts_pass()
+    second = sync(hamlet.learner)
+
+    told = [
+        each for outcome in (first, second) for each in changes(outcome) if each[:2] == ("onefile", "review")
+    ]
+    assert len(told) == len(created(hamlet, world)) == 1
+
+
+def test_a_worker_who_was_frozen_for_a_lease_changes_nothing_with_its_late_answer(
+    hamlet: Hamlet, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one who took the learner over has sent a review, in a visit of its own, and lost the answer."""
+    real, sent = OneFile.create_visit, []
+
+    def create_visit(self: OneFile, *about: Any, **values: Any) -> int:
+        answer = real(self, *about, **values)
+        sent.append(answer)
+        if len(sent) == 1:
+            LearnerOutcome.objects.filter(state="working").update(
+                lease_expires_at=timezone.now() - timedelta(seconds=1)
+            )
+            let_doubts_pass()
+            onefile.faults.append(Fault(operation="Review/create", kind="reset", when="after"))
+            services.sweep()
+            services.perform(SyncRun.objects.get(), sleep=dont_wait)
+        return answer
+
+    monkeypatch.setattr(OneFile, "create_visit", create_visit)
+    sync(hamlet.learner)
+    monkeypatch.undo()
+    let_doubts_pass()
+
+    sync(hamlet.learner)
+
+    assert len(sent) == 2
+    assert len(created(hamlet, world)) == 1
+
+
+def test_whoever_changes_the_token_in_the_middle_of_a_run_has_the_rest_wait_for_it(
+    hamlet: Hamlet, host: Host, world: World, onefile: SandboxServer
+) -> None:
+    others = [build_hamlet(host, world) for _number in range(2)]
+    run = services.refresh_now([hamlet.learner, *(other.learner for other in others)])
+
+    def change_the_token() -> None:
+        row = OneFileSettings.load()
+        row.set_customer_token("another-token-entirely")
+        row.save()
+
+    services.perform(run, sleep=dont_wait, after_each=change_the_token)
+
+    states = sorted(run.outcomes.values_list("state", flat=True))
+    assert "queued" in states or "failed" in states
+    assert "updated" in states
