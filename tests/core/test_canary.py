@@ -9,6 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import OperationalError
+from django.test import RequestFactory
+from django.views.debug import ExceptionReporter
 from django_q.models import OrmQ, Task
 
 from onefile_sync import host as picsweb
@@ -19,6 +22,7 @@ from onefile_sync.onefile.patience import Patience
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
+from onefile_sync.sync import pace
 from onefile_sync.sync.connect import connect
 from tests.conftest import dont_wait
 from tests.factories import Host
@@ -160,3 +164,27 @@ def test_refusals_carry_codes_and_nothing_else(learners: list[Any], onefile: San
     told = [str(refused.value), repr(refused.value), refused.value.reason]
     assert TOKEN not in "".join(told)
     assert refused.value.__cause__ is None
+
+
+def test_a_token_is_not_in_the_error_page_of_a_failed_test_connection(
+    onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Django's own error report shows the variables of every frame."""
+        ("canary", "of", "a", "token")
+    )  # put together here: the report shows our source lines too
+    row = OneFileSettings.load()
+    row.set_customer_token(TOKEN)
+    row.save()
+
+    def broken(_store: Any) -> Any:
+        raise OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(pace.DatabaseStore, "read", broken)
+    monkeypatch.setattr(pace.DatabaseStore, "change", broken)
+
+    with pytest.raises(OperationalError) as raised:
+        services.test_connection(OneFileSettings.load())
+
+    report = ExceptionReporter(RequestFactory().get("/"), raised.type, raised.value, raised.tb)
+    assert "server closed the connection" in report.get_traceback_html()
+    assert TOKEN not in report.get_traceback_html() + report.get_traceback_text()

@@ -118,6 +118,19 @@ class TestHolding:
 
         assert run.is_held is is_held
 
+    def test_does_not_count_those_whom_a_wrong_customer_does_not_know(
+        self, host: Host, differing: Linked, onefile: SandboxServer
+    ) -> None:
+        """Under another customer's token most OneFile IDs are nobody's, and a few are somebody else's."""
+        stop_at(percent=20, learners=2)
+        differing(2)
+        for number in range(9):
+            host.learner(onefile_id=99_000 + number)
+
+        run = scheduled()
+
+        assert run.is_held
+
     def test_waits_until_the_last_is_compared(self, host: Host) -> None:
         stop_at(percent=20, learners=1)
         run = run_of(learners_of(host, 3), kind=RunKind.DAILY, guarded=True)

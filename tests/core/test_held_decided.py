@@ -15,7 +15,7 @@ from onefile_sync import services, tasks
 from onefile_sync.models import Change, LearnerOutcome, OneFileSettings, OutcomeState, RunKind, SyncRun
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
-from onefile_sync.sync import claims
+from onefile_sync.sync import claims, runs
 from tests.conftest import changes, sync
 from tests.factories import Host
 
@@ -131,6 +131,14 @@ class TestApplying:
         assert queued_runs() == [str(held.pk)]
         tasks.work_on_run(str(held.pk))
         assert states(held) == ["updated", "updated"]
+
+    def test_is_still_theirs_when_the_run_is_replaced_later(self, held: SyncRun) -> None:
+        manager = User.objects.create_user("manager")
+        services.apply_held(held, by=manager)
+
+        runs.replace(held)
+
+        assert (held.ending, held.decided_by) == ("replaced", manager)
 
 
 class TestDiscarding:

@@ -294,3 +294,25 @@ class TestTheLimit:
         # Then at three quarters of the pace, and no more at once than may go ahead.
         assert moments.count(moments[0]) == (1 + AHEAD if ahead else 1)
         assert len(moments) == pytest.approx(0.75 * 0.97 * LIMIT / 2, abs=1 + AHEAD)
+
+
+class TestTheOthers:
+    def test_insist_when_people_have_stood_before_them_for_too_long(self) -> None:
+        before = PaceState(places(40))
+
+        after, place = take_place(before, NOON, LIMIT, ahead=False, insists=True)
+
+        assert place.taken
+        assert place.seconds == pytest.approx(40 * PLACE.total_seconds(), abs=1e-5)
+        assert in_places(after.next_call_at) == pytest.approx(41, abs=1e-4)
+
+    @pytest.mark.parametrize("ahead", [True, False])
+    def test_do_not_wait_for_what_a_wrong_clock_has_left_behind(self, ahead: bool) -> None:
+        """A machine ten minutes ahead has called once, and was refused once."""
+        left = PaceState(NOON + timedelta(minutes=10), paused_until=NOON + timedelta(minutes=11))
+
+        after, place = take_place(left, NOON, LIMIT, ahead=ahead)
+
+        assert place.taken
+        assert place.seconds == 0
+        assert in_places(after.next_call_at) == pytest.approx(1, abs=1e-4)

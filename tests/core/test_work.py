@@ -295,3 +295,27 @@ class TestHalfMadeUploads:
         assert (first.review_id, str(first)) == (500, "5 (finished)")
         assert intents.begin(str(learner.pk), "5", timezone.now()) != first
         assert UploadIntent.objects.count() == 2
+
+
+class TestWhoGoesFirst:
+    @pytest.mark.parametrize(("learners", "goes_first"), [(20, True), (21, False)])
+    def test_a_refresh_of_many_takes_its_turn_with_the_daily_sync(
+        self,
+        host: Host,
+        onefile: SandboxServer,
+        monkeypatch: pytest.MonkeyPatch,
+        learners: int,
+        goes_first: bool,
+    ) -> None:
+        asked = []
+        connect = work.connect
+
+        def ask(*arguments: Any, for_a_person: bool, **more: Any) -> Any:
+            asked.append(for_a_person)
+            return connect(*arguments, for_a_person=for_a_person, **more)
+
+        monkeypatch.setattr(work, "connect", ask)
+
+        perform(services.refresh_now(learners_of(host, learners)))
+
+        assert asked == [goes_first]
