@@ -170,8 +170,6 @@ def test_a_token_is_not_in_the_error_page_of_a_failed_test_connection(
     onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Django's own error report shows the variables of every frame."""
-        ("canary", "of", "a", "token")
-    )  # put together here: the report shows our source lines too
     row = OneFileSettings.load()
     row.set_customer_token(TOKEN)
     row.save()
