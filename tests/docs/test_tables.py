@@ -28,6 +28,8 @@ from onefile_sync.onefile.records import AimNames
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sync.health import SLOW
+from tests.reliability.test_state_machine import EXAMPLES
+from tests.reliability.trouble import FAULTS, OPERATIONS
 
 from .expected import bounds, case_rows, catalogue_rows, events, refusal_rows
 from .pages import ROOT, block, code, page, table
@@ -229,6 +231,30 @@ class TestDesign:
 
         told = row.partition("keys are ")[2]
         assert re.findall(r"`([^`]+)`", told) == [field.name for field in fields(AimNames)]
+
+
+class TestReliability:
+    def test_the_sizes(self) -> None:
+        told = {
+            name: [int(re.sub(r"\D", "", cell.partition(" ")[0]) or 0) for cell in sizes]
+            for names, *sizes in table("reliability.md", "sizes")
+            for name in re.findall(r"`([^`]+)`", names)
+        }
+
+        tests = ROOT / "tests" / "reliability"
+        assert set(told) == {path.name for path in tests.glob("test_*.py")}
+        assert told["test_state_machine.py"] == [EXAMPLES["short"], EXAMPLES["long"]]
+        # Two hosts, and two kinds of search results.
+        assert told["test_fault_matrix.py"][1] == 4 * told["test_fault_matrix.py"][0]
+        for test, name in (("test_kills.py", "KILLS"), ("test_budget.py", "CALLS")):
+            chosen = re.search(
+                rf"^{name} = ([\d_]+) if LONG else ([\d_]+)$", (tests / test).read_text(), re.MULTILINE
+            )
+            assert chosen
+            assert told[test] == [int(chosen[2]), int(chosen[1])]
+
+    def test_every_operation_and_every_fault_is_counted(self) -> None:
+        assert f"{len(OPERATIONS)} operations × {len(FAULTS)} faults" in page("reliability.md")
 
 
 def _value(text: str) -> object:
