@@ -184,13 +184,13 @@ def preview_now(learners: Sequence[Model] | None = None) -> SyncRun:
     """
     if learners is not None:
         return _now(RunKind.PREVIEW, learners)
-    check_setup()
+    drive.check_here()
     run, _created = runs.open_run(RunKind.PREVIEW, host.scope(drive.today()))
     return run
 
 
 def _now(kind: RunKind, learners: Sequence[Model]) -> SyncRun:
-    check_setup()
+    drive.check_here()
     learners = list(dict.fromkeys(learners))
     for learner in learners:
         refusal = why_not(learner)

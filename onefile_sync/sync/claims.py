@@ -21,7 +21,7 @@ from onefile_sync.conf import deployment
 from onefile_sync.models import LearnerOutcome, OutcomeState, RunState, SyncRun
 from onefile_sync.rows import Officers
 
-from . import ledger, runs
+from . import heartbeat, ledger, runs
 from .parts import Change, Problem, Subject
 
 #: A learner whose refresh is cut off this often is given up for the run, so that no learner can stop the others.
@@ -147,7 +147,12 @@ def _claim(outcome: LearnerOutcome) -> Claim | None:
 
 
 def sweep() -> None:
-    """Queue again every learner whose worker went away, and bring on the runs in which nobody is left."""
+    """Queue again every learner whose worker went away, and bring on the runs in which nobody is left.
+
+    Not on a machine whose clock is wrong, which would find leases run out that have not.
+    """
+    if not heartbeat.clock_is_right():
+        return
     now = timezone.now()
     expired = LearnerOutcome.objects.filter(state=OutcomeState.WORKING, lease_expires_at__lt=now)
     for outcome in expired:

@@ -25,6 +25,13 @@ def today() -> date:
     return timezone.localdate(timezone=deployment.time_zone)
 
 
+def check_here() -> None:
+    """See that nothing stands in the way of working on a run in this process. Raises :class:`Refused`."""
+    check_setup()
+    if not heartbeat.clock_is_right():
+        raise Refused(CLOCK_WRONG)
+
+
 def start_daily(*, new_run: bool = False, by: Any = None) -> SyncRun:
     """The open daily run, or a new one with everyone in scope (R2). Not queued: see :func:`perform`.
 
@@ -32,7 +39,7 @@ def start_daily(*, new_run: bool = False, by: Any = None) -> SyncRun:
     does not guard the first sync ever, which somebody starts by hand to put the integration into use: until then
     everybody's values differ. Raises :class:`Refused`, also where the open run is held.
     """
-    check_setup()
+    check_here()
     for earlier in SyncRun.objects.filter(open_key=runs.DAILY_KEY):
         if new_run:
             runs.replace(earlier)

@@ -179,11 +179,12 @@ def _last_daily(_settings: OneFileSettings, now: datetime) -> Finding:
     remedy = _("See whether the worker is running and whether the schedule is there.")
     if SyncRun.objects.filter(state=RunState.HELD).exists():
         remedy = _("A daily sync is held: apply or discard it.")
+    by_age = _by_age(now - last.finished_at, LAST_DAILY)
     failed, all_of_them = last.outcomes.filter(state=OutcomeState.FAILED).count(), last.outcomes.count()
     if failed:
         return Finding(
             "last_daily",
-            Level.CRITICAL if 2 * failed > all_of_them else Level.WARNING,
+            Level.CRITICAL if 2 * failed > all_of_them else max(Level.WARNING, by_age),
             _("The last daily sync failed for %(failed)d of %(all)d learners.")
             % {"failed": failed, "all": all_of_them},
             last.finished_at,
@@ -191,7 +192,7 @@ def _last_daily(_settings: OneFileSettings, now: datetime) -> Finding:
         )
     return Finding(
         "last_daily",
-        _by_age(now - last.finished_at, LAST_DAILY),
+        by_age,
         _("The last daily sync has finished."),
         last.finished_at,
         remedy,

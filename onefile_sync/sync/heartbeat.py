@@ -27,9 +27,10 @@ FORGOTTEN_AFTER = timedelta(days=7)
 def beat() -> bool:
     """A worker is at work here; false where it had better not be, because its clock is wrong."""
     now = timezone.now()
-    ahead = _clock_ahead()
     worker = f"{socket.gethostname()} {Conf.CLUSTER_NAME}"[:200]
-    Heartbeat.objects.update_or_create(worker=worker, defaults={"beaten_at": now, "clock_ahead": ahead})
+    row, _created = Heartbeat.objects.get_or_create(worker=worker, defaults={"beaten_at": now})
+    ahead = _clock_ahead()
+    Heartbeat.objects.filter(pk=row.pk).update(beaten_at=now, clock_ahead=ahead)
     Heartbeat.objects.filter(beaten_at__lt=now - FORGOTTEN_AFTER).delete()
     if is_off(ahead):
         events.error("clock_wrong", seconds_ahead=round(ahead))
@@ -37,12 +38,20 @@ def beat() -> bool:
     return True
 
 
+def clock_is_right() -> bool:
+    """Whether this machine may take up what seems to be left behind; of a web site nobody hears a heartbeat."""
+    return not is_off(_clock_ahead())
+
+
 def is_off(seconds_ahead: float) -> bool:
     return abs(seconds_ahead) > deployment.lease_seconds * TOLERANCE
 
 
 def _clock_ahead() -> float:
-    """Seconds by which this machine's clock is ahead of the database's; none where both are one machine."""
+    """Seconds by which this machine's clock is ahead of the database's; none where both are one machine.
+
+    Nor where no worker has ever been at work: then nobody has anything that could be taken away.
+    """
     if connection.vendor == "sqlite":
         return 0.0
     query = Heartbeat.objects.annotate(there=Now()).values_list("there", flat=True)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from onefile_sync import services, tasks
-from onefile_sync.models import Heartbeat
+from onefile_sync.models import Heartbeat, SyncRun
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sync import heartbeat
 from tests.conftest import dont_wait
@@ -68,3 +68,29 @@ def test_one_that_is_a_little_off_works(
 
     assert services.work(str(run.pk), sleep=dont_wait) == "finished"
     assert Heartbeat.objects.get().clock_ahead == TOLERATED
+
+
+@pytest.mark.usefixtures("wrong_clock")
+def test_a_command_begins_nothing(host: Host, onefile: SandboxServer) -> None:
+    held = SyncRun.objects.create(kind="daily", state="held", open_key="daily")
+
+    for begin in (lambda: services.start_daily(new_run=True), services.preview_now):
+        with pytest.raises(services.Refused) as refused:
+            begin()
+        assert refused.value.code == "clock_wrong"
+
+    held.refresh_from_db()
+    assert (SyncRun.objects.get(), held.state) == (held, "held")
+
+
+@pytest.mark.usefixtures("wrong_clock")
+def test_a_click_takes_nobody_away_from_a_worker(
+    host: Host, onefile: SandboxServer, django_capture_on_commit_callbacks: Callable[..., Any]
+) -> None:
+    learner, other = learners_of(host, 2)
+    run = run_of([other])
+    run.outcomes.update(state="working", lease_expires_at="2020-01-01T00:00Z")
+
+    services.refresh([learner])
+
+    assert states(run) == ["working"]

@@ -197,6 +197,11 @@ def fail_for_half(host: Host, settings: Any) -> None:
     a_day_done(HOUR, "failed", "unchanged")
 
 
+def fail_for_half_long_ago(host: Host, settings: Any) -> None:
+    SyncRun.objects.all().delete()
+    a_day_done(5 * 24 * HOUR, "failed", "unchanged")
+
+
 def have_a_clock_ahead(host: Host, settings: Any) -> None:
     Heartbeat.objects.create(worker="another machine", beaten_at=NOON, clock_ahead=31.4)
 
@@ -264,6 +269,7 @@ def have_recovered(host: Host, settings: Any) -> None:
         (fail_for_everybody, "last_daily", CRITICAL, NOON - HOUR),
         (fail_for_most, "last_daily", CRITICAL, NOON - HOUR),
         (fail_for_half, "last_daily", WARNING, NOON - HOUR),
+        (fail_for_half_long_ago, "last_daily", CRITICAL, NOON - 5 * 24 * HOUR),
         (fail_for_everybody_the_day_before, "last_daily", FINE, NOON - 8 * HOUR),
         (sync_a_day_with_nobody_in_scope, "last_daily", FINE, NOON - HOUR),
         (lose_half_of_the_pace, "pace", FINE, 0.5),

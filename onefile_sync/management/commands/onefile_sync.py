@@ -33,7 +33,8 @@ HELD = (
 class Command(BaseCommand):
     help = (
         "Synchronises learners with OneFile, here and now: everyone in scope, or the learners named. "
-        "Exit code 0: all fine; 1: some learners need attention or failed; 2: could not run."
+        "Exit code 0: all fine; 1: some learners need attention or failed, or the sync did not "
+        "come to its own end; 2: could not run."
     )
     #: What is wrong with the set-up is said in one line, with an exit code of our own.
     requires_system_checks = []
