@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time
+from itertools import islice
+from operator import attrgetter
 from typing import Final, TypeVar
 
 from .limits import Clock
@@ -19,6 +21,7 @@ from .records import (
     Moment,
     Placement,
     Record,
+    Review,
     User,
 )
 from .switches import Switches
@@ -127,7 +130,7 @@ class Api:
             return self.found(self.world.aims_of(learner_id), call)
         if self.switches.aim_search_without_user == "refused":
             raise Refusal(400, "UserID is required.")
-        return self.found(list(self.world.aims.values()), call)
+        return self.found(self.world.aims.values(), call)
 
     def get_aim(self, call: Call) -> Answer:
         return self.detail(self.known(self.world.aims, call.id))
@@ -187,14 +190,17 @@ class Api:
         status, earliest, latest = body.number("Status"), body.moment("DateFrom"), body.moment("DateTo")
         everybody = learner_id is None
         candidates = self.world.reviews.values() if everybody else self.world.reviews_of(learner_id or 0)
-        reviews = [
-            review
-            for review in candidates
-            if centre in (None, self.world.centre_of(review))
-            and status in (None, review.status)
-            and is_within(review.scheduled_for, earliest, latest)
-        ]
-        return self.found(reviews, call)
+        of_centre = {user.id for user in self.world.users.values() if user.organisation_id == centre}
+        any_centre, any_time = centre is None, earliest is None and latest is None
+
+        def wanted(review: Review) -> bool:
+            return (
+                (any_centre or review.learner_id in of_centre)
+                and status in (None, review.status)
+                and (any_time or is_within(review.scheduled_for, earliest, latest))
+            )
+
+        return self.found(candidates, call, wanted)
 
     def get_review(self, call: Call) -> Answer:
         return self.detail(self.known(self.world.reviews, call.id))
@@ -267,31 +273,38 @@ class Api:
             detail.pop(property_name("organisation_id", self.switches.property_names), None)
         return detail
 
-    def found(self, records: Sequence[Record], call: Call) -> Answer:
-        """What a search answers: the page asked for, or everything."""
+    def found(
+        self,
+        records: Collection[AnyRecord],
+        call: Call,
+        wanted: Callable[[AnyRecord], bool] = lambda _record: True,
+    ) -> Answer:
+        """What a search answers: the page asked for, or everything. Nobody is looked at behind the page."""
+        matching = filter(wanted, self.in_order(records))
         if call.page is None:
-            chosen = self.in_order(records)[: self.switches.unpaged_limit]
-            when_empty = self.switches.empty_search
+            chosen = list(islice(matching, self.switches.unpaged_limit))
         else:
-            chosen = self.on_page(self.in_order(records), call.page, call.size)
-            when_empty = self.switches.past_the_end if records else self.switches.empty_search
+            chosen = self.on_page(matching, call.page, call.size)
         if not chosen:
+            past_the_end = call.page is not None and any(map(wanted, records))
+            when_empty = self.switches.past_the_end if past_the_end else self.switches.empty_search
             return NO_CONTENT if when_empty == "no content" else in_json([])
         if call.page is not None and self.switches.items == "rich":
             return in_json([self.detail_of(record) for record in chosen])
         return in_json([as_item(record, self.switches) for record in chosen])
 
-    def in_order(self, records: Sequence[Record]) -> list[Record]:
+    def in_order(self, records: Collection[AnyRecord]) -> list[AnyRecord]:
         if self.switches.page_order == "by id":
-            return sorted(records, key=lambda record: record.id)
+            return sorted(records, key=attrgetter("id"))
         return sorted(records, key=lambda record: record.id * _SHUFFLER % 2**32)
 
-    def on_page(self, records: list[Record], page: int, size: int) -> list[Record]:
+    def on_page(self, records: Iterator[AnyRecord], page: int, size: int) -> list[AnyRecord]:
         if page < 1 or size < 1:
             raise Refusal(400, "Pages are counted from 1 and hold at least one record.")
         # Unstable: as if a record had slipped in at the front meanwhile, the last of a page comes again on the next.
         step = max(1, size - 1) if self.switches.page_order == "unstable" else size
-        return records[(page - 1) * step :][:size]
+        first = (page - 1) * step
+        return list(islice(records, first, first + size))
 
 
 def moment_of(moment: Moment) -> datetime:
@@ -300,8 +313,6 @@ def moment_of(moment: Moment) -> datetime:
 
 def is_within(moment: Moment | None, earliest: datetime | None, latest: datetime | None) -> bool:
     """Whether the moment lies in the window, bounds included; no moment lies in no window."""
-    if earliest is None and latest is None:
-        return True
     if moment is None:
         return False
     at = moment_of(moment)

@@ -117,11 +117,6 @@ class World:
         reviews = (self.reviews.get(review_id) for review_id in self._review_ids.get(learner_id, ()))
         return [review for review in reviews if review is not None and review.learner_id == learner_id]
 
-    def centre_of(self, review: Review) -> int | None:
-        """The centre of the review's learner; ``None`` when there is no such learner."""
-        learner = self.users.get(review.learner_id)
-        return learner.organisation_id if learner else None
-
     def _add_of_centre(
         self, shelf: dict[int, AnyRecord], kind: type[AnyRecord], values: dict[str, Any]
     ) -> AnyRecord:
