@@ -172,6 +172,8 @@ class Deployment:
     cluster = Setting(None, _or_none(_text), "the name of a django-q2 cluster, or None for the default one")
     tasks_per_run = Setting(1, _whole_number(1), "a whole number from 1: tasks of one run at a time")
     task_seconds = Setting(120, _whole_number(1), "a whole number of seconds from 1")
+    calls_at_once = Setting(4, _whole_number(1), "a whole number from 1: calls of one task at a time")
+    night_hours = Setting(6, _seconds, "a number of hours above 0")
     lease_seconds = Setting(300, _whole_number(1), "a whole number of seconds from 1")
     timeout_seconds = Setting(30, _seconds, "a number of seconds above 0")
 

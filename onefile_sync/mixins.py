@@ -32,6 +32,9 @@ class OneFileLearnerMixin(models.Model):
     onefile_outcomes = GenericRelation(
         "onefile_sync.LearnerOutcome", content_type_field="learner_type", object_id_field="learner_pk"
     )
+    onefile_staged_records = GenericRelation(
+        "onefile_sync.StagedRecord", content_type_field="learner_type", object_id_field="learner_pk"
+    )
     onefile_upload_intents = GenericRelation(
         "onefile_sync.UploadIntent", content_type_field="learner_type", object_id_field="learner_pk"
     )

@@ -22,6 +22,8 @@ class Attendance(Enum):
 
 #: A value of one field as the rules see it. ``None`` and ``""`` both mean blank.
 Value = int | str | date | time | Attendance | None
+#: What staff call a row: ``str()`` of it, which may be made up only then.
+Label = object
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class QualificationRow:
     """A learner's qualification in PICSWeb (not an ILR learning aim)."""
 
     pk: str
-    label: str
+    label: Label
     onefile_id: int | None
     has_units: bool = False
     total_elements: int | None = None
@@ -66,7 +68,7 @@ class ReviewRow:
     """A learner's progress review in PICSWeb. ``officer`` is the primary key of the reviewer, as text."""
 
     pk: str
-    label: str
+    label: Label
     onefile_id: int | None
     is_normal: bool = True
     proposed_date: date | None = None
@@ -84,7 +86,7 @@ class LearnerRow:
     """A learner with everything of theirs that the exchange can touch."""
 
     pk: str
-    label: str
+    label: Label
     onefile_id: int
     centre_id: int | None = None
     main_officer: str | None = None

@@ -32,6 +32,7 @@ from .models import (
     OutcomeState,
     RunKind,
     RunState,
+    StagedRecord,
     SyncRun,
     UploadIntent,
 )
@@ -58,8 +59,10 @@ from .sync.reports import (
     OutcomeReport,
     ProblemLine,
     Progress,
+    Reading,
     Totals,
     field_label,
+    how_it_read,
     progress,
     report,
     rule_text,
@@ -84,6 +87,7 @@ __all__ = [
     "ProbeReport",
     "ProblemLine",
     "Progress",
+    "Reading",
     "Refusal",
     "Refused",
     "Selection",
@@ -96,6 +100,7 @@ __all__ = [
     "field_label",
     "find_learner",
     "health",
+    "how_it_read",
     "install_schedules",
     "installed_schedules",
     "last_daily_run",
@@ -264,13 +269,15 @@ def last_daily_run() -> SyncRun | None:
 def prune(older_than_days: int) -> int:
     """Delete finished runs, with all that was recorded in them, that ended so long ago; returns how many.
 
-    Finished upload intents of that age go too. What is open stays, whatever its age.
+    Finished upload intents of that age go too, and what was last read of OneFile so long ago. What is open stays,
+    whatever its age.
     """
     before = timezone.now() - timedelta(days=older_than_days)
     old = SyncRun.objects.filter(state=RunState.FINISHED, finished_at__lt=before)
     number = old.count()
     old.delete()
     UploadIntent.objects.filter(finished_at__lt=before).delete()
+    StagedRecord.objects.filter(read_at__lt=before, due_in=None).delete()
     return number
 
 

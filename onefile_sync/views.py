@@ -86,6 +86,7 @@ def run(request: HttpRequest, pk: UUID) -> HttpResponse:
         run=the_run,
         progress=now,
         headline=wording.headline(the_run, now),
+        how_it_read=services.how_it_read(the_run),
         paused=OneFileSettings.load().paused,
         tallies=_tallies(the_run, now, chosen),
         chosen=chosen,

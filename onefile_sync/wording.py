@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from .models import LearnerOutcome, OutcomeState, RunKind, RunState, SyncRun
-from .services import Finding, Health, Level, Progress
+from .services import Finding, Health, Level, Progress, Reading
 
 #: The order in which a reader wants to see outcomes: what needs someone first, then what changed.
 READING_ORDER = (
@@ -90,11 +90,27 @@ def headline(run: SyncRun, progress: Progress) -> str:
         return _("Waiting: nobody has been working on this for a minute.")
     if progress.state == RunState.QUEUED:
         return _("Waiting to start.")
+    if progress.reading is not None:
+        return _reading(progress.reading)
     return ngettext(
         "Comparing with OneFile: %(done)d of %(total)d learner done.",
         "Comparing with OneFile: %(done)d of %(total)d learners done.",
         progress.total,
     ) % {"done": progress.done, "total": progress.total}
+
+
+def _reading(reading: Reading) -> str:
+    if reading.records_left is None:
+        return ngettext(
+            "Reading the lists of OneFile: %(pages)d page so far.",
+            "Reading the lists of OneFile: %(pages)d pages so far.",
+            reading.pages,
+        ) % {"pages": reading.pages}
+    return ngettext(
+        "Reading from OneFile what its lists leave out: %(left)d record to go.",
+        "Reading from OneFile what its lists leave out: %(left)d records to go.",
+        reading.records_left,
+    ) % {"left": reading.records_left}
 
 
 def _finished(run: SyncRun, progress: Progress) -> str:

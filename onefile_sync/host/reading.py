@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from operator import attrgetter
 from typing import Any
 
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import BooleanField, Case, Count, DateTimeField, ForeignKey, Model, Q, QuerySet, When
 from django.utils import timezone
+from django.utils.functional import lazy
 
 from onefile_sync.conf import deployment
 from onefile_sync.models import UploadIntent
@@ -16,15 +18,25 @@ from onefile_sync.rows import LearnerRow, Officers, OpenUpload, QualificationRow
 
 from .conditions import condition
 from .mapping import LEARNER, OFFICER, QUALIFICATION, REVIEW, Part
-from .values import local_date, local_midnight, plain
+from .values import local_date, local_midnight, plain, reader
 
 #: How long a row's name may be in what we keep about it.
 LABEL_LENGTH = 200
 
 
 def label(instance: Model) -> str:
-    """What PICSWeb calls a row, short enough for the ledger."""
-    return str(instance)[:LABEL_LENGTH]
+    """What PICSWeb calls a row, short enough for the ledger.
+
+    A row that cannot say its name has a key all the same: that must not keep the learner from being exchanged.
+    """
+    try:
+        return str(instance)[:LABEL_LENGTH]
+    except Exception:  # noqa: BLE001 - PICSWeb's own __str__, which may do anything
+        return f"{instance._meta.verbose_name} {instance.pk}"[:LABEL_LENGTH]
+
+
+#: Made up when somebody reads it, which nobody does of a row that needs nothing: PICSWeb's __str__ may cost queries.
+_label = lazy(label, str)
 
 
 def learner_model() -> type[Model]:
@@ -50,6 +62,13 @@ def learners_sharing(onefile_id: int) -> list[str]:
     """The primary keys of all learners with this OneFile ID. More than one is a mistake that staff must mend."""
     learners = LEARNER.model._default_manager.filter(onefile_id=onefile_id).order_by("pk")
     return [str(pk) for pk in learners.values_list("pk", flat=True)]
+
+
+def shared_among(onefile_ids: Iterable[int | None]) -> set[int]:
+    """Those of these OneFile IDs that more than one learner has. One query."""
+    learners = LEARNER.model._default_manager.filter(onefile_id__in=list(onefile_ids)).order_by()
+    counted = learners.values("onefile_id").annotate(learners=Count("pk")).filter(learners__gt=1)
+    return set(counted.values_list("onefile_id", flat=True))
 
 
 def shared_onefile_ids() -> set[int]:
@@ -83,7 +102,16 @@ def scope(today: date) -> Iterator[Model]:
         ended = local_date(getattr(learner, ended_on.attname))
         return ended is not None and ended >= since
 
-    return (learner for learner in candidates.order_by("pk").iterator() if belongs(learner))
+    return (learner for learner in candidates.order_by("pk").iterator(chunk_size=500) if belongs(learner))
+
+
+def learners_by_pk(pks: Iterable[str]) -> list[Model]:
+    """The learners with these primary keys, main officers included; those who are gone or hidden are left out."""
+    keys = [key for pk in pks if (key := LEARNER.to_pk(pk)) is not None]
+    main_officer = LEARNER.field("main_officer").name
+    return list(
+        LEARNER.model._default_manager.select_related(main_officer).filter(pk__in=keys).order_by("pk")
+    )
 
 
 def read_learner(learner: Model) -> LearnerRow:
@@ -92,21 +120,35 @@ def read_learner(learner: Model) -> LearnerRow:
     Three queries, and a fourth where the main officer was not fetched with the learner (:func:`learner_by_pk` does).
     The learner must have a OneFile ID.
     """
-    officer: Any = getattr(learner, LEARNER.field("main_officer").name)
-    onefile_id: int = plain(LEARNER, learner, "onefile_id")
-    uploads = _open_uploads(learner)
-    reviews = tuple(_reviews(learner, uploads))
-    return LearnerRow(
-        pk=str(learner.pk),
-        label=label(learner),
-        onefile_id=onefile_id,
-        centre_id=plain(LEARNER, learner, "centre_id"),
-        main_officer=plain(LEARNER, learner, "main_officer"),
-        main_officer_onefile_id=officer and officer.onefile_id,
-        uploads_without_review={pk: uploads[pk] for pk in uploads.keys() - {review.pk for review in reviews}},
-        qualifications=tuple(_qualifications(learner)),
-        reviews=reviews,
-    )
+    return next(read_learners([learner]))
+
+
+def read_learners(learners: Sequence[Model]) -> Iterator[LearnerRow]:
+    """Several learners as :func:`read_learner` has one, in as many queries as one needs."""
+    qualifications = _qualifications(learners)
+    uploads = _open_uploads(learners)
+    reviews = _reviews(learners, uploads)
+    main_officer = attrgetter(LEARNER.field("main_officer").name)
+    values = reader(LEARNER, ("onefile_id", "centre_id", "main_officer"))
+    for learner in learners:
+        officer: Any = main_officer(learner)
+        of_learner = tuple(reviews.get(learner.pk, ()))
+        begun = uploads.get(str(learner.pk), {})
+        yield LearnerRow(
+            pk=str(learner.pk),
+            label=_label(learner),
+            main_officer_onefile_id=officer and officer.onefile_id,
+            uploads_without_review={pk: begun[pk] for pk in begun.keys() - {row.pk for row in of_learner}},
+            qualifications=tuple(qualifications.get(learner.pk, ())),
+            reviews=of_learner,
+            **values(learner),
+        )
+
+
+def linked_aims(onefile_ids: Iterable[int]) -> set[int]:
+    """Which of these learning aims a qualification is linked to. One query."""
+    linked = QUALIFICATION.model._default_manager.filter(onefile_id__in=list(onefile_ids))
+    return set(linked.values_list("onefile_id", flat=True))
 
 
 def read_officers(onefile_ids: Iterable[int], also: Iterable[str] = ()) -> Officers:
@@ -131,71 +173,102 @@ def read_officers(onefile_ids: Iterable[int], also: Iterable[str] = ()) -> Offic
     )
 
 
-def _of(learner: Model, part: Part) -> QuerySet[Model]:
+def _of(learners: Sequence[Model], part: Part) -> QuerySet[Model]:
     field = part.field("learner")
-    return part.model._default_manager.filter(**{field.name: learner}).order_by("pk")
+    return part.model._default_manager.filter(**{f"{field.name}__in": learners}).order_by("pk")
 
 
-def _qualifications(learner: Model) -> Iterator[QualificationRow]:
+def _by_learner(rows: Iterable[Model], part: Part, learners: Sequence[Model]) -> Iterator[tuple[Model, Any]]:
+    """Each row with its learner.
+
+    PICSWeb's __str__ may name the learner: they are handed over rather than fetched again for every row.
+    """
+    name, of_learner = part.field("learner").name, attrgetter(part.field("learner").attname)
+    by_pk = {learner.pk: learner for learner in learners}
+    for row in rows:
+        learner = by_pk[of_learner(row)]
+        setattr(row, name, learner)
+        yield row, learner.pk
+
+
+def _qualifications(learners: Sequence[Model]) -> dict[Any, list[QualificationRow]]:
+    """By the learner's primary key."""
     has_units = condition(QUALIFICATION, "has_units")
-    qualifications = _of(learner, QUALIFICATION)
+    rows = _of(learners, QUALIFICATION)
     if has_units.sql is not None:
         told = Case(When(has_units.sql, then=True), default=False, output_field=BooleanField())
-        qualifications = qualifications.annotate(onefile_has_units=told)
-    for qualification in qualifications:
-        # PICSWeb's __str__ may name the learner: hand it over rather than have it fetched a row at a time.
-        setattr(qualification, QUALIFICATION.field("learner").name, learner)
-
-        def value(role: str, qualification: Model = qualification) -> Any:
-            return plain(QUALIFICATION, qualification, role)
-
-        yield QualificationRow(
-            pk=str(qualification.pk),
-            label=label(qualification),
-            onefile_id=value("onefile_id"),
-            has_units=getattr(qualification, "onefile_has_units", True)
-            and has_units.holds_where_sql_cannot_tell(qualification),
-            total_elements=value("total_elements"),
-            elements_done=value("elements_done"),
-            registration_number=value("registration_number"),
-            registration_date=value("registration_date"),
-            certificate_applied_date=value("certificate_applied_date"),
-            certificate_received_date=value("certificate_received_date"),
+        rows = rows.annotate(onefile_has_units=told)
+    values = reader(
+        QUALIFICATION,
+        (
+            "onefile_id",
+            "total_elements",
+            "elements_done",
+            "registration_number",
+            "registration_date",
+            "certificate_applied_date",
+            "certificate_received_date",
+        ),
+    )
+    found: dict[Any, list[QualificationRow]] = {}
+    for row, learner_pk in _by_learner(rows, QUALIFICATION, learners):
+        qualification = QualificationRow(
+            pk=str(row.pk),
+            label=_label(row),
+            has_units=getattr(row, "onefile_has_units", True) and has_units.holds_where_sql_cannot_tell(row),
+            **values(row),
         )
+        found.setdefault(learner_pk, []).append(qualification)
+    return found
 
 
-def _reviews(learner: Model, uploads: Mapping[str, OpenUpload]) -> Iterator[ReviewRow]:
+def _reviews(
+    learners: Sequence[Model], uploads: Mapping[str, Mapping[str, OpenUpload]]
+) -> dict[Any, list[ReviewRow]]:
+    """By the learner's primary key."""
     officer_field, type_field = REVIEW.field("officer"), REVIEW.field("type")
     related = [field.name for field in (officer_field, type_field) if isinstance(field, ForeignKey)]
     normal_types = [type_field.to_python(each) for each in REVIEW.option("normal_types")]
-    for review in _of(learner, REVIEW).select_related(*related):
-        setattr(review, REVIEW.field("learner").name, learner)
-        officer: Any = getattr(review, officer_field.name)
-
-        def value(role: str, review: Model = review) -> Any:
-            return plain(REVIEW, review, role)
-
-        yield ReviewRow(
-            pk=str(review.pk),
-            label=label(review),
-            onefile_id=value("onefile_id"),
-            is_normal=getattr(review, type_field.attname) in normal_types,
-            proposed_date=value("proposed_date"),
-            proposed_time=value("proposed_time"),
-            attended=value("attended"),
-            actual_date=value("actual_date"),
-            officer=value("officer"),
-            officer_onefile_id=officer and officer.onefile_id,
-            trainee_signed_date=value("trainee_signed_date"),
-            open_upload=uploads.get(str(review.pk)),
-        )
-
-
-def _open_uploads(learner: Model) -> dict[str, OpenUpload]:
-    intents = UploadIntent.objects.filter(
-        learner_type=learner_type(), learner_pk=str(learner.pk), finished_at__isnull=True
+    officer_of, type_of = attrgetter(officer_field.name), attrgetter(type_field.attname)
+    values = reader(
+        REVIEW,
+        (
+            "onefile_id",
+            "proposed_date",
+            "proposed_time",
+            "attended",
+            "actual_date",
+            "officer",
+            "trainee_signed_date",
+        ),
     )
-    return {intent.review_pk: _open_upload(intent) for intent in intents}
+    found: dict[Any, list[ReviewRow]] = {}
+    rows = _of(learners, REVIEW).select_related(*related)
+    for row, learner_pk in _by_learner(rows, REVIEW, learners):
+        officer: Any = officer_of(row)
+        review = ReviewRow(
+            pk=str(row.pk),
+            label=_label(row),
+            is_normal=type_of(row) in normal_types,
+            officer_onefile_id=officer and officer.onefile_id,
+            open_upload=uploads.get(str(learner_pk), {}).get(str(row.pk)),
+            **values(row),
+        )
+        found.setdefault(learner_pk, []).append(review)
+    return found
+
+
+def _open_uploads(learners: Sequence[Model]) -> dict[str, dict[str, OpenUpload]]:
+    """By the primary keys of the learner and of PICSWeb's review."""
+    intents = UploadIntent.objects.filter(
+        learner_type=learner_type(),
+        learner_pk__in=[str(learner.pk) for learner in learners],
+        finished_at__isnull=True,
+    )
+    found: dict[str, dict[str, OpenUpload]] = {}
+    for intent in intents:
+        found.setdefault(intent.learner_pk, {})[intent.review_pk] = _open_upload(intent)
+    return found
 
 
 def _open_upload(intent: UploadIntent) -> OpenUpload:

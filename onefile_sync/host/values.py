@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, time
+from operator import attrgetter
 from typing import Any
 
 from django.conf import settings
@@ -22,18 +23,30 @@ class CannotHold(Exception):
 
 def plain(part: Part, instance: Model, role: str) -> Any:
     """What a row of PICSWeb says in a role, as the rules see it (:data:`onefile_sync.rows.Value`)."""
+    return _how_to_read(part, role)(instance)
+
+
+def reader(part: Part, roles: Iterable[str]) -> Callable[[Model], dict[str, Any]]:
+    """Reads these roles off a row, as :func:`plain` does; worked out once and good for many rows."""
+    how = {role: _how_to_read(part, role) for role in roles}
+    return lambda instance: {role: read(instance) for role, read in how.items()}
+
+
+def _how_to_read(part: Part, role: str) -> Callable[[Model], Any]:
     if role == "proposed_time" and part.has_moment:
-        return _time_of_moment(getattr(instance, part.field("proposed_date").attname))
-    stored = getattr(instance, part.field(role).attname)
+        moment_of = attrgetter(part.field("proposed_date").attname)
+        return lambda instance: _time_of_moment(moment_of(instance))
+    stored = attrgetter(part.field(role).attname)
     match part.kind(role):
         case Kind.TEXT:
-            return stored or ""
+            return lambda instance: stored(instance) or ""
         case Kind.DATE:
-            return local_date(stored)
+            return lambda instance: local_date(stored(instance))
         case Kind.ATTENDED:
-            return _attendances(part).get(_key(stored), Attendance.NO)
+            attendances = _attendances(part)
+            return lambda instance: attendances.get(_key(stored(instance)), Attendance.NO)
         case Kind.OFFICER | Kind.LEARNER:
-            return None if stored is None else str(stored)
+            return lambda instance: None if stored(instance) is None else str(stored(instance))
         case _:
             return stored
 

@@ -18,6 +18,7 @@ from .ledger import (
 )
 from .shared import ApiSession, Heartbeat
 from .staff import DemographicsMode, Environment, OneFileSettings, VisitType
+from .staging import ListedPage, Listing, ListingKind, StagedRecord
 
 __all__ = [
     "OPEN_OUTCOMES",
@@ -29,6 +30,9 @@ __all__ = [
     "Environment",
     "Heartbeat",
     "LearnerOutcome",
+    "ListedPage",
+    "Listing",
+    "ListingKind",
     "Move",
     "OneFileSettings",
     "OutcomeState",
@@ -36,6 +40,7 @@ __all__ = [
     "RunKind",
     "RunState",
     "Side",
+    "StagedRecord",
     "SubjectKind",
     "SyncRun",
     "UploadIntent",

@@ -49,6 +49,10 @@ class SyncRun(models.Model):
     A ``guarded`` run puts learners whose existing values would be replaced aside until ``cleared_at``; where they are
     implausibly many it is held from ``held_at`` on until somebody decides (:mod:`onefile_sync.sync.safety`).
     ``decided_by`` is whoever applied, discarded or cancelled it.
+
+    A run that ``reads_everyone`` reads OneFile for all of its learners at once, in lists until ``listed_at`` and what
+    they leave out until ``read_at`` (:mod:`onefile_sync.sync.reading`). ``put_off`` counts the reviews that are not
+    read again in this run. ``worked_at`` is when a worker last did something for the run.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -69,6 +73,13 @@ class SyncRun(models.Model):
     started_at = models.DateTimeField(_("started"), null=True)
     finished_at = models.DateTimeField(_("finished"), null=True)
     guarded = models.BooleanField(default=False, editable=False)
+    reads_everyone = models.BooleanField(default=False, editable=False)
+    listed_at = models.DateTimeField(null=True, editable=False)
+    read_at = models.DateTimeField(_("read"), null=True, editable=False)
+    worked_at = models.DateTimeField(null=True, editable=False)
+    api_calls = models.PositiveIntegerField(_("API calls for everyone"), default=0)
+    rate_limited = models.PositiveIntegerField(default=0)
+    put_off = models.PositiveIntegerField(_("reviews put off"), default=0)
     held_at = models.DateTimeField(_("held"), null=True, editable=False)
     cleared_at = models.DateTimeField(null=True, editable=False)
     ending = models.CharField(_("ending"), max_length=10, choices=Ending, blank=True, default="")
@@ -152,6 +163,8 @@ UNDER_WAY = (OutcomeState.QUEUED, OutcomeState.WORKING)
 class LearnerOutcome(models.Model):
     """One learner in one run: the record of it, and the guard (design, section 4).
 
+    ``surveyed``: the learner was compared together with others, and has to be worked on alone.
+
     A task claims the row by moving it from queued to working with a lease; a lease that has run out lets the sweep
     queue the learner again. The database allows one working row a learner, so nobody is worked on twice at once.
     """
@@ -165,6 +178,7 @@ class LearnerOutcome(models.Model):
     lease_expires_at = models.DateTimeField(null=True)
     claimed_by = models.UUIDField(null=True)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    surveyed = models.BooleanField(default=False)
     api_calls = models.PositiveIntegerField(_("API calls"), default=0)
     rate_limited = models.PositiveIntegerField(_("times rate limited"), default=0)
     started_at = models.DateTimeField(_("started"), null=True)

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import TypeVar
 
 from . import parsing
-from .records import AimNames, Centre, Customer, LearningAim, Listing, Review, User
+from .records import AimNames, Centre, Customer, LearningAim, Listing, Page, Review, User
 from .transport import Operation, Transport
 
 #: Half a million records at the usual size of a page; a search that goes on has lost its way.
@@ -60,7 +60,7 @@ class OneFile:
     def __init__(self, transport: Transport, aim_names: AimNames | None = None, page_size: int = 100) -> None:
         self.transport = transport
         self._aim_names = aim_names or AimNames()
-        self._page_size = page_size
+        self.page_size = page_size
 
     def customer(self) -> Customer:
         """Whose customer token it is."""
@@ -81,6 +81,18 @@ class OneFile:
             SEARCH_LEARNING_AIMS,
             {"UserID": learner_id},
             lambda item: parsing.learning_aim(item, self._aim_names),
+        )
+
+    def page_of_learning_aims(self, number: int) -> Page[LearningAim]:
+        """A page of everybody's learning aims. ``refused`` where OneFile insists on being told a learner."""
+        return self._page(
+            SEARCH_LEARNING_AIMS, number, {}, lambda item: parsing.learning_aim(item, self._aim_names)
+        )
+
+    def page_of_reviews(self, number: int, centre_id: int | None) -> Page[Review]:
+        """A page of the reviews of everybody in a centre."""
+        return self._page(
+            SEARCH_REVIEWS, number, _without_blanks({"OrganisationID": centre_id}), parsing.review
         )
 
     def learning_aim(self, aim_id: int) -> LearningAim:
@@ -190,22 +202,30 @@ class OneFile:
         """
         found: dict[int, Listed] = {}
         unreadable_items = 0
-        for page in range(1, MAX_PAGES + 1):
-            items = self.transport.send(operation, (page, self._page_size), body)
-            if items is None:
-                items = []
-            if not isinstance(items, list):
-                raise operation.failure("bad_answer")
+        for number in range(1, MAX_PAGES + 1):
+            page = self._page(operation, number, body, parse)
+            unreadable_items += page.unreadable_items
             known_before = len(found)
-            for item in items:
-                record = parse(item)
-                if record is None:
-                    unreadable_items += 1
-                else:
-                    found.setdefault(record.id, record)
-            if len(items) < self._page_size or len(found) == known_before:
+            for record in page.records:
+                found.setdefault(record.id, record)
+            if page.items < self.page_size or len(found) == known_before:
                 return Listing(tuple(found.values()), unreadable_items)
         raise operation.failure("bad_answer")
+
+    def _page(
+        self,
+        operation: Operation,
+        number: int,
+        body: dict[str, object],
+        parse: Callable[[object], Listed | None],
+    ) -> Page[Listed]:
+        items = self.transport.send(operation, (number, self.page_size), body)
+        if items is None:
+            items = []
+        if not isinstance(items, list):
+            raise operation.failure("bad_answer")
+        records = [record for item in items if (record := parse(item)) is not None]
+        return Page(tuple(records), len(items) - len(records), len(items))
 
     def _read(self, operation: Operation, wanted: int, parse: Callable[[object], Single | None]) -> Single:
         record = parse(self.transport.send(operation, (wanted,)))

@@ -9,7 +9,8 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import astuple, replace
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, tzinfo
+from functools import lru_cache
 from typing import TypeVar
 from unicodedata import category
 from zoneinfo import ZoneInfo
@@ -80,9 +81,12 @@ def text(value: object) -> str:
         return ""
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST_NUMBER:
         return str(value)
-    if not isinstance(value, str) or any(category(character) in ("Cc", "Cs") for character in value.strip()):
+    if not isinstance(value, str):
         raise UnreadableError
-    return value.strip()
+    words = value.strip()
+    if not words.isprintable() and any(category(character) in ("Cc", "Cs") for character in words):
+        raise UnreadableError
+    return words
 
 
 def moment(value: object) -> datetime | None:
@@ -105,10 +109,15 @@ def moment(value: object) -> datetime | None:
             return datetime.combine(day, time(), LONDON).astimezone(UTC)
         at = time.fromisoformat(written["clock"])
         fraction = (written["fraction"] or "").ljust(6, "0")[:6]
-        zone = datetime.strptime((written["zone"] or "Z").upper(), "%z").tzinfo
+        zone = _zone((written["zone"] or "Z").upper())
         return datetime.combine(day, at.replace(microsecond=int(fraction)), zone).astimezone(UTC)
     except (ValueError, OverflowError):
         raise UnreadableError from None
+
+
+@lru_cache(maxsize=64)
+def _zone(written: str) -> tzinfo | None:
+    return datetime.strptime(written, "%z").tzinfo
 
 
 def london_date(value: object) -> date | None:
@@ -222,6 +231,7 @@ def review(sent: object, *, read_alone: bool = False) -> Review | None:
         scheduled_for=item.read("scheduled_for", "ScheduledFor", moment),
         started_on=item.read("started_on", "StartedOn", london_date),
         learner_signed_on=item.read("learner_signed_on", "LearnerSignedOn", london_date),
+        assessor_signed_on=item.read("assessor_signed_on", "AssessorSignedOn", london_date),
         complete=read_alone
         or not (is_blank(item.as_sent("LearnerID")) or is_blank(item.as_sent("CreatedOn"))),
     )

@@ -49,7 +49,10 @@ class LearningAim:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """A review. ``scheduled_for`` is aware, in UTC; the other two are London dates. ``complete`` as above."""
+    """A review. ``scheduled_for`` is aware, in UTC; the others are London dates. ``complete`` as above.
+
+    ``assessor_signed_on`` is not synchronised: together with the learner's it tells a review that is through.
+    """
 
     id: int
     learner_id: int | None = None
@@ -58,6 +61,7 @@ class Review:
     scheduled_for: datetime | None = None
     started_on: date | None = None
     learner_signed_on: date | None = None
+    assessor_signed_on: date | None = None
     complete: bool = True
     unreadable: frozenset[str] = frozenset()
 
@@ -81,6 +85,15 @@ class Centre:
 class Customer:
     id: int
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Record]):
+    """One page of a search: its records, how many of its items could not be read at all, and how many it had."""
+
+    records: tuple[Record, ...]
+    unreadable_items: int
+    items: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from onefile_sync import events, host
 from onefile_sync.conf import deployment
-from onefile_sync.models import LearnerOutcome, OutcomeState, RunState, SyncRun
+from onefile_sync.models import LearnerOutcome, OutcomeState, SyncRun
 from onefile_sync.rows import Officers
 
 from . import heartbeat, ledger, runs
@@ -137,9 +137,6 @@ def _claim(outcome: LearnerOutcome) -> Claim | None:
         return None
     if not claimed:
         return None
-    SyncRun.objects.filter(pk=outcome.run_id, state=RunState.QUEUED).update(
-        state=RunState.RUNNING, started_at=now
-    )
     outcome.refresh_from_db()
     if outcome.attempts > 1 or outcome.run.guarded:
         outcome.changes.filter(made=False).delete()  # planned by an earlier attempt; they are planned again

@@ -78,9 +78,15 @@ class SharedSession:
 
     def __init__(self, belongs_to: str) -> None:
         self.belongs_to = belongs_to
+        self._kept: tuple[str, datetime] | None = None
 
     @sensitive_variables()
     def load(self) -> tuple[str, datetime] | None:
+        """As it was when we last looked: one that is no good any more is refused, and forgotten then."""
+        self._kept = self._kept or self._on_record()
+        return self._kept
+
+    def _on_record(self) -> tuple[str, datetime] | None:
         row = ApiSession.objects.filter(pk=1, belongs_to=self.belongs_to).first()
         if row is None or row.issued_at is None or not row.encrypted_token:
             return None
@@ -91,6 +97,7 @@ class SharedSession:
 
     @sensitive_variables()
     def save(self, token: str, issued_at: datetime) -> None:
+        self._kept = token, issued_at
         encrypted = crypto.encrypt(token)
         ApiSession.objects.update_or_create(
             pk=1,
@@ -100,9 +107,10 @@ class SharedSession:
     @sensitive_variables()
     def forget(self, token: str) -> None:
         """Drop this session, unless another process has put a newer one in its place."""
+        self._kept = None
         with transaction.atomic():
             # Locked, so that nobody puts a newer one there between the look and the update.
             ApiSession.objects.select_for_update().filter(pk=1).first()
-            known = self.load()
+            known = self._on_record()
             if known is not None and known[0] == token:
                 ApiSession.objects.filter(pk=1).update(encrypted_token="", issued_at=None)

@@ -82,6 +82,7 @@ def _open_daily(*, guarded: bool, by: Any = None, scheduled_for: date | None = N
         open_key=runs.DAILY_KEY,
         scheduled_for=scheduled_for,
         guarded=guarded,
+        reads_everyone=True,
     )
     return run
 

@@ -15,7 +15,7 @@ from onefile_sync.conf import deployment
 from onefile_sync.models import OneFileSettings, OutcomeState
 from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.errors import OneFileError
-from onefile_sync.rows import LearnerRow, Officers
+from onefile_sync.rows import Officers
 
 from . import intents
 from .apply import Applied, apply_plan
@@ -27,10 +27,10 @@ from .claims import (
     PutBack,
     TimeIsUp,
 )
-from .fetch import NotTheLearner, read_onefile
+from .fetch import NotTheLearner, Staged, read_onefile
 from .ledger import note_changes, state_of
 from .pace import PaceLost
-from .parts import Change, OneFileSide, Plan, Policy, Problem, Subject
+from .parts import Change, Plan, Policy, Problem, Subject, assessors_of
 from .plan import make_plan
 from .safety import replaces_values
 
@@ -43,7 +43,7 @@ class Exchange:
     """The exchange for the learner of one claim.
 
     A ``preview`` plans and writes nothing but the ledger. ``puts_aside``: a learner whose existing values would be
-    replaced has to wait until all are compared.
+    replaced has to wait until all are compared. ``staged`` is what the run has read of this learner already, if it has.
     """
 
     claim: Claim
@@ -51,6 +51,7 @@ class Exchange:
     settings: OneFileSettings
     preview: bool
     puts_aside: bool = False
+    staged: Staged | None = None
     officers: Officers = field(default_factory=Officers)
     planned: tuple[Problem, ...] = ()
     calls_before: int = 0
@@ -107,11 +108,7 @@ class Exchange:
             self.finish(OutcomeState.FAILED, Problem("stopped", about))
 
     def exchange(self, about: Subject) -> None:
-        policy = Policy(
-            upload_reviews=self.settings.upload_reviews,
-            download_reviews=self.settings.download_reviews,
-            skip_elements_with_units=self.settings.skip_elements_with_units,
-        )
+        policy = policy_of(self.settings)
         visit_type = deployment.visit_types[self.settings.visit_type]
         for rounds_left in reversed(range(ROUNDS)):
             plan = self.plan(policy)
@@ -140,9 +137,10 @@ class Exchange:
         if learner is None or getattr(learner, "onefile_id", None) is None:
             return None
         row = host.read_learner(learner)
-        onefile = read_onefile(self.onefile, row, policy)
+        onefile = read_onefile(self.onefile, row, policy, self.staged)
+        self.staged = None  # whoever has to look again looks at OneFile itself
         officers = {review.officer for review in row.reviews if review.officer is not None}
-        self.officers = host.read_officers(_assessors(row, onefile), also=officers)
+        self.officers = host.read_officers(assessors_of(row, onefile), also=officers)
         return make_plan(row, onefile, self.officers, policy, host.can_hold)
 
     def record(self, changes: Sequence[Change]) -> None:
@@ -177,14 +175,13 @@ class Exchange:
         }
 
 
-def _assessors(row: LearnerRow, onefile: OneFileSide) -> set[int]:
-    """Every assessor the plan may have to find the officer of."""
-    mentioned = {
-        row.main_officer_onefile_id,
-        *(review.officer_onefile_id for review in row.reviews),
-        *(record.assessor_id for record in onefile.reviews),
-    }
-    return {assessor for assessor in mentioned if assessor is not None}
+def policy_of(settings: OneFileSettings) -> Policy:
+    """The settings of staff's that the rules depend on."""
+    return Policy(
+        upload_reviews=settings.upload_reviews,
+        download_reviews=settings.download_reviews,
+        skip_elements_with_units=settings.skip_elements_with_units,
+    )
 
 
 def _place(error: Exception) -> str:

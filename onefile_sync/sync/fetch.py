@@ -1,4 +1,4 @@
-"""Reads OneFile for one learner. Another reader with the same result can take its place.
+"""Reads OneFile for one learner: by asking OneFile, or from what was read for everyone.
 
 What fails for one item becomes a problem and the rest goes on; what would fail for everything is raised
 (:class:`onefile_sync.onefile.errors.OneFileError` with scope ``RUN``).
@@ -7,6 +7,7 @@ What fails for one item becomes a problem and the rest goes on; what would fail 
 from __future__ import annotations
 
 from collections.abc import Callable, Container
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from onefile_sync.onefile.client import OneFile
@@ -30,21 +31,45 @@ class NotTheLearner(Exception):
         self.code = code
 
 
-def read_onefile(onefile: OneFile, learner: LearnerRow, policy: Policy) -> OneFileSide:
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """What a run has read of one learner while it read everyone. ``None``: to be asked for about this learner.
+
+    ``…_complete`` as in :class:`onefile_sync.sync.parts.OneFileSide`.
+    """
+
+    aims: tuple[LearningAim, ...] | None
+    reviews: tuple[Review, ...] | None
+    aims_complete: bool = True
+    reviews_complete: bool = True
+    centre_id: int | None = None
+
+
+def read_onefile(
+    onefile: OneFile, learner: LearnerRow, policy: Policy, staged: Staged | None = None
+) -> OneFileSide:
     """Everything of one learner in OneFile that the exchange needs.
 
     Costs two searches, one call for each item whose search result is thin, and once in a learner's life one to three
     calls to find out the centre. Where a linked review is missing, the centre is looked up again: the learner may have
     moved, or the OneFile ID may have been corrected. Raises :class:`NotTheLearner`, and OneFileError of scope RUN.
+
+    With what is ``staged`` it costs calls only where that leaves a doubt: whatever is linked and not listed is looked
+    for by its ID, and for a review that we began to create the learner's reviews are searched afresh.
     """
+    staged = staged or Staged(None, None)
     problems: list[Problem] = []
-    centre_id = learner.centre_id or _find_centre(onefile, learner, problems)
+    centre_id = staged.centre_id or learner.centre_id or _find_centre(onefile, learner, problems)
     about = Subject("learner", learner.pk, learner.onefile_id, learner.label)
 
     linked_aims = {row.onefile_id for row in learner.qualifications if row.onefile_id is not None}
     aims: _Reading[LearningAim] = _Reading(about, "qualification", problems)
     if linked_aims:
-        aims.search(lambda: onefile.learning_aims(learner.onefile_id))
+        if staged.aims is None:
+            aims.search(lambda: onefile.learning_aims(learner.onefile_id))
+        else:
+            aims.take(staged.aims, staged.aims_complete)
+            aims.look_for(linked_aims, onefile.learning_aim)
         aims.keep_only(linked_aims)
         aims.fill_in(onefile.learning_aim)
 
@@ -52,10 +77,13 @@ def read_onefile(onefile: OneFile, learner: LearnerRow, policy: Policy) -> OneFi
     begun = any(
         row.onefile_id is None and row.open_upload and row.open_upload.may_be_there for row in learner.reviews
     )
-    if policy.download_reviews or begun:
+    if staged.reviews is not None and policy.download_reviews and not begun:
+        reviews.take(staged.reviews, staged.reviews_complete)
+        reviews.look_for(_linked_reviews(learner), onefile.review)
+    elif policy.download_reviews or begun:
         reviews.search(lambda: onefile.reviews(learner.onefile_id, centre_id))
 
-    made_sure = learner.centre_id is None and centre_id is not None
+    made_sure = learner.centre_id is None and staged.centre_id is None and centre_id is not None
     nothing_there = not aims.records and not reviews.records
     if not made_sure and (nothing_there or _seems_elsewhere(learner, reviews)):
         try:
@@ -112,8 +140,12 @@ def _make_sure_of(onefile: OneFile, learner: LearnerRow) -> int | None:
 
 def _seems_elsewhere(learner: LearnerRow, reviews: _Reading[Review]) -> bool:
     """Whether reviews are missing as they would be if the centre we kept is not the learner's (any more)."""
-    linked = {row.onefile_id for row in learner.reviews if row.onefile_id is not None}
-    return reviews.asked and reviews.complete and not linked <= {record.id for record in reviews.records}
+    found = {record.id for record in reviews.records}
+    return reviews.asked and reviews.complete and not _linked_reviews(learner) <= found
+
+
+def _linked_reviews(learner: LearnerRow) -> set[int]:
+    return {row.onefile_id for row in learner.reviews if row.onefile_id is not None}
 
 
 class _Reading(Generic[Record]):
@@ -141,6 +173,28 @@ class _Reading(Generic[Record]):
             self.complete = False
             details: dict[str, str | int] = {"items": listing.unreadable_items}
             self.problems.append(Problem("unreadable_items", self.learner, details))
+
+    def take(self, records: tuple[Record, ...], complete: bool) -> None:
+        """What was read for everyone, in place of a search."""
+        self.records, self.complete = records, complete
+
+    def look_for(self, linked: set[int], read: Callable[[int], Record]) -> None:
+        """What is linked and not listed: a list may have left it out, so only OneFile can say that it is gone.
+
+        What turns out to be another learner's is not this one's, as in a search for this learner alone.
+        """
+        found = []
+        for record_id in sorted(linked - {record.id for record in self.records}):
+            try:
+                record = read(record_id)
+                if record.learner_id in (None, self.learner.onefile_id):
+                    found.append(record)
+            except OneFileError as error:
+                if error.code == "not_found":
+                    continue
+                self.unread.add(record_id)
+                self.report(error, Subject(self.kind, "", record_id))
+        self.records += tuple(found)
 
     def keep_only(self, wanted: Container[int]) -> None:
         self.records = tuple(record for record in self.records if record.id in wanted)

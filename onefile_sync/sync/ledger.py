@@ -19,18 +19,28 @@ def note_changes(
     outcome: LearnerOutcome, changes: Iterable[Change], officers: Officers, *, made: bool = True
 ) -> None:
     """Write changes down; ``officers`` has the names of the officers in them. Not ``made``: planned only."""
+    ChangeRow.objects.bulk_create(_row(outcome.pk, change, officers, made) for change in changes)
+
+
+def note_planned(changes_of: Mapping[int, Iterable[Change]], officers: Officers) -> None:
+    """Write changes down that are planned only, by the primary key of the outcome."""
     ChangeRow.objects.bulk_create(
-        ChangeRow(
-            outcome=outcome,
-            side=change.side,
-            field=change.field,
-            old=_as_read(change, change.old, officers),
-            new=_as_read(change, change.new, officers),
-            rule=change.rule,
-            made=made,
-            **_about(change.subject),
-        )
+        _row(outcome_pk, change, officers, made=False)
+        for outcome_pk, changes in changes_of.items()
         for change in changes
+    )
+
+
+def _row(outcome_pk: int, change: Change, officers: Officers, made: bool) -> ChangeRow:
+    return ChangeRow(
+        outcome_id=outcome_pk,
+        side=change.side,
+        field=change.field,
+        old=_as_read(change, change.old, officers),
+        new=_as_read(change, change.new, officers),
+        rule=change.rule,
+        made=made,
+        **_about(change.subject),
     )
 
 
@@ -83,5 +93,5 @@ def _about(subject: Subject) -> dict[str, str | int | None]:
         "subject_kind": subject.kind,
         "subject_pk": subject.pk,
         "subject_onefile_id": subject.onefile_id,
-        "subject_label": subject.label[:200],
+        "subject_label": str(subject.label)[:200],
     }

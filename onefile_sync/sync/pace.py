@@ -7,6 +7,7 @@ is the queue's broker) makes no difference to them.
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -39,6 +40,9 @@ KEPT_FREE = 4
 MADE_UP_FOR = 1
 #: After a 429 we call at this share of the pace that met it, at the least at the other, and gain so much a minute.
 SLOWER, SLOWEST, RECOVERY = 0.75, 0.1, 0.01
+
+
+ONE_HAND_AT_A_TIME = threading.Lock()
 
 
 class PaceLost(Exception):
@@ -242,6 +246,13 @@ class SharedPace:
 
     def wait(self) -> None:
         """Wait for the next place in the queue of all processes; for another one, if all are paused meanwhile."""
+        if self.for_a_person or self.calls_per_minute is None:
+            self._wait()
+        else:
+            with ONE_HAND_AT_A_TIME:  # of a process: the others would only take turns in looking
+                self._wait()
+
+    def _wait(self) -> None:
         waited = 0.0
         while True:
             place = self._next_place(insists=waited >= INSISTS_AFTER)

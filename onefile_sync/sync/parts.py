@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from onefile_sync.onefile.records import LearningAim, Review
-from onefile_sync.rows import LearnerRow, ReviewRow, Value
+from onefile_sync.rows import Label, LearnerRow, ReviewRow, Value
 
 PICSWEB = "picsweb"
 ONEFILE = "onefile"
@@ -32,7 +32,7 @@ class Subject:
     kind: str
     pk: str = ""
     onefile_id: int | None = None
-    label: str = ""
+    label: Label = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,16 @@ class OneFileSide:
     unread_aims: frozenset[int] = frozenset()
     unread_reviews: frozenset[int] = frozenset()
     problems: tuple[Problem, ...] = ()
+
+
+def assessors_of(learner: LearnerRow, onefile: OneFileSide) -> set[int]:
+    """Every assessor the plan may have to find the officer of."""
+    mentioned = {
+        learner.main_officer_onefile_id,
+        *(review.officer_onefile_id for review in learner.reviews),
+        *(record.assessor_id for record in onefile.reviews),
+    }
+    return {assessor for assessor in mentioned if assessor is not None}
 
 
 @dataclass(frozen=True, slots=True)

@@ -279,7 +279,7 @@ class _Planner:
 
     def review_changes(self, review: ReviewRow, record: Review, about: Subject) -> list[Change]:
         """What PICSWeb's review takes over from OneFile's (R10-R13)."""
-        self.report_unreadable(about, record.unreadable - {"learner_id", "visit_id"})
+        self.report_unreadable(about, record.unreadable - {"learner_id", "visit_id", "assessor_signed_on"})
         wanted: list[tuple[str, Value, str]] = []
         if review.onefile_id is None:
             wanted.append(("onefile_id", record.id, "review_match"))

@@ -6,23 +6,43 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import Count, Max, Sum
+from django.db.models import Count, F, Max, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from onefile_sync.models import OPEN_OUTCOMES, LearnerOutcome, Move, OutcomeState, Side, SyncRun
+from onefile_sync.models import (
+    OPEN_OUTCOMES,
+    LearnerOutcome,
+    ListedPage,
+    ListingKind,
+    Move,
+    OutcomeState,
+    Side,
+    StagedRecord,
+    SyncRun,
+)
 
 from . import problems, rules
+from .reading import ROTATION
 
 #: After how long without anybody working on it a run is said to wait for a worker.
 PATIENCE_WITH_WORKERS = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """How far a run has come with reading OneFile for everyone: pages of lists, and records that lists leave out."""
+
+    pages: int
+    records_left: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """Where a run stands. ``counts`` has the number of learners by state of their outcome, states of none left out.
 
-    ``is_final``: nothing more happens by itself, because the run is finished or held.
+    ``is_final``: nothing more happens by itself, because the run is finished or held. ``reading`` is there while the
+    run reads OneFile for everyone, before the first learner is compared.
     """
 
     state: str
@@ -31,6 +51,7 @@ class Progress:
     counts: Mapping[str, int]
     waiting_for_worker: bool
     is_final: bool
+    reading: Reading | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +108,18 @@ class OutcomeReport:
 
 
 def progress(run: SyncRun) -> Progress:
-    """Where a run stands now. Three queries."""
-    run.refresh_from_db(fields=["state", "started_at", "finished_at", "cleared_at"])
+    """Where a run stands now. Three queries; three more while it reads OneFile for everyone."""
+    run.refresh_from_db(
+        fields=["state", "started_at", "finished_at", "cleared_at", "listed_at", "read_at", "worked_at"]
+    )
     by_state = (
         run.outcomes.order_by().values("state").annotate(learners=Count("pk"), latest=Max("started_at"))
     )
     counts = {row["state"]: row["learners"] for row in by_state}
     total = sum(counts.values())
     left = sum(counts.get(state, 0) for state in OPEN_OUTCOMES)
-    asked = run.cleared_at or run.created_at
-    latest = max([asked, *(row["latest"] for row in by_state if row["latest"] is not None)])
+    asked, worked = run.cleared_at or run.created_at, run.worked_at or run.created_at
+    latest = max([asked, worked, *(row["latest"] for row in by_state if row["latest"] is not None)])
     at_work = run.outcomes.filter(state=OutcomeState.WORKING, lease_expires_at__gte=timezone.now())
     idle = run.is_open and not run.is_held and not at_work.exists()
     return Progress(
@@ -106,11 +129,47 @@ def progress(run: SyncRun) -> Progress:
         counts=counts,
         waiting_for_worker=idle and timezone.now() - latest > PATIENCE_WITH_WORKERS,
         is_final=not run.is_open or run.is_held,
+        reading=_reading(run) if run.is_open and run.reads_everyone and run.read_at is None else None,
     )
+
+
+def _reading(run: SyncRun) -> Reading:
+    begun = run.listings.aggregate(pages=Sum(F("next_page") - 1, default=0))["pages"]
+    pages = begun - ListedPage.objects.filter(listing__run=run).count()
+    left = StagedRecord.objects.filter(due_in=run.pk).count() if run.listed_at else None
+    return Reading(pages=pages, records_left=left)
+
+
+def how_it_read(run: SyncRun) -> list[str]:
+    """What a person should know of how a run read OneFile for everyone: what could not be done the short way."""
+    notes = []
+    for listing in run.listings.all():
+        what = {"what": ListingKind(listing.kind).label}
+        if listing.fallback and listing.kind == ListingKind.CENTRES:
+            notes.append(_("The centres could not be listed, so the reviews of all were asked for at once."))
+        elif listing.fallback:
+            notes.append(
+                _("OneFile does not list the %(what)s of everyone: they are asked for learner by learner.")
+                % what
+            )
+        elif listing.differs:
+            notes.append(
+                _("Some %(what)s were not the same in the list as by themselves: each was read by itself.")
+                % what
+            )
+    if run.put_off:
+        notes.append(
+            _(
+                "%(number)d settled reviews were put off, as a night is too short: each is read once in %(days)d days."
+            )
+            % {"number": run.put_off, "days": ROTATION}
+        )
+    return list(dict.fromkeys(notes))
 
 
 def totals(run: SyncRun) -> Totals:
     """What a run cost and changed, so far; a preview: would change. Two queries."""
+    run.refresh_from_db(fields=["api_calls", "rate_limited"])
     outcomes = run.outcomes.order_by()
     counted = (
         outcomes.filter(changes__made=not run.is_preview)
@@ -121,8 +180,8 @@ def totals(run: SyncRun) -> Totals:
     sums = outcomes.aggregate(calls=Sum("api_calls", default=0), limited=Sum("rate_limited", default=0))
     return Totals(
         changes={side: changed.get(side, 0) for side in Side.values},
-        api_calls=sums["calls"],
-        rate_limited=sums["limited"],
+        api_calls=sums["calls"] + run.api_calls,
+        rate_limited=sums["limited"] + run.rate_limited,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import date
+from itertools import islice
 from typing import Any
 
 from django.db import IntegrityError, models, transaction
@@ -47,6 +48,7 @@ def open_run(
     open_key: str | None = None,
     scheduled_for: date | None = None,
     guarded: bool = False,
+    reads_everyone: bool = False,
 ) -> tuple[SyncRun, bool]:
     """A run with one queued outcome a learner; or, where one with this key is open or this day is done, that one."""
     try:
@@ -57,18 +59,19 @@ def open_run(
                 open_key=open_key,
                 scheduled_for=scheduled_for,
                 guarded=guarded,
+                reads_everyone=reads_everyone,
             )
-            learner_type = host.learner_type()
-            queued = (
-                LearnerOutcome(
-                    run=run,
-                    learner_type=learner_type,
-                    learner_pk=str(learner.pk),
-                    onefile_id=getattr(learner, "onefile_id", None),
+            learner_type, everyone = host.learner_type(), iter(learners)
+            while some := list(islice(everyone, BATCH)):
+                LearnerOutcome.objects.bulk_create(
+                    LearnerOutcome(
+                        run=run,
+                        learner_type=learner_type,
+                        learner_pk=str(learner.pk),
+                        onefile_id=getattr(learner, "onefile_id", None),
+                    )
+                    for learner in some
                 )
-                for learner in learners
-            )
-            LearnerOutcome.objects.bulk_create(queued, batch_size=BATCH)
     except IntegrityError:
         same_day = Q(scheduled_for=scheduled_for) if scheduled_for else Q(pk__in=[])
         same_key = Q(open_key=open_key) if open_key else Q(pk__in=[])
@@ -78,6 +81,13 @@ def open_run(
         return existing, False
     events.info("run_opened", run=run.pk, kind=kind)
     return run, True
+
+
+def start(run: SyncRun) -> None:
+    """Somebody begins to work on a run, or goes on with it."""
+    now = timezone.now()
+    SyncRun.objects.filter(pk=run.pk, state=RunState.QUEUED).update(state=RunState.RUNNING, started_at=now)
+    SyncRun.objects.filter(pk=run.pk).update(worked_at=now)
 
 
 def settle(run: SyncRun) -> bool:
@@ -240,4 +250,5 @@ def waiting() -> models.QuerySet[SyncRun]:
 
 def forgotten() -> models.QuerySet[SyncRun]:
     """The waiting runs that were handed to the workers so long ago that the task must be lost."""
-    return waiting().filter(queued_at__lt=timezone.now() - deployment.lease)
+    lately = timezone.now() - deployment.lease
+    return waiting().filter(queued_at__lt=lately).exclude(worked_at__gte=lately)

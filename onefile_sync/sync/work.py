@@ -1,21 +1,37 @@
-"""Works on a run: one learner after the other, claimed from the ledger, until nobody is left or time is up."""
+"""Works on a run until nobody is left or time is up: reads everyone, compares many, exchanges one after the other.
+
+Where the database lets several at it at once, one task has several hands, so that the time OneFile takes to answer does
+not leave the permitted pace unused.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from threading import Event
+
+from django.db import connection
 
 from onefile_sync import events
+from onefile_sync.conf import deployment
 from onefile_sync.models import OneFileSettings, OutcomeState, SyncRun
+from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.errors import OneFileError
 from onefile_sync.onefile.patience import Patience
 
-from . import claims, runs
+from . import claims, reading, runs, survey
 from .connect import NotConnected, connect
-from .exchange import Exchange
+from .exchange import Exchange, policy_of
+from .pace import PaceLost
 
-#: Seconds between two looks when every learner who is left is being worked on by somebody else.
+#: Seconds between two looks when all that is left is being worked on by somebody else.
 LOOK_AGAIN = 1.0
+#: … and where that is a page or a record that somebody reads.
+LOOK_SOON = 0.5
+#: Refusals for the rate limit after which the reading of everyone is given up: nobody gets anywhere like that.
+MOST_REFUSALS = 40
 #: So many learners of a refresh may go ahead of the daily sync.
 AT_A_GLANCE = 20
 
@@ -31,62 +47,146 @@ def work_on(
 ) -> bool:
     """Work on a run until nothing is left to do here (it may be held); ``False`` when time was up or we are paused.
 
-    No new learner is begun once ``time_is_up``; one under way is put back into the queue rather than waited for
+    Nothing new is begun once ``time_is_up``; a learner under way is put back into the queue rather than waited for
     ``too_long`` (seconds).
 
     What would meet every learner alike (no token, OneFile unreachable) ends the run for all who are left.
     """
-    settings = OneFileSettings.load()
-    current: claims.Claim | None = None
     if run.state not in runs.AT_WORK:
         return True  # a task that was delivered late, or again
+    runs.start(run)
 
-    def hold_on(seconds: float) -> None:
-        if too_long(seconds):
-            raise claims.TimeIsUp
-        if current is not None:
-            current.renew()
+    stopping = Event()
 
+    def is_over() -> bool:
+        return stopping.is_set() or time_is_up()
+
+    def hand() -> bool:
+        ours = SyncRun.objects.get(pk=run.pk)
+        return _Hand(ours, patience, is_over, too_long, after_each, sleep).work()
+
+    hands = deployment.calls_at_once if run.reads_everyone and connection.vendor != "sqlite" else 1
+    if hands == 1:
+        return hand()
+    with ThreadPoolExecutor(hands) as threads:
+        working = [threads.submit(_with_a_connection_of_its_own, hand) for _hand in range(hands)]
+        try:
+            wait(working, return_when=FIRST_EXCEPTION)
+        finally:
+            stopping.set()  # where one failed, or somebody pressed Ctrl-C, the others come to an end as well
+    return all([each.result() for each in working])  # noqa: C419 - whichever failed has to be heard of
+
+
+def _with_a_connection_of_its_own(hand: Callable[[], bool]) -> bool:
     try:
-        onefile = connect(
-            settings,
-            patience,
-            before_each_call=hold_on,
-            sleep=sleep,
-            for_a_person=_somebody_waits_for(run),
-        )
-    except NotConnected as reason:
-        _give_up(run, reason.code)
-        runs.settle(run)
-        return True  # nobody is left for us; whoever is being worked on elsewhere closes the run
-    connected_to = _connection(settings)
-    try:
-        while not time_is_up():
-            settings = OneFileSettings.load()
-            if settings.paused or _connection(settings) != connected_to:
-                return False  # somebody changed where to, or as whom: the next task signs in afresh
-            if not settings.enabled:
-                _give_up(run, "off")
-            if runs.settle(run):
-                return True
-            current = claims.claim_next(run)
-            if current is None:
-                sleep(LOOK_AGAIN)
-                claims.sweep()
-                continue
-            exchange = Exchange(current, onefile, settings, preview=run.is_preview, puts_aside=run.puts_aside)
-            try:
-                exchange.carry_out()
-            except claims.LostClaim:
-                events.warning("claim_lost", run=run.pk, outcome=current.outcome.pk)
-            except claims.PutBack:
-                return False
-            except OneFileError as error:
-                _give_up(run, error.code)
-            after_each()
+        return hand()
     finally:
-        onefile.transport.close()
-    return runs.settle(run)
+        connection.close()
+
+
+@dataclass(slots=True)
+class _Hand:
+    """One that does one thing after the other."""
+
+    run: SyncRun
+    patience: Patience
+    time_is_up: Callable[[], bool]
+    too_long: Callable[[float], bool]
+    after_each: Callable[[], None]
+    sleep: Callable[[float], None]
+    current: claims.Claim | None = None
+    all_surveyed: bool = False
+
+    def work(self) -> bool:
+        settings = OneFileSettings.load()
+        try:
+            onefile = connect(
+                settings,
+                self.patience,
+                before_each_call=self.hold_on,
+                sleep=self.sleep,
+                for_a_person=_somebody_waits_for(self.run),
+            )
+        except NotConnected as reason:
+            self.give_up(reason.code)
+            runs.settle(self.run)
+            return True  # nobody is left for us; whoever is being worked on elsewhere closes the run
+        connected_to = _connection(settings)
+        try:
+            while not self.time_is_up():
+                settings = OneFileSettings.load()
+                if settings.paused or _connection(settings) != connected_to:
+                    return False  # somebody changed where to, or as whom: the next task signs in afresh
+                if not settings.enabled:
+                    self.give_up("off")
+                if runs.settle(self.run):
+                    return True
+                if not self.next_thing(onefile, settings):
+                    return False
+        finally:
+            onefile.transport.close()
+        return runs.settle(self.run)
+
+    def next_thing(self, onefile: OneFile, settings: OneFileSettings) -> bool:
+        """Do what comes next; false where this task is to end, as OneFile takes no more calls for now."""
+        run = self.run
+        if run.reads_everyone and run.read_at is None:
+            return self.read(onefile)
+        if run.reads_everyone and not self.all_surveyed:
+            ended = survey.survey(run, policy_of(settings))
+            self.all_surveyed = ended is None
+            for _learner in range(ended or 0):
+                self.after_each()
+            return True
+        self.current = claims.claim_next(run)
+        if self.current is None:
+            self.wait_for_others()
+            return True
+        return self.exchange(self.current, onefile, settings)
+
+    def read(self, onefile: OneFile) -> bool:
+        self.current = None
+        try:
+            if not reading.read_on(self.run, onefile, self.time_is_up):
+                self.sleep(LOOK_SOON)
+        except (claims.TimeIsUp, PaceLost):
+            return False
+        except OneFileError as error:
+            if error.code == "rate_limited" and self.run.rate_limited < MOST_REFUSALS:
+                return False
+            self.give_up(error.code)
+        return True
+
+    def exchange(self, claim: claims.Claim, onefile: OneFile, settings: OneFileSettings) -> bool:
+        pk, run = claim.outcome.learner_pk, self.run
+        staged = survey.staged_for(run, [pk]).get(pk) if run.reads_everyone else None
+        try:
+            Exchange(
+                claim, onefile, settings, preview=run.is_preview, puts_aside=run.puts_aside, staged=staged
+            ).carry_out()
+        except claims.LostClaim:
+            events.warning("claim_lost", run=run.pk, outcome=claim.outcome.pk)
+        except claims.PutBack:
+            return False
+        except OneFileError as error:
+            self.give_up(error.code)
+        self.after_each()
+        return True
+
+    def hold_on(self, seconds: float) -> None:
+        if self.too_long(seconds):
+            raise claims.TimeIsUp
+        if self.current is not None:
+            self.current.renew()
+
+    def wait_for_others(self) -> None:
+        self.sleep(LOOK_AGAIN)
+        claims.sweep()
+
+    def give_up(self, code: str) -> None:
+        """What would meet every learner alike ends the run for all who wait."""
+        events.warning("run_given_up", run=self.run.pk, code=code)
+        runs.give_up(self.run, OutcomeState.FAILED, code)
 
 
 def _connection(settings: OneFileSettings) -> tuple[str, str]:
@@ -96,9 +196,3 @@ def _connection(settings: OneFileSettings) -> tuple[str, str]:
 def _somebody_waits_for(run: SyncRun) -> bool:
     """Whether a person watches: a bulk refresh is for the coffee break, and takes its turn with the daily sync."""
     return run.is_for_a_person and run.outcomes.all()[: AT_A_GLANCE + 1].count() <= AT_A_GLANCE
-
-
-def _give_up(run: SyncRun, code: str) -> None:
-    """What would meet every learner alike ends the run for all who wait."""
-    events.warning("run_given_up", run=run.pk, code=code)
-    runs.give_up(run, OutcomeState.FAILED, code)

@@ -71,6 +71,8 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(summary))
         else:
             self.stdout.write(in_words(summary))
+            for note in services.how_it_read(run):
+                self.stdout.write(note)
             if run.is_held:
                 self.stdout.write(HELD)
             elif run.ending:

@@ -1,0 +1,469 @@
+"""Reads OneFile for everyone of a run into the staging table, a piece at a time, by as many workers as there are.
+
+Learning aims and reviews are listed page by page for the whole customer. Where lists give whole records, a sample is
+compared with the records themselves; where they do not, whatever matters is read one by one. Each piece is claimed with
+a lease and written down when it is done, so that whoever goes on after a crash does not start over.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from onefile_sync import events, host
+from onefile_sync.conf import deployment
+from onefile_sync.models import ListedPage, Listing, ListingKind, OneFileSettings, StagedRecord, SyncRun
+from onefile_sync.onefile.client import MAX_PAGES, OneFile
+from onefile_sync.onefile.errors import OneFileError, Scope
+from onefile_sync.onefile.records import LearningAim, Page, Review
+
+from . import staging
+from .claims import TimeIsUp
+from .pace import SPACED, PaceLost
+from .staging import KEPT, TWICE, Kept
+
+#: Pages of one list that are read at a time: so many more than there are may be asked for at its end.
+AHEAD = 2
+#: Pages that one hand reads in a row before it looks whether there is something else to do.
+IN_A_ROW = 20
+#: Records that are read one by one between two times of writing them down; a worker that dies loses so many calls.
+CHUNK = 20
+#: A list may take so many pages for each learner before learner by learner is the shorter way, and so many anyhow.
+PAGES_A_LEARNER, PAGES_ANYHOW = 2, 10
+#: Records of each list that are compared with the records themselves, at least, and one more for so many pages.
+SAMPLE, PAGES_A_SAMPLE = 2, 50
+#: Within so many days every settled review is read, where a night is too short for all of them.
+ROTATION = 7
+#: The most that is looked up in PICSWeb at a time.
+BATCH = 2_000
+
+
+def read_on(run: SyncRun, onefile: OneFile, time_is_up: Callable[[], bool]) -> bool:
+    """Do one piece of what is left to read; false where all that is left is in other hands.
+
+    ``run.read_at`` is set when nothing is left. Raises OneFileError of scope ``RUN``, and whatever keeps a call from
+    being made, after letting go of the piece.
+    """
+    for claim in CLAIMS:
+        piece = claim(run)
+        if piece is not None:
+            piece.time_is_up = time_is_up
+            with _counted(run, onefile), piece.let_go_of():
+                piece.carry_out(onefile)
+            return True
+    return _bring_on(run)
+
+
+@contextmanager
+def _counted(run: SyncRun, onefile: OneFile) -> Iterator[None]:
+    transport = onefile.transport
+    calls, limited = transport.calls, transport.rate_limited
+    try:
+        yield
+    finally:
+        SyncRun.objects.filter(pk=run.pk).update(
+            api_calls=F("api_calls") + transport.calls - calls,
+            rate_limited=F("rate_limited") + transport.rate_limited - limited,
+            worked_at=timezone.now(),
+        )
+
+
+def _free(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """Those that nobody has, or whose lease has run out."""
+    return rows.filter(Q(lease_expires_at=None) | Q(lease_expires_at__lt=timezone.now()))
+
+
+@dataclass(slots=True)
+class Piece:
+    """A piece of reading that is ours until its lease ends. ``mine`` are the rows that stand for it."""
+
+    run: SyncRun
+    mine: QuerySet[Any]
+    time_is_up: Callable[[], bool] = field(default=lambda: False, kw_only=True)
+
+    @contextmanager
+    def let_go_of(self) -> Iterator[None]:
+        """Whatever keeps us from finishing leaves the piece to the next who comes."""
+        try:
+            yield
+        except (OneFileError, TimeIsUp, PaceLost):
+            self.mine.update(claimed_by=None, lease_expires_at=None)
+            raise
+
+
+def _lease() -> dict[str, Any]:
+    return {"claimed_by": uuid.uuid4(), "lease_expires_at": timezone.now() + deployment.lease}
+
+
+# The centres
+
+
+def _claim_centres(run: SyncRun) -> _Centres | None:
+    if not run.listings.exists():
+        # What is to be listed first; the reviews of each centre are, once the centres are known.
+        wanted = [Listing(run=run, kind=kind) for kind in (ListingKind.CENTRES, ListingKind.AIM)]
+        Listing.objects.bulk_create(wanted, ignore_conflicts=True)
+    claimed = _claim_listing(run.listings.filter(kind=ListingKind.CENTRES))
+    return claimed and _Centres(run, *claimed)
+
+
+def _claim_listing(candidates: QuerySet[Listing]) -> tuple[QuerySet[Listing], Listing] | None:
+    lease = _lease()
+    for listing in _free(candidates.filter(finished_at=None)).order_by("pk"):
+        mine = Listing.objects.filter(pk=listing.pk)
+        if _free(mine.filter(finished_at=None)).update(**lease):
+            return mine.filter(claimed_by=lease["claimed_by"]), listing
+    return None
+
+
+@dataclass(slots=True)
+class _Centres(Piece):
+    listing: Listing
+
+    def carry_out(self, onefile: OneFile) -> None:
+        fallback = ""
+        try:
+            centres = [centre.id for centre in onefile.centres(onefile.customer().id).records]
+        except OneFileError as error:
+            if error.scope is Scope.RUN:
+                raise
+            centres, fallback = [], error.code
+            events.warning("listing_fell_back", run=self.run.pk, kind=self.listing.kind, code=error.code)
+        with transaction.atomic():
+            if self.mine.update(finished_at=timezone.now(), lease_expires_at=None, fallback=fallback):
+                # Where the centres cannot be had, the reviews of all of them are asked for at once.
+                wanted = (centres or [0]) if OneFileSettings.load().download_reviews else []
+                Listing.objects.bulk_create(
+                    Listing(run=self.run, kind=ListingKind.REVIEW, centre_id=centre_id)
+                    for centre_id in wanted
+                )
+
+
+# The pages
+
+
+def _claim_page(run: SyncRun) -> _Page | None:
+    for listing in run.listings.filter(kind__in=KEPT, finished_at=None).order_by("kind", "centre_id"):
+        with transaction.atomic():
+            page = _next_page(Listing.objects.select_for_update().get(pk=listing.pk))
+        if page is not None:
+            return _Page(run, _this(page), listing, page)
+    return None
+
+
+def _this(page: ListedPage) -> QuerySet[ListedPage]:
+    return ListedPage.objects.filter(pk=page.pk, claimed_by=page.claimed_by)
+
+
+def _next_page(listing: Listing) -> ListedPage | None:
+    """A page that somebody left, or else the next one, unless enough of them are under way. The listing is locked."""
+    if listing.finished_at is not None:
+        return None
+    lease, under_way = _lease(), list(ListedPage.objects.filter(listing=listing).order_by("number"))
+    for page in under_way:
+        if listing.last_page is not None and page.number > listing.last_page:
+            page.delete()  # whoever was to read it went away, and there is nothing on it
+        elif page.lease_expires_at is None or page.lease_expires_at < timezone.now():
+            ListedPage.objects.filter(pk=page.pk).update(**lease)
+            page.claimed_by = lease["claimed_by"]
+            return page
+    # The first page comes alone: it tells what the list is like, or that there is none.
+    at_a_time = AHEAD if listing.items else 1
+    if listing.last_page is not None or len(under_way) >= at_a_time:
+        return None
+    return ListedPage.objects.create(listing=listing, number=_hand_out(listing), **lease)
+
+
+def _hand_out(listing: Listing) -> int:
+    listing.next_page += 1
+    listing.save(update_fields=["next_page"])
+    return listing.next_page - 1
+
+
+@dataclass(slots=True)
+class _Page(Piece):
+    listing: Listing
+    page: ListedPage
+
+    def carry_out(self, onefile: OneFile) -> None:
+        """Read this page, and some of those that come after it as long as the list is at hand."""
+        for _page in range(IN_A_ROW):
+            try:
+                read = self._read(onefile)
+            except OneFileError as error:
+                if error.scope is Scope.RUN:
+                    raise
+                _fall_back(self.listing, error.code)
+                return
+            if not self._write_down(read, onefile.page_size):
+                return
+            if self.time_is_up():
+                break
+        self.mine.update(claimed_by=None, lease_expires_at=None)
+
+    def _write_down(self, read: Page[LearningAim] | Page[Review], size: int) -> bool:
+        """Note what was read, and go on to the next page; false where there is none, or this one is ours no more."""
+        with transaction.atomic():
+            listing = Listing.objects.select_for_update().get(pk=self.listing.pk)
+            following = listing.next_page
+            lease_expires_at = timezone.now() + deployment.lease
+            if listing.fallback or not self.mine.update(number=following, lease_expires_at=lease_expires_at):
+                return False
+            new = staging.stage(self.run, KEPT[listing.kind], read.records, centre_id=listing.centre_id)
+            if _learn(listing, self.page.number, read, new, size):
+                listing.save(update_fields=["items", "page_length", "unreadable_items", "last_page"])
+            if listing.last_page is not None:
+                self.mine.delete()
+                return False
+            self.page.number = _hand_out(listing)
+        if self.page.number > MAX_PAGES or (self.page.number % IN_A_ROW == 0 and self._is_too_long()):
+            _fall_back(listing, "too_long")
+            return False
+        return True
+
+    def _read(self, onefile: OneFile) -> Page[LearningAim] | Page[Review]:
+        if self.listing.kind == ListingKind.AIM:
+            return onefile.page_of_learning_aims(self.page.number)
+        return onefile.page_of_reviews(self.page.number, self.listing.centre_id or None)
+
+    def _is_too_long(self) -> bool:
+        pages = sum(self.run.listings.values_list("next_page", flat=True))
+        return pages > PAGES_ANYHOW + PAGES_A_LEARNER * self.run.outcomes.count()
+
+
+def _learn(listing: Listing, number: int, page: Page[Any], new: int, size: int) -> bool:
+    """What a page tells of its list; false where that is nothing. ``new`` of its records were on no page before.
+
+    The end is a page that is shorter than the first, or one with nothing new, from a server that knows no pages. A
+    short first page is the end only where another list shows that the server gives as many as it is asked for.
+    """
+    learnt = bool(page.unreadable_items)
+    listing.unreadable_items += page.unreadable_items
+    if number == 1:
+        listing.items, listing.page_length, learnt = _items(page), page.items, True
+        is_short = page.items < size and _gives_whole_pages(listing, size)
+    else:
+        is_short = page.items < (listing.page_length or 0)
+    if is_short or not new:
+        listing.last_page, learnt = min(number, listing.last_page or number), True
+    return learnt
+
+
+def _gives_whole_pages(listing: Listing, size: int) -> bool:
+    return Listing.objects.filter(run=listing.run_id, page_length__gte=size).exists()
+
+
+def _items(page: Page[Any]) -> str:
+    whole = all(record.complete for record in page.records)
+    return Listing.Items.RICH if whole else Listing.Items.THIN
+
+
+def _fall_back(listing: Listing, code: str) -> None:
+    """A list that is of no use: learners are asked about one by one instead."""
+    fell_back = Listing.objects.filter(pk=listing.pk, fallback="").update(
+        fallback=code, finished_at=timezone.now(), lease_expires_at=None
+    )
+    if fell_back:
+        listing.pages.all().delete()
+        events.warning("listing_fell_back", run=listing.run_id, kind=listing.kind, code=code)
+
+
+# The sample
+
+
+def _claim_sample(run: SyncRun) -> _Sample | None:
+    under_way = ListedPage.objects.filter(listing=OuterRef("pk"))
+    listed = run.listings.filter(~Exists(under_way), kind__in=KEPT, last_page__isnull=False)
+    claimed = _claim_listing(listed)
+    return claimed and _Sample(run, *claimed)
+
+
+@dataclass(slots=True)
+class _Sample(Piece):
+    """Whether lists tell what the records themselves do: never trusted blindly."""
+
+    listing: Listing
+
+    def carry_out(self, onefile: OneFile) -> None:
+        kept = KEPT[self.listing.kind]
+        differs = False
+        if self.listing.items == Listing.Items.RICH:
+            differs = any(self._differs(onefile, kept, row) for row in self._chosen(kept))
+        if differs:
+            events.warning("listing_differs", run=self.run.pk, kind=self.listing.kind)
+        values: dict[str, Any] = {"items": Listing.Items.THIN, "differs": True} if differs else {}
+        self.mine.update(finished_at=timezone.now(), lease_expires_at=None, **values)
+
+    def _chosen(self, kept: Kept) -> list[StagedRecord]:
+        listed = StagedRecord.objects.filter(kind=kept.kind, listed_in=self.run.pk).exclude(learner_pk="")
+        if self.listing.centre_id:
+            listed = listed.filter(centre_id=self.listing.centre_id)
+        return list(listed.order_by("?")[: SAMPLE + (self.listing.last_page or 0) // PAGES_A_SAMPLE])
+
+    def _differs(self, onefile: OneFile, kept: Kept, row: StagedRecord) -> bool:
+        try:
+            record = _read_one(onefile, kept, row.onefile_id)
+            alone = staging.digest_of(kept.values(record))
+            if alone == row.digest:
+                return False
+            # It may have been changed since it was listed: what does a list say of it now?
+            again = [item for item in _search(onefile, kept, row) if item.id == row.onefile_id]
+        except OneFileError as error:
+            if error.scope is Scope.RUN:
+                raise
+            return False  # gone since, or out of reach for now: that tells nothing about lists
+        if any(staging.digest_of(kept.values(item)) != alone for item in again):
+            return True
+        staging.stage(self.run, kept, [record])
+        return False
+
+
+def _read_one(onefile: OneFile, kept: Kept, record_id: int) -> LearningAim | Review:
+    return onefile.learning_aim(record_id) if kept.kind == ListingKind.AIM else onefile.review(record_id)
+
+
+def _search(onefile: OneFile, kept: Kept, row: StagedRecord) -> Sequence[LearningAim | Review]:
+    owner = row.owner_id or 0
+    if kept.kind == ListingKind.AIM:
+        return onefile.learning_aims(owner).records
+    return onefile.reviews(owner, row.centre_id or None).records
+
+
+# What lists leave out
+
+
+def _claim_records(run: SyncRun) -> _Records | None:
+    lease = _lease()
+    with transaction.atomic():
+        due = _free(StagedRecord.objects.filter(due_in=run.pk)).order_by("pk")
+        locked = due.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
+        rows = list(locked[:CHUNK])
+        StagedRecord.objects.filter(pk__in=[row.pk for row in rows]).update(**lease)
+    if not rows:
+        return None
+    return _Records(run, StagedRecord.objects.filter(due_in=run.pk, claimed_by=lease["claimed_by"]), rows)
+
+
+@dataclass(slots=True)
+class _Records(Piece):
+    rows: list[StagedRecord]
+    read: list[LearningAim | Review] = field(default_factory=list)
+
+    def carry_out(self, onefile: OneFile) -> None:
+        for kept in KEPT.values():
+            self.read = []
+            try:
+                for row in self.rows:
+                    if row.kind == kept.kind:
+                        self._read(onefile, kept, row)
+            finally:
+                staging.stage(self.run, kept, self.read)  # what was read is worth keeping, whatever happens
+
+    def _read(self, onefile: OneFile, kept: Kept, row: StagedRecord) -> None:
+        try:
+            self.read.append(_read_one(onefile, kept, row.onefile_id))
+        except OneFileError as error:
+            if error.scope is Scope.RUN:
+                raise
+            if error.code == "not_found":
+                staging.forget(kept, row.onefile_id)  # deleted since it was listed
+            else:
+                staging.could_not_read(kept, [row.onefile_id])
+
+
+#: What there may be to do, in this order.
+CLAIMS: tuple[Callable[[SyncRun], _Centres | _Page | _Sample | _Records | None], ...] = (
+    _claim_centres,
+    _claim_page,
+    _claim_sample,
+    _claim_records,
+)
+
+
+# From one stage to the next
+
+
+def _bring_on(run: SyncRun) -> bool:
+    """When all that was to be done is done: what comes next. False while others are still at it."""
+    with transaction.atomic():
+        locked = SyncRun.objects.select_for_update().get(pk=run.pk)
+        if locked.read_at is not None:
+            return True
+        if locked.listings.filter(finished_at=None).exists():
+            return False
+        if locked.listed_at is None:
+            locked.put_off = _mark_what_is_due(locked)
+            locked.listed_at = timezone.now()
+        elif StagedRecord.objects.filter(due_in=run.pk).exists():
+            return False
+        else:
+            locked.read_at = timezone.now()
+            staging.prune(locked)
+            events.info("everyone_read", run=run.pk, calls=locked.api_calls, put_off=locked.put_off)
+        locked.save(update_fields=["put_off", "listed_at", "read_at"])
+    return True
+
+
+def _mark_what_is_due(run: SyncRun) -> int:
+    """Mark what has to be read by itself; returns how many settled reviews are put off to another night."""
+    due = {kept.kind: _due(run, kept) for kept in KEPT.values()}
+    aims = _linked(due[ListingKind.AIM])
+    reviews = due[ListingKind.REVIEW]
+    put_off = 0
+    if len(aims) + reviews.count() > _calls_left(run):
+        settled = _put_off(reviews, timezone.now())
+        put_off = settled.count()
+        reviews = reviews.exclude(pk__in=settled.values("pk"))
+    for batch in _batches(aims):
+        StagedRecord.objects.filter(pk__in=batch).update(due_in=run.pk)
+    reviews.update(due_in=run.pk)
+    return put_off
+
+
+def _due(run: SyncRun, kept: Kept) -> QuerySet[StagedRecord]:
+    """What is listed of a kind and not known by the list: of learners in scope, and of nobody knows whom."""
+    listed = StagedRecord.objects.filter(kind=kept.kind, listed_in=run.pk)
+    listings = run.listings.filter(kind=kept.kind)
+    if listings.exclude(fallback="").exists():
+        return listed.none()  # learners are asked about one by one
+    of_interest = listed.filter(~Q(learner_pk="") | Q(owner_id=None))
+    thin = listings.filter(items=Listing.Items.THIN).exists()
+    return of_interest if thin else of_interest.filter(digest="")
+
+
+def _linked(aims: QuerySet[StagedRecord]) -> list[int]:
+    """Of these learning aims those that a qualification is linked to: no other can matter. Primary keys."""
+    found = []
+    for batch in _batches(list(aims.values_list("pk", "onefile_id"))):
+        linked = host.linked_aims([onefile_id for _pk, onefile_id in batch])
+        found += [pk for pk, onefile_id in batch if onefile_id in linked]
+    return found
+
+
+def _put_off(reviews: QuerySet[StagedRecord], now: datetime) -> QuerySet[StagedRecord]:
+    """Settled reviews whose day it is not: each is read on one day in so many, and never later than after so many."""
+    return (
+        reviews.filter(settled=True, unchanged__gte=TWICE, read_at__gte=now - timedelta(days=ROTATION))
+        .annotate(day=F("onefile_id") % ROTATION)
+        .exclude(day=now.toordinal() % ROTATION)
+    )
+
+
+def _calls_left(run: SyncRun) -> float:
+    """How many calls there still are in a night."""
+    if deployment.calls_per_minute is None:
+        return float("inf")
+    in_a_night = deployment.night_hours * 60 * deployment.calls_per_minute * SPACED / 100
+    return in_a_night - run.api_calls
+
+
+def _batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    return (items[first : first + BATCH] for first in range(0, len(items), BATCH))

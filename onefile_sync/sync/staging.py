@@ -1,0 +1,264 @@
+"""The staging table: what was read of OneFile for everyone, written by the page and read by the batch of learners.
+
+A record is kept as the values that are synchronised, with a digest of them: what has not changed is not written again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from operator import attrgetter
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.utils import timezone
+
+from onefile_sync import host
+from onefile_sync.models import LearnerOutcome, ListingKind, StagedRecord, SyncRun
+from onefile_sync.onefile.records import LearningAim, Review
+
+Record = TypeVar("Record", LearningAim, Review)
+
+#: What is not kept of a record: the first is the row's, the second is said by there being values, and nobody pushes
+#: from here (the third), because a learning aim is read again right before.
+NOT_KEPT = ("id", "complete", "writable")
+#: Readings in a row that gave the same, after which a review that is through is settled.
+TWICE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How records of one kind become values and records again."""
+
+    kind: ListingKind
+    record: type[Any]
+    names: tuple[str, ...]
+    dates: frozenset[str]
+    moments: frozenset[str]
+
+    def values(self, record: LearningAim | Review) -> dict[str, Any]:
+        """The values that are not blank, as JSON has them."""
+        told: dict[str, Any] = {}
+        for name in self.names:
+            value = getattr(record, name)
+            if value not in (None, "", frozenset()):
+                told[name] = _as_json(value)
+        return told
+
+    def revived(
+        self, onefile_id: int, owner_id: int | None, values: Mapping[str, Any], *, complete: bool
+    ) -> Any:
+        """The record that a row was made of; of one whose values were not read, only whose it is."""
+        told: dict[str, Any] = {}
+        for name, value in values.items():
+            if name in self.dates:
+                told[name] = date.fromisoformat(value)
+            elif name in self.moments:
+                told[name] = datetime.fromisoformat(value)
+            else:
+                told[name] = frozenset(value) if name == "unreadable" else value
+        if not told:
+            told["learner_id"] = owner_id
+        return self.record(id=onefile_id, complete=complete, **told)
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, date):
+        return value.isoformat()
+    return sorted(value) if isinstance(value, frozenset) else value
+
+
+def _kept(kind: ListingKind, record: type[Any], dates: set[str], moments: set[str]) -> Kept:
+    names = tuple(field.name for field in fields(record) if field.name not in NOT_KEPT)
+    return Kept(kind, record, names, frozenset(dates), frozenset(moments))
+
+
+AIMS = _kept(
+    ListingKind.AIM,
+    LearningAim,
+    {"registration_date", "certificate_applied_date", "certificate_received_date"},
+    set(),
+)
+REVIEWS = _kept(
+    ListingKind.REVIEW,
+    Review,
+    {"started_on", "learner_signed_on", "assessor_signed_on"},
+    {"scheduled_for"},
+)
+KEPT: Mapping[str, Kept] = {kept.kind: kept for kept in (AIMS, REVIEWS)}
+
+
+def digest_of(values: Mapping[str, Any]) -> str:
+    told = json.dumps(values, sort_keys=True, separators=(",", ":"))
+    return hashlib.blake2b(told.encode(), digest_size=16).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is on record of a row, without its values."""
+
+    pk: int
+    owner_id: int | None
+    centre_id: int | None
+    learner_pk: str
+    digest: str
+    unchanged: int
+    listed_in: UUID | None
+
+    @property
+    def place(self) -> tuple[int | None, int | None, str]:
+        return self.owner_id, self.centre_id, self.learner_pk
+
+    @property
+    def reading(self) -> tuple[str, int]:
+        return self.digest, self.unchanged
+
+
+def stage(
+    run: SyncRun, kept: Kept, records: Sequence[LearningAim | Review], *, centre_id: int | None = None
+) -> int:
+    """Write down what was read; returns how many of the records this run had not seen before.
+
+    ``centre_id`` is that of a page's listing (0: of all centres); without it the records were read by themselves, and
+    are due no longer. Four queries at most, whatever the number of records.
+    """
+    known = _known(kept, [record.id for record in records])
+    owners = {record.id: record.learner_id or _owner_on_record(known, record.id) for record in records}
+    learners = _learners_in_scope(run, set(owners.values()) - {None})
+    now, listed, learner_type = timezone.now(), centre_id is not None, host.learner_type()
+    same: list[int] = []
+    placed: list[StagedRecord] = []
+    taken_over: list[StagedRecord] = []
+    for record in sorted(records, key=attrgetter("id")):
+        before, owner = known.get(record.id), owners[record.id]
+        learner_pk = learners.get(owner, "")
+        place = (owner, centre_id or (before.centre_id if before else None), learner_pk)
+        moved = before is None or place != before.place
+        row: dict[str, Any] = {}
+        if record.complete or (owner is not None and not learner_pk):
+            row = _with_values(kept, record, before, is_ours=bool(learner_pk)) | {"read_at": now}
+            changed, rows = (
+                moved or before is None or before.reading != (row["digest"], row["unchanged"]),
+                taken_over,
+            )
+        elif before is not None and before.digest == OF_SOMEBODY_ELSE:
+            changed, rows = True, taken_over  # whose it is is in scope now, and nothing of theirs was kept
+        else:
+            changed, rows = moved, placed
+        if before is not None and not changed:
+            same.append(before.pk)
+            continue
+        rows.append(
+            StagedRecord(
+                kind=kept.kind,
+                onefile_id=record.id,
+                owner_id=owner,
+                centre_id=place[1],
+                learner_type=learner_type if learner_pk else None,
+                learner_pk=learner_pk,
+                listed_in=run.pk if listed or before is None else before.listed_in,
+                **row,
+            )
+        )
+    through: dict[str, Any] = {} if listed else {"due_in": None, "claimed_by": None, "lease_expires_at": None}
+    read_now = {"read_at": now} if all(record.complete for record in records) else {}
+    StagedRecord.objects.filter(pk__in=same).update(listed_in=run.pk, **read_now, **through)
+    _upsert(placed, PLACE)
+    _upsert(taken_over, PLACE + VALUES)
+    return sum(record.id not in known or known[record.id].listed_in != run.pk for record in records)
+
+
+def _with_values(
+    kept: Kept, record: LearningAim | Review, before: Known | None, *, is_ours: bool
+) -> dict[str, Any]:
+    """What is kept of a record that was read: of whoever is not in scope, nothing."""
+    values = kept.values(record) if is_ours else {}
+    digest = digest_of(values) if is_ours else OF_SOMEBODY_ELSE
+    repeated = before is not None and before.digest == digest
+    unchanged = min((before.unchanged if before else 0) + 1, TWICE) if repeated else 0
+    return {"values": values, "digest": digest, "settled": _is_through(record), "unchanged": unchanged}
+
+
+#: In place of a digest: whose record it is is known, and it is nobody's in scope.
+OF_SOMEBODY_ELSE = "-"
+PLACE = ["owner_id", "centre_id", "learner_type", "learner_pk", "listed_in"]
+VALUES = ["values", "digest", "settled", "unchanged", "read_at", "due_in", "claimed_by", "lease_expires_at"]
+
+
+def _upsert(rows: Sequence[StagedRecord], names: Sequence[str]) -> None:
+    # In the order of their IDs, so that two pages that overlap cannot wait for one another.
+    StagedRecord.objects.bulk_create(
+        rows, update_conflicts=True, unique_fields=["kind", "onefile_id"], update_fields=names
+    )
+
+
+def _known(kept: Kept, ids: Sequence[int]) -> dict[int, Known]:
+    rows = StagedRecord.objects.filter(kind=kept.kind, onefile_id__in=ids)
+    names = ("pk", "owner_id", "centre_id", "learner_pk", "digest", "unchanged", "listed_in")
+    return {onefile_id: Known(*values) for onefile_id, *values in rows.values_list("onefile_id", *names)}
+
+
+def _owner_on_record(known: Mapping[int, Known], record_id: int) -> int | None:
+    return known[record_id].owner_id if record_id in known else None
+
+
+def _learners_in_scope(run: SyncRun, owners: set[int | None]) -> dict[int | None, str]:
+    """PICSWeb's learner by their OneFile ID; nobody where two learners have the same one."""
+    found: dict[int | None, str] = {}
+    shared = set()
+    outcomes = LearnerOutcome.objects.filter(run=run, onefile_id__in=owners)
+    for onefile_id, learner_pk in outcomes.values_list("onefile_id", "learner_pk"):
+        if onefile_id in found:
+            shared.add(onefile_id)
+        found[onefile_id] = learner_pk
+    return {onefile_id: pk for onefile_id, pk in found.items() if onefile_id not in shared}
+
+
+def _is_through(record: LearningAim | Review) -> bool:
+    """Whether nothing more is to be expected of a record: a review that was held and signed by both."""
+    return isinstance(record, Review) and all(
+        (record.started_on, record.assessor_signed_on, record.learner_signed_on)
+    )
+
+
+def forget(kept: Kept, record_id: int) -> None:
+    """A record that was listed is not there any more."""
+    StagedRecord.objects.filter(kind=kept.kind, onefile_id=record_id).delete()
+
+
+def could_not_read(kept: Kept, ids: Iterable[int]) -> None:
+    """Records that could not be read by themselves: whoever plans with them reads them again, and tells why not."""
+    StagedRecord.objects.filter(kind=kept.kind, onefile_id__in=ids).update(
+        digest="", values={}, unchanged=0, due_in=None, claimed_by=None, lease_expires_at=None
+    )
+
+
+def records_of(
+    run: SyncRun, learner_pks: Iterable[str]
+) -> tuple[dict[tuple[str, str], list[Any]], dict[str, int]]:
+    """What this run has listed of these learners, by learner and kind; and the centre of each. One query."""
+    found: dict[tuple[str, str], list[Any]] = {}
+    centres: dict[str, int] = {}
+    rows = StagedRecord.objects.filter(
+        learner_type=host.learner_type(), learner_pk__in=list(learner_pks), listed_in=run.pk
+    )
+    names = ("kind", "learner_pk", "centre_id", "onefile_id", "owner_id", "values", "digest")
+    for kind, learner_pk, centre_id, *about, digest in rows.order_by("onefile_id").values_list(*names):
+        record = KEPT[kind].revived(*about, complete=bool(digest))
+        found.setdefault((learner_pk, kind), []).append(record)
+        if centre_id:
+            centres[learner_pk] = centre_id
+    return found, centres
+
+
+def prune(run: SyncRun) -> None:
+    """Forget what a whole reading has not met again: it is nobody's in scope, or not in OneFile any more."""
+    for kind in KEPT:
+        if (
+            run.listings.filter(kind=kind).exists()
+            and not run.listings.filter(kind=kind).exclude(fallback="").exists()
+        ):
+            StagedRecord.objects.filter(kind=kind).exclude(listed_in=run.pk).delete()

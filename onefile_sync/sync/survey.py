@@ -1,0 +1,226 @@
+"""Compares learners with what was read for everyone, many at a time and without a call, and ends all who need nothing.
+
+Whoever has something to be written, or to be asked of OneFile, is left to the exchange (:mod:`.exchange`), one by one.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, cast
+
+from django.db import IntegrityError, connection, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from onefile_sync import events, host
+from onefile_sync.conf import deployment
+from onefile_sync.models import LearnerOutcome, ListingKind, OutcomeState, RunKind, SyncRun
+from onefile_sync.onefile.client import OneFile
+from onefile_sync.rows import LearnerRow, Officers
+
+from . import ledger, staging
+from .fetch import Staged, read_onefile
+from .parts import Change, OneFileSide, Plan, Policy, Problem, assessors_of
+from .plan import make_plan
+from .safety import replaces_values
+
+#: Learners who are compared at a time.
+BATCH = 100
+#: For so long what was read for everyone is good to plan with; whoever comes later is asked about.
+FRESH = timedelta(hours=24)
+
+
+class Asked(Exception):
+    """OneFile would have to be asked about this learner."""
+
+
+class NobodyAsks:
+    """In the place of OneFile where no call is to be made."""
+
+    def __getattr__(self, name: str) -> Any:
+        def ask(*_about: Any, **_more: Any) -> Any:
+            raise Asked(name)
+
+        return ask
+
+
+NOBODY_ASKS = cast(OneFile, NobodyAsks())
+
+
+def staged_for(run: SyncRun, learner_pks: Sequence[str]) -> dict[str, Staged]:
+    """What this run has read of these learners, where it is good to plan with. Three queries.
+
+    It is not for a run that was held, and not for a learner whom somebody refreshed meanwhile: their values are newer.
+    """
+    if run.read_at is None or run.held_at is not None or timezone.now() - run.read_at > FRESH:
+        return {}
+    refreshed = set(
+        LearnerOutcome.objects.filter(
+            learner_type=host.learner_type(), learner_pk__in=learner_pks, finished_at__gt=run.created_at
+        )
+        .exclude(run=run)
+        .exclude(run__kind=RunKind.PREVIEW)
+        .values_list("learner_pk", flat=True)
+    )
+    lists = _Lists.of(run)
+    records, centres = staging.records_of(run, learner_pks)
+    return {
+        pk: Staged(
+            aims=lists.told(ListingKind.AIM, records.get((pk, ListingKind.AIM))),
+            reviews=lists.told(ListingKind.REVIEW, records.get((pk, ListingKind.REVIEW))),
+            aims_complete=lists.complete[ListingKind.AIM],
+            reviews_complete=lists.complete[ListingKind.REVIEW],
+            centre_id=lists.only_centre or centres.get(pk),
+        )
+        for pk in learner_pks
+        if pk not in refreshed
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Lists:
+    """Which of a run's lists are of use, and whether what they do not name is not there."""
+
+    usable: Mapping[str, bool]
+    complete: Mapping[str, bool]
+    only_centre: int | None
+
+    @classmethod
+    def of(cls, run: SyncRun) -> _Lists:
+        by_kind: dict[str, list[Any]] = {kind: [] for kind in staging.KEPT}
+        for listing in run.listings.filter(kind__in=staging.KEPT):
+            by_kind[listing.kind].append(listing)
+        reviews = by_kind[ListingKind.REVIEW]
+        return cls(
+            usable={kind: not any(each.fallback for each in lists) for kind, lists in by_kind.items()},
+            complete={
+                kind: not any(each.unreadable_items for each in lists) for kind, lists in by_kind.items()
+            },
+            only_centre=(reviews[0].centre_id or None) if len(reviews) == 1 else None,
+        )
+
+    def told(self, kind: str, records: list[Any] | None) -> tuple[Any, ...] | None:
+        return tuple(records or ()) if self.usable[kind] else None
+
+
+def survey(run: SyncRun, policy: Policy) -> int | None:
+    """Compare the next learners of a run; returns how many came to an end, and ``None`` where all were compared."""
+    batch = _claim(run)
+    if batch is None:
+        return None
+    try:
+        batch.compare(policy)
+        return batch.write()
+    except Exception as error:  # noqa: BLE001 - R25: one learner's failure must not stop the others
+        events.error("survey_stopped", run=run.pk, error=type(error).__name__)
+    batch.ended, batch.aside = {}, {}  # each is tried alone, where it is found out whose failure it is
+    return batch.write()
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Learners who are ours while they are compared, and what became of them."""
+
+    run: SyncRun
+    token: uuid.UUID
+    outcomes: dict[str, LearnerOutcome]
+    ended: dict[int, tuple[OutcomeState, Sequence[Problem]]] = field(default_factory=dict)
+    aside: dict[int, Sequence[Change]] = field(default_factory=dict)
+    officers: Officers = field(default_factory=Officers)
+
+    def compare(self, policy: Policy) -> None:
+        learners = [learner for learner in host.learners_by_pk(self.outcomes) if _onefile_id(learner)]
+        shared = host.shared_among([_onefile_id(learner) for learner in learners])
+        known = [learner for learner in learners if _onefile_id(learner) not in shared]
+        staged = staged_for(self.run, list(self.outcomes))
+        sides: list[tuple[LearnerRow, OneFileSide]] = []
+        for row in host.read_learners(known):
+            if row.pk in staged and self.outcomes[row.pk].attempts == 1:
+                try:
+                    sides.append((row, read_onefile(NOBODY_ASKS, row, policy, staged[row.pk])))
+                except Asked:
+                    continue
+        self.officers = _officers_in(sides)
+        for row, side in sides:
+            self.note(row.pk, make_plan(row, side, self.officers, policy, host.can_hold))
+
+    def note(self, learner_pk: str, plan: Plan) -> None:
+        outcome = self.outcomes[learner_pk]
+        changes = list(plan.changes())
+        if not changes and not plan.finished_uploads:
+            self.ended[outcome.pk] = ledger.state_of(0, plan.problems), plan.problems
+        elif self.run.puts_aside and replaces_values(plan):
+            self.aside[outcome.pk] = changes
+
+    def write(self) -> int:
+        """Write down what became of those who are still ours; whoever is left has to be worked on alone."""
+        with transaction.atomic():
+            mine = LearnerOutcome.objects.filter(
+                pk__in=[outcome.pk for outcome in self.outcomes.values()],
+                state=OutcomeState.WORKING,
+                claimed_by=self.token,
+            )
+            held = set(mine.select_for_update().values_list("pk", flat=True))
+            ended = {pk: end for pk, end in self.ended.items() if pk in held}
+            aside = {pk: changes for pk, changes in self.aside.items() if pk in held}
+            alone = held - ended.keys() - aside.keys()
+            free = {"claimed_by": None, "lease_expires_at": None}
+            for state in {state for state, _problems in ended.values()}:
+                pks = [pk for pk, end in ended.items() if end[0] == state]
+                LearnerOutcome.objects.filter(pk__in=pks).update(
+                    state=state, finished_at=timezone.now(), **free
+                )
+            LearnerOutcome.objects.filter(pk__in=aside).update(state=OutcomeState.ASIDE, attempts=0, **free)
+            LearnerOutcome.objects.filter(pk__in=alone).update(
+                state=OutcomeState.QUEUED, surveyed=True, attempts=F("attempts") - 1, **free
+            )
+            ledger.note_problems({pk: problems for pk, (_state, problems) in ended.items()})
+            ledger.note_planned(aside, self.officers)
+        return len(ended)
+
+
+def _claim(run: SyncRun) -> _Batch | None:
+    queued = run.outcomes.filter(state=OutcomeState.QUEUED, surveyed=False)
+    for size in (BATCH, BATCH // 10, 1):
+        token, now = uuid.uuid4(), timezone.now()
+        busy = LearnerOutcome.objects.filter(learner_type=host.learner_type(), state=OutcomeState.WORKING)
+        free = queued.exclude(learner_pk__in=busy.values("learner_pk")).order_by("id")
+        try:
+            with transaction.atomic():
+                locked = free.select_for_update(
+                    of=("self",), skip_locked=connection.features.has_select_for_update_skip_locked
+                )
+                outcomes = list(locked[:size])
+                LearnerOutcome.objects.filter(pk__in=[outcome.pk for outcome in outcomes]).update(
+                    state=OutcomeState.WORKING,
+                    claimed_by=token,
+                    lease_expires_at=now + deployment.lease,
+                    started_at=now,
+                    attempts=F("attempts") + 1,
+                )
+        except IntegrityError:
+            continue  # one of them is being refreshed since just now
+        for outcome in outcomes:
+            outcome.attempts += 1
+        if outcomes:
+            return _Batch(run, token, {outcome.learner_pk: outcome for outcome in outcomes})
+        break
+    # Whoever is left is being worked on elsewhere: by another worker for this run, or for somebody who clicked.
+    return None if not queued.update(surveyed=True) else _Batch(run, uuid.uuid4(), {})
+
+
+def _onefile_id(learner: Any) -> int | None:
+    onefile_id: int | None = getattr(learner, "onefile_id", None)
+    return onefile_id
+
+
+def _officers_in(sides: Iterable[tuple[LearnerRow, OneFileSide]]) -> Officers:
+    assessors: set[int] = set()
+    officers: set[str] = set()
+    for row, side in sides:
+        assessors |= assessors_of(row, side)
+        officers |= {review.officer for review in row.reviews if review.officer is not None}
+    return host.read_officers(assessors, also=officers)
