@@ -97,10 +97,10 @@ class TestExitCodes:
     def test_one_when_somebody_failed(
         self, linked: Linked, onefile: SandboxServer, manage: Manage, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        linked(2)
+        learners = linked(2)
         monkeypatch.setattr(command, "_advance", lambda _bar: onefile.stop())
 
-        said = manage("onefile_sync")
+        said = manage("onefile_sync", "--learner", *(str(learner.pk) for learner in learners))
 
         assert said.code == 1
         assert "2 learners: 1 updated, 0 unchanged, 0 attention, 1 failed, 0 skipped." in said.out

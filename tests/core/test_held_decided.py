@@ -122,7 +122,7 @@ class TestApplying:
         assert claims.claim_next(held) is not None
         long_ago = timezone.now() - timedelta(hours=1)
         held.outcomes.filter(state=OutcomeState.WORKING).update(lease_expires_at=long_ago)
-        SyncRun.objects.update(queued_at=long_ago)
+        SyncRun.objects.update(queued_at=long_ago, worked_at=long_ago)
         OrmQ.objects.all().delete()
 
         with commit():

@@ -34,6 +34,7 @@ from .conftest import FREE, learners_of, run_of
 class TestProgress:
     def test_counts_the_learners_by_state(self, host: Host) -> None:
         run = run_of(learners_of(host, 3))
+        runs.start(run)
         claim = claims.claim_next(run)
         assert claim is not None
         claim.finish(OutcomeState.UPDATED, [], FREE)

@@ -31,9 +31,11 @@ from onefile_sync.models import (
     Environment,
     Heartbeat,
     LearnerOutcome,
+    ListedPage,
     OneFileSettings,
     OutcomeState,
     RunKind,
+    StagedRecord,
     SyncRun,
     UploadIntent,
 )
@@ -174,15 +176,16 @@ def test_nothing_is_lost_or_doubled_however_often_a_worker_is_killed(
 
 
 def one_run(machines: Machines, world: World, dice: random.Random, tally: Tally) -> None:
-    """Everyone new, one run, one kill somewhere in it."""
+    """Everyone new, one run, one kill somewhere in it; every other run reads everyone at once first."""
     OrmQ.objects.all().delete()  # whose worker was killed keeps its task for `retry` seconds
     learners = [a_learner(world, number) for number in range(LEARNERS)]
     known = set(world.reviews)
-    run, _created = runs.open_run(RunKind.REFRESH, learners)
+    kind = RunKind.DAILY if tally.runs % 2 else RunKind.REFRESH
+    run, _created = runs.open_run(kind, learners, reads_everyone=kind == RunKind.DAILY)
     queue.enqueue(run, tasks=2)
-    wait_until(lambda: run.outcomes.filter(attempts__gt=0).exists(), machines)
+    wait_until(lambda: is_begun(run), machines)
     time.sleep(dice.uniform(0, 1.2))
-    at_work = run.outcomes.filter(state=OutcomeState.WORKING).exists()
+    at_work = is_somebody_at(run)
     machines.kill_one(dice.randrange(2))
     killed = time.monotonic()
     wait_until(lambda: is_closed(run), machines)
@@ -211,6 +214,19 @@ def a_learner(world: World, number: int) -> Any:
     for weeks in (1, 2):
         PICSWEB.review(learner, proposed_date=date(2027, 1, 4) + timedelta(weeks=weeks))
     return learner
+
+
+def is_begun(run: SyncRun) -> bool:
+    return run.outcomes.filter(attempts__gt=0).exists() or run.listings.exists()
+
+
+def is_somebody_at(run: SyncRun) -> bool:
+    """At a learner, a page of a list, or single records."""
+    return (
+        run.outcomes.filter(state=OutcomeState.WORKING).exists()
+        or ListedPage.objects.filter(listing__run=run, claimed_by__isnull=False).exists()
+        or StagedRecord.objects.filter(due_in=run.pk, claimed_by__isnull=False).exists()
+    )
 
 
 def is_closed(run: SyncRun) -> bool:

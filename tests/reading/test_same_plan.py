@@ -1,0 +1,87 @@
+"""Reading everyone at once or one after the other: the same is found, planned, done and reported."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from onefile_sync import host as picsweb
+from onefile_sync import services
+from onefile_sync.models import Change
+from onefile_sync.sandbox.server import SandboxServer
+from onefile_sync.sandbox.switches import Switches
+from onefile_sync.sandbox.world import World
+from tests.conftest import dont_wait
+from tests.factories import Host
+
+from .village import build_village, daily, told_of_all
+
+UNLIMITED = Switches(rate_limit=0)
+ALTERNATIVES = [
+    pytest.param(replace(behaviour, rate_limit=0), items, id=f"{items} {switch}={value}")
+    for items in ("thin", "rich")
+    for switch, value, behaviour in [("nothing", "special", Switches()), *Switches.each_alternative()]
+    if switch not in ("items", "users_carry_centre")
+]
+
+
+@pytest.fixture
+def switches(request: pytest.FixtureRequest) -> Switches:
+    behaviour, items = request.param
+    return replace(behaviour, items=items)
+
+
+@pytest.mark.parametrize("host", ["picsweb"], indirect=True)
+@pytest.mark.parametrize(
+    "switches",
+    [pytest.param(tuple(each.values), id=each.id) for each in ALTERNATIVES],
+    indirect=True,
+)
+def test_whatever_onefile_is_like(host: Host, world: World, onefile: SandboxServer) -> None:
+    check(host, world)
+
+
+@pytest.mark.parametrize(
+    "switches", [(Switches(rate_limit=0), "thin"), (Switches(rate_limit=0), "rich")], indirect=True
+)
+def test_on_either_host(host: Host, world: World, onefile: SandboxServer) -> None:
+    check(host, world)
+
+
+@pytest.mark.parametrize(
+    "switches", [(Switches(rate_limit=0, users_carry_centre=False), "thin")], indirect=True
+)
+def test_a_centre_that_learners_records_do_not_name_is_known_from_the_lists(
+    host: Host, world: World, onefile: SandboxServer
+) -> None:
+    village = build_village(host, world)
+
+    daily()
+
+    centres = {name: _centre_of(learner) for name, learner in village.people.items()}
+    assert len(world.centres) == 2
+    assert centres["of another centre"] == max(world.centres)
+    assert centres["plain"] == min(world.centres)
+
+
+def _centre_of(learner: Any) -> int | None:
+    row = picsweb.learner_by_pk(str(learner.pk))
+    assert row is not None
+    return picsweb.read_learner(row).centre_id
+
+
+def check(host: Host, world: World) -> None:
+    village = build_village(host, world)
+    one_by_one = services.perform(services.preview_now(), sleep=dont_wait)
+
+    run = daily()
+
+    at_once = told_of_all(run)
+    assert at_once == told_of_all(one_by_one)
+    assert any(changed for changed, _problems in at_once.values())
+    assert len(at_once) == len(village.learners)
+    again = services.perform(services.preview_now(), sleep=dont_wait)
+    assert not Change.objects.filter(outcome__run=again).exists()
+    assert set(again.outcomes.values_list("state", flat=True)) <= {"unchanged", "attention"}
