@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 SERVICES_DATABASE ?= postgres://postgres:postgres@127.0.0.1:5432/onefile_sync
 REDIS ?= redis://127.0.0.1:6379/0
 
-.PHONY: help demo test check test-services test-browser reliability docs clean
+.PHONY: help demo test check test-services test-browser reliability bench docs clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -50,6 +50,10 @@ test-services: $(STAMP) ## what needs PostgreSQL and Redis (SERVICES_DATABASE, R
 reliability: $(STAMP) ## the long fault, kill and budget runs, with their figures (an hour; needs PostgreSQL and Redis)
 	RELIABILITY=long $(BIN)/pytest --numprocesses auto tests/reliability
 	RELIABILITY=long DATABASE_URL=$(SERVICES_DATABASE) REDIS_URL=$(REDIS) $(BIN)/pytest -m services tests/reliability
+
+bench: $(STAMP) ## what a daily sync costs, beside the usual way: table, bars and plot (an hour and a half; needs PostgreSQL)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	DATABASE_URL=$(SERVICES_DATABASE) $(BIN)/python -m benchmarks
 
 test-browser: $(STAMP) ## the pages in headless Chromium
 	$(BIN)/pytest -m browser

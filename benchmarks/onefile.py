@@ -1,0 +1,103 @@
+"""The sandbox OneFile in a process of its own, with a line to it."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from typing import Any
+
+from werkzeug.wrappers import Request
+
+from onefile_sync.sandbox.server import SandboxServer
+from onefile_sync.sandbox.switches import Switches
+from onefile_sync.sandbox.wire import Answer
+
+from .provider import build_world, change_some
+
+MINUTE = 60.0
+
+
+@dataclass(frozen=True)
+class Counted:
+    """The calls since the last count, authentication left out; ``seconds`` from the first to the last of them."""
+
+    calls: int
+    refused: int
+    seconds: float
+    by_operation: Counter[str]
+
+
+class _Timed(SandboxServer):
+    first = last = 0.0
+
+    def _answer(self, request: Request) -> Answer:
+        self.last = time.monotonic()
+        self.first = self.first or self.last
+        return super()._answer(request)
+
+
+class OneFile:
+    """Start it with ``with``. ``calls_per_minute`` 0 is no limit; ``latency`` is in seconds."""
+
+    def __init__(self, learners: int, items: str, calls_per_minute: int, latency: float = 0.0) -> None:
+        context = get_context("spawn")
+        self._line, theirs = context.Pipe()
+        about = (theirs, learners, items, calls_per_minute, latency)
+        self._process = context.Process(target=_serve, args=about, daemon=True)
+
+    def __enter__(self) -> OneFile:
+        self._process.start()
+        self.url: str = self._line.recv()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._line.send("stop")
+        self._process.join()
+
+    def counted(self) -> Counted:
+        """What arrived since the last time that this was asked."""
+        counted: Counted = self._ask("count")
+        return counted
+
+    def calls_so_far(self) -> int:
+        calls: int = self._ask("so far")
+        return calls
+
+    def change_some(self) -> None:
+        self._ask("change")
+
+    def _ask(self, what: str) -> Any:
+        self._line.send(what)
+        return self._line.recv()
+
+
+def _serve(line: Connection, learners: int, items: Any, calls_per_minute: int, latency: float) -> None:
+    world = build_world(learners)
+    switches = Switches(
+        items=items,
+        rate_limit=calls_per_minute,
+        rate_window=MINUTE,
+        retry_after="seconds",
+        page_order="by id",
+    )
+    with _Timed(world, switches, latency=latency) as server:
+        line.send(server.url)
+        while (asked := line.recv()) != "stop":
+            if asked == "change":
+                with world.lock:
+                    change_some(world)
+                line.send(None)
+            elif asked == "so far":
+                line.send(sum(server.calls.values()))
+            else:
+                calls = Counter(
+                    {name: number for name, number in server.calls.items() if name != "Authentication"}
+                )
+                line.send(
+                    Counted(sum(calls.values()), server.refusals[429], server.last - server.first, calls)
+                )
+                server.reset_counts()
+                server.first = server.last = 0.0
