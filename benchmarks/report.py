@@ -82,7 +82,7 @@ def plot(measured: Iterable[Measured], file: Path) -> None:
     lines: dict[str, list[tuple[int, int]]] = {}
     names = {"rich": "ours, whole records in lists", "thin": "ours, a few properties in lists"}
     for each in measured:
-        if each.what.startswith("peers"):
+        if not each.worker:
             lines.setdefault("learner by learner", []).append((each.learners, each.calls))
         elif each.what.startswith("ordinary"):
             lines.setdefault(names[each.items], []).append((each.learners, each.calls))

@@ -156,7 +156,9 @@ def _upload(onefile: OneFile, plan: Plan, upload: ReviewUpload, visit_type: int,
         creation.came_to_nothing()
         raise
     about = replace(upload.change.subject, onefile_id=review_id)
-    applied.done(replace(upload.change, subject=about))
+    with transaction.atomic():  # whoever finds the answer on record need not tell of the create again
+        intents.note_review(creation.intent, review_id)
+        applied.done(replace(upload.change, subject=about))
     link, later = upload.write.changes[:1], upload.write.changes[1:]
     # The ID at once and by itself (R7): an edit of another field meanwhile must not get in its way.
     linked = tuple(replace(change, subject=about, new=review_id) for change in link)
@@ -205,7 +207,7 @@ class _Creation:
             intents.note_visit(self.intent, visit_id)
         else:
             visit_id = self.intent.visit_id
-        review_id = self.onefile.create_review(
+        return self.onefile.create_review(
             learner_id=self.learner.onefile_id,
             centre_id=self.centre_id,
             visit_id=visit_id,
@@ -213,8 +215,6 @@ class _Creation:
             assessor_id=self.upload.assessor_id,
             about_to_send=self.note_sending_review,
         )
-        intents.note_review(self.intent, review_id)
-        return review_id
 
     def note_sending_visit(self) -> None:
         self.make_sure()

@@ -245,7 +245,7 @@ class _Planner:
             ]
         begun = review.open_upload
         created = None
-        if begun is not None:
+        if begun is not None and begun.review_id is None:  # otherwise it was told with OneFile's answer
             created = Change(ONEFILE, about, "review", None, begun.scheduled_for, "review_upload")
         self.write("review", review.pk, self.holdable(changes), found=created)
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from onefile_sync import host as picsweb
 from onefile_sync import services
-from onefile_sync.models import LearnerOutcome, OneFileSettings, SyncRun, UploadIntent
+from onefile_sync.models import Change, LearnerOutcome, OneFileSettings, SyncRun, UploadIntent
 from onefile_sync.onefile.client import OneFile
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.records import Review
@@ -308,3 +308,27 @@ def test_whoever_changes_the_token_in_the_middle_of_a_run_has_the_rest_wait_for_
     states = sorted(run.outcomes.values_list("state", flat=True))
     assert "queued" in states or "failed" in states
     assert "updated" in states
+
+
+@pytest.mark.parametrize("step", ["note_review", "save"])
+def test_a_create_is_told_once_although_the_worker_went_away_before_its_id_was_stored(
+    hamlet: Hamlet, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """Whatever is on record of it by then: OneFile's answer, or nothing yet."""
+    module, name = (apply.intents, "note_review") if step == "note_review" else (apply, "_save")
+    real, gone = getattr(module, name), []
+
+    def go_away(*about: Any) -> Any:
+        if not gone and (step == "note_review" or about[0].kind == "review"):
+            gone.append(True)
+            raise claims.TimeIsUp
+        return real(*about)
+
+    monkeypatch.setattr(module, name, go_away)
+    sync(hamlet.learner)
+    let_doubts_pass()
+    sync(hamlet.learner)
+
+    told = Change.objects.filter(made=True, side="onefile", field="review")
+    assert gone
+    assert told.count() == len(created(hamlet, world)) == 1
