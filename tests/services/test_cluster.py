@@ -73,19 +73,22 @@ def test_a_cluster_killed_between_created_and_stored_loses_nothing_and_creates_n
     world = office.onefile.world
     reviews_before, visits_before = set(world.reviews), set(world.visits)
     unlinked = list(Review.objects.filter(onefile_id=None).values_list("pk", flat=True))
-    # The third review is created in OneFile, and the answer that says so does not arrive.
+    # From the third on reviews are created in OneFile, and the answers that say so do not arrive.
     office.onefile.faults += [
         Fault(operation="Review/create", kind="delay", when="after", times=2),
-        Fault(operation="Review/create", kind="delay", when="after", seconds=600),
+        Fault(operation="Review/create", kind="delay", when="after", seconds=600, times=4),
     ]
     office.deliver_the_schedule()
     cluster = office.start_cluster()
-    office.wait(cluster, lambda: len(set(world.reviews) - reviews_before) == 3)
+    office.wait(cluster, lambda: len(set(world.reviews) - reviews_before) >= 3)
     run = SyncRun.objects.get()
     office.kill(cluster)
-    cut_off = run.outcomes.get(state=OutcomeState.WORKING)
-    without_answer = UploadIntent.objects.filter(finished_at=None, review_id=None)
-    assert without_answer.get().learner_pk == cut_off.learner_pk
+    cut_off = set(run.outcomes.filter(state=OutcomeState.WORKING))
+    without_answer = set(
+        UploadIntent.objects.filter(finished_at=None, review_id=None).values_list("learner_pk", flat=True)
+    )
+    assert without_answer
+    assert without_answer <= {outcome.learner_pk for outcome in cut_off}
     assert OutcomeState.QUEUED in states(run).values()
 
     office.children.running.remove(cluster)
@@ -97,13 +100,14 @@ def test_a_cluster_killed_between_created_and_stored_loses_nothing_and_creates_n
 
     assert sorted(states(run)) == in_scope()
     assert set(states(run).values()) <= DONE
-    assert Counter(run.outcomes.values_list("attempts", flat=True)) == {1: len(in_scope()) - 1, 2: 1}
-    assert run.outcomes.get(attempts=2) == cut_off
+    assert set(run.outcomes.filter(attempts=2)) == cut_off
+    assert run.outcomes.filter(attempts=1).count() == len(in_scope()) - len(cut_off)
     created = set(world.reviews) - reviews_before
     uploaded = Review.objects.filter(pk__in=unlinked, onefile_id__isnull=False)
     assert len(created) > 3
     assert sorted(uploaded.values_list("onefile_id", flat=True)) == sorted(created)
-    assert len(set(world.visits) - visits_before) == len(created)
+    without_review = len(set(world.visits) - visits_before) - len(created)
+    assert 0 <= without_review <= run.outcomes.filter(problems__code="visit_left_over").count()
     linked = Counter(Review.objects.exclude(onefile_id=None).values_list("onefile_id", flat=True))
     assert set(linked.values()) == {1}
     assert not UploadIntent.objects.filter(finished_at=None).exists()
