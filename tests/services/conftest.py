@@ -21,7 +21,15 @@ from django_q.models import OrmQ
 from example_project import demo
 from example_project.picsweb.management.commands.seed_demo import seed
 from onefile_sync import host
-from onefile_sync.models import Environment, LearnerOutcome, OneFileSettings, OutcomeState, RunState, SyncRun
+from onefile_sync.models import (
+    Environment,
+    LearnerOutcome,
+    OneFileSettings,
+    OutcomeState,
+    RunState,
+    SyncRun,
+    UploadIntent,
+)
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.switches import Switches
 
@@ -107,10 +115,14 @@ class Office:
         demo.wait_until_it_answers(cluster, come_true, within=120)
 
     def let_a_day_pass(self) -> None:
-        """What was due today was due yesterday; leases and the broker's own patience are over long since."""
+        """What was due today was due yesterday; leases and the broker's own patience are over long since.
+
+        So is the time in which a create that was sent may still arrive.
+        """
         yesterday = timezone.now() - timedelta(days=1)
         SyncRun.objects.filter(scheduled_for__isnull=False).update(scheduled_for=yesterday.date())
         LearnerOutcome.objects.filter(state=OutcomeState.WORKING).update(lease_expires_at=yesterday)
+        UploadIntent.objects.filter(in_doubt_since__isnull=False).update(in_doubt_since=yesterday)
         OrmQ.objects.update(lock=yesterday)
 
 

@@ -83,13 +83,14 @@ def test_a_cluster_killed_between_created_and_stored_loses_nothing_and_creates_n
     office.wait(cluster, lambda: len(set(world.reviews) - reviews_before) >= 3)
     run = SyncRun.objects.get()
     office.kill(cluster)
+    office.onefile.faults.clear()  # with fewer hands under way than answers to hold back
     cut_off = set(run.outcomes.filter(state=OutcomeState.WORKING))
     without_answer = set(
         UploadIntent.objects.filter(finished_at=None, review_id=None).values_list("learner_pk", flat=True)
     )
     assert without_answer
     assert without_answer <= {outcome.learner_pk for outcome in cut_off}
-    assert OutcomeState.QUEUED in states(run).values()
+    assert {OutcomeState.QUEUED, OutcomeState.ASIDE} & set(states(run).values()), "nobody was left to do"
 
     office.children.running.remove(cluster)
     office.let_a_day_pass()
