@@ -51,7 +51,7 @@ reliability: $(STAMP) ## the long fault, kill and budget runs, with their figure
 	RELIABILITY=long $(BIN)/pytest --numprocesses auto tests/reliability
 	RELIABILITY=long DATABASE_URL=$(SERVICES_DATABASE) REDIS_URL=$(REDIS) $(BIN)/pytest -m services tests/reliability
 
-bench: $(STAMP) ## what a daily sync costs, beside the usual way: table, bars and plot (an hour and a half; needs PostgreSQL)
+bench: $(STAMP) ## what a daily sync costs, beside the usual way: table, bars and plot (an hour; needs PostgreSQL)
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	DATABASE_URL=$(SERVICES_DATABASE) $(BIN)/python -m benchmarks
 
