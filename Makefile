@@ -47,7 +47,7 @@ docs: $(STAMP) ## the documentation, with every warning an error
 test-services: $(STAMP) ## what needs PostgreSQL and Redis (SERVICES_DATABASE, REDIS)
 	DATABASE_URL=$(SERVICES_DATABASE) REDIS_URL=$(REDIS) $(BIN)/pytest -m services
 
-reliability: $(STAMP) ## the long fault, kill and budget runs, with their figures (an hour; needs PostgreSQL and Redis)
+reliability: $(STAMP) ## the long fault, kill and budget runs, with their figures (up to an hour; needs PostgreSQL and Redis)
 	RELIABILITY=long $(BIN)/pytest --numprocesses auto tests/reliability
 	RELIABILITY=long DATABASE_URL=$(SERVICES_DATABASE) REDIS_URL=$(REDIS) $(BIN)/pytest -m services tests/reliability
 
