@@ -3,7 +3,7 @@
 import json
 import os
 
-from example_project.settings import *  # noqa: F403
+from example_project.settings import *  # noqa: F403 - this module is that one, changed below
 from example_project.settings import LOGGING, ONEFILE_SYNC
 
 #: Otherwise Django keeps the text of the last 9,000 queries in memory.

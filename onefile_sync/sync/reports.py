@@ -23,7 +23,7 @@ from onefile_sync.models import (
 )
 
 from . import problems, rules
-from .reading import ROTATION
+from .due import ROTATION
 
 #: After how long without anybody working on it a run is said to wait for a worker.
 PATIENCE_WITH_WORKERS = timedelta(minutes=1)

@@ -18,7 +18,7 @@ from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World
-from onefile_sync.sync import reading
+from onefile_sync.sync import due, reading
 from tests.conftest import dont_wait, problems
 from tests.factories import Host
 
@@ -321,7 +321,7 @@ class TestRotation:
                 daily()
                 oldest = StagedRecord.objects.filter(kind=ListingKind.REVIEW).order_by("read_at")[0].read_at
                 assert oldest is not None
-                assert timezone.now() - oldest <= timedelta(days=reading.ROTATION)
+                assert timezone.now() - oldest <= timedelta(days=due.ROTATION)
 
     def test_reads_what_is_not_settled_every_night(
         self, short_nights: list[Any], world: World, onefile: SandboxServer

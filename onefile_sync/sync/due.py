@@ -1,0 +1,82 @@
+"""Decides which listed records a daily sync has to read by themselves tonight, and which are put off to another night.
+
+Everything is due, unless that does not fit into a night: then settled reviews are read in rotation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import F, Q, QuerySet
+from django.utils import timezone
+
+from onefile_sync import host
+from onefile_sync.conf import deployment
+from onefile_sync.models import Listing, ListingKind, StagedRecord, SyncRun
+
+from .pace import SPACED
+from .staging import KEPT, TWICE, Kept
+
+#: Within so many days every settled review is read, where a night is too short for all of them.
+ROTATION = 7
+#: The most that is looked up in PICSWeb at a time.
+BATCH = 2_000
+
+
+def mark_what_is_due(run: SyncRun) -> int:
+    """Mark what has to be read by itself; returns how many settled reviews are put off to another night."""
+    due = {kept.kind: _due(run, kept) for kept in KEPT.values()}
+    aims = _linked(due[ListingKind.AIM])
+    reviews = due[ListingKind.REVIEW]
+    put_off = 0
+    if len(aims) + reviews.count() > _calls_left(run):
+        settled = _put_off(reviews, timezone.now())
+        put_off = settled.count()
+        reviews = reviews.exclude(pk__in=settled.values("pk"))
+    for batch in _batches(aims):
+        StagedRecord.objects.filter(pk__in=batch).update(due_in=run.pk)
+    reviews.update(due_in=run.pk)
+    return put_off
+
+
+def _due(run: SyncRun, kept: Kept) -> QuerySet[StagedRecord]:
+    """What is listed of a kind and not known by the list: of learners in scope, and of nobody knows whom."""
+    listed = StagedRecord.objects.filter(kind=kept.kind, listed_in=run.pk)
+    listings = run.listings.filter(kind=kept.kind)
+    if listings.exclude(fallback="").exists():
+        return listed.none()  # learners are asked about one by one
+    of_interest = listed.filter(~Q(learner_pk="") | Q(owner_id=None))
+    thin = listings.filter(items=Listing.Items.THIN).exists()
+    return of_interest if thin else of_interest.filter(digest="")
+
+
+def _linked(aims: QuerySet[StagedRecord]) -> list[int]:
+    """Of these learning aims those that a qualification is linked to: no other can matter. Primary keys."""
+    found = []
+    for batch in _batches(list(aims.values_list("pk", "onefile_id"))):
+        linked = host.linked_aims([onefile_id for _pk, onefile_id in batch])
+        found += [pk for pk, onefile_id in batch if onefile_id in linked]
+    return found
+
+
+def _put_off(reviews: QuerySet[StagedRecord], now: datetime) -> QuerySet[StagedRecord]:
+    """Settled reviews whose day it is not: each is read on one day in so many, and never later than after so many."""
+    return (
+        reviews.filter(settled=True, unchanged__gte=TWICE, read_at__gte=now - timedelta(days=ROTATION))
+        .annotate(day=F("onefile_id") % ROTATION)
+        .exclude(day=now.toordinal() % ROTATION)
+    )
+
+
+def _calls_left(run: SyncRun) -> float:
+    """How many calls there still are in a night."""
+    if deployment.calls_per_minute is None:
+        return float("inf")
+    in_a_night = deployment.night_hours * 60 * deployment.calls_per_minute * SPACED / 100
+    return in_a_night - run.api_calls
+
+
+def _batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    return (items[first : first + BATCH] for first in range(0, len(items), BATCH))
