@@ -301,6 +301,7 @@ class Api:
     def on_page(self, records: Iterator[AnyRecord], page: int, size: int) -> list[AnyRecord]:
         if page < 1 or size < 1:
             raise Refusal(400, "Pages are counted from 1 and hold at least one record.")
+        size = min(size, self.switches.page_limit or size)
         # Unstable: as if a record had slipped in at the front meanwhile, the last of a page comes again on the next.
         step = max(1, size - 1) if self.switches.page_order == "unstable" else size
         first = (page - 1) * step

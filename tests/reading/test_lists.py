@@ -220,20 +220,21 @@ class TestFallingBack:
         assert set(run.outcomes.values_list("state", flat=True)) == {"updated"}
 
 
-def test_a_onefile_that_gives_shorter_pages_than_it_is_asked_for_is_read_to_the_end(
-    host: Host, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    quiet_village(host, world, LEARNERS)
-    on_page = onefile._api.on_page
-    monkeypatch.setattr(
-        onefile._api, "on_page", lambda records, page, size: on_page(records, page, min(size, 7))
-    )
+class TestAPageLimit:
+    @pytest.fixture
+    def switches(self, items: Any) -> Switches:
+        return Switches(rate_limit=0, items=items, page_limit=7)
 
-    daily()
+    def test_below_what_is_asked_for_does_not_end_a_list_early(
+        self, host: Host, world: World, onefile: SandboxServer
+    ) -> None:
+        quiet_village(host, world, LEARNERS)
 
-    kept = StagedRecord.objects.exclude(digest="")
-    assert kept.filter(kind=ListingKind.AIM).count() == len(world.aims)
-    assert kept.filter(kind=ListingKind.REVIEW).count() == len(world.reviews)
+        daily()
+
+        kept = StagedRecord.objects.exclude(digest="")
+        assert kept.filter(kind=ListingKind.AIM).count() == len(world.aims)
+        assert kept.filter(kind=ListingKind.REVIEW).count() == len(world.reviews)
 
 
 class TestRecordsThatMove:

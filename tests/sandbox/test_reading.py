@@ -242,6 +242,14 @@ def test_unstable_pages_repeat_records_but_lose_none(serve: Serve, five_reviews:
     assert set(seen) == set(five_reviews)
 
 
+def test_pages_can_be_shorter_than_they_are_asked_for(serve: Serve, five_reviews: list[int]) -> None:
+    onefile = serve(switches=Switches(page_limit=2))
+    pages = [onefile.post(f"/Review/Search/{page}/100", {}) for page in (1, 2, 3)]
+    assert [ids(page.json()) for page in pages] == [five_reviews[:2], five_reviews[2:4], five_reviews[4:]]
+    assert onefile.post("/Review/Search/4/100", {}).status_code == 204
+    assert ids(onefile.post("/Review/Search/1/1", {}).json()) == five_reviews[:1]
+
+
 def test_unpaged_searches_can_have_a_hidden_limit(serve: Serve, world: World, learner: User) -> None:
     for _ in range(60):
         world.add_review(learner.id, scheduled_for=date(2026, 6, 1))
