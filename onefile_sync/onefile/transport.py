@@ -229,6 +229,10 @@ class Transport:
         """One call, once. Raises OneFileError for anything but a status of success."""
         self._pace.wait()
         about_to_send()
+        if not operation.repeatable:
+            # A server may reset a kept connection that is used again. That would leave a create in doubt, so each
+            # one goes out on a new connection. A closed session connects again.
+            self._http.close()
         try:
             response = self._http.request(
                 operation.method,

@@ -16,6 +16,7 @@ from onefile_sync import services
 from onefile_sync.conf import deployment
 from onefile_sync.models import LearnerOutcome, OutcomeState, UploadIntent
 from onefile_sync.onefile.client import OneFile
+from onefile_sync.sandbox import server
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.switches import Switches
@@ -262,6 +263,25 @@ def test_a_time_with_seconds_is_found_again(
 
     assert sync(hamlet.learner).state == OutcomeState.UNCHANGED
     assert len(uploaded(hamlet, world)) == 2
+    assert_linked_once(hamlet, world)
+
+
+def test_creates_arrive_where_onefile_resets_every_connection_that_is_used_again(
+    hamlet: Hamlet, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = server._Handler.run_wsgi
+
+    def answer_once(handler: Any) -> None:
+        if hasattr(handler, "was_used"):
+            handler._reset()
+        else:
+            handler.was_used = True
+            answer(handler)
+
+    monkeypatch.setattr(server._Handler, "run_wsgi", answer_once)
+
+    assert problems(sync(hamlet.learner)) == []
+    assert len(uploaded(hamlet, world)) == 1
     assert_linked_once(hamlet, world)
 
 
