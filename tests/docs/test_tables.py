@@ -24,6 +24,7 @@ from onefile_sync.host.mapping import OPTIONS, PARTS
 from onefile_sync.management.commands.onefile_status import as_json
 from onefile_sync.management.commands.onefile_sync import summarise
 from onefile_sync.models import OneFileSettings, RunKind, SyncRun
+from onefile_sync.onefile.parsing import NO_DATE
 from onefile_sync.onefile.records import AimNames
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.switches import Switches
@@ -86,6 +87,12 @@ class TestInstall:
                 r"<script(?![^>]*\ssrc=)|<style|\sstyle=|\son\w+=|javascript:",
                 template.read_text(encoding="utf-8"),
             ), template
+
+
+def test_the_rules_name_every_date_that_means_no_date() -> None:
+    text = page("rules.md")
+
+    assert all(day.isoformat() in text for day in NO_DATE)
 
 
 class TestOperations:
