@@ -9,20 +9,32 @@ from __future__ import annotations
 from onefile_sync.rows import Attendance
 
 from . import rules
-from .parts import PICSWEB, Plan
+from .parts import PICSWEB, Change, Plan
 
 #: What says nothing yet, and so is not lost when OneFile knows better: of a review's attendance, and of progress.
 UNSAID = (Attendance.BLANK, Attendance.UNKNOWN, 0)
+#: Figures that grow while a learner works: only one that falls is a value lost.
+PROGRESS = ("total_elements", "elements_done")
 #: Problems of learners of whom nothing was compared: in a wrong OneFile most IDs are nobody's.
 NOT_COMPARED = ("learner_gone", "not_a_learner", "learner_duplicate")
 
 
 def replaces_values(plan: Plan) -> bool:
     """Whether a plan would replace or blank a value that PICSWeb has."""
-    return any(
-        change.side == PICSWEB and not rules.is_blank(change.old) and change.old not in UNSAID
-        for change in plan.changes()
-    )
+    return any(change.side == PICSWEB and _loses_a_value(change) for change in plan.changes())
+
+
+def _loses_a_value(change: Change) -> bool:
+    """Whether PICSWeb would lose something by a change.
+
+    A review that was moved in OneFile counts: PICSWeb's proposed date was entered by somebody, and a mapping that
+    points at the wrong field would show there first.
+    """
+    if rules.is_blank(change.old) or change.old in UNSAID:
+        return False
+    if change.field in PROGRESS and isinstance(change.old, int) and isinstance(change.new, int):
+        return change.new < change.old
+    return True
 
 
 def is_implausible(learners: int, compared: int, percent: int, least: int) -> bool:

@@ -179,6 +179,56 @@ class TestHolding:
         assert numbers_of(learners) == replaced(learners)
 
 
+class TestANightWithFortyLearners:
+    """With the settings as they come: at least 25 learners, and more than 20 per cent."""
+
+    @pytest.fixture
+    def learners(self, host: Host, world: World) -> list[Any]:
+        """Forty learners whose values both sides agree on."""
+        learners = []
+        for _each in range(40):
+            person = world.add_learner()
+            values = {"registration_number": f"P-{person.id}", "total_elements": 20, "elements_done": 12}
+            aim = world.add_aim(person.id, **values)
+            learner = host.learner(onefile_id=person.id)
+            host.qualification(learner, onefile_id=aim.id, **values)
+            learners.append(learner)
+        return learners
+
+    def test_on_which_each_has_progressed_is_not_held(
+        self, learners: list[Any], world: World, onefile: SandboxServer
+    ) -> None:
+        for number, aim in enumerate(world.aims.values()):
+            aim.elements_done += 1 + number % 3
+            aim.total_elements += number % 2
+
+        run = scheduled()
+
+        assert how(run) == ("finished", "")
+        assert states(run) == ["updated"] * 40
+        assert all(row.qualifications[0].elements_done > 12 for row in rows_of(learners))
+
+    def test_on_which_the_progress_of_most_would_fall_is_held(
+        self, learners: list[Any], world: World, onefile: SandboxServer
+    ) -> None:
+        for aim in list(world.aims.values())[:30]:
+            aim.elements_done -= 1
+
+        assert how(scheduled()) == ("held", "")
+
+    def test_on_which_thirty_registration_numbers_would_be_replaced_is_held(
+        self, learners: list[Any], world: World, onefile: SandboxServer
+    ) -> None:
+        for aim in list(world.aims.values())[:30]:
+            aim.registration_number = f"R-{aim.user_id}"
+
+        run = scheduled()
+
+        assert how(run) == ("held", "")
+        assert states(run).count("aside") == 30
+        assert numbers_of(learners) == [f"P-{learner.onefile_id}" for learner in learners]
+
+
 class TestUntilSomebodyDecides:
     def test_no_task_and_no_sweep_does_anything(
         self, held: SyncRun, onefile: SandboxServer, world: World, commit: Commit

@@ -52,7 +52,10 @@ def would_replace(
         ("certificate_applied_date", SPRING, SUMMER, True),
         ("certificate_received_date", SPRING, SUMMER, True),
         ("certificate_received_date", None, SUMMER, False),
-        ("elements_done", 12, 14, True),
+        ("elements_done", 12, 14, False),  # a day's work
+        ("elements_done", 14, 12, True),
+        ("elements_done", 14, 0, True),
+        ("elements_done", 0, 14, False),
         ("elements_done", None, 14, False),
         ("elements_done", 14, 14, False),
     ],
@@ -60,6 +63,33 @@ def would_replace(
 def test_a_value_of_a_qualification(name: str, ours: Any, theirs: Any, replaces: bool) -> None:
     total = {"total_elements": 20}
     assert would_replace(qualification(**total, **{name: ours}), aim(**total, **{name: theirs})) is replaces
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "replaces"),
+    [
+        ((20, 12), (24, 14), False),  # more of a larger whole
+        ((20, 12), (24, 12), False),
+        ((20, 12), (18, 12), True),
+        ((20, 12), (18, 14), True),  # a total that falls, whatever else grows
+        ((20, 12), (24, 11), True),
+        ((None, 12), (20, 14), False),
+        ((0, 0), (20, 14), False),
+        ((20, 12), (None, 14), False),  # OneFile says nothing of the total
+        ((20, 12), (None, 11), True),
+    ],
+)
+def test_progress_counts_where_it_falls_and_not_where_it_grows(
+    ours: tuple[int | None, int | None], theirs: tuple[int | None, int | None], replaces: bool
+) -> None:
+    mine = dict(zip(("total_elements", "elements_done"), ours, strict=True))
+    told = dict(zip(("total_elements", "elements_done"), theirs, strict=True))
+    assert would_replace(qualification(**mine), aim(**told)) is replaces
+
+
+def test_progress_does_not_hide_what_else_is_replaced() -> None:
+    ours = qualification(total_elements=20, elements_done=12, registration_number="P-1")
+    assert would_replace(ours, aim(total_elements=20, elements_done=14, registration_number="R-1"))
 
 
 #: A review as both sides have it.
@@ -74,6 +104,8 @@ THEIRS: dict[str, Any] = {"scheduled_for": SUMMER_AT_TEN, "assessor_id": GWEN}
         ({"attended": Attendance.BLANK}, {}, False),
         ({"attended": Attendance.BLANK}, {"started_on": SUMMER}, False),
         ({"attended": Attendance.UNKNOWN}, {"started_on": SUMMER}, False),
+        # Held and signed since yesterday: Unknown becomes Yes, with dates where there were none.
+        ({"attended": Attendance.UNKNOWN}, {"started_on": SUMMER, "learner_signed_on": SUMMER}, False),
         ({"attended": Attendance.NO}, {"started_on": SUMMER}, True),
         ({"attended": Attendance.NO}, {}, True),
         ({"attended": Attendance.YES, "actual_date": SUMMER}, {"started_on": SUMMER}, False),
