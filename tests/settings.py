@@ -20,8 +20,8 @@ DATABASES = {"default": dj_database_url.config(default="sqlite://:memory:")}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = {"transaction_mode": "IMMEDIATE", "timeout": 20}
 
-# The second host has no migrations: its tables are made as its models stand.
-MIGRATION_MODULES = {"college": None}
+# The other hosts have no migrations: their tables are made as their models stand.
+MIGRATION_MODULES = {"academy": None, "college": None}
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -35,6 +35,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "onefile_sync",
     "example_project.picsweb",
+    "tests.academy",
     "tests.college",
 ]
 

@@ -5,7 +5,7 @@ Every function is one short transaction that locks the row; nothing here waits f
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,13 +22,15 @@ from .values import CannotHold, assign, plain, same, stored
 class Rejected(Exception):
     """PICSWeb's own model or database did not take the values; nothing was saved.
 
-    Says only what it is about: the cause may quote the values and is left behind.
+    Says only what it is about: the cause may quote the values and is left behind. ``fields`` are those that the model
+    named when it refused: roles, or else PICSWeb's own names.
     """
 
-    def __init__(self, kind: str, pk: str) -> None:
+    def __init__(self, kind: str, pk: str, fields: Iterable[str] = ()) -> None:
         super().__init__(f"PICSWeb did not take the values for {kind} {pk or '(new)'}")
         self.kind = kind
         self.pk = pk
+        self.fields = tuple(fields)
 
 
 def can_hold(kind: str, field: str, value: Value) -> bool:
@@ -94,8 +96,19 @@ def _short_transaction(part: Part, kind: str, pk: str) -> Iterator[None]:
     try:
         with transaction.atomic(using=part.database):
             yield
-    except (CannotHold, ValidationError, IntegrityError, DataError):
+    except CannotHold as error:
+        raise Rejected(kind, pk, [str(error)]) from None
+    except ValidationError as error:
+        raise Rejected(kind, pk, _fields_named(part, error)) from None
+    except (IntegrityError, DataError):
         raise Rejected(kind, pk) from None
+
+
+def _fields_named(part: Part, error: ValidationError) -> list[str]:
+    """The fields that a refusal names. Only names of the model's own: what else stands there may be a sentence."""
+    own = {field.name for field in part.model._meta.get_fields()}
+    roles = {part.field_name(role): role for role in part.roles if isinstance(part.field_name(role), str)}
+    return [roles.get(name, name) for name in sorted(getattr(error, "error_dict", ())) if name in own]
 
 
 def _locked(part: Part, pk: str) -> Model | None:

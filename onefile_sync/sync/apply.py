@@ -12,7 +12,7 @@ from datetime import date, datetime
 
 from django.db import transaction
 
-from onefile_sync import host
+from onefile_sync import events, host
 from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.errors import OneFileError, Scope
 from onefile_sync.rows import Value
@@ -29,6 +29,7 @@ from .parts import (
     ReviewCreation,
     ReviewUpload,
     RowWrite,
+    Subject,
 )
 
 #: What is raised while a call waits for its turn, and so before it is sent.
@@ -267,8 +268,8 @@ def _save(write: RowWrite, applied: Applied) -> None:
                 about = write.changes[0].subject
                 applied.finished_uploads[write.pk] = FinishedUpload(about, came_about=True)
             applied.done(*((write.found,) if write.found else ()), *write.changes)
-    except host.Rejected:
-        applied.problems.append(Problem("not_saved", write.changes[0].subject))
+    except host.Rejected as refused:
+        _not_saved(refused, write.changes[0].subject, applied)
 
 
 def _create(learner_pk: str, creation: ReviewCreation, applied: Applied) -> None:
@@ -278,8 +279,17 @@ def _create(learner_pk: str, creation: ReviewCreation, applied: Applied) -> None
             applied.done(
                 *(replace(change, subject=replace(change.subject, pk=pk)) for change in creation.changes)
             )
-    except host.Rejected:
-        applied.problems.append(Problem("not_saved", creation.changes[0].subject))
+    except host.Rejected as refused:
+        _not_saved(refused, creation.changes[0].subject, applied)
+
+
+def _not_saved(refused: host.Rejected, about: Subject, applied: Applied) -> None:
+    """Report what PICSWeb did not take: names of fields, never values, and never what the model said."""
+    events.warning(
+        "not_saved", kind=refused.kind, row=refused.pk or None, fields=",".join(refused.fields) or None
+    )
+    details: dict[str, str | int] = {"fields": ", ".join(refused.fields)} if refused.fields else {}
+    applied.problems.append(Problem("not_saved", about, details))
 
 
 def _report(error: OneFileError, change: Change, applied: Applied) -> None:

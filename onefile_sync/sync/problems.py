@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from onefile_sync.onefile import errors
@@ -120,7 +121,7 @@ CATALOGUE: tuple[Explanation, ...] = (
     Explanation(
         "not_saved",
         OURS,
-        _("PICSWeb refused to save this. It was left as it is; everything else was exchanged."),
+        _("PICSWeb refused to save this (%(fields)s). It was left as it is; everything else was exchanged."),
         _("Send this page to your PICSWeb support team: the record breaks a rule of PICSWeb's own."),
     ),
     Explanation(
@@ -284,5 +285,11 @@ def read_out(code: str, details: Mapping[str, str | int]) -> tuple[str, str]:
     """Text and remedy of a problem in the reader's language, filled in."""
     row = explain(code)
     filled = defaultdict(str, {name: str(value) for name, value in details.items()})
-    filled["field"] = str(FIELD_LABELS.get(filled["field"], filled["field"]))
+    filled["field"] = _label(filled["field"])
+    named = [_label(name) for name in filled["fields"].split(", ") if name]
+    filled["fields"] = ", ".join(named) or gettext("no field was named")
     return str(row.text) % filled, str(row.remedy) % filled
+
+
+def _label(field: str) -> str:
+    return str(FIELD_LABELS.get(field, field))
