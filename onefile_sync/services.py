@@ -32,11 +32,9 @@ from .models import (
     OutcomeState,
     RunKind,
     RunState,
-    StagedRecord,
     SyncRun,
-    UploadIntent,
 )
-from .sync import claims, drive, queue, runs
+from .sync import claims, drive, queue, retention, runs
 from .sync.contact import ConnectionReport, check_connection, look_closely, test_connection
 from .sync.drive import perform, resume, start_daily, start_scheduled_daily, sweep, work
 from .sync.health import Finding, Health, Level, health
@@ -272,13 +270,7 @@ def prune(older_than_days: int) -> int:
     Finished upload intents of that age go too, and what was last read of OneFile so long ago. What is open stays,
     whatever its age.
     """
-    before = timezone.now() - timedelta(days=older_than_days)
-    old = SyncRun.objects.filter(state=RunState.FINISHED, finished_at__lt=before)
-    number = old.count()
-    old.delete()
-    UploadIntent.objects.filter(finished_at__lt=before).delete()
-    StagedRecord.objects.filter(read_at__lt=before, due_in=None).delete()
-    return number
+    return retention.prune(timezone.now() - timedelta(days=older_than_days))
 
 
 def _reasons(selection: Selection) -> set[str]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
 from django.db import connection
+from django.db.models.signals import post_delete
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django_q.models import OrmQ
@@ -25,7 +26,7 @@ from onefile_sync.models import (
     SyncRun,
 )
 from onefile_sync.sandbox.server import SandboxServer
-from onefile_sync.sync import claims, runs
+from onefile_sync.sync import claims, retention, runs
 from tests.conftest import dont_wait
 from tests.factories import Host
 
@@ -381,6 +382,46 @@ def test_pruning_deletes_finished_runs_that_ended_long_ago(host: Host) -> None:
     assert Problem.objects.count() == 1
 
 
+def test_pruning_holds_a_batch_of_rows_in_memory_and_not_a_run(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "BATCH", 2)
+    run = run_of(learners_of(host, 5))
+    runs.give_up(run, OutcomeState.SKIPPED, "run_replaced")
+    runs.settle(run)
+    SyncRun.objects.filter(pk=run.pk).update(finished_at=timezone.now() - timedelta(days=91))
+    with_a_signal: list[int] = []
+
+    def watch(sender: type, instance: LearnerOutcome, **_more: object) -> None:
+        with_a_signal.append(instance.pk)
+
+    # With a receiver Django reads what it deletes, as it does for a host that keeps an audit trail.
+    post_delete.connect(watch, sender=LearnerOutcome)
+    try:
+        with CaptureQueriesContext(connection) as queries:
+            assert services.prune(90) == 1
+    finally:
+        post_delete.disconnect(watch, sender=LearnerOutcome)
+
+    deletes = [query for query in queries if query["sql"].startswith("DELETE FROM")]
+    assert sum("onefile_sync_learneroutcome" in query["sql"] for query in deletes) == 3, "two, two and one"
+    assert len(with_a_signal) == 5
+    assert not Problem.objects.exists()
+
+
+def test_a_prune_that_was_stopped_in_the_middle_is_finished_by_the_next(host: Host) -> None:
+    run = run_of(learners_of(host, 2))
+    runs.give_up(run, OutcomeState.SKIPPED, "run_replaced")
+    runs.settle(run)
+    SyncRun.objects.filter(pk=run.pk).update(finished_at=timezone.now() - timedelta(days=91))
+    run.outcomes.earliest("pk").delete()
+
+    assert services.prune(90) == 1
+
+    assert not SyncRun.objects.exists()
+    assert not LearnerOutcome.objects.exists()
+
+
 def test_rows_read_as_what_they_are(host: Host) -> None:
     run = run_of(learners_of(host, 1), kind=RunKind.DAILY, scheduled_for=date(2026, 3, 2))
     outcome = run.outcomes.get()
@@ -390,5 +431,5 @@ def test_rows_read_as_what_they_are(host: Host) -> None:
     assert str(outcome) == f"{outcome.learner_pk}: Queued"
     assert outcome.is_open
     assert str(Change(subject_label="Carpentry", field="elements_done")) == "Carpentry elements_done"
-    assert str(Problem(code="stopped")) == "stopped"
+    assert str(Problem(code="officer_unmatched")) == "Officer unmatched"
     assert str(OneFileSettings()) == "OneFile settings"
