@@ -97,10 +97,23 @@ class ProblemFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
         codes = Problem.objects.order_by("code").values_list("code", flat=True).distinct()
-        return [(code, code.replace("_", " ").capitalize()) for code in codes]
+        return [(code, str(Problem(code=code))) for code in codes]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(code=self.value()) if self.value() else queryset
+
+
+class MadeFilter(admin.SimpleListFilter):
+    """Changes that were made, or that were only planned: in a preview, and of a learner who was put aside."""
+
+    title = _("made or planned")
+    parameter_name = "made__exact"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        return [("1", _("Made")), ("0", _("Only planned"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(made=self.value() == "1") if self.value() in ("0", "1") else queryset
 
 
 class RuleFilter(admin.SimpleListFilter):

@@ -25,7 +25,7 @@ from django.utils.translation import gettext_lazy as _
 from onefile_sync import access, services, wording
 from onefile_sync.models import Change, LearnerOutcome, Problem, SubjectKind, SyncRun
 
-from .filters import NEEDS_ATTENTION, AttentionFilter, ProblemFilter, RuleFilter, StandingFilter
+from .filters import NEEDS_ATTENTION, AttentionFilter, MadeFilter, ProblemFilter, RuleFilter, StandingFilter
 
 if TYPE_CHECKING:
     RunModelAdmin = admin.ModelAdmin[SyncRun]
@@ -41,7 +41,11 @@ else:
 class ReadOnlyMixin(ReadOnly):
     """Looking only, and lists that stay quick when they are long."""
 
+    # A count for each choice of each filter would read the whole ledger again for every one of them.
+    show_facets = admin.ShowFacets.NEVER
     show_full_result_count = False
+    # Newest first is what the primary key gives; any other order would sort the whole ledger for one page.
+    sortable_by = ()
     list_per_page = 50
     view_on_site = False
     ordering = ("-pk",)
@@ -78,6 +82,14 @@ class ReadOnlyMixin(ReadOnly):
         return queryset.filter(found), False
 
 
+class AboutMixin:
+    """The column that changes and problems have in common."""
+
+    @admin.display(description=_("ID in PICSWeb"), empty_value="–")
+    def picsweb_id(self, row: Change | Problem) -> str:
+        return row.subject_pk
+
+
 @admin.register(SyncRun)
 class SyncRunAdmin(ReadOnlyMixin, RunModelAdmin):
     list_display = ("page", "kind", "state", "requested_by", "learners", "attention")
@@ -101,17 +113,17 @@ class SyncRunAdmin(ReadOnlyMixin, RunModelAdmin):
             attention_count=_count(outcomes.filter(state__in=NEEDS_ATTENTION)),
         )
 
-    @admin.display(description=_("learners"), ordering="learner_count")
+    @admin.display(description=_("learners"))
     def learners(self, run: Any) -> str:
         return _outcomes_link(run, run.learner_count)
 
-    @admin.display(description=_("need attention"), ordering="attention_count")
+    @admin.display(description=_("need attention"))
     def attention(self, run: Any) -> str:
         """Of this run as it ended, whatever has been dealt with since: the filter is what tells of now."""
         states = ",".join(NEEDS_ATTENTION)
         return _outcomes_link(run, run.attention_count, state__in=states) if run.attention_count else "0"
 
-    @admin.display(description=_("report"), ordering="created_at")
+    @admin.display(description=_("report"))
     def page(self, run: SyncRun) -> str:
         asked_at = f"{timezone.localtime(run.created_at):%d/%m/%Y %H:%M}"
         return format_html('<a href="{}">{}</a>', run.get_absolute_url(), asked_at)
@@ -121,7 +133,6 @@ class SyncRunAdmin(ReadOnlyMixin, RunModelAdmin):
 class LearnerOutcomeAdmin(ReadOnlyMixin, OutcomeModelAdmin):
     list_display = ("id", "state", "onefile_id", "run", "finished_at", "attempts", "api_calls")
     list_filter = (AttentionFilter, "state", "run__kind", "run__state")
-    list_select_related = ("run",)
     date_hierarchy = "finished_at"
     search_fields = ("id", "run__id", "learner_pk", "onefile_id")
     search_help_text = _("Search by the learner's ID or OneFile ID, or by the ID of a run or an outcome.")
@@ -136,7 +147,7 @@ class LearnerOutcomeAdmin(ReadOnlyMixin, OutcomeModelAdmin):
         return outcome.learner_pk
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[LearnerOutcome]:
-        return super().get_queryset(request).prefetch_related("learner")
+        return super().get_queryset(request).prefetch_related("run", "learner")
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         return ["id", _learner_column(request, lambda outcome: outcome), *self.list_display[1:]]
@@ -152,21 +163,20 @@ class LearnerOutcomeAdmin(ReadOnlyMixin, OutcomeModelAdmin):
 
 
 @admin.register(Change)
-class ChangeAdmin(ReadOnlyMixin, ChangeModelAdmin):
+class ChangeAdmin(AboutMixin, ReadOnlyMixin, ChangeModelAdmin):
     list_display = ("subject_label", "field_label", "old", "new", "made", "side", "run")
     list_display_links = ("subject_label",)
-    list_filter = ("made", "side", RuleFilter, "subject_kind", "outcome__run__kind")
-    list_select_related = ("outcome__run",)
+    list_filter = (MadeFilter, "side", RuleFilter, "subject_kind", "outcome__run__kind")
     date_hierarchy = "outcome__finished_at"
     search_fields = ("id", "outcome__id", "outcome__run__id", "outcome__learner_pk", "subject_onefile_id")
     search_help_text = _("Search by the ID of the learner, outcome or run, or by a OneFile ID.")
     fields = (
-        "outcome", "subject_kind", "subject_label", "subject_pk", "subject_onefile_id", "side", "field_label",
+        "outcome", "subject_kind", "subject_label", "picsweb_id", "subject_onefile_id", "side", "field_label",
         "old", "new", "made", "rule_in_words",
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Change]:
-        return super().get_queryset(request).prefetch_related("outcome__learner")
+        return super().get_queryset(request).prefetch_related("outcome__run", "outcome__learner")
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         return [_learner_column(request, lambda change: change.outcome), *self.list_display]
@@ -175,21 +185,20 @@ class ChangeAdmin(ReadOnlyMixin, ChangeModelAdmin):
     def run(self, change: Change) -> str:
         return _report_link(change.outcome)
 
-    @admin.display(description=_("field"), ordering="field")
+    @admin.display(description=_("field"))
     def field_label(self, change: Change) -> str:
         return services.field_label(change.field)
 
-    @admin.display(description=_("rule"), ordering="rule")
+    @admin.display(description=_("rule"))
     def rule_in_words(self, change: Change) -> str:
         return services.rule_text(change.rule)
 
 
 @admin.register(Problem)
-class ProblemAdmin(ReadOnlyMixin, ProblemModelAdmin):
+class ProblemAdmin(AboutMixin, ReadOnlyMixin, ProblemModelAdmin):
     list_display = ("which", "in_words", "move", "run")
     list_display_links = ("in_words",)
     list_filter = (StandingFilter, "move", ProblemFilter, "subject_kind", "outcome__run__kind")
-    list_select_related = ("outcome__run",)
     date_hierarchy = "outcome__finished_at"
     search_fields = (
         "id", "code", "outcome__id", "outcome__run__id", "outcome__learner_pk", "subject_onefile_id",
@@ -198,17 +207,23 @@ class ProblemAdmin(ReadOnlyMixin, ProblemModelAdmin):
         "Search by a problem's code, the ID of the learner, outcome or run, or a OneFile ID."
     )
     fields = (
-        "outcome", "in_words", "remedy", "move", "code", "subject_kind", "subject_label", "subject_pk",
+        "outcome", "in_words", "remedy", "move", "code", "subject_kind", "subject_label", "picsweb_id",
         "subject_onefile_id",
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Problem]:
-        return super().get_queryset(request).prefetch_related("outcome__learner")
+        return super().get_queryset(request).prefetch_related("outcome__run", "outcome__learner")
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         return [_learner_column(request, lambda problem: problem.outcome), *self.list_display]
 
-    @admin.display(description=_("which"), ordering="subject_label", empty_value="–")
+    def render_change_form(
+        self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        context["subtitle"] = self.in_words(context["original"])
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    @admin.display(description=_("which"), empty_value="–")
     def which(self, problem: Problem) -> str:
         """The row it is about; nothing for the learner, who has a column already."""
         return "" if problem.subject_kind == SubjectKind.LEARNER else problem.subject_label

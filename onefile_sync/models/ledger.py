@@ -291,7 +291,7 @@ class Problem(About):
         ordering = ["id"]
 
     def __str__(self) -> str:
-        return self.code
+        return self.code.replace("_", " ").capitalize()
 
 
 class UploadIntent(models.Model):

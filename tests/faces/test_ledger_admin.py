@@ -1,6 +1,8 @@
 """The read-only admin of runs, outcomes, changes and problems: what needs attention, found quickly."""
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -251,6 +253,46 @@ def test_records_are_told_in_words(learner, browser, auditor):
     text = words(browser(auditor).get(reverse("admin:onefile_sync_problem_change", args=[problem.pk])))
     assert "No officer is linked to OneFile&#x27;s assessor 4711" in text
     assert "Enter OneFile ID 4711 on the officer" in text
+
+
+def test_records_speak_of_rows_as_picsweb_does(learner, browser, auditor):
+    outcome = a_run((learner, "attention")).outcomes.get()
+    change, problem = a_change(outcome), a_problem(outcome)
+    for name, row in (("change", change), ("problem", problem)):
+        text = words(browser(auditor).get(reverse(f"admin:onefile_sync_{name}_change", args=[row.pk])))
+        assert "ID in PICSWeb:" in text
+        assert "Subject pk" not in text
+    text = words(browser(auditor).get(reverse("admin:onefile_sync_problem_change", args=[problem.pk])))
+    assert "<h2>No officer is linked to OneFile&#x27;s assessor 4711" in text
+    assert "officer_unmatched" in text, "for whoever looks the code up in the docs"
+    assert "› officer_unmatched" not in text
+    assert "Officer unmatched" in text
+
+
+def test_changes_are_narrowed_to_those_made_or_only_planned(learner, browser, auditor):
+    outcome = a_run((learner, "attention")).outcomes.get()
+    a_change(outcome)
+    planned = a_change(outcome, made=False)
+    answer = browser(auditor).get(reverse("admin:onefile_sync_change_changelist"), {"made__exact": "0"})
+    assert list(answer.context["cl"].result_list) == [planned]
+    text = words(answer)
+    assert "By made or planned" in text
+    assert "Only planned" in text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_list_offers_neither_counts_nor_orders_that_would_read_the_whole_ledger(
+    name, daily, browser, auditor, django_assert_num_queries
+):
+    address = reverse(f"admin:onefile_sync_{name}_changelist")
+    text = words(browser(auditor).get(address))
+    assert "Show counts" not in text
+    assert 'class="sortable' not in text
+    client = browser(auditor)
+    with CaptureQueriesContext(connection) as plain:
+        client.get(address)
+    with django_assert_num_queries(len(plain)):
+        client.get(address, {"_facets": "True"})
 
 
 def test_a_rule_of_an_earlier_version_is_shown_by_its_code(learner, browser, auditor):
