@@ -134,6 +134,15 @@ def _names(written: Any) -> Mapping[str, str]:
     return {_text(name): _text(value) for name, value in _part(written).items()}
 
 
+def _token(written: Any) -> str | Mapping[str, str]:
+    if not isinstance(written, Mapping):
+        return _text(written)
+    tokens = _names(written)
+    if not tokens or not tokens.keys() <= ADDRESSES.keys():
+        raise ValueError
+    return tokens
+
+
 def _visit_types(written: Any) -> Mapping[str, int]:
     number = _whole_number(0)
     visit_types = {name: number(value) for name, value in _part(written).items()}
@@ -155,7 +164,11 @@ class Deployment:
     officer = Setting({}, _part, "a dict that says which model is the officer")
     organisation = Setting({}, _part, "a dict that says which model is the organisation")
     base_url = Setting(None, _or_none(_address), "an http(s) address, or None to go by the environment")
-    customer_token = Setting(None, _or_none(_text), "a text, or None to use the token that staff entered")
+    customer_token = Setting(
+        None,
+        _or_none(_token),
+        "a text, a dict of texts by environment, or None to use the token that staff entered",
+    )
     time_zone = Setting("Europe/London", _zone, 'the name of a time zone, such as "Europe/London"')
     calls_per_minute = Setting(
         300, _or_none(_whole_number(1)), "a whole number from 1, or None for no pacing"
@@ -194,6 +207,16 @@ class Deployment:
     def address(self, environment: str) -> str:
         """Where OneFile's API is: ``BASE_URL``, or else the address of an environment (``KeyError`` if unknown)."""
         return self.base_url or ADDRESSES[environment]
+
+    def token_for(self, environment: str) -> str:
+        """The installation's own token for an environment, or ``""``: a token belongs to one environment.
+
+        A text alone belongs to ``BASE_URL``, or else to Live.
+        """
+        given = self.customer_token
+        if isinstance(given, Mapping):
+            return given.get(environment, "")
+        return given if given and (self.base_url or environment == "live") else ""
 
     @property
     def lease(self) -> timedelta:

@@ -17,6 +17,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from .staff import Environment
+
 
 class RunKind(models.TextChoices):
     REFRESH = "refresh", _("Refresh")
@@ -53,6 +55,8 @@ class SyncRun(models.Model):
     A run that ``reads_everyone`` reads OneFile for all of its learners at once, in lists until ``listed_at`` and what
     they leave out until ``read_at`` (:mod:`onefile_sync.sync.reading`). ``put_off`` counts the reviews that are not
     read again in this run. ``worked_at`` is when a worker last did something for the run.
+
+    ``environment`` and ``address`` say which OneFile was called; blank before the start, and in runs of old releases.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -83,6 +87,10 @@ class SyncRun(models.Model):
     held_at = models.DateTimeField(_("held"), null=True, editable=False)
     cleared_at = models.DateTimeField(null=True, editable=False)
     ending = models.CharField(_("ending"), max_length=10, choices=Ending, blank=True, default="")
+    environment = models.CharField(
+        _("environment"), max_length=10, choices=Environment, editable=False, blank=True, default=""
+    )
+    address = models.TextField(_("address"), editable=False, blank=True, default="")
     decided_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         verbose_name=_("decided by"),

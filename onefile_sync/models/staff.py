@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
 from onefile_sync import crypto
+from onefile_sync.conf import deployment
 
 
 class Environment(models.TextChoices):
@@ -38,7 +40,9 @@ class DemographicsMode(models.TextChoices):
 class OneFileSettings(models.Model):
     """The one row of settings that staff edit. Read it with :meth:`load`.
 
-    The customer token is encrypted at rest, set with :meth:`set_customer_token` and never shown again.
+    The customer token is encrypted at rest, set with :meth:`set_customer_token` and never shown again. It belongs to
+    the environment and the address for which it was entered (``token_environment``, ``token_address``), and is sent
+    nowhere else.
     """
 
     enabled = models.BooleanField(_("Integration Enabled"), default=False)
@@ -49,6 +53,10 @@ class OneFileSettings(models.Model):
         _("Environment"), max_length=10, choices=Environment, default=Environment.SANDBOX
     )
     encrypted_customer_token = models.TextField(editable=False, blank=True, default="")
+    token_environment = models.CharField(
+        max_length=10, choices=Environment, editable=False, blank=True, default=""
+    )
+    token_address = models.TextField(editable=False, blank=True, default="")
     upload_reviews = models.BooleanField(_("Upload Reviews to OneFile"), default=True)
     download_reviews = models.BooleanField(_("Download Reviews from OneFile"), default=True)
     visit_type = models.CharField(
@@ -123,6 +131,20 @@ class OneFileSettings(models.Model):
         """The token in clear, or ``""``. Raises :class:`onefile_sync.crypto.Undecipherable` when no key fits."""
         return crypto.decrypt(self.encrypted_customer_token)
 
+    @property
+    def address(self) -> str:
+        """Where OneFile's API is in the chosen environment; ``""`` where the installation's settings are wrong."""
+        try:
+            return deployment.address(self.environment)
+        except (ImproperlyConfigured, KeyError):
+            return ""
+
+    @property
+    def token_belongs_here(self) -> bool:
+        """Whether the stored token was entered for the chosen environment at its present address."""
+        here = self.environment, self.address
+        return bool(self.address) and (self.token_environment, self.token_address) == here
+
     @classmethod
     def renew_encryption(cls) -> None:
         """See that the customer token is encrypted with the present key, so that an old one may be dropped."""
@@ -133,5 +155,7 @@ class OneFileSettings(models.Model):
 
     @sensitive_variables()
     def set_customer_token(self, token: str) -> None:
-        """Keep a token (``""`` forgets it); :meth:`save` is left to the caller."""
+        """Keep a token for the chosen environment (``""`` forgets it); :meth:`save` is left to the caller."""
         self.encrypted_customer_token = crypto.encrypt(token.strip())
+        here = (self.environment, self.address) if self.encrypted_customer_token else ("", "")
+        self.token_environment, self.token_address = here

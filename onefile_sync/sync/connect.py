@@ -22,7 +22,10 @@ from .pace import SharedPace
 
 
 class NotConnected(Exception):
-    """There is nothing to call OneFile with; ``code`` says why: ``no_token`` or ``token_unreadable``."""
+    """There is nothing to call OneFile with.
+
+    ``code`` says why: ``no_token``, ``token_unreadable`` or ``token_other_environment``.
+    """
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -31,14 +34,19 @@ class NotConnected(Exception):
 
 @sensitive_variables()
 def customer_token(settings: OneFileSettings) -> str:
-    """The deployment's token, else the one that staff entered. Raises :class:`NotConnected`."""
-    try:
-        token = deployment.customer_token or settings.customer_token
-    except crypto.Undecipherable:
-        raise NotConnected("token_unreadable") from None
-    if not token:
-        raise NotConnected("no_token")
-    return token
+    """The deployment's token for the chosen environment, else the one that staff entered for it.
+
+    A token of another environment or address is not used. Raises :class:`NotConnected`.
+    """
+    if given := deployment.token_for(settings.environment):
+        return given
+    if settings.has_customer_token and settings.token_belongs_here:
+        try:
+            return settings.customer_token
+        except crypto.Undecipherable:
+            raise NotConnected("token_unreadable") from None
+    elsewhere = settings.has_customer_token or deployment.customer_token
+    raise NotConnected("token_other_environment" if elsewhere else "no_token")
 
 
 @sensitive_variables()

@@ -119,6 +119,7 @@ def _token(settings: OneFileSettings, _now: datetime) -> Finding:
         texts = {
             "no_token": _("There is no customer token."),
             "token_unreadable": _("The customer token cannot be read any more: SECRET_KEY was changed."),
+            "token_other_environment": _("The customer token belongs to another environment or address."),
         }
         remedy = _("Enter it in the OneFile settings.")
         return Finding("token", Level.CRITICAL, texts[reason.code], reason.code, remedy)

@@ -256,6 +256,16 @@ CATALOGUE: tuple[Explanation, ...] = (
         _("Enter the customer token again in the OneFile settings: PICSWeb's secret key was changed."),
     ),
     Explanation(
+        "token_other_environment",
+        YOURS,
+        _(
+            "The customer token belongs to another environment or address, so it was not sent. Nothing was changed."
+        ),
+        _(
+            "Enter the token of the chosen environment in the OneFile settings, or choose the environment it is for."
+        ),
+    ),
+    Explanation(
         "interrupted",
         OURS,
         _("The refresh of this learner was cut off several times and given up. What had been saved stays."),

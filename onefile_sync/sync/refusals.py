@@ -48,6 +48,13 @@ TOKEN_UNREADABLE = Refusal(
     "token_unreadable",
     _("The customer token cannot be read any more. Enter it again in the OneFile settings."),
 )
+TOKEN_OTHER_ENVIRONMENT = Refusal(
+    "token_other_environment",
+    _(
+        "The customer token belongs to another environment or address, so it was not sent. Enter the token of the "
+        "chosen environment in the OneFile settings."
+    ),
+)
 NO_ONEFILE_ID = Refusal(
     "no_onefile_id", _("The learner has no OneFile ID. Enter it on the learner's record to link the two.")
 )
@@ -76,7 +83,7 @@ MAPPING_WRONG = Refusal(
 )
 
 
-NOT_CONNECTED = {refusal.code: refusal for refusal in (NO_TOKEN, TOKEN_UNREADABLE)}
+NOT_CONNECTED = {refusal.code: refusal for refusal in (NO_TOKEN, TOKEN_UNREADABLE, TOKEN_OTHER_ENVIRONMENT)}
 
 
 def why_not_at_all(settings: OneFileSettings) -> Refusal | None:

@@ -90,6 +90,13 @@ def start(run: SyncRun) -> None:
     SyncRun.objects.filter(pk=run.pk).update(worked_at=now)
 
 
+def note_environment(run: SyncRun, settings: OneFileSettings, *, unless_known: bool = False) -> None:
+    """Write down which OneFile a run calls; ``unless_known`` where it was never reached."""
+    where = {"environment": settings.environment, "address": settings.address}
+    known = Q(environment="", address="") if unless_known else ~Q(**where)
+    SyncRun.objects.filter(known, pk=run.pk).update(**where)
+
+
 def settle(run: SyncRun) -> bool:
     """Bring a run on in which nobody is left to be worked on; true when nothing is left to work on.
 

@@ -108,9 +108,11 @@ class _Hand:
                 for_a_person=_somebody_waits_for(self.run),
             )
         except NotConnected as reason:
+            runs.note_environment(self.run, settings, unless_known=True)
             self.give_up(reason.code)
             runs.settle(self.run)
             return True  # nobody is left for us; whoever is being worked on elsewhere closes the run
+        runs.note_environment(self.run, settings)
         connected_to = _connection(settings)
         try:
             while not self.time_is_up():

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from importlib import import_module
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.apps import apps
+from django.db import connection
 
-from onefile_sync import crypto
+from onefile_sync import crypto, services
 from onefile_sync.models import ApiSession, OneFileSettings
 from onefile_sync.onefile.patience import Patience
+from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sync.connect import NotConnected, SharedSession, connect, customer_token
 from onefile_sync.sync.pace import SharedPace
 from tests.factories import Host
@@ -82,15 +88,21 @@ class TestConnecting:
         self, host: Host, switched_on: OneFileSettings, settings: Any
     ) -> None:
         assert customer_token(switched_on) == "a-customer-token"
-        settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "CUSTOMER_TOKEN": "of-the-deployment"}
+        settings.ONEFILE_SYNC = {
+            **settings.ONEFILE_SYNC,
+            "CUSTOMER_TOKEN": {"sandbox": "of-the-deployment"},
+        }
         assert customer_token(switched_on) == "of-the-deployment"
         switched_on.encrypted_customer_token = "unreadable"
         assert customer_token(switched_on) == "of-the-deployment"
 
     @pytest.mark.parametrize(("stored", "code"), [("", "no_token"), ("unreadable", "token_unreadable")])
-    def test_without_a_token_there_is_no_way(self, host: Host, stored: str, code: str) -> None:
+    def test_without_a_token_there_is_no_way(
+        self, host: Host, switched_on: OneFileSettings, stored: str, code: str
+    ) -> None:
+        switched_on.encrypted_customer_token = stored
         with pytest.raises(NotConnected) as reason:
-            connect(OneFileSettings(encrypted_customer_token=stored), Patience.person())
+            connect(switched_on, Patience.person())
 
         assert (reason.value.code, str(reason.value)) == (code, code)
 
@@ -99,6 +111,7 @@ class TestConnecting:
     ) -> None:
         sandbox, live = OneFileSettings.load(), OneFileSettings.load()
         live.environment = "live"
+        live.set_customer_token("a-customer-token")
         fingerprints = set()
         for chosen in (sandbox, live):
             onefile = connect(chosen, Patience.person())
@@ -121,3 +134,147 @@ class TestConnecting:
 
         assert onefile.transport._timeout == timeout  # to connect, and for each part of the answer
         onefile.transport.close()
+
+
+def choose_live(settings: Any) -> None:
+    OneFileSettings.objects.update(environment="live")
+
+
+def move_the_server(settings: Any) -> None:
+    settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "BASE_URL": "http://127.0.0.1:9"}
+
+
+def move_the_environment(settings: Any) -> None:
+    settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "BASE_URL": None}
+
+
+ELSEWHERE = pytest.mark.parametrize("go_elsewhere", [choose_live, move_the_server, move_the_environment])
+
+
+class TestATokenBelongsToItsEnvironment:
+    """It was entered for one environment at one address, and is sent nowhere else."""
+
+    @ELSEWHERE
+    def test_the_token_that_staff_entered_is_not_sent_elsewhere(
+        self, onefile: SandboxServer, settings: Any, go_elsewhere: Callable[[Any], None]
+    ) -> None:
+        go_elsewhere(settings)
+
+        with pytest.raises(NotConnected) as reason:
+            connect(OneFileSettings.load(), Patience.person())
+
+        assert reason.value.code == "token_other_environment"
+
+    def test_the_other_way_round_a_live_token_reaches_no_sandbox(
+        self, onefile: SandboxServer, host: Host, settings: Any
+    ) -> None:
+        here = settings.ONEFILE_SYNC
+        settings.ONEFILE_SYNC = {**here, "BASE_URL": None}
+        row = OneFileSettings(enabled=True, environment="live")
+        row.set_customer_token("the-live-token")
+        row.save()
+        settings.ONEFILE_SYNC = here
+        OneFileSettings.objects.update(environment="sandbox")
+
+        report = services.test_connection(OneFileSettings.load())
+        refusal = services.why_not(host.learner(onefile_id=501))
+
+        assert (report.ok, refusal and refusal.code) == (False, "token_other_environment")
+        assert "belongs to another environment or address" in report.text
+        assert not onefile.calls
+
+    def test_changing_back_is_enough_to_use_it_again(self, onefile: SandboxServer) -> None:
+        OneFileSettings.objects.update(environment="live")
+        OneFileSettings.objects.update(environment="sandbox")
+
+        assert services.test_connection(OneFileSettings.load()).ok
+
+    def test_entering_it_again_is_what_is_asked_for(self, onefile: SandboxServer) -> None:
+        row = OneFileSettings.load()
+        row.environment = "practice"
+        row.set_customer_token(onefile.customer_token)
+        row.save()
+
+        assert services.test_connection(OneFileSettings.load()).ok
+
+    def test_a_forgotten_token_belongs_nowhere(self, onefile: SandboxServer) -> None:
+        row = OneFileSettings.load()
+        row.set_customer_token("")
+
+        assert (row.token_environment, row.token_address, row.token_belongs_here) == ("", "", False)
+
+    def test_where_the_address_is_not_known_no_token_is_kept_for_it(self, host: Host, settings: Any) -> None:
+        settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "BASE_URL": "nowhere"}
+        row = OneFileSettings(environment="live")
+        row.set_customer_token("a-customer-token")
+
+        assert (row.token_address, row.token_belongs_here) == ("", False)
+
+    @pytest.mark.parametrize(
+        ("given", "base_url", "environment"),
+        [
+            ("the-token", None, "sandbox"),
+            ("the-token", None, "practice"),
+            ({"live": "the-token"}, None, "sandbox"),
+            ({"live": "the-token"}, "http://127.0.0.1:9000", "sandbox"),
+        ],
+    )
+    def test_neither_is_the_installations_own(
+        self, host: Host, settings: Any, given: Any, base_url: str | None, environment: str
+    ) -> None:
+        settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "CUSTOMER_TOKEN": given, "BASE_URL": base_url}
+
+        with pytest.raises(NotConnected) as reason:
+            customer_token(OneFileSettings(environment=environment))
+
+        assert reason.value.code == "token_other_environment"
+
+    @pytest.mark.parametrize(
+        ("given", "base_url", "environment"),
+        [
+            ("the-token", None, "live"),
+            ("the-token", "http://127.0.0.1:9000", "practice"),
+            ({"live": "another", "practice": "the-token"}, None, "practice"),
+        ],
+    )
+    def test_the_installations_own_is_sent_where_it_belongs(
+        self, host: Host, settings: Any, given: Any, base_url: str | None, environment: str
+    ) -> None:
+        settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "CUSTOMER_TOKEN": given, "BASE_URL": base_url}
+
+        assert customer_token(OneFileSettings(environment=environment)) == "the-token"
+
+    def test_where_the_installation_has_none_for_the_environment_that_of_staff_counts(
+        self, host: Host, switched_on: OneFileSettings, settings: Any
+    ) -> None:
+        settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "CUSTOMER_TOKEN": "the-live-token"}
+
+        assert customer_token(switched_on) == "a-customer-token"
+
+
+class TestTheMigration:
+    """A token that was stored by an earlier release belongs to the environment with which it was saved."""
+
+    @pytest.mark.parametrize(
+        ("base_url", "kept"), [(None, "https://wsapi2.onefile.co.uk/api/v2.1"), ("nowhere", "")]
+    )
+    def test_a_stored_token_stays_in_use_where_it_is(
+        self, host: Host, settings: Any, base_url: str | None, kept: str
+    ) -> None:
+        settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "BASE_URL": base_url}
+        OneFileSettings(environment="practice", encrypted_customer_token=crypto.encrypt("a-token")).save()
+        migration = import_module("onefile_sync.migrations.0004_environments")
+
+        migration.keep_token_where_it_is(apps, SimpleNamespace(connection=connection))
+
+        row = OneFileSettings.load()
+        assert (row.token_environment, row.token_address) == ("practice", kept)
+        assert row.token_belongs_here == bool(kept)
+
+    def test_where_none_is_stored_none_is_made_up(self, host: Host) -> None:
+        OneFileSettings(environment="practice").save()
+        migration = import_module("onefile_sync.migrations.0004_environments")
+
+        migration.keep_token_where_it_is(apps, SimpleNamespace(connection=connection))
+
+        assert OneFileSettings.load().token_environment == ""

@@ -235,6 +235,10 @@ def lose_half_of_the_pace(host: Host, settings: Any) -> None:
     ApiSession.objects.create(pk=1, share=0.5, slowed_at=NOON)
 
 
+def choose_another_environment(host: Host, settings: Any) -> None:
+    OneFileSettings.objects.update(environment="practice")
+
+
 def lose_more_than_half_of_the_pace(host: Host, settings: Any) -> None:
     ApiSession.objects.create(pk=1, share=0.49, slowed_at=NOON)
 
@@ -252,6 +256,7 @@ def have_recovered(host: Host, settings: Any) -> None:
         (lose_the_mapping, "integration", CRITICAL, "mapping_wrong"),
         (forget_the_token, "token", CRITICAL, "no_token"),
         (change_the_secret_key, "token", CRITICAL, "token_unreadable"),
+        (choose_another_environment, "token", CRITICAL, "token_other_environment"),
         (forget_the_daily_schedule, "schedules", CRITICAL, DAILY.name),
         (forget_the_sweep, "schedules", WARNING, SWEEP.name),
         (double_the_daily_schedule, "schedules", CRITICAL, DAILY.name),

@@ -105,6 +105,11 @@ def change_the_secret_key(host: Host, settings: Any) -> Any:
     return host.learner()
 
 
+def choose_another_environment(host: Host, settings: Any) -> Any:
+    OneFileSettings.objects.update(environment="practice")
+    return host.learner()
+
+
 def leave_unlinked(host: Host, settings: Any) -> Any:
     return host.learner(onefile_id=None)
 
@@ -131,6 +136,7 @@ REFUSALS = [
     (pause, "paused", "Untick Paused"),
     (forget_the_token, "no_token", "Enter it in the OneFile settings"),
     (change_the_secret_key, "token_unreadable", "Enter it again"),
+    (choose_another_environment, "token_other_environment", "Enter the token of the chosen environment"),
     (leave_unlinked, "no_onefile_id", "Enter it on the learner's record"),
     (share_the_onefile_id, "learner_duplicate", "Correct the ID of one of them"),
     (map_wrongly, "mapping_wrong", "manage.py check"),

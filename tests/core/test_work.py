@@ -50,6 +50,44 @@ def once(action: Callable[[], Any]) -> Callable[[], None]:
     return act
 
 
+class TestWhichOneFile:
+    """A run writes down which OneFile it called, so that its page can name it when the settings have moved on."""
+
+    def test_a_run_names_the_onefile_that_it_called(
+        self, linked: Linked, onefile: SandboxServer, configure: Callable[..., None]
+    ) -> None:
+        run = services.refresh_now(linked(1))
+        assert (run.environment, run.address) == ("", "")
+
+        perform(run)
+        configure(environment="live")
+
+        run.refresh_from_db()
+        assert (run.environment, run.address) == ("sandbox", onefile.url)
+
+    def test_a_run_that_had_no_token_for_its_environment_names_where_it_would_have_gone(
+        self, host: Host, switched_on: OneFileSettings
+    ) -> None:
+        run = services.refresh_now(learners_of(host, 1))
+        OneFileSettings.objects.update(environment="live")
+
+        perform(run)
+
+        run.refresh_from_db()
+        assert (run.environment, run.address) == ("live", "https://wsapi.onefile.co.uk/api/v2.1")
+
+    def test_a_change_that_ends_a_run_does_not_rename_what_it_called(
+        self, linked: Linked, onefile: SandboxServer, configure: Callable[..., None]
+    ) -> None:
+        run = services.refresh_now(linked(3))
+
+        perform(run, after_each=once(lambda: configure(environment="live")))
+
+        run.refresh_from_db()
+        assert codes(run) == [[], ["token_other_environment"], ["token_other_environment"]]
+        assert (run.environment, run.address) == ("sandbox", onefile.url)
+
+
 class TestWhatMeetsEveryone:
     def test_a_token_that_is_withdrawn_ends_the_run_for_all_who_are_left(
         self, linked: Linked, onefile: SandboxServer
@@ -75,7 +113,12 @@ class TestWhatMeetsEveryone:
         assert run.state == RunState.FINISHED
 
     @pytest.mark.parametrize(
-        ("change", "code"), [("forget", "no_token"), ("new secret key", "token_unreadable")]
+        ("change", "code"),
+        [
+            ("forget", "no_token"),
+            ("new secret key", "token_unreadable"),
+            ("another environment", "token_other_environment"),
+        ],
     )
     def test_without_a_token_nobody_is_tried(
         self, host: Host, switched_on: OneFileSettings, settings: Any, change: str, code: str
@@ -83,6 +126,8 @@ class TestWhatMeetsEveryone:
         run = services.refresh_now(learners_of(host, 2))
         if change == "forget":
             OneFileSettings.objects.update(encrypted_customer_token="")
+        elif change == "another environment":
+            OneFileSettings.objects.update(environment="live")
         else:
             settings.SECRET_KEY = "another"
 
