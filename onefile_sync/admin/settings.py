@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,19 +14,19 @@ from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_POST
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django_q.models import Schedule
 
-from onefile_sync import access, services
+from onefile_sync import services
 from onefile_sync.conf import DAILY, deployment
 from onefile_sync.crypto import Undecipherable
-from onefile_sync.models import OneFileSettings
+from onefile_sync.models import Environment, OneFileSettings
 
 if TYPE_CHECKING:
     SettingsModelAdmin = admin.ModelAdmin[OneFileSettings]
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
 else:
     SettingsModelAdmin = admin.ModelAdmin
     SettingsModelForm = forms.ModelForm
+
+
+#: The button in the form that tests what is typed.
+TEST_CONNECTION = "_test_connection"
 
 
 class OneFileSettingsForm(SettingsModelForm):
@@ -54,30 +59,62 @@ class OneFileSettingsForm(SettingsModelForm):
             "enabled", "paused", "environment", "upload_reviews", "download_reviews", "visit_type",
             "skip_elements_with_units", "safety_stop_percent", "safety_stop_learners",
         )  # fmt: skip
+        help_texts = {
+            "environment": gettext_lazy(
+                "Another environment needs its own customer token and its own OneFile IDs: those of learners, "
+                "qualifications, reviews and officers in this one are wrong in any other."
+            )
+        }
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
-        typed, forget = cleaned.get("new_customer_token"), cleaned.get("forget_customer_token")
-        if typed and forget:
+        if cleaned.get("new_customer_token") and cleaned.get("forget_customer_token"):
             self.add_error(
                 "forget_customer_token", _("Either enter a token or forget the stored one, not both.")
             )
-        kept = _has_readable_token(self.instance) and not forget
-        if cleaned.get("enabled") and not (typed or kept or _deployment_token()):
-            self.add_error(
-                "new_customer_token",
-                _(
-                    "The integration cannot be enabled without a customer token. Enter the one OneFile issued to you."
-                ),
-            )
+        if cleaned.get("enabled") and "environment" in cleaned:
+            self._see_that_there_is_a_token(self.typed())
         return cleaned
 
+    def _see_that_there_is_a_token(self, chosen: OneFileSettings) -> None:
+        if _deployment_token(chosen.environment) or _has_readable_token(chosen):
+            return
+        if chosen.has_customer_token and not chosen.token_belongs_here:
+            why = _(
+                "The stored token was entered for another environment or address. Enter the token that OneFile "
+                "issued for this one."
+            )
+        else:
+            why = _(
+                "The integration cannot be enabled without a customer token. Enter the one OneFile issued to you."
+            )
+        self.add_error("new_customer_token", why)
+
+    def typed(self) -> OneFileSettings:
+        """Which OneFile the form names, with the token that was typed: a copy of the settings, never saved."""
+        settings = copy(self.instance)
+        settings.environment = self.cleaned_data.get("environment", settings.environment)
+        self._put_token_into(settings)
+        return settings
+
+    @sensitive_variables()
+    def _put_token_into(self, settings: OneFileSettings) -> None:
+        if self.cleaned_data.get("forget_customer_token"):
+            settings.set_customer_token("")
+        elif token := self.cleaned_data.get("new_customer_token"):
+            settings.set_customer_token(token)
+
     def save(self, commit: bool = True) -> OneFileSettings:
-        if self.cleaned_data["forget_customer_token"]:
-            self.instance.set_customer_token("")
-        elif self.cleaned_data["new_customer_token"]:
-            self.instance.set_customer_token(self.cleaned_data["new_customer_token"])
+        self._put_token_into(self.instance)
         return super().save(commit)
+
+
+class TestedForm(OneFileSettingsForm):
+    """The form of *Test connection*: never valid, so the admin shows it again as it was typed, and saves nothing."""
+
+    def is_valid(self) -> bool:
+        super().is_valid()
+        return False
 
 
 @admin.register(OneFileSettings)
@@ -93,12 +130,10 @@ class OneFileSettingsAdmin(SettingsModelAdmin):
         return False
 
     def get_urls(self) -> list[URLPattern]:
-        # It calls OneFile: not within a transaction, in which it would hold the pace of all processes.
-        test = transaction.non_atomic_requests(
-            self.admin_site.admin_view(require_POST(self.test_connection_view))
-        )
+        # Test connection calls OneFile: not within a transaction, in which it would hold the pace of all processes.
+        form = transaction.non_atomic_requests(self.admin_site.admin_view(self.change_view))
         return [
-            path("test-connection/", test, name="onefile_sync_onefilesettings_test_connection"),
+            path("<path:object_id>/change/", form, name="onefile_sync_onefilesettings_change"),
             *super().get_urls(),
         ]
 
@@ -106,11 +141,30 @@ class OneFileSettingsAdmin(SettingsModelAdmin):
         """There is one row of settings: its form is the list."""
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied
-        return redirect(_form_url())
+        return redirect(self._form_url())
 
     @method_decorator(sensitive_post_parameters("new_customer_token"))
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        return super().changeform_view(request, *args, **kwargs)
+        response = super().changeform_view(request, *args, **kwargs)
+        if _is_test(request) and isinstance(response, TemplateResponse):
+            self._test_connection(request, (response.context_data or {})["adminform"].form)
+        return response
+
+    def _test_connection(self, request: HttpRequest, form: Any) -> None:
+        """Ask OneFile who we are with what is typed, and say the answer above the form, which is shown as it was."""
+        if form.errors:
+            return
+        report = services.test_connection(form.typed())
+        messages.add_message(request, messages.SUCCESS if report.ok else messages.ERROR, report.text)
+        if form.cleaned_data["new_customer_token"]:
+            messages.warning(
+                request,
+                _(
+                    "Nothing was saved. Enter the token once more before you save: a token is never shown again."
+                ),
+            )
+        elif form.has_changed():
+            messages.warning(request, _("Nothing was saved. Save to keep what you have typed."))
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: Any = None
@@ -118,8 +172,17 @@ class OneFileSettingsAdmin(SettingsModelAdmin):
         """The row, or the defaults where nobody has saved any yet."""
         return OneFileSettings.load() if object_id == "1" else None
 
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> type[SettingsModelForm]:
+        if _is_test(request):
+            kwargs["form"] = TestedForm
+        return super().get_form(request, obj, change, **kwargs)
+
     def save_model(self, request: HttpRequest, settings: OneFileSettings, form: Any, change: bool) -> None:
         super().save_model(request, settings, form, change)
+        if "environment" in form.changed_data:
+            messages.warning(request, _environment_changed(form.initial["environment"], settings))
         if "paused" in form.changed_data and not settings.paused:
             services.resume()
 
@@ -154,10 +217,18 @@ class OneFileSettingsAdmin(SettingsModelAdmin):
     @admin.display(description=gettext_lazy("Token"))
     def token_status(self, settings: OneFileSettings) -> str:
         """Whether there is a token and whose; never the token."""
-        if _deployment_token():
+        if _deployment_token(settings.environment):
             return _("The installation's own settings give a token, and that one is used.")
         if not settings.has_customer_token:
             return _("No token is stored.")
+        if not settings.token_belongs_here:
+            return _(
+                "The stored token was entered for %(environment)s (%(address)s). It is not sent anywhere else: enter "
+                "the token of the environment chosen above."
+            ) % {
+                "environment": _label(settings.token_environment),
+                "address": settings.token_address or _("address not known"),
+            }
         if not _has_readable_token(settings):
             return _("A token is stored but can no longer be read: SECRET_KEY was changed. Enter it again.")
         return _("A token is stored.")
@@ -177,30 +248,42 @@ class OneFileSettingsAdmin(SettingsModelAdmin):
             )
         return _moment(schedule.next_run) or _("Not scheduled.")
 
-    def test_connection_view(self, request: HttpRequest) -> HttpResponse:
-        """Ask OneFile who we are with the settings as saved, and say the answer."""
-        if not request.user.has_perm(access.CHANGE_SETTINGS):
-            raise PermissionDenied
-        report = services.test_connection(OneFileSettings.load())
-        messages.add_message(request, messages.SUCCESS if report.ok else messages.ERROR, report.text)
-        return redirect(_form_url())
+    def _form_url(self) -> str:
+        return reverse(f"{self.admin_site.name}:onefile_sync_onefilesettings_change", args=["1"])
 
 
-def _form_url() -> str:
-    return reverse("admin:onefile_sync_onefilesettings_change", args=["1"])
+def _is_test(request: HttpRequest) -> bool:
+    return request.method == "POST" and TEST_CONNECTION in request.POST
 
 
-def _deployment_token() -> str:
-    """The token of the installation's settings; a wrong entry there is the system checks' to report."""
+def _environment_changed(before: str, settings: OneFileSettings) -> str:
+    return _(
+        "The environment was changed from %(before)s to %(now)s: OneFile is called at %(address)s from now on. OneFile "
+        "IDs belong to one environment, so those entered for %(before)s lead to other people's records in %(now)s. "
+        "Pause the integration, or change back, until they are the IDs of %(now)s."
+    ) % {
+        "before": _label(before),
+        "now": _label(settings.environment),
+        "address": settings.address or _("an address that is not known"),
+    }
+
+
+def _label(environment: str) -> str:
+    return str(dict(Environment.choices).get(environment, environment))
+
+
+def _deployment_token(environment: str) -> str:
+    """The installation's own token; a wrong entry in its settings is the system checks' to report."""
     try:
-        return deployment.customer_token or ""
+        return deployment.token_for(environment)
     except ImproperlyConfigured:
         return ""
 
 
 def _has_readable_token(settings: OneFileSettings) -> bool:
+    """Whether there is a stored token to call the chosen environment with."""
     try:
-        return bool(settings.customer_token)
+        return settings.token_belongs_here and bool(settings.customer_token)
     except Undecipherable:
         return False
 

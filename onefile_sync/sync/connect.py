@@ -16,7 +16,7 @@ from onefile_sync.models import ApiSession, OneFileSettings
 from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.patience import Patience
 from onefile_sync.onefile.records import AimNames
-from onefile_sync.onefile.transport import Transport
+from onefile_sync.onefile.transport import SessionStore, Transport
 
 from .pace import SharedPace
 
@@ -57,18 +57,19 @@ def connect(
     before_each_call: Callable[[float], None] | None = None,
     sleep: Callable[[float], None] = time.sleep,
     for_a_person: bool = True,
+    sessions: SessionStore | None = None,
 ) -> OneFile:
     """A client for the environment that staff chose. No call is made yet. Raises :class:`NotConnected`.
 
     ``before_each_call`` is told for how many seconds the call will wait for its turn, and may raise.
-    ``for_a_person``: the calls may go ahead of the daily sync's.
+    ``for_a_person``: the calls may go ahead of the daily sync's. ``sessions``: in place of the one that all share.
     """
     token = customer_token(settings)
     address = deployment.address(settings.environment)
     transport = Transport(
         address,
         token,
-        sessions=SharedSession(crypto.fingerprint(address, token)),
+        sessions=sessions or SharedSession(crypto.fingerprint(address, token)),
         pace=SharedPace(deployment.calls_per_minute, before_each_call, sleep, for_a_person=for_a_person),
         patience=patience,
         clock=timezone.now,
@@ -76,6 +77,25 @@ def connect(
         timeout=(min(5, deployment.timeout_seconds), deployment.timeout_seconds),
     )
     return OneFile(transport, aim_names=AimNames(**deployment.aim_names), page_size=deployment.page_size)
+
+
+class OwnSession:
+    """A session that is kept nowhere: for a try with settings that nobody has saved."""
+
+    def __init__(self) -> None:
+        self._kept: tuple[str, datetime] | None = None
+
+    def load(self) -> tuple[str, datetime] | None:
+        return self._kept
+
+    @sensitive_variables()
+    def save(self, token: str, issued_at: datetime) -> None:
+        self._kept = token, issued_at
+
+    @sensitive_variables()
+    def forget(self, token: str) -> None:
+        if self._kept is not None and self._kept[0] == token:
+            self._kept = None
 
 
 class SharedSession:

@@ -15,7 +15,7 @@ from onefile_sync.onefile.patience import Patience
 from onefile_sync.rows import LearnerRow
 
 from . import problems
-from .connect import NotConnected, connect
+from .connect import NotConnected, OwnSession, connect
 from .pace import PaceLost
 from .probe import ProbeReport, look
 from .refusals import NOT_CONNECTED, PACE_LOST, Refusal, Refused, refuse_wrong_mapping
@@ -31,9 +31,12 @@ class ConnectionReport:
 
 
 def test_connection(settings: OneFileSettings) -> ConnectionReport:
-    """Sign in to OneFile and ask who we are: two short calls, within a web request."""
+    """Sign in to OneFile and ask who we are: two short calls, within a web request.
+
+    With the settings as they are given, saved or not: nothing is kept, the session least of all.
+    """
     try:
-        name = _customer_name(settings, AT_ONCE, _briefly)
+        name = _customer_name(settings, AT_ONCE, _briefly, OwnSession())
     except Refused as refused:
         return ConnectionReport(False, "", refused.reason)
     return ConnectionReport(True, name, str(_("Connected to OneFile as “%s”.")) % name)
@@ -54,10 +57,15 @@ def _briefly(seconds: float) -> None:
     time.sleep(seconds)
 
 
-def _customer_name(settings: OneFileSettings, patience: Patience, sleep: Callable[[float], None]) -> str:
+def _customer_name(
+    settings: OneFileSettings,
+    patience: Patience,
+    sleep: Callable[[float], None],
+    sessions: OwnSession | None = None,
+) -> str:
     refuse_wrong_mapping()
     with _trouble_told():
-        onefile = connect(settings, patience, sleep=sleep)
+        onefile = connect(settings, patience, sleep=sleep, sessions=sessions)
         with closing(onefile.transport):
             return onefile.customer().name
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from onefile_sync import services
-from onefile_sync.models import OneFileSettings
+from onefile_sync.models import ApiSession, OneFileSettings
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sync import contact
@@ -79,6 +79,24 @@ class TestConnection:
         assert not report.ok
         with pytest.raises(services.Refused):
             services.check_connection()
+
+    def test_the_session_that_all_share_is_left_alone(self, onefile: SandboxServer) -> None:
+        services.check_connection()
+        shared = ApiSession.objects.values("encrypted_token", "belongs_to", "issued_at").get()
+
+        assert services.test_connection(OneFileSettings.load()).ok
+
+        assert ApiSession.objects.values("encrypted_token", "belongs_to", "issued_at").get() == shared
+        assert onefile.calls["Authentication"] == 2
+
+    def test_what_is_not_saved_is_tried_and_not_kept(self, onefile: SandboxServer) -> None:
+        typed = OneFileSettings.load()
+        typed.set_customer_token("another")
+
+        report = services.test_connection(typed)
+
+        assert report.text.startswith("OneFile did not accept the customer token.")
+        assert services.test_connection(OneFileSettings.load()).ok
 
     def test_no_token(self, onefile: SandboxServer, configure: Callable[..., None]) -> None:
         configure(encrypted_customer_token="")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.messages import get_messages
-from django.urls import reverse
+from django.urls import resolve, reverse
 from django_q.models import Schedule
 
 from onefile_sync import services
@@ -104,7 +104,7 @@ def test_whoever_may_only_look_sees_whether_there_is_a_token_and_never_the_token
     text = words(browser(staff("view_onefilesettings")).get(FORM))
     assert "A token is stored." in text
     assert "new_customer_token" not in text
-    assert "test-connection" not in text
+    assert "_test_connection" not in text
 
 
 @pytest.mark.parametrize(
@@ -112,10 +112,11 @@ def test_whoever_may_only_look_sees_whether_there_is_a_token_and_never_the_token
     [
         ("", None, {}, False),
         ("", None, {"new_customer_token": NEW_TOKEN}, True),
-        ("", "token-of-the-deployment", {}, True),
+        ("", {"sandbox": "token-of-the-deployment"}, {}, True),
+        ("", "token-of-the-deployment", {}, False),
         (TOKEN, None, {}, True),
         (TOKEN, None, {"forget_customer_token": "on"}, False),
-        (TOKEN, "token-of-the-deployment", {"forget_customer_token": "on"}, True),
+        (TOKEN, {"sandbox": "token-of-the-deployment"}, {"forget_customer_token": "on"}, True),
         ("unreadable", None, {}, False),
         ("", 4711, {}, False),
     ],
@@ -182,7 +183,10 @@ def test_the_page_says_whose_token_is_used(client, settings):
     assert "A token is stored." in words(client.get(FORM))
     OneFileSettings.objects.update(encrypted_customer_token="not a cipher text")
     assert "can no longer be read" in words(client.get(FORM))
-    settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "CUSTOMER_TOKEN": "token-of-the-deployment"}
+    settings.ONEFILE_SYNC = {
+        **settings.ONEFILE_SYNC,
+        "CUSTOMER_TOKEN": {"sandbox": "token-of-the-deployment"},
+    }
     text = words(client.get(FORM))
     assert "own settings give a token" in text
     assert "token-of-the-deployment" not in text
@@ -224,30 +228,179 @@ def test_the_next_daily_sync_is_told_or_how_to_schedule_it(client):
     assert "Not scheduled." in words(client.get(FORM))
 
 
-@pytest.mark.parametrize(
-    ("report", "level"),
-    [
-        (
-            services.ConnectionReport(
-                True, "Hallam <b>Training</b>", "Connected to “Hallam <b>Training</b>”."
+class TestAnotherEnvironment:
+    """A token belongs to its environment: the page asks for another one, and warns about the IDs."""
+
+    @pytest.mark.parametrize("enabled", [True, False])
+    def test_an_integration_that_is_on_needs_the_token_of_the_new_environment(self, enabled, client):
+        moved = {**AS_IT_WAS, "environment": "live", "enabled": "on" if enabled else ""}
+
+        answer = client.post(FORM, moved)
+
+        assert (answer.status_code == 302) == (not enabled)
+        stored = _stored()
+        assert stored.environment == ("sandbox" if enabled else "live")
+        assert stored.customer_token == TOKEN
+        assert stored.token_belongs_here == enabled
+        if enabled:
+            text = words(answer)
+            assert "The stored token was entered for another environment or address." in text
+            assert 'value="live" selected' in text
+
+    def test_a_token_that_is_typed_with_the_change_belongs_to_the_new_one(self, client):
+        answer = client.post(FORM, {**AS_IT_WAS, "environment": "live", "new_customer_token": NEW_TOKEN})
+
+        assert answer.status_code == 302
+        stored = _stored()
+        assert (stored.environment, stored.customer_token, stored.token_belongs_here) == (
+            "live",
+            NEW_TOKEN,
+            True,
+        )
+
+    @pytest.mark.parametrize("enabled", [True, False])
+    def test_so_does_another_address(self, enabled, client, settings):
+        settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "BASE_URL": "http://127.0.0.1:9"}
+
+        answer = client.post(FORM, {**AS_IT_WAS, "enabled": "on" if enabled else ""})
+
+        assert (answer.status_code == 302) == (not enabled)
+        assert not _stored().token_belongs_here
+
+    def test_the_page_says_whose_the_stored_token_is(self, client):
+        OneFileSettings.objects.update(environment="practice")
+
+        text = words(client.get(FORM))
+
+        assert "was entered for Sandbox (to practise on) (http://127.0.0.1:8765/api/v2.1)." in text
+        assert "enter the token of the environment chosen above." in text
+        OneFileSettings.objects.update(token_address="")
+        assert "for Sandbox (to practise on) (address not known)" in words(client.get(FORM))
+
+    def test_the_page_says_before_what_a_change_needs_and_warns_after_it(self, client):
+        assert "needs its own customer token and its own OneFile IDs" in words(client.get(FORM))
+
+        changed = client.post(FORM, {**AS_IT_WAS, "environment": "live", "new_customer_token": NEW_TOKEN})
+
+        (warning, _success) = [str(each) for each in get_messages(changed.wsgi_request)]
+        client.get(FORM)
+        assert warning.startswith(
+            "The environment was changed from Sandbox (to practise on) to Live: OneFile is called at "
+            "https://wsapi.onefile.co.uk/api/v2.1 from now on."
+        )
+        assert "those entered for Sandbox (to practise on) lead to other people's records in Live." in warning
+        same = client.post(FORM, {**AS_IT_WAS, "environment": "live", "paused": "on"}, follow=True)
+        assert "The environment was changed" not in words(same)
+
+    def test_the_warning_says_where_no_address_is_known(self, client, settings):
+        settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "BASE_URL": "nowhere"}
+
+        answer = client.post(FORM, {**AS_IT_WAS, "enabled": "", "environment": "live"}, follow=True)
+
+        assert "OneFile is called at an address that is not known from now on" in words(answer)
+
+
+class TestTestConnection:
+    """*Test connection* asks OneFile with what is typed in the form, and saves nothing."""
+
+    @pytest.fixture
+    def asked(self, monkeypatch):
+        """What OneFile would have been asked with: environment, token, and whether the token may go there."""
+        asked = []
+
+        def test_connection(settings):
+            token = settings.customer_token
+            asked.append((settings.environment, token, settings.token_belongs_here))
+            return services.ConnectionReport(
+                True, "Hallam", "Connected to OneFile as “Hallam <b>Training</b>”."
+            )
+
+        monkeypatch.setattr(services, "test_connection", test_connection)
+        return asked
+
+    def _test(self, client, **typed):
+        return client.post(FORM, {**AS_IT_WAS, **typed, "_test_connection": "yes"})
+
+    @pytest.mark.parametrize(
+        ("typed", "with_what", "said"),
+        [
+            ({}, ("sandbox", TOKEN, True), ""),
+            ({"new_customer_token": NEW_TOKEN}, ("sandbox", NEW_TOKEN, True), "Enter the token once more"),
+            (
+                {"environment": "live", "new_customer_token": NEW_TOKEN},
+                ("live", NEW_TOKEN, True),
+                "Enter the token once more",
             ),
-            "success",
-        ),
-        (services.ConnectionReport(False, "", "OneFile could not be reached."), "error"),
-    ],
-)
-def test_test_connection_says_the_customers_name_or_the_reason(report, level, client, monkeypatch):
-    asked = []
-    monkeypatch.setattr(services, "test_connection", lambda settings: asked.append(settings) or report)
-    answer = client.post(reverse("admin:onefile_sync_onefilesettings_test_connection"))
-    assert answer["Location"] == FORM
-    assert asked == [_stored()]
-    escaped = report.text.replace("<", "&lt;").replace(">", "&gt;")
-    assert f'<li class="{level}">{escaped}</li>' in words(client.get(FORM))
+            (
+                {"enabled": "", "environment": "live"},
+                ("live", TOKEN, False),
+                "Save to keep what you have typed",
+            ),
+            ({"enabled": "", "forget_customer_token": "on"}, ("sandbox", "", False), "Save to keep"),
+        ],
+    )
+    def test_it_tries_what_is_typed_and_saves_nothing(self, typed, with_what, said, client, asked):
+        before = list(OneFileSettings.objects.values())
 
+        answer = self._test(client, **typed)
 
-def test_test_connection_really_asks(client):
-    """Without a token there is nothing to ask OneFile with, and the page says so."""
-    OneFileSettings.objects.update(encrypted_customer_token="")
-    client.post(reverse("admin:onefile_sync_onefilesettings_test_connection"))
-    assert "There is no customer token. Enter it in the OneFile settings." in words(client.get(FORM))
+        assert asked == [with_what]
+        assert list(OneFileSettings.objects.values()) == before
+        assert not LogEntry.objects.exists()
+        text = words(answer)
+        assert answer.status_code == 200
+        assert (
+            '<li class="success">Connected to OneFile as “Hallam &lt;b&gt;Training&lt;/b&gt;”.</li>' in text
+        )
+        assert said in text
+        assert ("Nothing was saved." in text) == bool(said)
+        assert NEW_TOKEN not in text
+
+    def test_a_token_that_is_only_typed_is_not_said_to_be_stored(self, client, asked):
+        OneFileSettings.objects.update(encrypted_customer_token="")
+
+        assert "No token is stored." in words(self._test(client, new_customer_token=NEW_TOKEN))
+
+    def test_the_form_stands_as_it_was_typed(self, client, asked):
+        text = words(
+            self._test(client, environment="live", new_customer_token=NEW_TOKEN, safety_stop_percent="35")
+        )
+
+        assert 'value="live" selected' in text
+        assert 'name="safety_stop_percent" value="35"' in text
+        assert "Please correct" not in text
+
+    @pytest.mark.parametrize(
+        "typed",
+        [{"environment": "elsewhere"}, {"new_customer_token": NEW_TOKEN, "forget_customer_token": "on"}],
+    )
+    def test_what_is_wrong_in_the_form_is_said_instead(self, typed, client, asked):
+        text = words(self._test(client, **typed))
+
+        assert asked == []
+        assert "Please correct the error below." in text
+
+    def test_a_failure_is_told_as_one(self, client, monkeypatch):
+        failed = services.ConnectionReport(False, "", "OneFile could not be reached.")
+        monkeypatch.setattr(services, "test_connection", lambda settings: failed)
+
+        assert '<li class="error">OneFile could not be reached.</li>' in words(self._test(client))
+
+    def test_it_really_asks(self, client):
+        """Without a token there is nothing to ask OneFile with, and the page says so."""
+        OneFileSettings.objects.update(encrypted_customer_token="")
+
+        text = words(self._test(client, enabled=""))
+
+        assert "There is no customer token. Enter it in the OneFile settings." in text
+
+    def test_the_stored_token_is_not_sent_to_an_environment_that_is_only_typed(self, client):
+        text = words(self._test(client, enabled="", environment="practice"))
+
+        assert "belongs to another environment or address, so it was not sent" in text
+
+    def test_it_is_not_within_a_transaction_of_the_request(self, client):
+        """Meanwhile it would hold the pace of all processes."""
+        view = resolve(FORM).func
+
+        assert "default" in view._non_atomic_requests

@@ -75,8 +75,8 @@ PAGES: dict[str, tuple[tuple[str, ...], tuple[int, ...], tuple[int, ...]]] = {
     "way on to the settings": (("change_onefilesettings",), ANYBODY, ANYBODY),
     "adding settings": (("add_onefilesettings",), NOBODY, NOBODY),
     "deleting settings": (("delete_onefilesettings",), NOBODY, NOBODY),
-    "test connection": (("change_onefilesettings",), NOT_AT_ALL, DOING),
-    "test connection as one who may only look": (("view_onefilesettings",), NOT_AT_ALL, (302, 403, 403, 302)),
+    "test connection": (("change_onefilesettings",), LOOKING, LOOKING),
+    "test connection as one who may only look": (("view_onefilesettings",), LOOKING, (302, 403, 403, 200)),
     "REST refresh": (("refresh_learner",), (403, 405, 405, 405), (403, 403, 202, 202)),
     "REST refresh as one who may preview": (
         ("preview_learner",), (403, 405, 405, 405), (403, 403, 403, 202),
@@ -132,7 +132,7 @@ def addresses(learner: Learner) -> dict[str, str]:
         "way on to the settings": in_admin("onefilesettings_changelist") + "1/",
         "adding settings": in_admin("onefilesettings_add"),
         "deleting settings": in_admin("onefilesettings_delete", 1),
-        "test connection": in_admin("onefilesettings_test_connection"),
+        "test connection": in_admin("onefilesettings_change", 1),
         "REST refresh": reverse("onefile_sync_rest:refresh-learner", args=[learner.pk]),
         "REST status": reverse("onefile_sync_rest:learner-status", args=[learner.pk]),
         "REST run": reverse("onefile_sync_rest:run", args=[run.pk]),
@@ -157,6 +157,7 @@ def forms(learner: Learner) -> dict[str, dict[str, Any]]:
         "asking for the action": chosen,
         "the action": {**chosen, "onefile_confirmed": "yes"},
         "settings": SETTINGS_FORM,
+        "test connection": {**SETTINGS_FORM, "_test_connection": "yes"},
     }
 
 
