@@ -101,8 +101,8 @@ class SyncRunAdmin(ReadOnlyMixin, RunModelAdmin):
     search_fields = ("id",)
     search_help_text = _("Search by the run's ID.")
     fields = (
-        "page", "kind", "state", "ending", "requested_by", "decided_by", "created_at", "started_at", "held_at",
-        "finished_at", "learners", "attention",
+        "page", "kind", "state", "ending", "requested_by", "decided_by", "environment", "address", "created_at",
+        "started_at", "held_at", "finished_at", "learners", "attention",
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SyncRun]:

@@ -294,6 +294,15 @@ def test_a_page_of_many_learners_takes_a_constant_number_of_queries(
         client.get(long_run.get_absolute_url())
 
 
+def test_the_onefile_that_was_called_is_named_whatever_is_set_now(learner, page):
+    called = {"environment": "practice", "address": "https://wsapi2.onefile.co.uk/api/v2.1"}
+    text = page(a_run((learner, "updated"), **called))
+    assert "<dt>OneFile</dt><dd>Practice: https://wsapi2.onefile.co.uk/api/v2.1</dd>" in text
+    assert "<dt>OneFile</dt>" not in page(
+        a_run((learner, "updated"))
+    )  # of an earlier release, or not started yet
+
+
 def test_who_asked_is_named(learner, page):
     run = a_run((learner, "updated"), requested_by=User.objects.create_user("bronwen"))
     assert "<dt>Asked for by</dt><dd>bronwen</dd>" in page(run)
