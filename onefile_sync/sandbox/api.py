@@ -31,6 +31,8 @@ from .world import World
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
 NO_CONTENT: Final = Answer(204)
+#: OneFile's number for a learning aim that is achieved; no other number is known.
+ACHIEVED: Final = 1
 #: Odd and large: spreads neighbouring IDs over the whole range.
 _SHUFFLER: Final = 2654435761
 
@@ -84,7 +86,8 @@ class Api:
             for user in self.world.users.values()
             if centre in (None, user.organisation_id)
             and role in (None, user.role)
-            and (since is None or (user.last_modified is not None and moment_of(user.last_modified) >= since))
+            # Whoever has no such date may have been changed at any time, so nobody may miss them.
+            and (since is None or user.last_modified is None or moment_of(user.last_modified) >= since)
             and all(
                 body.text(name).casefold() in ("", value.casefold())
                 for name, value in (
@@ -125,12 +128,22 @@ class Api:
     # Learning aims
 
     def search_aims(self, call: Call) -> Answer:
-        learner_id = call.body.number("UserID")
-        if learner_id is not None:
-            return self.found(self.world.aims_of(learner_id), call)
-        if self.switches.aim_search_without_user == "refused":
+        """``LearningAimCompletionStatus`` 1 and the dates ask for what was achieved between them."""
+        body = call.body
+        learner_id, status = body.number("UserID"), body.number("LearningAimCompletionStatus")
+        earliest, latest = body.moment("DateFrom"), body.moment("DateTo")
+        if learner_id is None and self.switches.aim_search_without_user == "refused":
             raise Refusal(400, "UserID is required.")
-        return self.found(self.world.aims.values(), call)
+        any_time = earliest is None and latest is None
+
+        def wanted(aim: Aim) -> bool:
+            achieved = aim.achieved_date is not None
+            return (status is None or (status == ACHIEVED) == achieved) and (
+                any_time or is_within(aim.achieved_date, earliest, latest)
+            )
+
+        candidates = self.world.aims.values() if learner_id is None else self.world.aims_of(learner_id)
+        return self.found(candidates, call, wanted)
 
     def get_aim(self, call: Call) -> Answer:
         return self.detail(self.known(self.world.aims, call.id))

@@ -18,6 +18,7 @@ from werkzeug.wrappers import Request, Response
 
 from .limits import Clock
 from .records import ASSESSOR, LEARNER, LONDON, TRAINEE_ASSESSOR, Aim, Moment, Review, User, on_london_date
+from .wire import EARLIEST_YEAR
 from .world import World
 
 _LEARNERS_ON_A_PAGE: Final = 50
@@ -30,6 +31,7 @@ _URLS: Final = Map(
         Rule("/learner/<int:learner_id>", methods=["GET"], endpoint="learner"),
         Rule("/learner/<int:learner_id>/schedule", methods=["POST"], endpoint="schedule"),
         Rule("/aim/<int:aim_id>", methods=["POST"], endpoint="change_aim"),
+        Rule("/review/<int:review_id>/delete", methods=["GET"], endpoint="ask_before_deleting"),
         Rule("/review/<int:review_id>/delete", methods=["POST"], endpoint="delete_review"),
         Rule("/review/<int:review_id>/<action>", methods=["POST"], endpoint="act_on_review"),
         Rule("/_sandbox/calls", methods=["GET"], endpoint="calls"),
@@ -100,7 +102,7 @@ class Page:
             "reviews": len(self.world.reviews_of(learner.id)),
         }
 
-    def learner(self, _: Request, learner_id: int) -> Response:
+    def learner(self, request: Request, learner_id: int) -> Response:
         learner = self.known_learner(learner_id)
         reviews = sorted(
             self.world.reviews_of(learner_id),
@@ -119,6 +121,7 @@ class Page:
                     if user.role in (ASSESSOR, TRAINEE_ASSESSOR)
                 ],
                 "tomorrow": (on_london_date(self.clock()) + timedelta(days=1)).isoformat(),
+                "done": _DONE.get(request.args.get("done", "")),
             },
         )
 
@@ -171,25 +174,40 @@ class Page:
             # A date that was not changed keeps the time of day that it came with.
             if chosen != on_date(getattr(aim, name)):
                 setattr(aim, name, chosen)
-        return redirect(f"/learner/{aim.user_id}", 303)
+        return redirect(f"/learner/{aim.user_id}?done=saved", 303)
 
     def act_on_review(self, _: Request, review_id: int, action: str) -> Response:
-        review = self.world.reviews.get(review_id)
-        if review is None:
-            raise NotFound("There is no such review.")
+        review = self.known_review(review_id)
         for name, label, stages, act in _ACTIONS:
             if name == action:
                 if review.stage not in stages:
                     raise BadRequest(f"“{label}” cannot be done to this review now.")
                 act(review, self.clock())
-                return redirect(f"/learner/{review.learner_id}", 303)
+                return redirect(f"/learner/{review.learner_id}?done=saved", 303)
         raise NotFound("There is no such action.")
 
+    def ask_before_deleting(self, _: Request, review_id: int) -> Response:
+        review = self.known_review(review_id)
+        learner = self.known_learner(review.learner_id)
+        return html(
+            "delete_review.html",
+            {
+                "title": "Delete this review?",
+                "learner": self.summary(learner),
+                "review": self.shown_review(review),
+            },
+        )
+
     def delete_review(self, _: Request, review_id: int) -> Response:
-        review = self.world.reviews.pop(review_id, None)
+        review = self.known_review(review_id)
+        del self.world.reviews[review_id]
+        return redirect(f"/learner/{review.learner_id}?done=deleted", 303)
+
+    def known_review(self, review_id: int) -> Review:
+        review = self.world.reviews.get(review_id)
         if review is None:
             raise NotFound("There is no such review.")
-        return redirect(f"/learner/{review.learner_id}", 303)
+        return review
 
     def schedule(self, request: Request, learner_id: int) -> Response:
         learner, form = self.known_learner(learner_id), request.form
@@ -206,7 +224,7 @@ class Page:
             assessor_id=assessor_id,
             created_on=self.clock(),
         )
-        return redirect(f"/learner/{learner.id}", 303)
+        return redirect(f"/learner/{learner.id}?done=scheduled", 303)
 
     def known_learner(self, learner_id: int) -> User:
         learner = self.world.users.get(learner_id)
@@ -234,6 +252,12 @@ def _unlock(review: Review, _: datetime) -> None:
     review.assessor_signed_on = review.learner_signed_on = review.employer_signed_on = None
 
 
+#: What the page says after a form was posted, by what the address carries.
+_DONE: Final = {
+    "saved": "Saved.",
+    "deleted": "The review was deleted.",
+    "scheduled": "The review was scheduled.",
+}
 _SIGNED: Final = ("Assessor signed", "Learner signed")
 #: Name in the address, words on the button, the stages in which it can be done, what it does.
 _ACTIONS: Final = (
@@ -259,9 +283,12 @@ def posted_number(form: Mapping[str, str], name: str) -> int | None:
 def posted_date(form: Mapping[str, str], name: str) -> date | None:
     text = form.get(name, "").strip()
     try:
-        return date.fromisoformat(text) if text else None
+        day = date.fromisoformat(text) if text else None
     except ValueError:
         raise BadRequest("That is not a date.") from None
+    if day is not None and day.year < EARLIEST_YEAR:
+        raise BadRequest(f"OneFile keeps no date before {EARLIEST_YEAR}.")
+    return day
 
 
 def posted_time(form: Mapping[str, str], name: str) -> time | None:

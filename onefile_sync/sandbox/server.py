@@ -34,6 +34,14 @@ HOST: Final = "127.0.0.1"
 PREFIX: Final = "/api/v2.1"
 
 
+#: As Microsoft's web server answers, before OneFile has a say: not to be taken for a record that does not exist.
+NO_OPERATION: Final = Answer(
+    404,
+    b"<!DOCTYPE html><html><body><h1>404 - File or directory not found.</h1></body></html>",
+    "text/html; charset=utf-8",
+)
+
+
 class SandboxServer:
     """A OneFile on 127.0.0.1. ``port`` 0 takes a free one; ``latency`` in seconds is put before every answer.
 
@@ -183,7 +191,7 @@ class SandboxServer:
             if not self._rate_limit.allows_one_more():
                 return Answer(429, headers=self._rate_limit.headers_of_a_refusal())
             if call.operation == UNKNOWN_OPERATION:
-                raise Refusal(404, "There is nothing at this address.")
+                return NO_OPERATION
             call = replace(call, body=_body(request))
             with self.world.lock:
                 return self._api.carry_out(call)

@@ -7,13 +7,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, time
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 from .records import ABSENT, LONDON, Moment, Record
 from .switches import Switches
 
 #: What the date-times of Microsoft's database begin with.
-_EARLIEST_YEAR: Final = 1753
+EARLIEST_YEAR: Final = 1753
+#: Beyond this the ID columns of Microsoft's database take no number.
+_LARGEST_NUMBER: Final = 2**63 - 1
 _IN_CAPITALS: Final = frozenset({"id", "misid", "uln", "nino", "dob"})
 
 
@@ -123,7 +125,8 @@ class Body:
         return name.lower() in self._values
 
     def text(self, name: str, longest: int = 255) -> str:
-        value = self._values.get(name.lower())
+        """Raises :class:`Refusal` for what is no text or number, or too long."""
+        value = self._given(name, str | int | float)
         text = "" if value is None else str(value)
         if len(text) > longest:
             raise Refusal(400, f"{name} is longer than {longest} characters.")
@@ -131,32 +134,47 @@ class Body:
 
     def number(self, name: str) -> int | None:
         """Raises :class:`Refusal` when there is something that is no whole number."""
-        value = self._values.get(name.lower())
+        value = self._given(name, str | int)
         if value is None or value == "":
             return None
         try:
-            return int(str(value))
+            number = int(value)
         except ValueError:
             raise Refusal(400, f"{name} is not a number.") from None
+        if abs(number) > _LARGEST_NUMBER:
+            raise Refusal(400, f"{name} is too large.")
+        return number
 
     def moment(self, name: str) -> datetime | None:
         """An ISO date-time or date; without a zone it is UTC. Raises :class:`Refusal` for anything else."""
-        value = self._values.get(name.lower())
+        value = self._given(name, str)
         if value is None or value == "":
             return None
         try:
-            moment = datetime.fromisoformat(str(value))
-        except ValueError:
+            moment = datetime.fromisoformat(value)
+            moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+            moment.astimezone(LONDON)  # as it will be shown
+        except (ValueError, OverflowError):
             raise Refusal(400, f"{name} is not a date.") from None
-        if moment.year < _EARLIEST_YEAR:
-            raise Refusal(400, f"{name} is before {_EARLIEST_YEAR}.")
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        if moment.year < EARLIEST_YEAR:
+            raise Refusal(400, f"{name} is before {EARLIEST_YEAR}.")
+        return moment
+
+    def _given(self, name: str, kind: Any) -> Any:
+        value = self._values.get(name.lower())
+        if value is not None and (isinstance(value, bool) or not isinstance(value, kind)):
+            raise Refusal(400, f"{name} is of the wrong type.")
+        return value
 
 
 def read_json(text: bytes) -> Body:
-    """A JSON body; anything but an object is as good as empty, as some clients send ``[]``."""
+    """A JSON object; an empty list is as good as an empty object, as some clients send ``[]``."""
     try:
         properties = json.loads(text or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Refusal(400, "The body of the request could not be read.") from None
-    return Body(properties if isinstance(properties, dict) else {})
+    if properties in ([], None):
+        properties = {}
+    if not isinstance(properties, dict):
+        raise Refusal(400, "The body of the request is not an object.")
+    return Body(properties)

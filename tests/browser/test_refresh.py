@@ -91,6 +91,7 @@ def test_what_needs_attention_is_said_with_whose_move_it_is(
     review = office.rows(Review).filter(learner=learner, onefile_id__isnull=False).first()
     assessor.goto(f"{office.demo.sandbox}learner/{learner.onefile_id}")
     assessor.locator(f'form[action="/review/{review.onefile_id}/delete"]').get_by_role("button").click()
+    assessor.get_by_role("button", name="Delete the review").click()
 
     open_in_admin(staff, office, learner)
     refresh_button(staff).click()

@@ -82,7 +82,10 @@ def test_an_aim_is_changed(browser: Browser, world: World, aim: Aim) -> None:
         certificate_applied_date="2026-06-01",
         certificate_received_date="",
     )
-    assert (after.history[0].status_code, after.url) == (303, f"{browser.origin}/learner/{aim.user_id}")
+    assert after.history[0].status_code == 303
+    assert after.url.startswith(f"{browser.origin}/learner/{aim.user_id}?")
+    assert '<p class="done" role="status">Saved.</p>' in after.text
+    assert "Saved." not in browser.get(f"/learner/{aim.user_id}").text
     assert (aim.elements_done, aim.total_elements, aim.progress) == (30, 40, 75.0)
     assert (aim.registration_number, aim.registration_date) == ("PN7", date(2026, 6, 2))
     assert aim.certificate_applied_date == datetime(2026, 5, 31, 23, tzinfo=UTC)
@@ -138,10 +141,21 @@ def test_a_review_offers_what_its_stage_allows(browser: Browser, review: Review)
     assert review.learner_signed_on is None
 
 
-def test_a_review_is_deleted(browser: Browser, world: World, review: Review) -> None:
-    browser.post(f"/review/{review.id}/delete")
+def test_a_review_is_deleted_after_a_question(browser: Browser, world: World, review: Review) -> None:
+    assert f'<form action="/review/{review.id}/delete">' in browser.get(f"/learner/{review.learner_id}").text
+    asked = browser.get(f"/review/{review.id}/delete").text
+    assert "Delete this review?" in asked
+    assert f'<form action="/learner/{review.learner_id}">' in asked, "the way back"
+    assert world.reviews
+    after = browser.post(f"/review/{review.id}/delete")
     assert world.reviews == {}
+    assert "The review was deleted." in after.text
     assert browser.post(f"/review/{review.id}/delete").status_code == 404
+    assert browser.get(f"/review/{review.id}/delete").status_code == 404
+
+
+def test_the_page_says_nothing_that_an_address_made_up(browser: Browser, learner: User) -> None:
+    assert 'class="done"' not in browser.get(f"/learner/{learner.id}?done=Paid").text
 
 
 def test_reviews_are_scheduled_with_and_without_a_time(
@@ -163,7 +177,12 @@ def test_reviews_are_scheduled_with_and_without_a_time(
 
 @pytest.mark.parametrize(
     "fields",
-    [{"date": ""}, {"date": "2026-06-01", "time": "noon"}, {"date": "2026-06-01", "assessor": "1"}],
+    [
+        {"date": ""},
+        {"date": "0001-01-01"},
+        {"date": "2026-06-01", "time": "noon"},
+        {"date": "2026-06-01", "assessor": "1"},
+    ],
 )
 def test_nonsense_schedules_nothing(
     browser: Browser, world: World, learner: User, fields: dict[str, str]

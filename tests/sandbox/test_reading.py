@@ -54,8 +54,9 @@ def test_users_are_found_by_role_name_and_change(onefile: Client, world: World) 
     assert found(FirstName="zoë") == [other.id]
     assert found(LastName="O'Connor", Role=1) == [learner.id, other.id]
     assert found(Email="ZOE@learner.example", MISID="L7") == [learner.id]
-    assert found(LastModified="2026-04-15T00:00:00Z") == [learner.id]
-    assert found(LastModified="2026-06-01") == []
+    assert found(LastModified="2026-04-15T00:00:00Z", Role=1) == [learner.id]
+    assert found(LastModified="2026-06-01", Role=1) == []
+    assert found(LastModified="2026-06-01") == [assessor.id], "whoever has no such date may have changed"
 
 
 def test_a_user_in_a_search_and_alone(serve: Serve, learner: User) -> None:
@@ -283,7 +284,29 @@ def test_a_body_without_properties_asks_for_everything(onefile: Client, review: 
     assert ids(onefile.post("/Review/Search", data=body).json()) == [review.id]
 
 
-@pytest.mark.parametrize("body", [b"{", b"\xff", b'{"LearnerID": "x"}', b'{"DateFrom": "soon"}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"\xff",
+        b"7",
+        b'["ID"]',
+        b"[" * 100_000,
+        b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
+        b'{"LearnerID": "x"}',
+        b'{"LearnerID": true}',
+        b'{"LearnerID": 1.5}',
+        b'{"LearnerID": [1]}',
+        b'{"LearnerID": 99999999999999999999}',
+        b'{"LearnerID": ' + b"9" * 5000 + b"}",
+        b'{"DateFrom": "soon"}',
+        b'{"DateFrom": 20260501}',
+        b'{"DateFrom": {"year": 2026}}',
+        b'{"DateFrom": "0001-01-01T00:00:00+05:00"}',
+        b'{"DateFrom": "9999-12-31T23:59:59-05:00"}',
+    ],
+    ids=lambda body: body[:30].decode("latin-1"),
+)
 def test_a_body_that_makes_no_sense_is_refused(onefile: Client, review: Review, body: bytes) -> None:
     answer = onefile.post("/Review/Search", data=body)
     assert answer.status_code == 400
@@ -296,10 +319,37 @@ def test_an_unknown_id_is_404_or_400(serve: Serve) -> None:
     assert serve(switches=Switches(unknown_id=400)).get("/Review/1").status_code == 400
 
 
+@pytest.mark.parametrize("error_body", ["code and message", "html", "empty"])
 @pytest.mark.parametrize("path", ["/Timesheet/Learner/1", "/Review/one", "/"])
-def test_there_is_nothing_at_other_addresses(onefile: Client, path: str) -> None:
-    assert onefile.get(path).status_code == 404
+def test_an_operation_that_is_not_there_does_not_look_like_an_unknown_id(
+    serve: Serve, path: str, error_body: str
+) -> None:
+    onefile = serve(switches=Switches(error_body=error_body))
+    answer = onefile.get(path)
+    assert answer.status_code == 404
     assert onefile.server.calls["unknown"] == 1
+    unknown_id = onefile.get("/Review/1")
+    assert unknown_id.status_code == 404
+    assert answer.content not in (b"", unknown_id.content)
+
+
+def test_learning_aims_are_found_by_completion_and_date(
+    onefile: Client, world: World, learner: User, aim: Aim
+) -> None:
+    early = world.add_aim(learner.id, achieved_date=date(2026, 3, 1))
+    late = world.add_aim(learner.id, achieved_date=datetime(2026, 5, 1, 12, tzinfo=UTC))
+    world.add_aim(world.add_learner().id, achieved_date=date(2026, 5, 1))
+
+    def found(**wanted: object) -> list[object]:
+        answer = onefile.post("/LearningAim/Search/1/10", {"UserID": learner.id} | wanted)
+        return ids(answer.json()) if answer.status_code == 200 else []
+
+    assert found() == [aim.id, early.id, late.id]
+    assert found(LearningAimCompletionStatus=1) == [early.id, late.id]
+    assert found(LearningAimCompletionStatus=0) == [aim.id]
+    assert found(DateFrom="2026-04-01", DateTo="2026-06-01") == [late.id]
+    assert found(LearningAimCompletionStatus=1, DateTo="2026-04-01") == [early.id]
+    assert len(found(UserID=None, LearningAimCompletionStatus=1, DateFrom="2026-04-01")) == 2
 
 
 def test_errors_can_come_as_html_or_with_nothing(serve: Serve) -> None:

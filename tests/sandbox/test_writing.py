@@ -61,6 +61,11 @@ def test_an_update_can_answer_with_the_learning_aim(serve: Serve, aim: Aim) -> N
         {"RegistrationDate": "0001-01-01T00:00:00Z"},
         {"RegistrationNumber": "9" * 256},
         {"Status": "open"},
+        {"Status": True},
+        {"RegistrationNumber": ["9"]},
+        {"RegistrationNumber": False},
+        {"RegistrationDate": 20260531},
+        {"RegistrationDate": "9999-12-31T23:30:00-01:00"},
     ],
 )
 def test_an_update_that_makes_no_sense_changes_nothing(
@@ -169,6 +174,9 @@ def test_an_unknown_centre_is_refused_with_its_code(
         {"DateFrom": None},
         {"DateTo": "2026-06-01T09:00:00.000Z"},
         {"AssessorID": 1},
+        {"LearnerID": {"ID": 1}},
+        {"DateFrom": "0001-01-01T00:00:00+01:00"},
+        {"DateTo": "9999-12-31T23:30:00-01:00"},
     ],
 )
 def test_a_visit_that_makes_no_sense_is_not_made(
