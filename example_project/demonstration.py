@@ -198,6 +198,7 @@ class Demonstration:
         """Check what the demo promises, print what was found, and raise :class:`demo.DemoFailed` unless all is well."""
         self.check_first_sync()
         self.check_refresh_by_click()
+        self.check_refresh_by_rest()
         self.check_who_may_only_look()
         self.check_second_sync()
         for child in self.children.running:
@@ -262,6 +263,17 @@ class Demonstration:
             f"{qualification.registration_number} in PICSWeb",
         )
         self.expect(in_onefile in staff.open(run).text, "Refresh by click: the run's page shows the change")
+
+    def check_refresh_by_rest(self) -> None:
+        learner = self.a_learner_to_refresh().learner
+        staff = Visitor(self.site)
+        staff.log_in(ADMIN, self.passwords[ADMIN])
+        run = staff.ask_for_refresh(str(learner.pk))
+        counts = staff.watch(f"{self.site}onefile/run/{run['id']}/")["counts"]
+        self.expect(
+            isinstance(counts, dict) and sum(counts.values()) == 1,
+            f"Refresh by REST: learner {learner.pk} came to an outcome, in the run that the answer named",
+        )
 
     def check_who_may_only_look(self) -> None:
         clerk = Visitor(self.site)

@@ -92,6 +92,18 @@ class Visitor:
             raise PageProblem(f"Refresh led to {arrived.url} and not to a run")
         return arrived.url
 
+    def ask_for_refresh(self, learner: str) -> dict[str, object]:
+        """Ask for a refresh by the REST interface; the run, read at the address that the answer names."""
+        answer = self.session.post(
+            urljoin(self.site, f"api/onefile/learners/{learner}/refresh/"),
+            headers={"X-CSRFToken": self.session.cookies["csrftoken"], "Referer": self.site},
+            timeout=30,
+        )
+        if answer.status_code != requests.codes.accepted:
+            raise PageProblem(f"the REST interface answered {answer.status_code} to a refresh")
+        run: dict[str, object] = self.open(answer.headers["Location"]).json()
+        return run
+
     def watch(
         self,
         run_page: str,

@@ -15,6 +15,7 @@ from rest_framework.exceptions import NotFound, PermissionDenied
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.reverse import reverse
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
@@ -77,7 +78,11 @@ class RefreshLearner(LearnerView):
         return Response(
             body,
             status=status.HTTP_202_ACCEPTED,
-            headers={"Location": body["url"], "Retry-After": str(RETRY_AFTER)},
+            headers={
+                # Not the serializer's link: a subclass of str, which servers that go by PEP 3333 refuse in a header.
+                "Location": reverse("onefile_sync_rest:run", args=[run.pk], request=request),
+                "Retry-After": str(RETRY_AFTER),
+            },
         )
 
 
