@@ -6,7 +6,7 @@ What fails for one item becomes a problem and the rest goes on; what would fail 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -33,15 +33,10 @@ class NotTheLearner(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """What a run has read of one learner while it read everyone. ``None``: to be asked for about this learner.
-
-    ``…_complete`` as in :class:`onefile_sync.sync.parts.OneFileSide`.
-    """
+    """What a run has read of one learner while it read everyone. ``None``: to be asked for about this learner."""
 
     aims: tuple[LearningAim, ...] | None
     reviews: tuple[Review, ...] | None
-    aims_complete: bool = True
-    reviews_complete: bool = True
     centre_id: int | None = None
 
 
@@ -50,12 +45,13 @@ def read_onefile(
 ) -> OneFileSide:
     """Everything of one learner in OneFile that the exchange needs.
 
-    Costs two searches, one call for each item whose search result is thin, and once in a learner's life one to three
-    calls to find out the centre. Where a linked review is missing, the centre is looked up again: the learner may have
-    moved, or the OneFile ID may have been corrected. Raises :class:`NotTheLearner`, and OneFileError of scope RUN.
+    Costs two searches, one call for each item whose search result is thin, one for each linked record that is not
+    listed, and once in a learner's life one to three calls to find out the centre. Where a linked review is missing,
+    the centre is looked up again: the learner may have moved, or the OneFile ID may have been corrected. Raises
+    :class:`NotTheLearner`, and OneFileError of scope RUN.
 
-    With what is ``staged`` it costs calls only where that leaves a doubt: whatever is linked and not listed is looked
-    for by its ID, and for a review that we began to create the learner's reviews are searched afresh.
+    With what is ``staged`` it costs calls only where that leaves a doubt; for a review that we began to create the
+    learner's reviews are searched afresh.
     """
     staged = staged or Staged(None, None)
     problems: list[Problem] = []
@@ -68,8 +64,7 @@ def read_onefile(
         if staged.aims is None:
             aims.search(lambda: onefile.learning_aims(learner.onefile_id))
         else:
-            aims.take(staged.aims, staged.aims_complete)
-            aims.look_for(linked_aims, onefile.learning_aim)
+            aims.records = staged.aims
         aims.keep_only(linked_aims)
         aims.fill_in(onefile.learning_aim)
 
@@ -78,8 +73,7 @@ def read_onefile(
         row.onefile_id is None and row.open_upload and row.open_upload.may_be_there for row in learner.reviews
     )
     if staged.reviews is not None and policy.download_reviews and not begun:
-        reviews.take(staged.reviews, staged.reviews_complete)
-        reviews.look_for(_linked_reviews(learner), onefile.review)
+        reviews.records = staged.reviews
     elif policy.download_reviews or begun:
         reviews.search(lambda: onefile.reviews(learner.onefile_id, centre_id))
 
@@ -90,20 +84,23 @@ def read_onefile(
             present_centre_id = _make_sure_of(onefile, learner)
         except OneFileError as error:
             # Whoever may not be there at all: their records cannot be called deleted.
-            aims.complete = reviews.complete = False
+            aims.answered = reviews.answered = reviews.complete = False
             aims.report(error, about)
         else:
             if present_centre_id not in (None, centre_id):
                 centre_id = present_centre_id
                 reviews.search(lambda: onefile.reviews(learner.onefile_id, centre_id))
     reviews.fill_in(onefile.review)
+    aims.look_for(linked_aims, onefile.learning_aim)
+    if policy.download_reviews:
+        reviews.look_for(_linked_reviews(learner), onefile.review)
     return OneFileSide(
         centre_id=centre_id,
         aims=aims.records,
         reviews=reviews.records,
-        aims_complete=aims.complete,
+        gone_aims=frozenset(aims.gone),
+        gone_reviews=frozenset(reviews.gone),
         reviews_complete=reviews.complete,
-        unread_aims=frozenset(aims.unread),
         unread_reviews=frozenset(reviews.unread),
         problems=tuple(problems),
     )
@@ -149,7 +146,12 @@ def _linked_reviews(learner: LearnerRow) -> set[int]:
 
 
 class _Reading(Generic[Record]):
-    """One search and the details it needs; keeps what was had and what was not."""
+    """One search and the details it needs; keeps what was had and what was not.
+
+    ``answered``: there was an answer to the search, from a learner who is there. ``complete``: it had no item that
+    could not be read. ``gone`` are the linked records of which OneFile itself says that it has none, ``unread``
+    those that could not be read.
+    """
 
     def __init__(self, learner: Subject, kind: str, problems: list[Problem]) -> None:
         self.learner = learner
@@ -157,7 +159,9 @@ class _Reading(Generic[Record]):
         self.problems = problems
         self.records: tuple[Record, ...] = ()
         self.asked = False
+        self.answered = True
         self.complete = True
+        self.gone: set[int] = set()
         self.unread: set[int] = set()
 
     def search(self, ask: Callable[[], Listing[Record]]) -> None:
@@ -165,7 +169,7 @@ class _Reading(Generic[Record]):
         try:
             listing = ask()
         except OneFileError as error:
-            self.complete = False
+            self.answered = self.complete = False
             self.report(error, self.learner)
             return
         self.records = listing.records
@@ -174,43 +178,35 @@ class _Reading(Generic[Record]):
             details: dict[str, str | int] = {"items": listing.unreadable_items}
             self.problems.append(Problem("unreadable_items", self.learner, details))
 
-    def take(self, records: tuple[Record, ...], complete: bool) -> None:
-        """What was read for everyone, in place of a search."""
-        self.records, self.complete = records, complete
-
     def look_for(self, linked: set[int], read: Callable[[int], Record]) -> None:
-        """What is linked and not listed: a list may have left it out, so only OneFile can say that it is gone.
-
-        What turns out to be another learner's is not this one's, as in a search for this learner alone.
-        """
-        found = []
-        for record_id in sorted(linked - {record.id for record in self.records}):
-            try:
-                record = read(record_id)
-                if record.learner_id in (None, self.learner.onefile_id):
-                    found.append(record)
-            except OneFileError as error:
-                if error.code == "not_found":
-                    continue
-                self.unread.add(record_id)
-                self.report(error, Subject(self.kind, "", record_id))
-        self.records += tuple(found)
+        """Read what is linked and not listed: a list may have left it out, so only OneFile can say that it is gone."""
+        if self.answered:
+            known = {record.id for record in self.records} | self.gone | self.unread
+            self.records += self.read_alone(sorted(linked - known), read)
 
     def keep_only(self, wanted: Container[int]) -> None:
         self.records = tuple(record for record in self.records if record.id in wanted)
 
     def fill_in(self, read: Callable[[int], Record]) -> None:
         """Replace thin search results by the full records."""
-        full = []
-        for record in self.records:
+        thin = [record.id for record in self.records if not record.complete]
+        full = {record.id: record for record in self.read_alone(thin, read)}
+        self.records = tuple(
+            full.get(record.id, record) for record in self.records if record.complete or record.id in full
+        )
+
+    def read_alone(self, ids: Iterable[int], read: Callable[[int], Record]) -> tuple[Record, ...]:
+        found = []
+        for record_id in ids:
             try:
-                full.append(record if record.complete else read(record.id))
+                found.append(read(record_id))
             except OneFileError as error:
                 if error.code == "not_found":
-                    continue  # deleted since it was listed: the plan sees that it is not there
-                self.unread.add(record.id)
-                self.report(error, Subject(self.kind, "", record.id))
-        self.records = tuple(full)
+                    self.gone.add(record_id)
+                    continue
+                self.unread.add(record_id)
+                self.report(error, Subject(self.kind, "", record_id))
+        return tuple(found)
 
     def report(self, error: OneFileError, about: Subject) -> None:
         if error.scope is Scope.RUN:

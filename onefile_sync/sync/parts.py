@@ -60,16 +60,18 @@ class Problem:
 class OneFileSide:
     """What was read of one learner in OneFile, and what could not be.
 
-    ``aims_complete`` and ``reviews_complete`` say whether absence from the listing may be concluded from.
-    ``unread`` holds the IDs of listed aims and reviews whose details could not be had.
+    ``gone`` holds the OneFile IDs of which OneFile itself, asked for that very record, says that it has none: that a
+    list leaves a record out says nothing. ``unread_reviews`` are those whose details could not be had, and
+    ``reviews_complete`` says whether the search was answered with nothing but readable items: only then can a review
+    that we may have created be known not to be there.
     """
 
     centre_id: int | None = None
     aims: tuple[LearningAim, ...] = ()
     reviews: tuple[Review, ...] = ()
-    aims_complete: bool = True
+    gone_aims: frozenset[int] = frozenset()
+    gone_reviews: frozenset[int] = frozenset()
     reviews_complete: bool = True
-    unread_aims: frozenset[int] = frozenset()
     unread_reviews: frozenset[int] = frozenset()
     problems: tuple[Problem, ...] = ()
 

@@ -99,7 +99,7 @@ class _Planner:
                 self.problems.append(Problem("foreign_aim", about))
             elif aim is not None:
                 self.plan_qualification(qualification, aim, about)
-            elif self.onefile.aims_complete and qualification.onefile_id not in self.onefile.unread_aims:
+            elif qualification.onefile_id in self.onefile.gone_aims:
                 self.problems.append(Problem("aim_gone", about))
 
     def plan_qualification(self, qualification: QualificationRow, aim: LearningAim, about: Subject) -> None:
@@ -190,13 +190,8 @@ class _Planner:
         elif onefile_id in records:
             changes = self.review_changes(review, records[onefile_id], about)
             self.write("review", review.pk, self.holdable(changes))
-        elif self.onefile.reviews_complete and not self.was_listed(onefile_id):
+        elif onefile_id in self.onefile.gone_reviews:
             self.problems.append(Problem("review_gone", about))
-
-    def was_listed(self, onefile_id: int) -> bool:
-        return onefile_id in self.onefile.unread_reviews or any(
-            record.id == onefile_id for record in self.onefile.reviews
-        )
 
     def plan_upload(
         self, review: ReviewRow, records: Mapping[int, Review], linked: set[int], centre_id: int | None

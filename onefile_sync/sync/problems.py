@@ -66,17 +66,25 @@ CATALOGUE: tuple[Explanation, ...] = (
         "aim_gone",
         YOURS,
         _(
-            "The learning aim of this qualification is no longer in OneFile. PICSWeb's qualification was left as it is."
+            "OneFile has no learning aim with the OneFile ID of this qualification: we asked for that very record. "
+            "PICSWeb's qualification was left as it is."
         ),
         _(
-            "If it was deleted on purpose, blank the qualification's OneFile ID; otherwise restore it in OneFile."
+            "Look for the learning aim in OneFile. If it is there, correct the qualification's OneFile ID; if it was "
+            "deleted by mistake, ask OneFile to restore it; if on purpose, blank the OneFile ID."
         ),
     ),
     Explanation(
         "review_gone",
         YOURS,
-        _("This review is no longer in OneFile. PICSWeb's review was left as it is."),
-        _("If it was deleted on purpose, delete the review in PICSWeb too; nothing is deleted for you."),
+        _(
+            "OneFile has no review with this OneFile ID: we asked for that very record. PICSWeb's review was left as "
+            "it is."
+        ),
+        _(
+            "Look for the review in OneFile. If it was deleted by mistake, ask OneFile to restore it; if on purpose, "
+            "decide whether PICSWeb is to keep its own. Nothing is deleted for you."
+        ),
     ),
     Explanation(
         "foreign_aim",
@@ -89,8 +97,14 @@ CATALOGUE: tuple[Explanation, ...] = (
     Explanation(
         "foreign_review",
         OURS,
-        _("OneFile listed a review that is not this learner's. It was ignored."),
-        _("If it happens again, send this page to your PICSWeb support team."),
+        _(
+            "A review that OneFile lists for this learner, or that PICSWeb has under its OneFile ID, belongs to "
+            "another learner in OneFile. It was ignored."
+        ),
+        _(
+            "If one of this learner's reviews has that OneFile System ID, correct it. Otherwise, if it happens again, "
+            "send this page to your PICSWeb support team."
+        ),
     ),
     Explanation(
         "bad_value",

@@ -71,8 +71,6 @@ def staged_for(run: SyncRun, learner_pks: Sequence[str]) -> dict[str, Staged]:
         pk: Staged(
             aims=lists.told(ListingKind.AIM, records.get((pk, ListingKind.AIM))),
             reviews=lists.told(ListingKind.REVIEW, records.get((pk, ListingKind.REVIEW))),
-            aims_complete=lists.complete[ListingKind.AIM],
-            reviews_complete=lists.complete[ListingKind.REVIEW],
             centre_id=lists.only_centre or centres.get(pk),
         )
         for pk in learner_pks
@@ -82,10 +80,9 @@ def staged_for(run: SyncRun, learner_pks: Sequence[str]) -> dict[str, Staged]:
 
 @dataclass(frozen=True, slots=True)
 class _Lists:
-    """Which of a run's lists are of use, and whether what they do not name is not there."""
+    """Which of a run's lists are of use. That they do not name a record says nothing: it is looked for by its ID."""
 
     usable: Mapping[str, bool]
-    complete: Mapping[str, bool]
     only_centre: int | None
 
     @classmethod
@@ -96,9 +93,6 @@ class _Lists:
         reviews = by_kind[ListingKind.REVIEW]
         return cls(
             usable={kind: not any(each.fallback for each in lists) for kind, lists in by_kind.items()},
-            complete={
-                kind: not any(each.unreadable_items for each in lists) for kind, lists in by_kind.items()
-            },
             only_centre=(reviews[0].centre_id or None) if len(reviews) == 1 else None,
         )
 

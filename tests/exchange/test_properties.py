@@ -558,9 +558,9 @@ any_side = st.builds(
         max_size=5,
         unique_by=lambda record: record.id,
     ).map(tuple),
-    aims_complete=st.booleans(),
+    gone_aims=st.frozensets(ids),
+    gone_reviews=st.frozensets(ids),
     reviews_complete=st.booleans(),
-    unread_aims=st.frozensets(ids),
     unread_reviews=st.frozensets(ids),
 )
 

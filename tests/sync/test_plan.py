@@ -80,19 +80,19 @@ def test_a_learning_aim_of_another_learner_is_not_used() -> None:
     assert problems(made) == ["foreign_aim"]
 
 
-def test_absence_is_not_concluded_from_a_listing_that_could_not_be_read_whole() -> None:
-    made = plan(learner(qualification(), review()), onefile(aims_complete=False, reviews_complete=False))
+@pytest.mark.parametrize("complete", [True, False])
+def test_what_was_not_listed_is_not_taken_for_deleted(complete: bool) -> None:
+    made = plan(learner(qualification(), review()), onefile(reviews_complete=complete))
 
     assert made.problems == ()
 
 
-def test_an_item_whose_details_could_not_be_had_is_not_taken_for_deleted() -> None:
-    made = plan(
-        learner(qualification(), review()),
-        onefile(unread_aims=frozenset({AIM}), unread_reviews=frozenset({REVIEW})),
-    )
+@pytest.mark.parametrize("complete", [True, False])
+def test_what_onefile_says_that_it_does_not_have_is_told(complete: bool) -> None:
+    gone = {"gone_aims": frozenset({AIM}), "gone_reviews": frozenset({REVIEW})}
+    made = plan(learner(qualification(), review()), onefile(reviews_complete=complete, **gone))
 
-    assert made.problems == ()
+    assert problems(made) == ["aim_gone", "review_gone"]
 
 
 def test_what_went_wrong_while_reading_is_in_the_plan() -> None:

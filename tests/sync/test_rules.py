@@ -312,7 +312,8 @@ def test_the_rule_in_this_situation(situation: Case) -> None:
     rows = [situation.row] if situation.row is not None else []
     records = [situation.record] if situation.record is not None else []
 
-    made = plan(learner(*rows), onefile(*records), situation.policy)
+    gone = frozenset({row.onefile_id for row in rows} - {each.id for each in records} - {None})
+    made = plan(learner(*rows), onefile(*records, gone_aims=gone, gone_reviews=gone), situation.policy)
 
     assert told(by_rule(made, situation.rule)) == situation.changes
     assert problems(made) == ([situation.problem] if situation.problem else [])
