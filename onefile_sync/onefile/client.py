@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from . import parsing
 from .records import AimNames, Centre, Customer, LearningAim, Listing, Page, Review, User
-from .transport import Operation, Transport
+from .transport import LARGEST_PAGE, LONGEST_PAGE, Operation, Transport
 
 #: Half a million records at the usual size of a page; a search that goes on has lost its way.
 MAX_PAGES = 5_000
@@ -19,9 +19,23 @@ SCHEDULED = 1
 _NO_SUCH_RECORD = {400: "not_found", 204: "not_found"}
 
 READ_CUSTOMER = Operation("read customer", "GET", "/Customer", repeatable=True)
-SEARCH_CENTRES = Operation("search centres", "POST", "/Organisation/Search/{}/{}", repeatable=True)
+SEARCH_CENTRES = Operation(
+    "search centres",
+    "POST",
+    "/Organisation/Search/{}/{}",
+    repeatable=True,
+    max_bytes=LARGEST_PAGE,
+    max_seconds=LONGEST_PAGE,
+)
 READ_USER = Operation("read user", "GET", "/User/{}", repeatable=True, meanings=_NO_SUCH_RECORD)
-SEARCH_LEARNING_AIMS = Operation("search learning aims", "POST", "/LearningAim/Search/{}/{}", repeatable=True)
+SEARCH_LEARNING_AIMS = Operation(
+    "search learning aims",
+    "POST",
+    "/LearningAim/Search/{}/{}",
+    repeatable=True,
+    max_bytes=LARGEST_PAGE,
+    max_seconds=LONGEST_PAGE,
+)
 READ_LEARNING_AIM = Operation(
     "read learning aim", "GET", "/LearningAim/{}", repeatable=True, meanings=_NO_SUCH_RECORD
 )
@@ -29,7 +43,14 @@ READ_LEARNING_AIM = Operation(
 UPDATE_LEARNING_AIM = Operation(
     "update learning aim", "POST", "/LearningAim/{}", repeatable=True, has_answer=False
 )
-SEARCH_REVIEWS = Operation("search reviews", "POST", "/Review/Search/{}/{}", repeatable=True)
+SEARCH_REVIEWS = Operation(
+    "search reviews",
+    "POST",
+    "/Review/Search/{}/{}",
+    repeatable=True,
+    max_bytes=LARGEST_PAGE,
+    max_seconds=LONGEST_PAGE,
+)
 READ_REVIEW = Operation("read review", "GET", "/Review/{}", repeatable=True, meanings=_NO_SUCH_RECORD)
 CREATE_VISIT = Operation("create visit", "POST", "/Visit", repeatable=False)
 CREATE_REVIEW = Operation("create review", "POST", "/Review", repeatable=False)

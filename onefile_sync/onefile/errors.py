@@ -200,6 +200,20 @@ CASES: tuple[Case, ...] = (
         ),
     ),
     Case(
+        code="too_large",
+        statuses=(),
+        repeat=Repeat.NEVER,
+        doubtful=True,
+        scope=Scope.ITEM,
+        move="ours",
+        text=_("OneFile's answer was larger than any that PICSWeb accepts."),
+        remedy=_(
+            "Nothing was taken from that answer, and PICSWeb keeps its values. Tell your support team: a smaller "
+            "PAGE_SIZE makes the answers to searches smaller. If one record alone is too large, OneFile Support can "
+            "say why."
+        ),
+    ),
+    Case(
         code="unreachable",
         statuses=(),
         repeat=Repeat.AGAIN,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,12 +20,14 @@ class Patience:
 
     At most ``tries`` tries, the last of them begun within ``total`` seconds of the first failure, at most
     ``longest_wait`` seconds apart; and at most ``pauses`` times is the call put off because of the rate limit.
+    ``answer``: seconds that one answer may take in all, where that is less than the operation allows.
     """
 
     tries: int
     longest_wait: float
     total: float
     pauses: int
+    answer: float = math.inf
 
     @classmethod
     def person(cls) -> Patience:

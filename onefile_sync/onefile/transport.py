@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import ssl
 import time
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,19 +17,24 @@ import requests
 from django.views.decorators.debug import sensitive_variables
 from requests.auth import AuthBase
 from tenacity import Retrying, retry_if_exception
-from urllib3.exceptions import NewConnectionError, ReadTimeoutError
+from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
 
 from onefile_sync import __version__
 
 from . import parsing
 from .errors import OneFileError, Repeat, Scope, case_for, case_of_status
 from .patience import Errand, Patience
+from .responses import LONGEST_REFUSAL, Meter, MeteredSession, OutOfBounds, body_of
 from .safety import is_safe_address, is_token
 
 logger = logging.getLogger(__name__)
 
 #: OneFile's sessions live for 24 hours; one that ends in the middle of a call is no use.
 SESSION_LIFETIME = timedelta(hours=23)
+#: Bytes of an answer, on the wire and unpacked: more than any one record has, and more than any page of them.
+LARGEST_RECORD, LARGEST_PAGE = 1024**2, 16 * 1024**2
+#: Seconds that an answer may take in all, however slowly it comes.
+LONGEST_RECORD, LONGEST_PAGE = 30.0, 60.0
 #: Seconds that everybody waits after a 429, unless OneFile says how long, and the bounds of what it may say.
 PAUSE = 60.0
 SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 120.0
@@ -41,6 +47,7 @@ class Operation:
     ``repeatable``: doing it twice leaves what doing it once leaves. OneFile's searches and creates are both POST, so
     the verb does not tell. ``meanings`` maps the statuses that mean something else here than in the error table.
     ``has_answer``: success has a JSON body that matters. ``for_everyone``: when it fails, every other call would.
+    ``max_bytes`` and ``max_seconds`` bound an answer, headers included.
     """
 
     name: str
@@ -50,6 +57,8 @@ class Operation:
     meanings: Mapping[int, str] = field(default_factory=dict, hash=False)
     has_answer: bool = True
     for_everyone: bool = False
+    max_bytes: int = LARGEST_RECORD
+    max_seconds: float = LONGEST_RECORD
 
     def failure(self, code: str, status: int | None = None, onefile_code: int | None = None) -> OneFileError:
         """The error to raise when this operation came to the case ``code``."""
@@ -101,6 +110,15 @@ class Pace(Protocol):
         """Let nobody's calls go for so long."""
 
 
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An answer as it came: all of it, unpacked."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+
 def utc_now() -> datetime:
     return datetime.now(UTC)
 
@@ -109,7 +127,8 @@ class Transport:
     """Sends calls to one OneFile for one customer. Not to be shared by threads: give each thread its own.
 
     ``calls`` counts the calls sent, authentication not included; ``rate_limited`` the answers of 429.
-    ``timeout`` is (connecting, waiting for each part of the answer), in seconds.
+    ``timeout`` is (connecting, waiting for each part of the answer), in seconds; where a part may take longer than
+    the whole of an operation's answer, so may the whole.
     Raises ValueError for an address that is neither https nor on this machine.
     """
 
@@ -137,9 +156,8 @@ class Transport:
         self._clock = clock
         self._sleep = sleep
         self._timeout = timeout
-        self._http = requests.Session()
-        # The environment's proxies, certificates and .netrc are not ours to send tokens through.
-        self._http.trust_env = False
+        self._meter = Meter()
+        self._http = MeteredSession(self._meter)
         self._http.headers.update({"User-Agent": f"onefile_sync/{__version__}", "Accept": "application/json"})
 
     def close(self) -> None:
@@ -186,8 +204,8 @@ class Transport:
         token = self._session_token(errand.refused_token)
         self.calls += 1
         try:
-            response = self._call(operation, path, body, _Signed("X-TokenID", token), about_to_send)
-            return _answer(operation, response)
+            received = self._call(operation, path, body, _Signed("X-TokenID", token), about_to_send)
+            return _answer(operation, received)
         except OneFileError as error:
             facts = {"code": error.code, "operation": error.operation, "status": error.status}
             logger.info("call_failed %s", error, extra={"onefile_event": "call_failed", "onefile": facts})
@@ -211,10 +229,10 @@ class Transport:
             raise AUTHENTICATE.failure("bad_customer_token")
         issued_at = self._clock()
         signed = _Signed("X-CustomerToken", self._customer_token)
-        response = self._call(AUTHENTICATE, AUTHENTICATE.path, None, signed)
-        token = response.content.decode("utf-8", "replace").strip().strip('"')
+        received = self._call(AUTHENTICATE, AUTHENTICATE.path, None, signed)
+        token = received.content.decode("utf-8", "replace").strip().strip('"')
         if not is_token(token):
-            raise AUTHENTICATE.failure("bad_answer", response.status_code)
+            raise AUTHENTICATE.failure("bad_answer", received.status)
         self._sessions.save(token, issued_at)
         return token
 
@@ -225,7 +243,7 @@ class Transport:
         body: Mapping[str, object] | None,
         signed: _Signed,
         about_to_send: Callable[[], object] = lambda: None,
-    ) -> requests.Response:
+    ) -> Received:
         """One call, once. Raises OneFileError for anything but a status of success."""
         self._pace.wait()
         about_to_send()
@@ -233,39 +251,62 @@ class Transport:
             # A server may reset a kept connection that is used again. That would leave a create in doubt, so each
             # one goes out on a new connection. A closed session connects again.
             self._http.close()
+        received: Received | None = None
         try:
-            response = self._http.request(
-                operation.method,
-                self._base_url + path,
-                json=body,
-                auth=signed,
-                timeout=self._timeout,
-                allow_redirects=False,
-                verify=True,
-            )
+            received = self._receive(operation, path, body, signed)
+            code = code_of_status(operation, received.status)
         except requests.RequestException as error:
-            failure = operation.failure(code_of_exception(error))
-        else:
-            if response.status_code == 429:
-                self.rate_limited += 1
-                self._pace.pause(
-                    seconds_to_pause(response.headers.get("Retry-After"), self._by_their_clock(response))
-                )
-            code = code_of_status(operation, response.status_code)
-            if code is None:
-                return response
-            failure = operation.failure(code, response.status_code, onefile_code_in(response))
-            if "Retry-After" in response.headers:
-                failure.retry_after = seconds_to_pause(
-                    response.headers["Retry-After"], self._by_their_clock(response)
-                )
-        # Raised out here so that the exception of requests, which holds tokens, does not hang on as its context.
+            code = code_of_exception(error)
+        except OutOfBounds as error:
+            code = error.code
+        except HTTPError as error:
+            code = "timed_out" if isinstance(error, ReadTimeoutError) else "cut_off"
+        except zlib.error:
+            code = "bad_answer"
+        if received is None:
+            # Raised out here so that the exception of requests, which holds tokens, does not hang on as its context.
+            raise operation.failure(code or "gone_wrong")
+        if received.status == 429:
+            self.rate_limited += 1
+            self._pace.pause(self._seconds_to_pause(received))
+        if code is None:
+            return received
+        failure = operation.failure(code, received.status, onefile_code_in(received.content))
+        if "Retry-After" in received.headers:
+            failure.retry_after = self._seconds_to_pause(received)
         raise failure
 
-    def _by_their_clock(self, response: requests.Response) -> datetime:
-        """When the answer was sent, as the server has it: the moments it tells are by the same clock."""
-        sent_at = _http_date(response.headers.get("Date", ""))
-        return sent_at or self._clock()
+    def _receive(
+        self, operation: Operation, path: str, body: Mapping[str, object] | None, signed: _Signed
+    ) -> Received:
+        """Send a call and read its answer within the operation's limits."""
+        connecting, longest_silence = self._timeout
+        seconds = min(max(operation.max_seconds, longest_silence), self._patience.answer)
+        self._meter.start(operation.max_bytes, seconds, longest_silence)
+        response = self._http.request(
+            operation.method,
+            self._base_url + path,
+            json=body,
+            auth=signed,
+            timeout=(min(connecting, seconds), min(longest_silence, seconds)),
+            allow_redirects=False,
+            stream=True,
+            verify=True,
+        )
+        with response:
+            status = response.status_code
+            if 300 <= status < 400:
+                content = b""
+            elif code_of_status(operation, status) is None:
+                content = body_of(response, operation.max_bytes)
+            else:
+                content = _refusal_of(response)
+            return Received(status, response.headers, content)
+
+    def _seconds_to_pause(self, received: Received) -> float:
+        """What an answer asks for. Its Date is by the same clock as the moment that it may name."""
+        sent_at = _http_date(received.headers.get("Date", ""))
+        return seconds_to_pause(received.headers.get("Retry-After"), sent_at or self._clock())
 
 
 class _Signed(AuthBase):
@@ -330,10 +371,18 @@ def _http_date(written: str) -> datetime | None:
         return None
 
 
-def onefile_code_in(response: requests.Response) -> int | None:
+def _refusal_of(response: requests.Response) -> bytes:
+    """The body of a refusal, as far as it can be had: the status has said all that matters."""
+    try:
+        return body_of(response, LONGEST_REFUSAL)
+    except (OutOfBounds, HTTPError, zlib.error):
+        return b""
+
+
+def onefile_code_in(content: bytes) -> int | None:
     """OneFile's own number for a refusal. Its message stays unread: it may quote what was sent."""
     try:
-        refusal = parsing.from_json(response.content)
+        refusal = parsing.from_json(content)
         return (
             parsing.whole_number(parsing.Item(refusal).as_sent("code")) if isinstance(refusal, dict) else None
         )
@@ -341,12 +390,12 @@ def onefile_code_in(response: requests.Response) -> int | None:
         return None
 
 
-def _answer(operation: Operation, response: requests.Response) -> object:
-    content = response.content.strip()
+def _answer(operation: Operation, received: Received) -> object:
+    content = received.content.strip()
     if not content or not (operation.has_answer or content.startswith(b"<")):
         return None
     try:
         return parsing.from_json(content)
     except ValueError:
-        failure = operation.failure("bad_answer", response.status_code)
+        failure = operation.failure("bad_answer", received.status)
     raise failure

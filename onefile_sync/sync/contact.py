@@ -47,8 +47,8 @@ def check_connection() -> None:
     _customer_name(OneFileSettings.load(), Patience.person(), time.sleep)
 
 
-#: How long a person waits within a web request: one try, and no sitting out of a pause.
-AT_ONCE = Patience(tries=1, longest_wait=0, total=5, pauses=0)
+#: How long a person waits within a web request: one try, an answer within seconds, no sitting out of a pause.
+AT_ONCE = Patience(tries=1, longest_wait=0, total=5, pauses=0, answer=10)
 
 
 def _briefly(seconds: float) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import socket
 import struct
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 CUSTOMER_TOKEN = "customer-token-canary"
@@ -107,3 +109,72 @@ class BadLine:
         self._listener.close()
         for connection in self._held:
             connection.close()
+
+
+#: An answer in pieces; made anew for each time that it is given.
+Pieces = Callable[[], Iterator[bytes]]
+
+
+class PieceServer:
+    """A server that keeps connections and sends each answer in pieces, with a pause of so many seconds after each.
+
+    The answers are given in turn, whichever connection asks; the last one goes on.
+    """
+
+    def __init__(self, answers: Sequence[Pieces], pause: float = 0.0) -> None:
+        self.connections = 0
+        self.requests: list[bytes] = []
+        self.sent = threading.Event()
+        self._answers = list(answers)
+        self._pause = pause
+        self._stopping = threading.Event()
+        self._open: list[socket.socket] = []
+        self._threads: list[threading.Thread] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._start(self._accept)
+
+    def _start(self, target: Callable[..., None], *args: object) -> None:
+        self._threads.append(threading.Thread(target=target, args=args, daemon=True))
+        self._threads[-1].start()
+
+    def _accept(self) -> None:
+        while True:
+            connection, _ = self._listener.accept()
+            if self._stopping.is_set():
+                connection.close()
+                return
+            self.connections += 1
+            self._open.append(connection)
+            self._start(self._serve, connection)
+
+    def _serve(self, connection: socket.socket) -> None:
+        with (
+            connection,
+            connection.makefile("rb") as incoming,
+            contextlib.suppress(OSError),
+        ):  # the client left
+            while request := b"".join(iter(lambda: incoming.readline().strip(b"\r\n"), b"")):
+                length = re.search(rb"(?i)content-length: *(\d+)", request)
+                self.requests.append(request + incoming.read(int(length[1]) if length else 0))
+                pieces = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+                for piece in pieces():
+                    connection.sendall(piece)
+                    if self._pause and self._stopping.wait(self._pause):
+                        return
+                self.sent.set()
+
+    def drop_connections(self) -> None:
+        """What a server or a firewall does to connections that are idle for long."""
+        for connection in self._open:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self.drop_connections()
+        with socket.create_connection(self._listener.getsockname()):
+            """The thread that accepts sees that it is to stop."""
+        for thread in self._threads:
+            thread.join()
+        self._listener.close()

@@ -22,6 +22,7 @@ EXPECTED = {
     "refused": ([400, 402, 405, 415, 422, 499], R.NEVER, False, Scope.ITEM, "yours"),
     "server_error": ([500, 502, 503, 504, 599], R.AGAIN, True, Scope.ITEM, "wait"),
     "bad_answer": ([], R.AGAIN, True, Scope.ITEM, "wait"),
+    "too_large": ([], R.NEVER, True, Scope.ITEM, "ours"),
     "unreachable": ([], R.AGAIN, False, Scope.RUN, "wait"),
     "cut_off": ([], R.AGAIN, True, Scope.ITEM, "wait"),
     "redirected": ([300, 301, 302, 304, 307, 308], R.NEVER, False, Scope.RUN, "ours"),

@@ -1,0 +1,162 @@
+"""Reads an answer within limits: bytes on the wire, bytes unpacked, and seconds in all, headers included.
+
+requests bounds only the wait for each part of an answer. A server that sends one byte each half second, headers
+without end or a gzip bomb would hold a process or fill its memory. So every byte is counted where it leaves the
+socket, and unpacked here, no further than the limit.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import socket
+import time
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+
+#: Room for the headers and the framing of an answer, beside its body.
+HEADERS = 64 * 1024
+#: Of a refusal only OneFile's own number is wanted.
+LONGEST_REFUSAL = 64 * 1024
+PART = 64 * 1024
+#: zlib finds out by itself whether it is given gzip or zlib, which HTTP calls "deflate".
+PACKED = frozenset({"gzip", "x-gzip", "deflate"})
+GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
+
+
+class OutOfBounds(Exception):
+    """An answer went beyond its limits, or is packed in a way that we did not ask for; ``code`` is its case."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class Meter:
+    """What one answer may cost. Started anew for each call; one for each transport.
+
+    ``connected``: the call opened a connection, so it did not use one that may have been dropped while idle.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._until = self._longest_silence = 0.0
+        self._most_bytes = 0
+        self.received = 0
+        self.connected = False
+
+    def start(self, most_bytes: int, seconds: float, longest_silence: float) -> None:
+        self._until = self._clock() + seconds
+        self._longest_silence = longest_silence
+        self._most_bytes = most_bytes + HEADERS
+        self.received = 0
+        self.connected = False
+
+    def seconds_for_next_part(self) -> float:
+        """How long to wait for the next part. Raises OutOfBounds when the time is up."""
+        left = self._until - self._clock()
+        if left <= 0:
+            raise OutOfBounds("timed_out")
+        return min(left, self._longest_silence)
+
+    def count(self, received: int) -> None:
+        self.received += received
+        if self.received > self._most_bytes:
+            raise OutOfBounds("too_large")
+
+
+class _MeteredReader(io.RawIOBase):
+    def __init__(self, connection: socket.socket, meter: Meter) -> None:
+        self._connection = connection
+        self._incoming = connection.makefile("rb", buffering=0)
+        self._meter = meter
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._connection.settimeout(self._meter.seconds_for_next_part())
+        received = self._incoming.readinto(buffer)
+        self._meter.count(received or 0)
+        return received
+
+    def close(self) -> None:
+        self._incoming.close()
+        super().close()
+
+
+class _MeteredSocket:
+    """As much of a socket as ``http.client.HTTPResponse`` asks for."""
+
+    def __init__(self, connection: socket.socket, meter: Meter) -> None:
+        self._connection = connection
+        self._meter = meter
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(_MeteredReader(self._connection, self._meter))
+
+
+class MeteredAdapter(HTTPAdapter):
+    """Connections whose answers, headers and those of a proxy included, are read through a meter."""
+
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
+        super().__init__()
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+        unmetered: Any = type(pool).ConnectionCls
+        if pool.ConnectionCls is unmetered:
+            pool.ConnectionCls = self._metered(unmetered)
+        return pool
+
+    def _metered(self, connection_class: Any) -> type:
+        meter = self._meter
+
+        class Metered(connection_class):  # type: ignore[misc]  # http or https
+            @staticmethod
+            def response_class(connection: socket.socket, *args: Any, **kwargs: Any) -> Any:
+                return http.client.HTTPResponse(_MeteredSocket(connection, meter), *args, **kwargs)  # type: ignore[arg-type]
+
+            def connect(self) -> None:
+                meter.connected = True
+                super().connect()
+
+        return Metered
+
+
+class MeteredSession(requests.Session):
+    """Reads no answer unless it is asked to."""
+
+    def __init__(self, meter: Meter) -> None:
+        super().__init__()
+        # The environment's proxies, certificates and .netrc are not ours to send tokens through.
+        self.trust_env = False
+        self.mount("https://", MeteredAdapter(meter))
+        self.mount("http://", MeteredAdapter(meter))
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Nothing is a redirect here: requests would read and unpack its body even without following it."""
+
+
+def body_of(response: requests.Response, longest: int) -> bytes:
+    """The body, unpacked. Raises OutOfBounds, and what urllib3 and zlib raise."""
+    packed_as = response.headers.get("Content-Encoding", "").strip().lower()
+    if packed_as in ("", "identity"):
+        unpacker = None
+    elif packed_as in PACKED:
+        unpacker = zlib.decompressobj(GZIP_OR_ZLIB)
+    else:
+        raise OutOfBounds("bad_answer")
+    body = bytearray()
+    for part in response.raw.stream(PART, decode_content=False):
+        body += unpacker.decompress(part, longest + 1 - len(body)) if unpacker else part
+        if len(body) > longest:
+            raise OutOfBounds("too_large")
+    if unpacker and body and not unpacker.eof:
+        raise OutOfBounds("bad_answer")
+    return bytes(body)
