@@ -7,8 +7,9 @@ from datetime import date, datetime
 from typing import TypeVar
 
 from . import parsing
+from .operations import LARGEST_PAGE, LONGEST_PAGE, Operation
 from .records import AimNames, Centre, Customer, LearningAim, Listing, Page, Review, User
-from .transport import LARGEST_PAGE, LONGEST_PAGE, Operation, Transport
+from .transport import Transport
 
 #: Half a million records at the usual size of a page; a search that goes on has lost its way.
 MAX_PAGES = 5_000

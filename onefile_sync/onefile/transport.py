@@ -7,10 +7,10 @@ import ssl
 import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Literal, Protocol
+from typing import Protocol
 from urllib.parse import quote
 
 import requests
@@ -22,7 +22,8 @@ from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
 from onefile_sync import __version__
 
 from . import parsing
-from .errors import OneFileError, Repeat, Scope, case_for, case_of_status
+from .errors import OneFileError, Repeat
+from .operations import AUTHENTICATE, Operation, code_of_status
 from .patience import Errand, Patience
 from .responses import LONGEST_REFUSAL, Meter, MeteredSession, OutOfBounds, body_of
 from .safety import is_safe_address, is_token
@@ -31,61 +32,9 @@ logger = logging.getLogger(__name__)
 
 #: OneFile's sessions live for 24 hours; one that ends in the middle of a call is no use.
 SESSION_LIFETIME = timedelta(hours=23)
-#: Bytes of an answer, on the wire and unpacked: more than any one record has, and more than any page of them.
-LARGEST_RECORD, LARGEST_PAGE = 1024**2, 16 * 1024**2
-#: Seconds that an answer may take in all, however slowly it comes.
-LONGEST_RECORD, LONGEST_PAGE = 30.0, 60.0
 #: Seconds that everybody waits after a 429, unless OneFile says how long, and the bounds of what it may say.
 PAUSE = 60.0
 SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 120.0
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One thing that OneFile can be asked to do.
-
-    ``repeatable``: doing it twice leaves what doing it once leaves. OneFile's searches and creates are both POST, so
-    the verb does not tell. ``meanings`` maps the statuses that mean something else here than in the error table.
-    ``has_answer``: success has a JSON body that matters. ``for_everyone``: when it fails, every other call would.
-    ``max_bytes`` and ``max_seconds`` bound an answer, headers included.
-    """
-
-    name: str
-    method: Literal["GET", "POST"]
-    path: str
-    repeatable: bool
-    meanings: Mapping[int, str] = field(default_factory=dict, hash=False)
-    has_answer: bool = True
-    for_everyone: bool = False
-    max_bytes: int = LARGEST_RECORD
-    max_seconds: float = LONGEST_RECORD
-
-    def failure(self, code: str, status: int | None = None, onefile_code: int | None = None) -> OneFileError:
-        """The error to raise when this operation came to the case ``code``."""
-        case = case_for(code)
-        return OneFileError(
-            code,
-            self.name,
-            status,
-            unsure=case.doubtful and not self.repeatable,
-            scope=Scope.RUN if self.for_everyone else case.scope,
-            onefile_code=onefile_code,
-        )
-
-
-AUTHENTICATE = Operation(
-    name="authenticate",
-    method="POST",
-    path="/Authentication",
-    repeatable=True,
-    meanings={
-        400: "bad_customer_token",
-        401: "bad_customer_token",
-        403: "bad_customer_token",
-        404: "wrong_address",
-    },
-    for_everyone=True,
-)
 
 
 class SessionStore(Protocol):
@@ -321,14 +270,6 @@ class _Signed(AuthBase):
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         return self._sign(request)
-
-
-def code_of_status(operation: Operation, status: int) -> str | None:
-    """The case that an answer's status is for this operation; ``None`` for success."""
-    if status in operation.meanings:
-        return operation.meanings[status]
-    case = case_of_status(status)
-    return case.code if case else None
 
 
 def code_of_exception(error: requests.RequestException) -> str:

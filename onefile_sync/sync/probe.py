@@ -17,8 +17,9 @@ from onefile_sync import host
 from onefile_sync.conf import deployment
 from onefile_sync.onefile import client, parsing
 from onefile_sync.onefile.errors import OneFileError, Scope
+from onefile_sync.onefile.operations import Operation
 from onefile_sync.onefile.records import AimNames, LearningAim, Review
-from onefile_sync.onefile.transport import Operation, Transport
+from onefile_sync.onefile.transport import Transport
 from onefile_sync.rows import LearnerRow, QualificationRow, ReviewRow
 
 from .refusals import NO_ONEFILE_ID, Refusal, Refused

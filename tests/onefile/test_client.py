@@ -11,8 +11,9 @@ from werkzeug import Response
 from onefile_sync.onefile import client
 from onefile_sync.onefile.client import OPERATIONS, OneFile
 from onefile_sync.onefile.errors import Scope
+from onefile_sync.onefile.operations import Operation
 from onefile_sync.onefile.records import AimNames, Centre, Customer, LearningAim, User
-from onefile_sync.onefile.transport import Operation, Transport
+from onefile_sync.onefile.transport import Transport
 
 from .wire import NOTHING, Exchange, failure_of
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from onefile_sync.onefile import client
+from onefile_sync.onefile.operations import AUTHENTICATE, Operation
 from onefile_sync.onefile.patience import Patience
-from onefile_sync.onefile.transport import AUTHENTICATE, Operation
 from onefile_sync.sync.contact import AT_ONCE
 
 from .fakes import KeptSession, Pieces, PieceServer, raw_answer

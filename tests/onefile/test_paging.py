@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from onefile_sync.onefile import client
 from onefile_sync.onefile.client import OneFile
-from onefile_sync.onefile.transport import Operation, Transport
+from onefile_sync.onefile.operations import Operation
+from onefile_sync.onefile.transport import Transport
 
 from .wire import NOTHING, Exchange, failure_of
 

@@ -6,8 +6,9 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from onefile_sync.onefile.errors import Scope
+from onefile_sync.onefile.operations import Operation
 from onefile_sync.onefile.patience import Patience
-from onefile_sync.onefile.transport import Operation, Transport, seconds_to_pause
+from onefile_sync.onefile.transport import Transport, seconds_to_pause
 
 from .fakes import NOON, CountedPace, KeptSession
 from .wire import (

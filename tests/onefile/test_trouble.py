@@ -12,7 +12,8 @@ from pytest_httpserver import HTTPServer
 from urllib3.exceptions import MaxRetryError, NameResolutionError
 
 from onefile_sync.onefile.errors import Scope
-from onefile_sync.onefile.transport import Operation, Transport, code_of_exception
+from onefile_sync.onefile.operations import Operation
+from onefile_sync.onefile.transport import Transport, code_of_exception
 
 from .fakes import CUSTOMER_TOKEN, SESSION, raw_answer
 from .wire import (

@@ -11,7 +11,8 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from onefile_sync.onefile.errors import OneFileError
-from onefile_sync.onefile.transport import Operation, Transport
+from onefile_sync.onefile.operations import Operation
+from onefile_sync.onefile.transport import Transport
 
 from .fakes import RESET, SILENCE, raw_answer
 
