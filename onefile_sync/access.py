@@ -6,7 +6,6 @@ model backend says no to every question about a single row.
 
 from __future__ import annotations
 
-from django.contrib import admin
 from django.contrib.admin.utils import quote
 from django.contrib.auth import get_permission_codename
 from django.contrib.auth.models import AnonymousUser, PermissionsMixin
@@ -14,6 +13,7 @@ from django.db.models import Model
 from django.http import HttpRequest
 from django.urls import reverse
 
+from .learner_admin import is_served, learner_admin
 from .models import LearnerOutcome, SyncRun
 
 REFRESH = "onefile_sync.refresh_learner"
@@ -93,8 +93,11 @@ def learner_link(request: HttpRequest, learner: Model | None) -> str:
     """The learner's page in the host's admin, or ``""`` where there is none or the user may not open it."""
     if learner is None:
         return ""
-    model_admin = admin.site._registry.get(type(learner))
-    if model_admin is None or not model_admin.has_view_or_change_permission(request, learner):
+    found = learner_admin(type(learner))
+    if found is None or not is_served(found.site) or not found.site.has_permission(request):
         return ""
-    options = learner._meta
-    return reverse(f"admin:{options.app_label}_{options.model_name}_change", args=[quote(learner.pk)])
+    if not found.model_admin.has_view_or_change_permission(request, learner):
+        return ""
+    options = found.model_admin.opts
+    name = f"{found.site.name}:{options.app_label}_{options.model_name}_change"
+    return reverse(name, args=[quote(learner.pk)])

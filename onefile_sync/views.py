@@ -10,8 +10,9 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin, messages
+from django.contrib.admin import AdminSite
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Case, QuerySet, Value, When
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -22,6 +23,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from . import access, services, wording
+from .learner_admin import is_served, learner_admin
 from .models import LearnerOutcome, OneFileSettings, OutcomeState, SyncRun
 
 #: Learners on one page of a run.
@@ -209,5 +211,17 @@ def _way_back(request: HttpRequest, learner: Any) -> str:
 
 
 def page_of(request: HttpRequest, template: str, title: str, **context: Any) -> HttpResponse:
-    """A page of ours in the frame of the admin."""
-    return render(request, template, {**admin.site.each_context(request), "title": title, **context})
+    """A page of ours in the frame of the admin site to which our pages belong."""
+    site = _admin_site()
+    request.current_app = site.name  # where {% url 'admin:…' %} leads
+    frame = site.each_context(request) if is_served(site) else {}
+    return render(request, template, {**frame, "title": title, **context})
+
+
+def _admin_site() -> AdminSite:
+    """Where PICSWeb keeps its learners; the default site where they are nowhere, or the mapping is wrong."""
+    try:
+        found = learner_admin(services.learner_model())
+    except (ImproperlyConfigured, LookupError):
+        return admin.site
+    return found.site if found is not None and is_served(found.site) else admin.site

@@ -2,5 +2,6 @@
 
 from . import ledger, settings  # noqa: F401 - importing registers their admin classes
 from .learner import OneFileLearnerAdminMixin
+from .registration import register
 
-__all__ = ["OneFileLearnerAdminMixin"]
+__all__ = ["OneFileLearnerAdminMixin", "register"]

@@ -27,6 +27,8 @@ from onefile_sync import access, services
 from onefile_sync.models import SyncRun
 from onefile_sync.panel import panel_for
 
+from .registration import register
+
 if TYPE_CHECKING:
     Base = admin.ModelAdmin[Model]
 else:
@@ -63,6 +65,7 @@ class OneFileLearnerAdminMixin(Base):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        register(self.admin_site)  # our pages belong where the learners are
         if self.actions is not None:  # None is how an admin does without actions altogether
             self.actions = [*self.actions, ACTION]
 

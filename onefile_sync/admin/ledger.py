@@ -115,13 +115,20 @@ class SyncRunAdmin(ReadOnlyMixin, RunModelAdmin):
 
     @admin.display(description=_("learners"))
     def learners(self, run: Any) -> str:
-        return _outcomes_link(run, run.learner_count)
+        return self._outcomes_link(run, run.learner_count)
 
     @admin.display(description=_("need attention"))
     def attention(self, run: Any) -> str:
         """Of this run as it ended, whatever has been dealt with since: the filter is what tells of now."""
         states = ",".join(NEEDS_ATTENTION)
-        return _outcomes_link(run, run.attention_count, state__in=states) if run.attention_count else "0"
+        if not run.attention_count:
+            return "0"
+        return self._outcomes_link(run, run.attention_count, state__in=states)
+
+    def _outcomes_link(self, run: SyncRun, number: int, **filters: str) -> str:
+        query = {"run__id__exact": str(run.pk), **filters}
+        url = reverse(f"{self.admin_site.name}:onefile_sync_learneroutcome_changelist", query=query)
+        return format_html('<a href="{}">{}</a>', url, number)
 
     @admin.display(description=_("report"))
     def page(self, run: SyncRun) -> str:
@@ -264,9 +271,3 @@ def _report_link(outcome: LearnerOutcome) -> str:
 def _count(outcomes: QuerySet[LearnerOutcome, Any]) -> Coalesce:
     """How many there are, as a subquery: it is worked out for the rows of one page and not for the count of all."""
     return Coalesce(Subquery(outcomes.annotate(number=Count("pk")).values("number")), 0)
-
-
-def _outcomes_link(run: SyncRun, number: int, **filters: str) -> str:
-    query = {"run__id__exact": str(run.pk), **filters}
-    url = reverse("admin:onefile_sync_learneroutcome_changelist", query=query)
-    return format_html('<a href="{}">{}</a>', url, number)
