@@ -14,6 +14,7 @@ from health_check.exceptions import ServiceUnavailable, ServiceWarning
 
 from onefile_sync import services
 from onefile_sync.contrib.health_check import OneFileIntegration
+from onefile_sync.management.base import NO_DATABASE
 from onefile_sync.models import OneFileSettings, RunKind, RunState, SyncRun
 from tests.factories import Host
 
@@ -107,7 +108,7 @@ class TestTheCommand:
         said = manage("onefile_status", *options)
 
         assert (said.code, said.out) == (3, "")
-        assert said.err == "CommandError: PICSWeb's database cannot be used.\n"
+        assert said.err == f"CommandError: {NO_DATABASE}\n"
 
 
 class TestTheHealthCheck:

@@ -196,3 +196,39 @@ def test_two_demos_do_not_run_in_one_folder(tmp_path: Path) -> None:
         pytest.fail("two demos at once")
     with demo.only_one(tmp_path):
         assert (tmp_path / "demo.lock").exists()
+
+
+def manage(*arguments: str, **options) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, str(demo.MANAGE), *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        **options,
+    )
+
+
+@pytest.mark.parametrize("option", ["--port", "--sandbox-port"])
+@pytest.mark.parametrize("port", ["99999", "-1", "eighty", "１２"])
+def test_what_is_no_port_is_said_in_one_line(option, port):
+    process = manage("demo", f"{option}={port}")
+    said, _nothing = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert said.splitlines()[-1].endswith(f"argument {option}: a port is a number from 0 to 65535")
+    assert "Traceback" not in said
+
+
+def test_ctrl_c_while_it_is_still_starting_ends_it_without_a_traceback(tmp_path):
+    """The signal comes while Python is importing: nobody has installed a handler yet."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\n"
+        "def interrupt(event, arguments):\n"
+        "    if event == 'import' and arguments[0] == 'django.core.management':\n"
+        "        raise KeyboardInterrupt\n"
+        "sys.addaudithook(interrupt)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(demo.MANAGE.parent)])}
+    process = manage("demo", env=environment)
+    said, _nothing = process.communicate(timeout=60)
+    assert (process.returncode, said) == (130, "")

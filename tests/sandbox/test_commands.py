@@ -195,3 +195,8 @@ def test_settings_that_staff_have_made_are_left_alone():
     call_command("seed_demo", learners=3, seed=1, stdout=io.StringIO())
     row = OneFileSettings.objects.get()
     assert (row.enabled, row.environment, row.has_customer_token) == (False, "practice", False)
+
+
+def test_a_port_that_is_none_is_refused_as_what_it_is() -> None:
+    with pytest.raises(CommandError, match="A port is a number from 0 to 65535"):
+        call_command("onefile_sandbox", port=99999)

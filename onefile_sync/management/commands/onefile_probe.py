@@ -5,16 +5,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError
+from django.core.management.base import CommandError, CommandParser
 
 from onefile_sync import services
-from onefile_sync.management.commands.onefile_sync import NO_DATABASE
+from onefile_sync.management.base import OneFileCommand
 
 YES_NO = {True: "yes", False: "no", None: "cannot be told"}
 
 
-class Command(BaseCommand):
+class Command(OneFileCommand):
     help = (
         "Reads a few records of one learner in OneFile and reports what OneFile really sends: names of properties, "
         "kinds of values and counts, never values. Changes nothing. Use it to set AIM_NAMES and PAGE_SIZE. "
@@ -37,8 +36,6 @@ class Command(BaseCommand):
             report = services.probe(options["learner"])
         except services.Refused as refused:
             raise CommandError(refused.reason, returncode=2) from None
-        except DatabaseError:
-            raise CommandError(NO_DATABASE, returncode=2) from None
         self.stdout.write(json.dumps(asdict(report)) if options["json"] else "\n".join(in_words(report)))
 
 

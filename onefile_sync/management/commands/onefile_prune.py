@@ -2,14 +2,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from onefile_sync import services
+from onefile_sync.management.base import OneFileCommand
 
 KEEP_DAYS = 90
 
 
-class Command(BaseCommand):
+class Command(OneFileCommand):
     help = (
         "Deletes finished runs, with their outcomes, changes and problems, that are older than so many days."
     )

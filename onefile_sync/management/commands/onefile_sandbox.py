@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
 
 DEFAULT_PORT = 8765
+LARGEST_PORT = 65535
 
 
 class Command(BaseCommand):
@@ -44,11 +45,13 @@ class Command(BaseCommand):
         for name in ("port", "learners", "rate_limit", "latency_ms"):
             if options[name] < 0:
                 raise CommandError(_("--%s must not be negative.") % name.replace("_", "-"))
+        if options["port"] > LARGEST_PORT:
+            raise CommandError(_("A port is a number from 0 to %s.") % LARGEST_PORT)
         world = World.of(build(options["learners"], options["seed"]))
         switches = Switches(items=options["profile"], rate_limit=options["rate_limit"])
         try:
             server = SandboxServer(world, switches, options["port"], latency=options["latency_ms"] / 1000)
-        except (OSError, OverflowError):
+        except OSError:
             raise CommandError(
                 _("Port %s is not free. Choose another with --port.") % options["port"]
             ) from None

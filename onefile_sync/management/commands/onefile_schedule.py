@@ -2,14 +2,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from onefile_sync import services
 from onefile_sync.conf import ERRANDS, SWEEP, Errand, deployment
+from onefile_sync.management.base import OneFileCommand
 
 
-class Command(BaseCommand):
+class Command(OneFileCommand):
     help = "Installs, removes or shows the schedule of the daily sync with OneFile. Safe to repeat."
 
     def add_arguments(self, parser: CommandParser) -> None:

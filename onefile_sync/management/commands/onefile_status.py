@@ -4,16 +4,17 @@ import json
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError
+from django.core.management.base import CommandParser
 
 from onefile_sync import services
+from onefile_sync.management.base import OneFileCommand
 
 #: What monitoring systems call "unknown": nobody could look.
 UNKNOWN = 3
 
 
-class Command(BaseCommand):
+class Command(OneFileCommand):
+    no_database = UNKNOWN
     help = (
         "Says how the integration is doing, without a call to OneFile. "
         "Exit code 0: fine; 1: something wants looking at; 2: something does not work; 3: could not look."
@@ -25,11 +26,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            health = services.health()
-        except DatabaseError:
-            # In place of what the database's driver says, which may hold more than a log should.
-            raise CommandError("PICSWeb's database cannot be used.", returncode=UNKNOWN) from None
+        health = services.health()
         self.stdout.write(json.dumps(as_json(health)) if options["json"] else in_words(health))
         if health.level:
             sys.exit(health.level)

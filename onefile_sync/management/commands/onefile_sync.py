@@ -4,12 +4,12 @@ import json
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError
+from django.core.management.base import CommandError, CommandParser
 from django.db.models import Model
 from tqdm import tqdm
 
 from onefile_sync import services
+from onefile_sync.management.base import OneFileCommand
 from onefile_sync.models import OutcomeState, Side, SyncRun
 
 #: The names under which the outcomes stand in the JSON (they are a contract, the states of the ledger are not).
@@ -21,16 +21,13 @@ JSON_NAMES = {
     "skipped": OutcomeState.SKIPPED,
 }
 
-#: In place of what the database's driver says, which may hold more than a log should.
-NO_DATABASE = "PICSWeb's database cannot be used: run “manage.py migrate” and see that the database is there."
-
 HELD = (
     "The sync is held: it would replace existing values of implausibly many learners, and has written nothing of "
     "theirs. Apply or discard it on its page in PICSWeb."
 )
 
 
-class Command(BaseCommand):
+class Command(OneFileCommand):
     help = (
         "Synchronises learners with OneFile, here and now: everyone in scope, or the learners named. "
         "Exit code 0: all fine; 1: some learners need attention or failed, or the sync did not "
@@ -60,8 +57,6 @@ class Command(BaseCommand):
             run = self.begin(options)
         except services.Refused as refused:
             raise CommandError(refused.reason, returncode=2) from None
-        except DatabaseError:
-            raise CommandError(NO_DATABASE, returncode=2) from None
         try:
             self.perform(run, quiet=options["json"])
         except services.Refused as refused:

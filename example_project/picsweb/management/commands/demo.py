@@ -26,6 +26,7 @@ from example_project.visitor import PageProblem
 
 PORT = 8000
 SANDBOX_PORT = 8765
+LARGEST_PORT = 65535
 
 
 class Command(BaseCommand):
@@ -41,9 +42,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--seed", type=int, default=1, metavar="N", help="seed of the made-up learners (1)"
         )
-        parser.add_argument("--port", type=int, metavar="N", help=f"port of the web site ({PORT})")
+        parser.add_argument("--port", type=port_number, metavar="N", help=f"port of the web site ({PORT})")
         parser.add_argument(
-            "--sandbox-port", type=int, metavar="N", help=f"port of the sandbox ({SANDBOX_PORT})"
+            "--sandbox-port", type=port_number, metavar="N", help=f"port of the sandbox ({SANDBOX_PORT})"
         )
         parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
 
@@ -153,6 +154,12 @@ class Command(BaseCommand):
     def say(self, line: str) -> None:
         self.stdout.write(line)
         self.stdout.flush()
+
+
+def port_number(typed: str) -> int:
+    if not (typed.isascii() and typed.isdigit() and int(typed) <= LARGEST_PORT):
+        raise argparse.ArgumentTypeError(f"a port is a number from 0 to {LARGEST_PORT}")
+    return int(typed)
 
 
 def interrupt_once(*_: object) -> None:

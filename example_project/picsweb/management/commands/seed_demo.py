@@ -8,7 +8,7 @@ from dataclasses import fields
 from datetime import date
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -21,6 +21,7 @@ from example_project.picsweb.models import (
     Review,
     Unit,
 )
+from onefile_sync.management.base import OneFileCommand
 from onefile_sync.models import Environment, OneFileSettings
 from onefile_sync.sandbox.provider import build
 from onefile_sync.sandbox.server import CUSTOMER_TOKEN
@@ -34,7 +35,7 @@ _LEARNER_FIELDS = [
 ]
 
 
-class Command(BaseCommand):
+class Command(OneFileCommand):
     help = (
         "Fills the example PICSWeb with invented learners. onefile_sandbox with the same numbers fits them."
     )
