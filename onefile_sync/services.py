@@ -35,6 +35,7 @@ from .models import (
     SyncRun,
 )
 from .sync import claims, drive, queue, retention, runs
+from .sync.attention import NEEDS_ATTENTION, Unsettled, open_problems, unsettled_problems
 from .sync.contact import ConnectionReport, check_connection, look_closely, test_connection
 from .sync.drive import perform, resume, start_daily, start_scheduled_daily, sweep, work
 from .sync.health import Finding, Health, Level, health
@@ -74,6 +75,7 @@ from .sync.schedule import (
 )
 
 __all__ = [
+    "NEEDS_ATTENTION",
     "RULES",
     "ChangeLine",
     "ConnectionReport",
@@ -90,6 +92,7 @@ __all__ = [
     "Refused",
     "Selection",
     "Totals",
+    "Unsettled",
     "apply_held",
     "cancel",
     "check_connection",
@@ -104,6 +107,7 @@ __all__ = [
     "last_daily_run",
     "learner_model",
     "learner_status",
+    "open_problems",
     "perform",
     "preview",
     "preview_now",
@@ -123,6 +127,7 @@ __all__ = [
     "sweep",
     "test_connection",
     "totals",
+    "unsettled_problems",
     "why_not",
     "work",
 ]

@@ -9,40 +9,15 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from onefile_sync import services
-from onefile_sync.models import (
-    OPEN_OUTCOMES,
-    LearnerOutcome,
-    Move,
-    OutcomeState,
-    Problem,
-    RunKind,
-    SyncRun,
-)
+from onefile_sync.models import Move, Problem, SyncRun
 
 Choices = Sequence[tuple[str, Any]]
-
-#: The outcomes that somebody ought to look at.
-NEEDS_ATTENTION = (OutcomeState.ATTENTION, OutcomeState.FAILED)
-
-
-def needing_attention() -> QuerySet[LearnerOutcome]:
-    """The outcomes that still need attention.
-
-    Only how a learner's latest sync ended counts: a later one has settled what stood before it, or met it again.
-    Previews never count, as they settle nothing.
-    """
-    ended = LearnerOutcome.objects.exclude(state__in=OPEN_OUTCOMES).exclude(run__kind=RunKind.PREVIEW)
-    later = ended.filter(
-        learner_type=OuterRef("learner_type"),
-        learner_pk=OuterRef("learner_pk"),
-        finished_at__gt=OuterRef("finished_at"),
-    )
-    return ended.filter(~Exists(later), state__in=NEEDS_ATTENTION)
 
 
 class AttentionFilter(admin.SimpleListFilter):
@@ -61,22 +36,26 @@ class AttentionFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() is None:
             return queryset
-        outcomes = needing_attention()
+        problems = services.open_problems()
         if self.value() != "yes":
-            outcomes = outcomes.filter(problems__move=self.value())
+            problems = problems.filter(move=self.value())
         if queryset.model is SyncRun:
-            return queryset.filter(pk__in=outcomes.values("run_id"))
-        return queryset.filter(pk__in=outcomes.values("pk"))
+            return queryset.filter(pk__in=problems.values("outcome__run"))
+        return queryset.filter(pk__in=problems.values("outcome"))
 
 
 class StandingFilter(admin.SimpleListFilter):
-    """Problems that still stand, each of them once; all that were ever met only for whoever asks for them."""
+    """Problems that are still to be dealt with, unless somebody asks for others."""
 
     title = _("whether it still stands")
     parameter_name = "standing"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        return [("all", _("All"))]
+        number = len(self.unsettled.out_of_reach)
+        return [
+            ("left", _("Learner no longer in the daily sync (%(number)d)") % {"number": number}),
+            ("all", _("All")),
+        ]
 
     def choices(self, changelist: ChangeList) -> Iterator[Any]:
         offered = super().choices(changelist)
@@ -86,7 +65,12 @@ class StandingFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() == "all":
             return queryset
-        return queryset.filter(outcome__in=needing_attention().values("pk"))
+        left = self.value() == "left"
+        return queryset.filter(pk__in=self.unsettled.out_of_reach if left else self.unsettled.open)
+
+    @cached_property
+    def unsettled(self) -> services.Unsettled:
+        return services.unsettled_problems()
 
 
 class ProblemFilter(admin.SimpleListFilter):

@@ -25,7 +25,7 @@ from django.utils.translation import gettext_lazy as _
 from onefile_sync import access, services, wording
 from onefile_sync.models import Change, LearnerOutcome, Problem, SubjectKind, SyncRun
 
-from .filters import NEEDS_ATTENTION, AttentionFilter, MadeFilter, ProblemFilter, RuleFilter, StandingFilter
+from .filters import AttentionFilter, MadeFilter, ProblemFilter, RuleFilter, StandingFilter
 
 if TYPE_CHECKING:
     RunModelAdmin = admin.ModelAdmin[SyncRun]
@@ -110,7 +110,7 @@ class SyncRunAdmin(ReadOnlyMixin, RunModelAdmin):
         runs: QuerySet[SyncRun] = super().get_queryset(request)
         return runs.annotate(
             learner_count=_count(outcomes),
-            attention_count=_count(outcomes.filter(state__in=NEEDS_ATTENTION)),
+            attention_count=_count(outcomes.filter(state__in=services.NEEDS_ATTENTION)),
         )
 
     @admin.display(description=_("learners"))
@@ -120,7 +120,7 @@ class SyncRunAdmin(ReadOnlyMixin, RunModelAdmin):
     @admin.display(description=_("need attention"))
     def attention(self, run: Any) -> str:
         """Of this run as it ended, whatever has been dealt with since: the filter is what tells of now."""
-        states = ",".join(NEEDS_ATTENTION)
+        states = ",".join(services.NEEDS_ATTENTION)
         if not run.attention_count:
             return "0"
         return self._outcomes_link(run, run.attention_count, state__in=states)

@@ -125,6 +125,28 @@ def test_previews_never_count(previewed, learner, found):
     assert found("problem") == [problem]
 
 
+@pytest.mark.parametrize("ended", ["failed", "skipped"])
+def test_a_run_that_compared_nobody_settles_nothing(ended, daily, found):
+    """A night with OneFile down; a run that was cancelled, discarded or replaced."""
+    standing = found("problem")
+    assert len(standing) == 3
+    a_run(*((outcome.learner, ended) for outcome in daily.outcomes.all()), kind="daily")
+    assert found("problem") == standing
+    assert needing_attention(found) == (1, 3, 3)
+
+
+def test_problems_of_a_learner_who_left_the_daily_sync_are_kept_apart(daily, found, browser, auditor):
+    """The learner left its scope, or the OneFile ID was blanked: nothing would ever settle them."""
+    left, *others = daily.outcomes.order_by("id")
+    a_run(*((outcome.learner, "failed") for outcome in others), kind="daily")
+    assert needing_attention(found) == (1, 2, 2)
+    assert [problem.outcome for problem in found("problem", standing="left")] == [left]
+    text = words(browser(auditor).get(reverse("admin:onefile_sync_problem_changelist")))
+    assert '<a href="?standing=left">Learner no longer in the daily sync (1)</a>' in text
+    a_run((left.learner, "unchanged"))
+    assert found("problem", standing="left") == []
+
+
 def test_problems_are_offered_in_words_and_those_that_stand_unless_all_are_asked_for(daily, browser, auditor):
     text = words(browser(auditor).get(reverse("admin:onefile_sync_problem_changelist")))
     for code, offered in {

@@ -1,0 +1,159 @@
+"""What is still to be dealt with: the problems that no later comparison of the same learner, or record, has settled.
+
+Only a comparison that really took place settles anything. A run that failed, was cancelled, discarded or replaced, or
+that left the learner out, settles nothing; nor does a preview, which compares but carries nothing out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet, Subquery
+
+from onefile_sync.models import LearnerOutcome, OutcomeState, Problem, RunKind, SubjectKind, SyncRun
+from onefile_sync.onefile.errors import CASES
+
+from .safety import NOT_COMPARED
+
+#: The outcomes that somebody ought to look at.
+NEEDS_ATTENTION = (OutcomeState.ATTENTION, OutcomeState.FAILED)
+#: The outcomes of learners whom OneFile was asked about to the end.
+COMPARED = (OutcomeState.UPDATED, OutcomeState.UNCHANGED, OutcomeState.ATTENTION)
+#: Problems that say that something could not be had from OneFile, or not be read: what it is about was not compared.
+NOT_HAD = frozenset({*(case.code for case in CASES), "unreadable_items"})
+#: Problems of the learner that are gathered from all of their reviews.
+GATHERED = frozenset({"officer_unmatched", "officer_ambiguous"})
+#: Problems that are told once and that no comparison can see, because OneFile's visits cannot be looked up.
+TOLD_ONCE = frozenset({"visit_left_over"})
+
+
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """The primary keys of the problems that nothing has settled, each problem once.
+
+    ``out_of_reach`` are those of learners whom the last daily sync did not take: they left its scope, or were
+    unlinked. Nothing compares them by itself any more; a refresh by hand still can.
+    """
+
+    open: tuple[int, ...]
+    out_of_reach: tuple[int, ...]
+
+
+def compared() -> QuerySet[LearnerOutcome]:
+    """The outcomes of learners who were really compared with OneFile, in a run that writes."""
+    nothing_compared = Problem.objects.filter(code__in=NOT_COMPARED)
+    ended = LearnerOutcome.objects.filter(state__in=COMPARED).exclude(run__kind=RunKind.PREVIEW)
+    return ended.exclude(pk__in=nothing_compared.values("outcome"))
+
+
+def open_problems() -> QuerySet[Problem]:
+    """The problems that are still to be dealt with, each once, of learners whom the daily sync reaches."""
+    return Problem.objects.filter(pk__in=unsettled_problems().open)
+
+
+def unsettled_problems() -> Unsettled:
+    """Which problems nothing has settled. Four queries, whatever has been recorded."""
+    began, taken = _last_taken()
+    within: list[int] = []
+    beyond: list[int] = []
+    for problem in _unsettled():
+        outcome = problem.outcome
+        is_beyond = began and _ended_at(outcome) < began and _learner(outcome) not in taken
+        (beyond if is_beyond else within).append(problem.pk)
+    return Unsettled(tuple(within), tuple(beyond))
+
+
+def _last_taken() -> tuple[datetime | None, set[tuple[int, str]]]:
+    """When the last daily sync was begun, and whom it took.
+
+    A run without learners tells of nobody that they left: its scope may have been wrong for a night.
+    """
+    daily = SyncRun.objects.filter(
+        Exists(LearnerOutcome.objects.filter(run=OuterRef("pk"))), kind=RunKind.DAILY
+    )
+    last = daily.order_by("-created_at").values("pk")[:1]
+    rows = list(
+        LearnerOutcome.objects.filter(run=Subquery(last))
+        .order_by()
+        .values_list("run__created_at", "learner_type", "learner_pk")
+    )
+    return rows[0][0] if rows else None, {(kind, pk) for _began, kind, pk in rows}
+
+
+def _unsettled() -> Iterable[Problem]:
+    """Learner by learner, from the last comparison on that could see everything: it has settled what was before."""
+    met = Problem.objects.filter(Q(outcome__in=_since_all_was_seen()) | Q(code__in=TOLD_ONCE))
+    met = met.filter(outcome__state__in=NEEDS_ATTENTION, outcome__finished_at__isnull=False).exclude(
+        outcome__run__kind=RunKind.PREVIEW
+    )
+    in_order = sorted(
+        met.select_related("outcome"),
+        key=lambda each: (*_learner(each.outcome), _ended_at(each.outcome), each.outcome_id, each.pk),
+    )
+    for _who, of_learner in groupby(in_order, key=lambda each: _learner(each.outcome)):
+        left: dict[tuple[str, ...], Problem] = {}
+        for _outcome, of_outcome in groupby(of_learner, key=lambda each: each.outcome_id):
+            together = list(of_outcome)
+            if _was_compared(together):
+                not_had = [problem for problem in together if problem.code in NOT_HAD]
+                left = {key: each for key, each in left.items() if not _is_settled(each, not_had)}
+            left |= {_identity(problem): problem for problem in together}
+        yield from left.values()
+
+
+def _since_all_was_seen() -> list[int]:
+    """The outcomes with problems that no comparison has followed which could read everything of the learner."""
+    not_had = Problem.objects.filter(code__in=NOT_HAD)
+    whole = compared().exclude(pk__in=not_had.values("outcome"))
+    by_learner = whole.order_by().values_list("learner_type", "learner_pk")
+    last = {(kind, pk): at for kind, pk, at in by_learner.annotate(Max("finished_at"))}
+    ended = LearnerOutcome.objects.filter(state__in=NEEDS_ATTENTION, finished_at__isnull=False)
+    rows = ended.order_by().values_list("pk", "learner_type", "learner_pk", "finished_at")
+    return [pk for pk, kind, learner, at in rows if at is not None and at >= last.get((kind, learner), at)]
+
+
+def _was_compared(problems: list[Problem]) -> bool:
+    """Whether these are the problems of a comparison that took place."""
+    failed = problems[0].outcome.state == OutcomeState.FAILED
+    return not failed and not any(problem.code in NOT_COMPARED for problem in problems)
+
+
+def _is_settled(problem: Problem, not_had: list[Problem]) -> bool:
+    """Whether a comparison in which this could not be had would have met the problem again, had it still been there."""
+    if problem.code in TOLD_ONCE:
+        return False
+    if problem.code in GATHERED:
+        return not not_had
+    if problem.subject_kind == SubjectKind.LEARNER:
+        return True
+    return not any(
+        each.subject_kind == SubjectKind.LEARNER or _is_about_the_same(each, problem) for each in not_had
+    )
+
+
+def _is_about_the_same(one: Problem, other: Problem) -> bool:
+    """A record that could not be read is known by its OneFile ID only."""
+    if one.subject_kind != other.subject_kind:
+        return False
+    if one.subject_pk and one.subject_pk == other.subject_pk:
+        return True
+    return one.subject_onefile_id is not None and one.subject_onefile_id == other.subject_onefile_id
+
+
+def _identity(problem: Problem) -> tuple[str, ...]:
+    """What is the same of a problem that is met again."""
+    subject = problem.subject_pk or f"OneFile {problem.subject_onefile_id}"
+    return problem.code, problem.subject_kind, subject, json.dumps(problem.details, sort_keys=True)
+
+
+def _learner(outcome: LearnerOutcome) -> tuple[int, str]:
+    return outcome.learner_type_id, outcome.learner_pk
+
+
+def _ended_at(outcome: LearnerOutcome) -> datetime:
+    assert outcome.finished_at is not None  # noqa: S101 - only outcomes that ended are asked for; this tells mypy
+    return outcome.finished_at

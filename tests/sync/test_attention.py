@@ -1,0 +1,286 @@
+"""What is still to be dealt with: which later outcome of a learner settles which problem, and which does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.utils import timezone
+
+from onefile_sync import host as picsweb
+from onefile_sync import services
+from onefile_sync.models import LearnerOutcome, Problem, SyncRun
+from onefile_sync.sandbox.faults import Fault
+from onefile_sync.sandbox.server import SandboxServer
+from onefile_sync.sandbox.world import World
+from onefile_sync.sync.attention import GATHERED, NOT_HAD, TOLD_ONCE
+from onefile_sync.sync.problems import explain
+from onefile_sync.sync.safety import NOT_COMPARED
+from tests.conftest import dont_wait, preview, sync
+from tests.factories import Host
+
+FIRST_NIGHT = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
+A_DAY, AN_HOUR = timedelta(days=1), timedelta(hours=1)
+
+LEARNER: dict[str, Any] = {"subject_kind": "learner", "subject_pk": "7", "subject_onefile_id": 501}
+REVIEW: dict[str, Any] = {"subject_kind": "review", "subject_pk": "12", "subject_onefile_id": 9001}
+ANOTHER_REVIEW: dict[str, Any] = {"subject_kind": "review", "subject_pk": "13", "subject_onefile_id": 9002}
+AIM: dict[str, Any] = {"subject_kind": "qualification", "subject_pk": "12", "subject_onefile_id": 4001}
+#: Reading a record fails under its OneFile ID: PICSWeb's row is not looked at for that.
+READING_THE_REVIEW: dict[str, Any] = {"subject_kind": "review", "subject_onefile_id": 9001}
+
+
+@pytest.fixture
+def now() -> Iterator[time_machine.Traveller]:
+    with time_machine.travel(FIRST_NIGHT, tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def learner(host: Host) -> Any:
+    return host.learner(onefile_id=501)
+
+
+@pytest.fixture
+def night(learner: Any, now: time_machine.Traveller) -> Any:
+    """Makes the learner's outcome of a run, with its problems; each is a day later than the one before."""
+
+    def night(state: str, *problems: dict[str, Any], of: Any = learner, kind: str = "daily") -> list[Problem]:
+        run = SyncRun.objects.create(kind=kind, state="finished")
+        outcome = LearnerOutcome.objects.create(
+            run=run,
+            learner_type=picsweb.learner_type(),
+            learner_pk=str(of.pk),
+            state=state,
+            finished_at=timezone.now() + AN_HOUR,
+        )
+        now.shift(A_DAY)
+        return [
+            Problem.objects.create(outcome=outcome, **{"move": "yours", **problem}) for problem in problems
+        ]
+
+    return night
+
+
+def still_open() -> list[Problem]:
+    return list(services.open_problems().order_by("pk"))
+
+
+def out_of_reach() -> list[Problem]:
+    return list(Problem.objects.filter(pk__in=services.unsettled_problems().out_of_reach))
+
+
+class TestWhatSettlesAProblem:
+    @pytest.mark.parametrize("state", ["updated", "unchanged", "attention"])
+    @pytest.mark.parametrize("about", [LEARNER, REVIEW, AIM], ids=["learner", "review", "aim"])
+    @pytest.mark.parametrize("kind", ["daily", "refresh"])
+    def test_a_comparison_that_took_place(
+        self, night: Any, state: str, about: dict[str, Any], kind: str
+    ) -> None:
+        assert night("attention", {"code": "not_saved", **about}) == still_open()
+        night(state, kind=kind)
+        assert still_open() == []
+
+    @pytest.mark.parametrize("state", ["failed", "skipped", "queued", "working", "aside"])
+    def test_no_outcome_in_which_nothing_was_compared(self, night: Any, state: str) -> None:
+        """OneFile was down; the run was cancelled, discarded or replaced; or it is still under way."""
+        met = night("attention", {"code": "not_saved", **REVIEW}, {"code": "officer_unmatched", **LEARNER})
+        night(state)
+        assert still_open() == met
+
+    @pytest.mark.parametrize("state", ["updated", "unchanged", "attention", "failed"])
+    def test_no_preview_as_it_carries_nothing_out(self, night: Any, state: str) -> None:
+        met = night("attention", {"code": "push_not_taken", **REVIEW})
+        night(state, kind="preview")
+        assert still_open() == met
+
+    @pytest.mark.parametrize("code", NOT_COMPARED)
+    def test_no_answer_that_onefile_does_not_know_the_learner(self, night: Any, code: str) -> None:
+        """Under another customer's token all learners are unknown for a night."""
+        met = night("attention", {"code": "bad_value", **REVIEW})
+        unknown = night("attention", {"code": code, **LEARNER})
+        assert still_open() == met + unknown
+        night("unchanged")
+        assert still_open() == []
+
+    def test_no_comparison_of_somebody_else(self, night: Any, host: Host) -> None:
+        met = night("attention", {"code": "bad_value", **REVIEW})
+        night("unchanged", of=host.learner(onefile_id=502), kind="refresh")
+        assert still_open() == met
+
+    def test_a_failure_is_settled_like_any_problem(self, night: Any) -> None:
+        failed = night("failed", {"code": "unreachable", **LEARNER})
+        assert still_open() == failed
+        night("attention", {"code": "timed_out", **READING_THE_REVIEW})
+        assert [problem.code for problem in still_open()] == ["timed_out"]
+
+
+class TestWhatCouldNotBeReadTonight:
+    @pytest.mark.parametrize("code", ["timed_out", "server_error", "forbidden", "refused", "bad_answer"])
+    def test_keeps_the_older_problem_of_that_record(self, night: Any, code: str) -> None:
+        of_review, of_another, of_aim = night(
+            "attention",
+            {"code": "bad_value", **REVIEW},
+            {"code": "bad_value", **ANOTHER_REVIEW},
+            {"code": "bad_value", **AIM},
+        )
+        not_read = night("attention", {"code": code, **READING_THE_REVIEW})
+        assert still_open() == [of_review, *not_read]
+        assert of_another not in still_open()
+        assert of_aim not in still_open(), "it has another record's primary key by chance"
+
+    def test_keeps_it_by_the_primary_key_too(self, night: Any) -> None:
+        """A review that is not in OneFile yet has no OneFile ID."""
+        not_uploaded = {**REVIEW, "subject_onefile_id": None}
+        met = night("attention", {"code": "officer_not_linked", **not_uploaded})
+        tried = night("attention", {"code": "refused", **not_uploaded})
+        assert still_open() == met + tried
+
+    def test_keeps_what_was_gathered_from_all_reviews(self, night: Any) -> None:
+        gathered, other = night(
+            "attention", *({"code": code, **LEARNER} for code in ("officer_unmatched", "learner_gone"))
+        )
+        not_read = night("attention", {"code": "timed_out", **READING_THE_REVIEW})
+        assert still_open() == [gathered, *not_read]
+        assert other not in still_open()
+
+    @pytest.mark.parametrize("code", ["server_error", "unreadable_items"])
+    def test_keeps_everything_of_the_records_where_a_list_is_missing(self, night: Any, code: str) -> None:
+        met = night("attention", {"code": "bad_value", **REVIEW}, {"code": "aim_gone", **AIM})
+        no_list = night("attention", {"code": code, **LEARNER})
+        assert still_open() == met + no_list
+        night("unchanged")
+        assert still_open() == []
+
+    def test_is_settled_by_the_first_comparison_in_which_it_is_read(self, night: Any) -> None:
+        night("attention", {"code": "bad_value", **REVIEW})
+        night("attention", {"code": "timed_out", **READING_THE_REVIEW})
+        night("updated")
+        night("failed")
+        assert still_open() == []
+
+
+class TestEachIsShownOnce:
+    @pytest.mark.parametrize(
+        ("state", "problem"),
+        [
+            ("failed", {"code": "unreachable", **LEARNER}),
+            ("attention", {"code": "timed_out", **READING_THE_REVIEW}),
+            ("attention", {"code": "learner_gone", **LEARNER}),
+            ("attention", {"code": "officer_unmatched", **LEARNER, "details": {"assessor": 7, "reviews": 2}}),
+        ],
+        ids=lambda each: each["code"] if isinstance(each, dict) else each,
+    )
+    def test_however_many_nights_it_is_met(self, night: Any, state: str, problem: dict[str, Any]) -> None:
+        for _night in range(3):
+            (last,) = night(state, problem)
+        assert still_open() == [last]
+
+    def test_and_does_not_hide_another_of_its_kind(self, night: Any) -> None:
+        about = {"code": "officer_unmatched", **LEARNER}
+        one, other = night(
+            "attention", *({**about, "details": {"assessor": assessor, "reviews": 1}} for assessor in (1, 2))
+        )
+        again, _not_read = night(
+            "attention",
+            {**about, "details": {"assessor": 1, "reviews": 1}},
+            {"code": "timed_out", **READING_THE_REVIEW},
+        )
+        assert other in still_open()
+        assert again in still_open()
+        assert one not in still_open()
+
+    def test_a_visit_that_nobody_can_look_up_stays_until_its_run_is_deleted(self, night: Any) -> None:
+        """It is told once, and no comparison sees whether it is still there."""
+        visits = night(
+            "attention",
+            {"code": "visit_left_over", **REVIEW, "details": {"when": "01/07/2026 10:00"}},
+            {"code": "visit_left_over", **REVIEW, "details": {"when": "02/07/2026 10:00"}},
+        )
+        night("unchanged")
+        assert still_open() == visits
+
+
+class TestALearnerWhoLeft:
+    """Left the scope of the daily sync, was unlinked, or was deleted behind Django's back."""
+
+    def test_is_kept_apart_from_the_next_daily_sync_on(self, night: Any, host: Host) -> None:
+        met = night("attention", {"code": "bad_value", **REVIEW})
+        assert not out_of_reach()
+        night("unchanged", of=host.learner(onefile_id=502))
+        assert still_open() == []
+        assert out_of_reach() == met
+
+    def test_is_not_taken_for_one_because_a_run_failed_or_had_nobody(self, night: Any) -> None:
+        met = night("attention", {"code": "bad_value", **REVIEW})
+        night("failed")
+        SyncRun.objects.create(kind="daily", state="finished")
+        assert still_open() == met
+
+    def test_is_told_of_until_the_next_daily_sync_where_somebody_refreshed_them_since(
+        self, night: Any, host: Host
+    ) -> None:
+        night("unchanged", of=host.learner(onefile_id=502))
+        met = night("attention", {"code": "bad_value", **REVIEW}, kind="refresh")
+        assert still_open() == met
+
+    def test_can_still_be_settled_by_hand(self, night: Any, host: Host) -> None:
+        night("attention", {"code": "bad_value", **REVIEW})
+        night("unchanged", of=host.learner(onefile_id=502))
+        night("unchanged", kind="refresh")
+        assert not out_of_reach()
+
+    def test_leaves_nothing_behind_once_deleted(self, night: Any, learner: Any) -> None:
+        night("attention", {"code": "bad_value", **REVIEW})
+        learner.delete()
+        assert not Problem.objects.exists()
+
+
+class TestInRealRuns:
+    """With a OneFile that answers, or does not."""
+
+    @pytest.fixture
+    def linked_review(self, host: Host, world: World) -> Any:
+        """A learner whose review has an assessor whom no officer is linked to."""
+        person = world.add_learner()
+        record = world.add_review(person.id, assessor_id=world.add_assessor().id)
+        learner = host.learner(onefile_id=person.id)
+        host.review(learner, onefile_id=record.id)
+        return learner
+
+    def test_a_night_with_onefile_down_settles_nothing(
+        self, linked_review: Any, onefile: SandboxServer
+    ) -> None:
+        services.perform(services.start_daily(), sleep=dont_wait)
+        assert [problem.code for problem in still_open()] == ["officer_unmatched"]
+
+        onefile.faults.append(Fault(operation="*", kind="status", status=503, times=1000))
+        services.perform(services.start_daily(), sleep=dont_wait)
+
+        assert "officer_unmatched" in [problem.code for problem in still_open()]
+        onefile.faults.clear()
+        services.perform(services.start_daily(), sleep=dont_wait)
+        assert [problem.code for problem in still_open()] == ["officer_unmatched"]
+
+    def test_a_review_that_is_not_readable_tonight_keeps_its_problem(
+        self, linked_review: Any, onefile: SandboxServer
+    ) -> None:
+        sync(linked_review)
+        assert [problem.code for problem in still_open()] == ["officer_unmatched"]
+
+        onefile.faults.append(Fault(operation="Review/get", kind="status", status=504, times=1000))
+        sync(linked_review)
+
+        assert sorted(problem.code for problem in still_open()) == ["officer_unmatched", "server_error"]
+        onefile.faults.clear()
+        preview(linked_review)
+        assert len(still_open()) == 2
+        sync(linked_review)
+        assert [problem.code for problem in still_open()] == ["officer_unmatched"]
+
+
+def test_every_code_named_is_one_that_is_reported() -> None:
+    assert all(explain(code).code == code for code in (*GATHERED, *NOT_HAD, *TOLD_ONCE))
