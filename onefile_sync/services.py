@@ -36,6 +36,7 @@ from .models import (
 )
 from .sync import claims, drive, queue, retention, runs
 from .sync.attention import NEEDS_ATTENTION, Unsettled, open_problems, unsettled_problems
+from .sync.claims import Cost
 from .sync.contact import ConnectionReport, check_connection, look_closely, test_connection
 from .sync.drive import perform, resume, start_daily, start_scheduled_daily, sweep, work
 from .sync.health import Finding, Health, Level, health
@@ -96,6 +97,7 @@ __all__ = [
     "apply_held",
     "cancel",
     "check_connection",
+    "count_calls",
     "check_setup",
     "discard_held",
     "field_label",
@@ -206,6 +208,11 @@ def _now(kind: RunKind, learners: Sequence[Model]) -> SyncRun:
             raise Refused(refusal)
     run, _created = runs.open_run(kind, learners)
     return run
+
+
+def count_calls(run: SyncRun, cost: Cost) -> None:
+    """Count what :func:`check_connection` cost with the run that it was made for."""
+    runs.count_calls(run, **cost)
 
 
 def cancel(run: SyncRun, *, by: User | None = None) -> bool:

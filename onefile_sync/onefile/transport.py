@@ -75,7 +75,7 @@ def utc_now() -> datetime:
 class Transport:
     """Sends calls to one OneFile for one customer. Not to be shared by threads: give each thread its own.
 
-    ``calls`` counts the calls sent, authentication not included; ``rate_limited`` the answers of 429.
+    ``calls`` counts every try that was sent, authentication not included; ``rate_limited`` the answers of 429.
     ``timeout`` is (connecting, waiting for each part of the answer), in seconds; where a part may take longer than
     the whole of an operation's answer, so may the whole.
     Raises ValueError for an address that is neither https nor on this machine.
@@ -151,7 +151,6 @@ class Transport:
         about_to_send: Callable[[], object],
     ) -> object:
         token = self._session_token(errand.refused_token)
-        self.calls += 1
         try:
             received = self._call(operation, path, body, _Signed("X-TokenID", token), about_to_send)
             return _answer(operation, received)
@@ -196,6 +195,8 @@ class Transport:
         """One call, once. Raises OneFileError for anything but a status of success."""
         self._pace.wait()
         about_to_send()
+        if operation is not AUTHENTICATE:
+            self.calls += 1
         if not operation.repeatable:
             # A server may reset a kept connection that is used again. That would leave a create in doubt, so each
             # one goes out on a new connection. A closed session connects again.

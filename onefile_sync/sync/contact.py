@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
@@ -15,6 +15,7 @@ from onefile_sync.onefile.patience import Patience
 from onefile_sync.rows import LearnerRow
 
 from . import problems
+from .claims import Cost
 from .connect import NotConnected, OwnSession, connect
 from .pace import PaceLost
 from .probe import ProbeReport, look
@@ -36,15 +37,23 @@ def test_connection(settings: OneFileSettings) -> ConnectionReport:
     With the settings as they are given, saved or not: nothing is kept, the session least of all.
     """
     try:
-        name = _customer_name(settings, AT_ONCE, _briefly, OwnSession())
+        name = _customer_name(settings)
     except Refused as refused:
         return ConnectionReport(False, "", refused.reason)
     return ConnectionReport(True, name, str(_("Connected to OneFile as “%s”.")) % name)
 
 
-def check_connection() -> None:
-    """See that OneFile can be reached and takes the token, before a run is begun. Raises :class:`Refused`."""
-    _customer_name(OneFileSettings.load(), Patience.person(), time.sleep)
+def check_connection() -> Cost:
+    """See that OneFile can be reached and takes the token, before a run is begun. Raises :class:`Refused`.
+
+    Returns what that cost, to be counted with the run.
+    """
+    refuse_wrong_mapping()
+    with _trouble_told():
+        onefile = connect(OneFileSettings.load(), Patience.person(), sleep=time.sleep)
+        with closing(onefile.transport) as transport:
+            onefile.customer()
+            return {"api_calls": transport.calls, "rate_limited": transport.rate_limited}
 
 
 #: How long a person waits within a web request: one try, an answer within seconds, no sitting out of a pause.
@@ -57,15 +66,10 @@ def _briefly(seconds: float) -> None:
     time.sleep(seconds)
 
 
-def _customer_name(
-    settings: OneFileSettings,
-    patience: Patience,
-    sleep: Callable[[float], None],
-    sessions: OwnSession | None = None,
-) -> str:
+def _customer_name(settings: OneFileSettings) -> str:
     refuse_wrong_mapping()
     with _trouble_told():
-        onefile = connect(settings, patience, sleep=sleep, sessions=sessions)
+        onefile = connect(settings, AT_ONCE, sleep=_briefly, sessions=OwnSession())
         with closing(onefile.transport):
             return onefile.customer().name
 

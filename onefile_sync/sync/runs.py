@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 
 from django.db import IntegrityError, models, transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from onefile_sync import events, host
@@ -81,6 +81,13 @@ def open_run(
         return existing, False
     events.info("run_opened", run=run.pk, kind=kind)
     return run, True
+
+
+def count_calls(run: SyncRun, *, api_calls: int, rate_limited: int) -> None:
+    """Count calls that were made for a run and are on record for none of its learners."""
+    SyncRun.objects.filter(pk=run.pk).update(
+        api_calls=F("api_calls") + api_calls, rate_limited=F("rate_limited") + rate_limited
+    )
 
 
 def start(run: SyncRun) -> None:

@@ -162,11 +162,13 @@ class _Hand:
     def exchange(self, claim: claims.Claim, onefile: OneFile, settings: OneFileSettings) -> bool:
         pk, run = claim.outcome.learner_pk, self.run
         staged = survey.staged_for(run, [pk]).get(pk) if run.reads_everyone else None
+        exchange = Exchange(
+            claim, onefile, settings, preview=run.is_preview, puts_aside=run.puts_aside, staged=staged
+        )
         try:
-            Exchange(
-                claim, onefile, settings, preview=run.is_preview, puts_aside=run.puts_aside, staged=staged
-            ).carry_out()
+            exchange.carry_out()
         except claims.LostClaim:
+            runs.count_calls(run, **exchange.cost())
             events.warning("claim_lost", run=run.pk, outcome=claim.outcome.pk)
         except claims.PutBack:
             return False

@@ -30,6 +30,21 @@ Linked = Callable[[int], list[Any]]
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.parametrize("what", ["daily", "preview", "one learner"])
+def test_the_calls_told_are_those_that_onefile_received(
+    what: str, linked: Linked, onefile: SandboxServer, manage: Manage
+) -> None:
+    """The check of the connection is one of them."""
+    one, *_others = linked(2)
+    options = {"daily": [], "preview": ["--preview"], "one learner": ["--learner", str(one.pk)]}
+
+    printed = json.loads(manage("onefile_sync", "--json", *options[what]).out)
+
+    received = sum(onefile.calls.values()) - onefile.calls["Authentication"]
+    assert onefile.calls["Customer/get"]
+    assert printed["api_calls"] == received
+
+
 class TestJson:
     def test_is_the_contract_and_nothing_else(
         self, linked: Linked, onefile: SandboxServer, manage: Manage

@@ -73,6 +73,14 @@ class TestConnection:
         assert report.text.startswith("OneFile takes only so many calls a minute")
         assert slept == []
 
+    def test_the_check_before_a_run_says_what_it_cost(
+        self, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(contact, "time", SimpleNamespace(sleep=lambda seconds: None))
+        onefile.faults.append(Fault(operation="Customer/get", kind="status", status=429))
+
+        assert services.check_connection() == {"api_calls": 2, "rate_limited": 1}
+
     def test_a_pace_that_cannot_be_reached(self, onefile: SandboxServer, away: Away) -> None:
         report = services.test_connection(OneFileSettings.load())
 

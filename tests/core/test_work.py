@@ -309,6 +309,8 @@ class TestAWorkerThatDies:
         assert states(run) == ["unchanged"]
         assert f"claim_lost run={run.pk}" in caplog.text
         assert not run.is_open
+        received = sum(onefile.calls.values()) - onefile.calls["Authentication"]
+        assert services.totals(run).api_calls == received
 
 
 class TestHalfMadeUploads:

@@ -88,6 +88,25 @@ def test_calls_are_counted_and_wait_for_their_turn(
     assert (transport.calls, pace.waits) == (2, 3)
 
 
+class KeptBack(Exception):
+    """Something came up before the call was sent."""
+
+
+def test_a_call_that_is_not_sent_after_all_is_not_counted(
+    transport: Transport, pace: CountedPace, paths: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def keep_back() -> None:
+        raise KeptBack
+
+    with pytest.raises(KeptBack):
+        transport.send(CREATE, (), {}, about_to_send=keep_back)
+    monkeypatch.setattr(pace, "wait", keep_back)
+    with pytest.raises(KeptBack):
+        transport.send(READ, (5,))
+
+    assert transport.calls == len(paths()) == 0
+
+
 @pytest.mark.parametrize(
     ("address", "safe"),
     [

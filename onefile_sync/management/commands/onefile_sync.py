@@ -81,12 +81,15 @@ class Command(OneFileCommand):
         learners = None
         if options["learner"] is not None:
             learners = [self.learner(pk) for pk in dict.fromkeys(options["learner"])]
-        services.check_connection()
+        cost = services.check_connection()
         if options["preview"]:
-            return services.preview_now(learners)
-        if learners is not None:
-            return services.refresh_now(learners)
-        return services.start_daily(new_run=options["new_run"])
+            run = services.preview_now(learners)
+        elif learners is not None:
+            run = services.refresh_now(learners)
+        else:
+            run = services.start_daily(new_run=options["new_run"])
+        services.count_calls(run, cost)
+        return run
 
     def learner(self, pk: str) -> Model:
         learner = services.find_learner(pk)
