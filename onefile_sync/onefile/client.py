@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Set
 from datetime import date, datetime
 from typing import TypeVar
 
@@ -83,6 +83,7 @@ class OneFile:
         self.transport = transport
         self._aim_names = aim_names or AimNames()
         self.page_size = page_size
+        self._longest_page: dict[str, int] = {}
 
     def customer(self) -> Customer:
         """Whose customer token it is."""
@@ -97,12 +98,16 @@ class OneFile:
     def user(self, user_id: int) -> User:
         return self._read(READ_USER, user_id, parsing.user)
 
-    def learning_aims(self, learner_id: int) -> Listing[LearningAim]:
-        """A learner's learning aims; some may be thin (``complete`` is false)."""
+    def learning_aims(self, learner_id: int, wanted: Collection[int] | None = None) -> Listing[LearningAim]:
+        """A learner's learning aims; some may be thin (``complete`` is false).
+
+        All of them; or those up to the page on which the last of the ``wanted`` IDs was found.
+        """
         return self._search(
             SEARCH_LEARNING_AIMS,
             {"UserID": learner_id},
             lambda item: parsing.learning_aim(item, self._aim_names),
+            lambda found, _length: wanted is not None and found >= set(wanted),
         )
 
     def page_of_learning_aims(self, number: int) -> Page[LearningAim]:
@@ -151,10 +156,24 @@ class OneFile:
             UPDATE_LEARNING_AIM, (aim.id,), _without_blanks(body), about_to_send=about_to_send
         )
 
-    def reviews(self, learner_id: int, centre_id: int | None) -> Listing[Review]:
-        """A learner's reviews; some may be thin (``complete`` is false)."""
+    def reviews(
+        self, learner_id: int, centre_id: int | None, known: Collection[int] | None = None
+    ) -> Listing[Review]:
+        """A learner's reviews; some may be thin (``complete`` is false).
+
+        With the IDs of those that are ``known`` already, a short page ends the search where another page of reviews
+        was longer, or where it holds exactly those and its length is not one at which a server may cap its pages.
+        Without them it never does: use that wherever something is created because a review was not found.
+        """
         body = _without_blanks({"LearnerID": learner_id, "OrganisationID": centre_id})
-        return self._search(SEARCH_REVIEWS, body, parsing.review)
+
+        def is_the_end(found: Set[int], length: int) -> bool:
+            if known is None or length >= self.page_size:
+                return False
+            as_expected = found == set(known) and not _may_be_a_cap(length, self.page_size)
+            return as_expected or length < self._longest_page[SEARCH_REVIEWS.name]
+
+        return self._search(SEARCH_REVIEWS, body, parsing.review, is_the_end)
 
     def review(self, review_id: int) -> Review:
         return self._read(READ_REVIEW, review_id, lambda item: parsing.review(item, read_alone=True))
@@ -217,10 +236,13 @@ class OneFile:
         operation: Operation,
         body: dict[str, object],
         parse: Callable[[object], Listed | None],
+        is_enough: Callable[[Set[int], int], bool] = lambda _found, _length: False,
     ) -> Listing[Listed]:
         """Read page after page, each ID once: OneFile promises neither an order nor a total.
 
-        The end is a short page, an empty one, or one with nothing new (from a server that knows no pages).
+        The end is an empty page, or one with nothing new (from a server that knows no pages). A short page is not: a
+        server may give fewer records a page than it is asked for. ``is_enough`` is told the IDs found so far and the
+        length of the last page, and may end the search earlier.
         """
         found: dict[int, Listed] = {}
         unreadable_items = 0
@@ -230,7 +252,7 @@ class OneFile:
             known_before = len(found)
             for record in page.records:
                 found.setdefault(record.id, record)
-            if page.items < self.page_size or len(found) == known_before:
+            if len(found) == known_before or is_enough(found.keys(), page.items):
                 return Listing(tuple(found.values()), unreadable_items)
         raise operation.failure("bad_answer")
 
@@ -246,6 +268,7 @@ class OneFile:
             items = []
         if not isinstance(items, list):
             raise operation.failure("bad_answer")
+        self._longest_page[operation.name] = max(self._longest_page.get(operation.name, 0), len(items))
         records = [record for item in items if (record := parse(item)) is not None]
         return Page(tuple(records), len(items) - len(records), len(items))
 
@@ -263,6 +286,11 @@ class OneFile:
         if new_id is None:
             raise operation.failure("bad_answer")
         return new_id
+
+
+def _may_be_a_cap(length: int, asked_for: int) -> bool:
+    """Whether a page of this length may be one that the server has cut short: caps are round numbers, or tiny."""
+    return length <= 2 or length % 5 == 0 or length == asked_for - 1
 
 
 def _without_blanks(body: dict[str, object]) -> dict[str, object]:

@@ -62,7 +62,7 @@ def read_onefile(
     aims: _Reading[LearningAim] = _Reading(about, "qualification", problems)
     if linked_aims:
         if staged.aims is None:
-            aims.search(lambda: onefile.learning_aims(learner.onefile_id))
+            aims.search(lambda: onefile.learning_aims(learner.onefile_id, linked_aims))
         else:
             aims.records = staged.aims
         aims.keep_only(linked_aims)
@@ -72,10 +72,12 @@ def read_onefile(
     begun = any(
         row.onefile_id is None and row.open_upload and row.open_upload.may_be_there for row in learner.reviews
     )
+    # Before a review is created once more, the search for it has to come to a certain end.
+    known = None if begun else _linked_reviews(learner)
     if staged.reviews is not None and policy.download_reviews and not begun:
         reviews.records = staged.reviews
     elif policy.download_reviews or begun:
-        reviews.search(lambda: onefile.reviews(learner.onefile_id, centre_id))
+        reviews.search(lambda: onefile.reviews(learner.onefile_id, centre_id, known))
 
     made_sure = learner.centre_id is None and staged.centre_id is None and centre_id is not None
     nothing_there = not aims.records and not reviews.records
@@ -89,7 +91,7 @@ def read_onefile(
         else:
             if present_centre_id not in (None, centre_id):
                 centre_id = present_centre_id
-                reviews.search(lambda: onefile.reviews(learner.onefile_id, centre_id))
+                reviews.search(lambda: onefile.reviews(learner.onefile_id, centre_id, known))
     reviews.fill_in(onefile.review)
     aims.look_for(linked_aims, onefile.learning_aim)
     if policy.download_reviews:

@@ -25,7 +25,17 @@ from onefile_sync.sync import apply, intents
 from tests.conftest import dont_wait, problems, sync
 from tests.factories import Host
 
-from .hamlet import AUTUMN, TEN, Hamlet, assert_linked_once, build_hamlet, let_doubts_pass, read
+from .hamlet import (
+    AUTUMN,
+    LONG_AGO,
+    SUMMER_AT_TEN,
+    TEN,
+    Hamlet,
+    assert_linked_once,
+    build_hamlet,
+    let_doubts_pass,
+    read,
+)
 
 ALWAYS = 1000
 #: Seconds; the client gives up after the one, the sandbox answers after the other.
@@ -264,6 +274,43 @@ def test_a_time_with_seconds_is_found_again(
     assert sync(hamlet.learner).state == OutcomeState.UNCHANGED
     assert len(uploaded(hamlet, world)) == 2
     assert_linked_once(hamlet, world)
+
+
+class TestOneFileThatCapsItsPages:
+    @pytest.fixture(params=[1, 2, 7, 10, 25, 50, 99])
+    def cap(self, request: pytest.FixtureRequest) -> int:
+        return request.param  # type: ignore[no-any-return]
+
+    @pytest.fixture
+    def switches(self, cap: int) -> Switches:
+        return Switches(rate_limit=0, items="rich", page_limit=cap)
+
+    def test_has_no_review_created_twice(
+        self, cap: int, hamlet: Hamlet, world: World, onefile: SandboxServer
+    ) -> None:
+        """Its pages are full before the one on which the review is whose answer was lost."""
+        for number in range(cap):
+            at = SUMMER_AT_TEN + timedelta(weeks=number + 1)
+            world.add_review(hamlet.onefile_id, scheduled_for=at, created_on=LONG_AGO)
+        onefile.faults.append(Fault(operation="Review/create", kind="reset", when="after"))
+        assert "upload_unsure" in problems(sync(hamlet.learner))
+        let_doubts_pass()
+
+        assert problems(sync(hamlet.learner)) == []
+
+        assert onefile.calls["Review/create"] == 1
+        assert_linked_once(hamlet, world)
+
+    def test_has_every_new_review_downloaded(
+        self, cap: int, hamlet: Hamlet, world: World, onefile: SandboxServer
+    ) -> None:
+        for number in range(cap + 10):
+            at = SUMMER_AT_TEN + timedelta(weeks=number + 1)
+            world.add_review(hamlet.onefile_id, scheduled_for=at, created_on=LONG_AGO)
+
+        assert problems(sync(hamlet.learner)) == []
+        assert_linked_once(hamlet, world)
+        assert sync(hamlet.learner).state == OutcomeState.UNCHANGED
 
 
 def test_creates_arrive_where_onefile_resets_every_connection_that_is_used_again(

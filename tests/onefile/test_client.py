@@ -62,9 +62,9 @@ def test_customer(onefile: OneFile, exchange: Exchange) -> None:
 
 
 def test_centres(onefile: OneFile, exchange: Exchange) -> None:
-    exchange.will_answer([{"ID": 5740, "Name": "Business"}, {"ID": 5741, "Name": "Care"}])
+    exchange.will_answer([{"ID": 5740, "Name": "Business"}, {"ID": 5741, "Name": "Care"}], NOTHING)
     assert onefile.centres(2070).records == (Centre(5740, "Business"), Centre(5741, "Care"))
-    assert exchange.asked == [("POST", "/Organisation/Search/1/3", {"CustomerID": 2070})]
+    assert exchange.asked[0] == ("POST", "/Organisation/Search/1/3", {"CustomerID": 2070})
 
 
 def test_user(onefile: OneFile, exchange: Exchange) -> None:
@@ -76,7 +76,7 @@ def test_user(onefile: OneFile, exchange: Exchange) -> None:
 def test_learning_aims_may_come_thin_and_are_read_one_by_one(onefile: OneFile, exchange: Exchange) -> None:
     thin = {"ID": 7001, "StandardID": 5, "UserID": 41, "Status": 0}
     exchange.will_answer([thin], thin | {"TotalElements": 20})
-    (listed,) = onefile.learning_aims(41).records
+    (listed,) = onefile.learning_aims(41, wanted=[7001]).records
     assert not listed.complete
     aim = onefile.learning_aim(listed.id)
     assert aim.complete
@@ -93,13 +93,17 @@ def test_learning_aims_may_come_thin_and_are_read_one_by_one(onefile: OneFile, e
 )
 def test_reviews(onefile: OneFile, exchange: Exchange, centre_id: int | None, body: dict[str, int]) -> None:
     exchange.will_answer(
-        [{"ID": 9001, "ScheduledFor": "2026-06-15T08:00:00Z"}], {"ID": 9001, "LearnerID": 41}
+        [{"ID": 9001, "ScheduledFor": "2026-06-15T08:00:00Z"}], NOTHING, {"ID": 9001, "LearnerID": 41}
     )
     (listed,) = onefile.reviews(41, centre_id).records
     assert listed.scheduled_for == datetime(2026, 6, 15, 8, tzinfo=UTC)
     assert not listed.complete
     assert onefile.review(9001).complete
-    assert exchange.asked == [("POST", "/Review/Search/1/3", body), ("GET", "/Review/9001", None)]
+    assert exchange.asked == [
+        ("POST", "/Review/Search/1/3", body),
+        ("POST", "/Review/Search/2/3", body),
+        ("GET", "/Review/9001", None),
+    ]
 
 
 AIM = {

@@ -18,7 +18,7 @@ from .wire import NOTHING, Exchange, failure_of
 
 
 def test_items_that_cannot_be_read_at_all_are_counted(onefile: OneFile, exchange: Exchange) -> None:
-    exchange.will_answer([{"ID": 1}, None, "x"], [{"ScheduledFor": "2026-06-15"}, {"ID": 2}])
+    exchange.will_answer([{"ID": 1}, None, "x"], [{"ScheduledFor": "2026-06-15"}, {"ID": 2}], NOTHING)
     listing = onefile.reviews(41, 5740)
     assert [review.id for review in listing.records] == [1, 2]
     assert listing.unreadable_items == 3
@@ -29,10 +29,13 @@ def test_items_that_cannot_be_read_at_all_are_counted(onefile: OneFile, exchange
     [
         ([NOTHING], []),
         ([[]], []),
-        ([[1, 2]], [1, 2]),
+        ([[1, 2], NOTHING], [1, 2]),
+        ([[1, 2], []], [1, 2]),
+        ([[1, 2], [3, 4], [5], NOTHING], [1, 2, 3, 4, 5]),
+        ([[1, 2], [2, 1]], [1, 2]),
         ([[1, 2, 3], NOTHING], [1, 2, 3]),
         ([[1, 2, 3], []], [1, 2, 3]),
-        ([[1, 2, 3], [4]], [1, 2, 3, 4]),
+        ([[1, 2, 3], [4], NOTHING], [1, 2, 3, 4]),
         ([[1, 2, 3], [3, 4, 5], [5]], [1, 2, 3, 4, 5]),
         ([[1, 2, 3], [1, 2, 3]], [1, 2, 3]),
         ([[1, 2, 3, 4, 5], [1, 2, 3, 4, 5]], [1, 2, 3, 4, 5]),
@@ -49,7 +52,7 @@ def test_a_search_reads_page_after_page(
 
 
 def test_of_two_items_with_one_id_the_first_counts(onefile: OneFile, exchange: Exchange) -> None:
-    exchange.will_answer([{"ID": 1, "VisitID": 10}, {"ID": 1, "VisitID": 20}])
+    exchange.will_answer([{"ID": 1, "VisitID": 10}, {"ID": 1, "VisitID": 20}], NOTHING)
     assert [review.visit_id for review in onefile.reviews(41, 5740).records] == [10]
 
 
@@ -124,3 +127,66 @@ def test_no_server_however_odd_makes_a_search_repeat_an_id_or_go_on_for_ever(
     found = [aim.id for aim in OneFile(cast(Transport, transport), page_size=size).learning_aims(41).records]
     assert len(found) == len(set(found))
     assert transport.asked <= len(found) + 1
+
+
+#: Records a page at the most, whatever the server is asked for.
+CAPS = [1, 2, 7, 10, 25, 50, 99]
+
+
+def capped(cap: int, total: int) -> tuple[OneFile, Pages]:
+    """A OneFile with records 1 to ``total``, in pages of at most ``cap``, that is asked for pages of 100."""
+    ids = list(range(1, total + 1))
+    pages = Pages(lambda number: [{"ID": n} for n in ids[(number - 1) * cap : number * cap]])
+    return OneFile(cast(Transport, pages), page_size=100), pages
+
+
+@settings(deadline=None)
+@given(st.sampled_from(CAPS), st.integers(0, 130))
+def test_a_search_that_must_not_miss_anything_is_read_to_its_end_however_short_the_pages(
+    cap: int, total: int
+) -> None:
+    everything = list(range(1, total + 1))
+    onefile, _pages = capped(cap, total)
+    assert [review.id for review in onefile.reviews(41, None).records] == everything
+    assert [aim.id for aim in onefile.learning_aims(41).records] == everything
+
+
+@settings(deadline=None)
+@given(st.sampled_from(CAPS), st.integers(0, 130), st.data())
+def test_known_reviews_never_hide_that_more_come_after_a_short_page(
+    cap: int, total: int, data: st.DataObject
+) -> None:
+    everything = list(range(1, total + 1))
+    # A cap of seven is nothing that a server would have: only there exactly the known ones may hide another.
+    known = data.draw(
+        st.sets(st.integers(1, 140)).filter(lambda known: cap != 7 or known != set(range(1, 8)))
+    )
+    onefile, _pages = capped(cap, total)
+    assert [review.id for review in onefile.reviews(41, None, known).records] == everything
+
+
+@pytest.mark.parametrize("cap", CAPS)
+def test_learning_aims_are_read_until_all_that_are_wanted_were_found(cap: int) -> None:
+    onefile, pages = capped(cap, 130)
+    found = {aim.id for aim in onefile.learning_aims(41, [3, 60]).records}
+    assert {3, 60} <= found
+    assert pages.asked == -(-60 // cap)
+
+
+@pytest.mark.parametrize("known", [3, 8, 42])
+def test_no_more_is_asked_for_where_all_is_as_expected(known: int) -> None:
+    onefile, pages = capped(100, known)
+    assert len(onefile.reviews(41, None, range(1, known + 1)).records) == known
+    assert len(onefile.learning_aims(41, range(1, known)).records) == known
+    assert pages.asked == 2
+
+
+def test_after_a_longer_page_a_short_one_is_known_to_be_the_last() -> None:
+    onefile, pages = capped(100, 100)
+    onefile.page_of_reviews(1, None)
+    pages.page = lambda number: [{"ID": n} for n in range(20)][:: 1 if number == 1 else -1]
+    pages.asked = 0
+    assert len(onefile.reviews(41, None, known=[]).records) == 19
+    assert pages.asked == 1
+    assert len(onefile.reviews(41, None).records) == 19
+    assert pages.asked == 3
