@@ -55,7 +55,7 @@ APPLY = Decision(
     may=access.may_decide,
     is_open=lambda run: run.is_held,
     carry_out=services.apply_held,
-    title=gettext_lazy("Apply what this daily sync would change?"),
+    title=gettext_lazy("Apply what this run would change?"),
     meaning=gettext_lazy(
         "The learners who were put aside are compared once more, and PICSWeb's values are replaced by OneFile's. What "
         "was replaced can be read in the run's report, but there is no button that brings it back."
@@ -67,7 +67,7 @@ DISCARD = Decision(
     may=access.may_decide,
     is_open=lambda run: run.is_held,
     carry_out=services.discard_held,
-    title=gettext_lazy("Discard what this daily sync would change?"),
+    title=gettext_lazy("Discard what this run would change?"),
     meaning=gettext_lazy(
         "Nothing is written for the learners who were put aside, and the run ends. The next daily sync compares them "
         "again, and is held again while as much differs."

@@ -29,12 +29,13 @@ from .host import learner_model
 from .models import (
     OPEN_OUTCOMES,
     LearnerOutcome,
+    OneFileSettings,
     OutcomeState,
     RunKind,
     RunState,
     SyncRun,
 )
-from .sync import claims, drive, queue, retention, runs
+from .sync import claims, drive, queue, retention, runs, safety
 from .sync.attention import NEEDS_ATTENTION, Unsettled, open_problems, unsettled_problems
 from .sync.claims import Cost
 from .sync.contact import ConnectionReport, check_connection, look_closely, test_connection
@@ -105,6 +106,7 @@ __all__ = [
     "health",
     "how_it_read",
     "install_schedules",
+    "is_guarded",
     "installed_schedules",
     "last_daily_run",
     "learner_model",
@@ -150,9 +152,18 @@ def refresh(learners: Sequence[Model], *, by: User | None = None) -> SyncRun:
     selection = sort_out(learners)
     if not selection.accepted:
         raise Refused(selection.refused[0][1] if len(_reasons(selection)) == 1 else NOBODY)
-    run, _created = runs.open_run(RunKind.REFRESH, selection.accepted, by=_person(by))
+    accepted = selection.accepted
+    run, _created = runs.open_run(
+        RunKind.REFRESH, accepted, by=_person(by), guarded=is_guarded(len(accepted))
+    )
     queue.enqueue(run)
     return run
+
+
+def is_guarded(learners: int) -> bool:
+    """Whether the safety stop guards a refresh of so many learners: from the number in the settings on."""
+    settings = OneFileSettings.load()
+    return safety.can_be_implausible(learners, settings.safety_stop_percent, settings.safety_stop_learners)
 
 
 def preview(learner: Model, *, by: User | None = None) -> SyncRun:
@@ -171,7 +182,10 @@ def _queue_one(kind: RunKind, learner: Model, by: User | None) -> SyncRun:
     claims.sweep()
     if kind == RunKind.REFRESH:
         under_way = (
-            outcomes().filter(learner_pk=str(learner.pk), run__kind=kind, state__in=OPEN_OUTCOMES).first()
+            outcomes()
+            .filter(learner_pk=str(learner.pk), run__kind=kind, state__in=OPEN_OUTCOMES)
+            .exclude(run__state=RunState.HELD)
+            .first()
         )
         if under_way is not None and under_way.run.open_key is None:
             return under_way.run  # one of several whom somebody refreshes together
@@ -206,7 +220,8 @@ def _now(kind: RunKind, learners: Sequence[Model]) -> SyncRun:
         refusal = why_not(learner)
         if refusal is not None:
             raise Refused(refusal)
-    run, _created = runs.open_run(kind, learners)
+    guarded = kind == RunKind.REFRESH and is_guarded(len(learners))
+    run, _created = runs.open_run(kind, learners, guarded=guarded)
     return run
 
 
@@ -224,12 +239,12 @@ def cancel(run: SyncRun, *, by: User | None = None) -> bool:
 
 
 def apply_held(run: SyncRun, *, by: User | None = None) -> bool:
-    """Let a daily run that the safety stop holds go on, and hand it to the workers; false where it is not held."""
+    """Let a run that the safety stop holds go on, and hand it to the workers; false where it is not held."""
     return drive.apply_held(run, _person(by))
 
 
 def discard_held(run: SyncRun, *, by: User | None = None) -> bool:
-    """End a daily run that the safety stop holds, without writing what it was held for; false where it is not held."""
+    """End a run that the safety stop holds, without writing what it was held for; false where it is not held."""
     return runs.discard_held(run, _person(by))
 
 

@@ -148,7 +148,7 @@ _QUESTIONS: dict[str, Promise] = {
     "worker": gettext_lazy("Is a worker running?"),
     "clocks": gettext_lazy("Do the machines' clocks agree?"),
     "last_daily": gettext_lazy("When did the last daily sync finish?"),
-    "held": gettext_lazy("Does a daily sync wait for a decision?"),
+    "held": gettext_lazy("Does a run wait for a decision?"),
     "oldest_click": gettext_lazy("How long has a refresh been waiting?"),
     "oldest_of_the_day": gettext_lazy("How long has the daily sync been waiting?"),
     "open_uploads": gettext_lazy("Are uploads of reviews unfinished?"),

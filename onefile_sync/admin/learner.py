@@ -157,6 +157,7 @@ class OneFileLearnerAdminMixin(Base):
             "title": _("Refresh selected learners with OneFile"),
             "opts": self.opts,
             "accepted": Group("", selection.accepted[:NAMED], len(selection.accepted)),
+            "guarded": services.is_guarded(len(selection.accepted)),
             "refused": _by_reason(selection.refused),
             "refused_total": len(selection.refused),
             "checkbox_name": ACTION_CHECKBOX_NAME,

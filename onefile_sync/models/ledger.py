@@ -108,7 +108,7 @@ class SyncRun(models.Model):
             ("refresh_learner", _("Can refresh learners with OneFile")),
             ("preview_learner", _("Can preview a refresh with OneFile")),
             ("cancel_syncrun", _("Can cancel runs")),
-            ("decide_syncrun", _("Can apply or discard a daily sync that is held")),
+            ("decide_syncrun", _("Can apply or discard a run that is held")),
             ("view_health", _("Can see how the OneFile integration is doing")),
         ]
 

@@ -71,12 +71,12 @@ class OneFileSettings(models.Model):
         help_text=_("Total Elements and Elements Done are left alone where units are attached in PICSWeb."),
     )
     safety_stop_percent = models.PositiveSmallIntegerField(
-        _("Hold a daily sync that would replace values of more than"),
+        _("Hold a run that would replace values of more than"),
         default=20,
         validators=[MinValueValidator(0), MaxValueValidator(100)],
         help_text=_(
-            "Per cent of the learners compared. Above it nothing of theirs is written until somebody has looked; "
-            "100 means never."
+            "Per cent of the learners compared, in a daily sync or a refresh of several learners. Above it nothing of "
+            "theirs is written until somebody has looked; 100 means never."
         ),
     )
     safety_stop_learners = models.PositiveIntegerField(

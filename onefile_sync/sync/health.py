@@ -178,7 +178,7 @@ def _last_daily(_settings: OneFileSettings, now: datetime) -> Finding:
             _("Run “python manage.py onefile_sync”, or wait for the first night."),
         )
     remedy = _("See whether the worker is running and whether the schedule is there.")
-    if SyncRun.objects.filter(state=RunState.HELD).exists():
+    if SyncRun.objects.filter(kind=RunKind.DAILY, state=RunState.HELD).exists():
         remedy = _("A daily sync is held: apply or discard it.")
     by_age = _by_age(now - last.finished_at, LAST_DAILY)
     failed, all_of_them = last.outcomes.filter(state=OutcomeState.FAILED).count(), last.outcomes.count()
@@ -203,11 +203,11 @@ def _last_daily(_settings: OneFileSettings, now: datetime) -> Finding:
 def _held(_settings: OneFileSettings, _now: datetime) -> Finding:
     run = SyncRun.objects.filter(state=RunState.HELD).order_by("-created_at").first()
     if run is None:
-        return Finding("held", Level.FINE, _("No daily sync is held."))
+        return Finding("held", Level.FINE, _("No run is held."))
     return Finding(
         "held",
         Level.WARNING,
-        _("A daily sync is held, because it would replace values of many learners."),
+        _("A run is held, because it would replace values of many learners."),
         str(run.pk),
         _("Open its page, look who it is, and apply or discard it."),
     )

@@ -238,8 +238,8 @@ CATALOGUE: tuple[Explanation, ...] = (
         "run_discarded",
         WAIT,
         _(
-            "The daily sync would have replaced values of so many learners that it was held, and then discarded. "
-            "Nothing of this learner's was replaced."
+            "The run would have replaced values of an unusually large number of learners, so it was held and then "
+            "discarded. Nothing of this learner's was replaced."
         ),
         _(
             "If what would have changed is right, refresh the learner; the next daily sync compares everybody anew."

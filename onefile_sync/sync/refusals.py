@@ -10,7 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from onefile_sync import checks, host
-from onefile_sync.models import OPEN_OUTCOMES, LearnerOutcome, OneFileSettings, RunKind
+from onefile_sync.models import OPEN_OUTCOMES, LearnerOutcome, OneFileSettings, RunKind, RunState
 
 from .connect import NotConnected, customer_token
 
@@ -76,6 +76,13 @@ HELD = Refusal(
         "discard it."
     ),
 )
+REFRESH_HELD = Refusal(
+    "refresh_held",
+    _(
+        "A refresh of several learners, this one among them, is held. Apply or discard it on its page, or refresh the "
+        "learner alone."
+    ),
+)
 NOBODY = Refusal("nobody", _("None of the chosen learners can be refreshed."))
 MAPPING_WRONG = Refusal(
     "mapping_wrong",
@@ -129,11 +136,8 @@ def sort_out(learners: Iterable[Model]) -> Selection:
     """Sort learners for a bulk refresh. A constant number of queries, however many learners."""
     general = why_not_at_all(OneFileSettings.load())
     shared = host.shared_onefile_ids()
-    under_way = set(
-        outcomes()
-        .filter(state__in=OPEN_OUTCOMES, run__kind=RunKind.REFRESH)
-        .values_list("learner_pk", flat=True)
-    )
+    in_a_refresh = outcomes().filter(state__in=OPEN_OUTCOMES, run__kind=RunKind.REFRESH)
+    stands_at = dict(in_a_refresh.values_list("learner_pk", "run__state"))
     selection = Selection([], [])
     for learner in learners:
         refusal = general
@@ -141,8 +145,8 @@ def sort_out(learners: Iterable[Model]) -> Selection:
             refusal = NO_ONEFILE_ID
         if refusal is None and _onefile_id(learner) in shared:
             refusal = SHARED_ONEFILE_ID
-        if refusal is None and str(learner.pk) in under_way:
-            refusal = ALREADY_RUNNING
+        if refusal is None and str(learner.pk) in stands_at:
+            refusal = REFRESH_HELD if stands_at[str(learner.pk)] == RunState.HELD else ALREADY_RUNNING
         if refusal is None:
             selection.accepted.append(learner)
         else:

@@ -1,4 +1,4 @@
-"""The safety stop: whether a daily run would replace existing values of implausibly many learners.
+"""The safety stop: whether a run would replace existing values of implausibly many learners.
 
 A wrong customer token, a restored database or a mapping that points at the wrong field shows in one way: suddenly the
 values of almost all differ who can be compared at all. Filling blanks and creating reviews harm nobody; replacing does.
@@ -40,3 +40,8 @@ def _loses_a_value(change: Change) -> bool:
 def is_implausible(learners: int, compared: int, percent: int, least: int) -> bool:
     """Whether so many of the learners compared are more than a day's work explains."""
     return learners >= least and 100 * learners > percent * compared
+
+
+def can_be_implausible(learners: int, percent: int, least: int) -> bool:
+    """Whether a refresh of so many learners can come to that at all. Of one learner it never does."""
+    return learners > 1 and is_implausible(learners, learners, percent, least)

@@ -120,11 +120,11 @@ class TestHeld:
         picture(staff, "run-held")
         colleague = open_browser("clerk", has_javascript=has_javascript)
         colleague.goto(staff.url)
-        expect(colleague.get_by_text("Somebody who may decide about held syncs")).to_be_visible()
+        expect(colleague.get_by_text("Somebody who may decide about held runs")).to_be_visible()
         expect(colleague.get_by_role("link", name="Apply …")).to_have_count(0)
 
         staff.get_by_role("link", name="Apply …").click()
-        expect(staff.get_by_role("heading", name="Apply what this daily sync would change?")).to_be_visible()
+        expect(staff.get_by_role("heading", name="Apply what this run would change?")).to_be_visible()
         expect(staff.get_by_text("It concerns 2 learners of this run:")).to_be_visible()
         picture(staff, "apply-confirmation")
         assert self.numbers(office, different) == ["PICS-1", "PICS-1"]

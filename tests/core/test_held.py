@@ -169,15 +169,6 @@ class TestHolding:
             made = Change.objects.filter(outcome__learner_pk=str(learner.pk))
             assert made.count() == len(planned_of(learner))  # each once
 
-    def test_is_for_the_daily_sync_alone(self, differing: Linked, onefile: SandboxServer) -> None:
-        stop_at(percent=0, learners=1)
-        learners = differing(2)
-
-        run = services.perform(services.refresh_now(learners), sleep=dont_wait)
-
-        assert states(run) == ["updated", "updated"]
-        assert numbers_of(learners) == replaced(learners)
-
 
 class TestANightWithFortyLearners:
     """With the settings as they come: at least 25 learners, and more than 20 per cent."""

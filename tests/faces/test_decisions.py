@@ -177,7 +177,7 @@ class TestHeld:
         LearnerOutcome.objects.filter(learner_pk=str(other.pk)).update(state="updated")
         text = page(run)
         assert "Held: existing values of 1 of 2 learners would be replaced." in text
-        assert "So many learners at once are more than a day's work explains." in text
+        assert "This run would change an unusually large number of learners." in text
         assert "Nothing of theirs has been written, in PICSWeb or in OneFile." in text
         assert "<dt>Held</dt>" in text
         assert 'aria-current="true">All <span data-total>2</span>' in text
@@ -215,20 +215,20 @@ class TestHeld:
         assert (link_to("apply", held) in text) == decide
         assert (link_to("discard", held) in text) == decide
         assert link_to("cancel", held) not in text
-        assert ("Somebody who may decide about held syncs has to apply or discard it." in text) != decide
+        assert ("Somebody who may decide about held runs has to apply or discard it." in text) != decide
 
     @pytest.mark.parametrize(
         ("decision", "title", "meaning", "button"),
         [
             (
                 "apply",
-                "Apply what this daily sync would change?",
+                "Apply what this run would change?",
                 "there is no button that brings it back.",
                 "Apply",
             ),
             (
                 "discard",
-                "Discard what this daily sync would change?",
+                "Discard what this run would change?",
                 "The next daily sync compares them again, and is held again while as much differs.",
                 "Discard",
             ),

@@ -23,7 +23,7 @@ QUESTIONS = [
     "Is a worker running?",
     "Do the machines&#x27; clocks agree?",
     "When did the last daily sync finish?",
-    "Does a daily sync wait for a decision?",
+    "Does a run wait for a decision?",
     "How long has a refresh been waiting?",
     "How long has the daily sync been waiting?",
     "Are uploads of reviews unfinished?",
@@ -116,8 +116,8 @@ def test_moments_are_told_as_on_the_wall_and_shares_in_per_cent(in_order, page):
 
 def test_a_held_sync_is_led_to_for_whoever_may_open_it(in_order, learner, page):
     run = a_held_run(learner)
-    link = f'<a href="{run.get_absolute_url()}">Open the daily sync that is held</a>'
-    assert "A daily sync is held, because it would replace values of many learners." in page()
+    link = f'<a href="{run.get_absolute_url()}">Open the run that is held</a>'
+    assert "A run is held, because it would replace values of many learners." in page()
     assert link not in page()
     assert link in page("view_syncrun")
     assert "Máire" not in page("view_syncrun")

@@ -250,6 +250,15 @@ class TestAction:
         assert "23 learners will be refreshed" in text
         assert "and 3 more" in text
 
+    def test_confirmation_says_that_the_safety_stop_guards_many(self, client):
+        learners = [LearnerFactory(onefile_id=700 + number) for number in range(3)]
+        guarded = "The safety stop guards this refresh as it does the daily sync."
+        OneFileSettings.objects.update(safety_stop_learners=3)
+        assert guarded in words(self._choose(client, *learners))
+        assert guarded not in words(self._choose(client, *learners[:2]))
+        OneFileSettings.objects.update(safety_stop_percent=100)
+        assert guarded not in words(self._choose(client, *learners))
+
     def test_confirming_queues_one_run_of_those_who_can_be_refreshed(self, client, clerk, learner):
         other, unlinked = LearnerFactory(onefile_id=502), LearnerFactory()
         answer = self._choose(client, learner, other, unlinked, onefile_confirmed="yes")
