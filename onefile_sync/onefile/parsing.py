@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import astuple, replace
-from datetime import UTC, date, datetime, time, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
+from string import whitespace
 from typing import TypeVar
 from unicodedata import category
 from zoneinfo import ZoneInfo
@@ -39,10 +41,19 @@ LARGEST_NUMBER = 2**63 - 1
 NUMBER = re.compile(r"[+-]?[0-9]{1,19}(?:\.0*)?")
 MOMENT = re.compile(
     r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})"
-    r"(?:[T ](?P<clock>[0-9]{2}:[0-9]{2}(?::[0-9]{2})?)(?:\.(?P<fraction>[0-9]+))?"
-    r"(?P<zone>Z|[+-][0-9]{2}:?[0-9]{2})?)?",
+    r"(?:[T ](?P<clock>[0-9]{2}:[0-9]{2}(?::[0-9]{2})?)(?:[.,](?P<fraction>[0-9]+))?"
+    r" ?(?P<zone>Z|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?)?)?",
     re.IGNORECASE,
 )
+#: How .NET wrote moments before it took to ISO 8601: milliseconds since 1970, and the offset of the place.
+NET_MOMENT = re.compile(r"/Date\((?P<milliseconds>-?[0-9]{1,15})(?P<zone>[+-][0-9]{4})?\)/")
+#: … and how "no date", the beginning of the year 1, looks there; in some places that is before it by UTC.
+NO_NET_DATE = -62_135_596_800_000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: What stands before a text or after it and is not part of it: space, and the mark by which editors tell UTF-8.
+AROUND = "\ufeff" + whitespace
+#: The encodings that an answer may be declared to have, by Python's names.
+ENCODING = re.compile(r"utf-(?:8|16|32)(?:-[bl]e)?|ascii|iso8859-[0-9]+|cp125[0-9]")
 
 
 class UnreadableError(ValueError):
@@ -96,28 +107,52 @@ def moment(value: object) -> datetime | None:
     """
     if is_blank(value):
         return None
-    written = MOMENT.fullmatch(value.strip()) if isinstance(value, str) else None
-    if written is None:
+    if not isinstance(value, str):
         raise UnreadableError
     try:
-        day = date.fromisoformat(written["day"])
-        if day in NO_DATE:
-            return None
-        if day.year < EARLIEST_YEAR:
-            raise UnreadableError
-        if written["clock"] is None:
-            return datetime.combine(day, time(), LONDON).astimezone(UTC)
-        at = time.fromisoformat(written["clock"])
-        fraction = (written["fraction"] or "").ljust(6, "0")[:6]
-        zone = _zone((written["zone"] or "Z").upper())
-        return datetime.combine(day, at.replace(microsecond=int(fraction)), zone).astimezone(UTC)
+        return _moment(value.strip())
     except (ValueError, OverflowError):
         raise UnreadableError from None
 
 
+def is_moment(written: str) -> bool:
+    """Whether a text has a shape in which we read moments."""
+    return bool(MOMENT.fullmatch(written) or NET_MOMENT.fullmatch(written))
+
+
+def _moment(text: str) -> datetime | None:
+    if net := NET_MOMENT.fullmatch(text):
+        milliseconds = int(net["milliseconds"])
+        if milliseconds <= NO_NET_DATE:
+            return None
+        at = EPOCH + timedelta(milliseconds=milliseconds)
+        # The offset tells the day on the wall there; the milliseconds are UTC in any case.
+        if at.date() in NO_DATE or at.astimezone(_zone(net["zone"] or "Z")).date() in NO_DATE:
+            return None
+        if at.year < EARLIEST_YEAR:
+            raise UnreadableError
+        return at
+    written = MOMENT.fullmatch(text)
+    if written is None:
+        raise UnreadableError
+    day = date.fromisoformat(written["day"])
+    if day in NO_DATE:
+        return None
+    if day.year < EARLIEST_YEAR:
+        raise UnreadableError
+    if written["clock"] is None:
+        return datetime.combine(day, time(), LONDON).astimezone(UTC)
+    clock = time.fromisoformat(written["clock"])
+    fraction = (written["fraction"] or "").ljust(6, "0")[:6]
+    zone = _zone((written["zone"] or "Z").upper())
+    return datetime.combine(day, clock.replace(microsecond=int(fraction)), zone).astimezone(UTC)
+
+
 @lru_cache(maxsize=64)
 def _zone(written: str) -> tzinfo | None:
-    return datetime.strptime(written, "%z").tzinfo
+    if written in ("Z", "UTC", "GMT"):
+        return UTC
+    return datetime.strptime(written.ljust(5, "0") if ":" not in written else written, "%z").tzinfo
 
 
 def london_date(value: object) -> date | None:
@@ -126,12 +161,42 @@ def london_date(value: object) -> date | None:
     return None if at is None else at.astimezone(LONDON).date()
 
 
-def from_json(content: bytes) -> object:
+def decoded(content: bytes, declared: str = "") -> str:
+    """The text of an answer, without what stands around it.
+
+    A byte order mark, or the zeros of UTF-16, tell more than the ``declared`` encoding; one that nobody knows does
+    not count. Raises ValueError for bytes that are no text in that encoding.
+    """
+    seen = json.detect_encoding(content)
+    return content.decode(seen if seen != "utf-8" else _encoding(declared), "surrogatepass").strip(AROUND)
+
+
+def _encoding(declared: str) -> str:
+    try:
+        name = codecs.lookup(declared.strip(" \"'")).name
+    except (LookupError, ValueError):
+        return "utf-8"
+    # Of UTF-16 and UTF-32 we have seen that it is not.
+    return name if ENCODING.fullmatch(name) and not name.startswith(("utf-16", "utf-32")) else "utf-8"
+
+
+def from_json(text: str) -> object:
     """Strict JSON. Raises ValueError, also for what Python would let pass (NaN) or choke on (nesting without end)."""
     try:
-        return json.loads(content, parse_constant=_no_such_number)
+        return json.loads(text, parse_constant=_no_such_number)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def session_token(text: str) -> str:
+    """The session token: bare, in quotes, or as a JSON text, in which .NET escapes the sign +; ``""`` for a record."""
+    try:
+        sent = from_json(text)
+    except ValueError:
+        sent = text
+    if isinstance(sent, dict | list):
+        return ""
+    return (sent if isinstance(sent, str) else text).strip(AROUND + '"')
 
 
 def _no_such_number(name: str) -> object:

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from email.message import Message
 from email.utils import parsedate_to_datetime
 from typing import Protocol
 from urllib.parse import quote
@@ -66,6 +67,12 @@ class Received:
     status: int
     headers: Mapping[str, str]
     content: bytes
+
+    def text(self) -> str:
+        """The body as text, in the charset that its header declares. Raises ValueError."""
+        declared = Message()
+        declared["Content-Type"] = self.headers.get("Content-Type", "")
+        return parsing.decoded(self.content, declared.get_content_charset(""))
 
 
 def utc_now() -> datetime:
@@ -178,7 +185,7 @@ class Transport:
         issued_at = self._clock()
         signed = _Signed("X-CustomerToken", self._customer_token)
         received = self._call(AUTHENTICATE, AUTHENTICATE.path, None, signed)
-        token = received.content.decode("utf-8", "replace").strip().strip('"')
+        token = _session_token_in(received)
         if not is_token(token):
             raise AUTHENTICATE.failure("bad_answer", received.status)
         self._sessions.save(token, issued_at)
@@ -221,7 +228,7 @@ class Transport:
             self._pace.pause(self._seconds_to_pause(received))
         if code is None:
             return received
-        failure = operation.failure(code, received.status, onefile_code_in(received.content))
+        failure = operation.failure(code, received.status, onefile_code_in(received))
         if "Retry-After" in received.headers:
             failure.retry_after = self._seconds_to_pause(received)
         raise failure
@@ -321,10 +328,10 @@ def _refusal_of(response: requests.Response) -> bytes:
         return b""
 
 
-def onefile_code_in(content: bytes) -> int | None:
+def onefile_code_in(received: Received) -> int | None:
     """OneFile's own number for a refusal. Its message stays unread: it may quote what was sent."""
     try:
-        refusal = parsing.from_json(content)
+        refusal = parsing.from_json(received.text())
         return (
             parsing.whole_number(parsing.Item(refusal).as_sent("code")) if isinstance(refusal, dict) else None
         )
@@ -332,12 +339,20 @@ def onefile_code_in(content: bytes) -> int | None:
         return None
 
 
-def _answer(operation: Operation, received: Received) -> object:
-    content = received.content.strip()
-    if not content or not (operation.has_answer or content.startswith(b"<")):
-        return None
+def _session_token_in(received: Received) -> str:
+    """The token, or ``""`` for what is no text at all."""
     try:
-        return parsing.from_json(content)
+        return parsing.session_token(received.text())
+    except ValueError:
+        return ""
+
+
+def _answer(operation: Operation, received: Received) -> object:
+    try:
+        text = received.text()
+        if not text or not (operation.has_answer or text.startswith("<")):
+            return None
+        return parsing.from_json(text)
     except ValueError:
         failure = operation.failure("bad_answer", received.status)
     raise failure

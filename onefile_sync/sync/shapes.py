@@ -46,7 +46,7 @@ def is_date(kind: str) -> bool:
 def _kind_of_text(name: str, text: str) -> str:
     if not text:
         return "empty text"
-    if parsing.MOMENT.fullmatch(text):
+    if parsing.is_moment(text):
         return DATE + re.sub(r"[0-9]", "d", text)
     if _NAME_OF_A_DATE.search(name) and any(character.isdigit() for character in text):
         return UNREADABLE_DATE + "".join(map(_hidden, text[:40]))

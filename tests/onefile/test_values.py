@@ -126,6 +126,36 @@ def utc(*parts: int) -> datetime:
         ("15/01/2026", UNREADABLE),
         ("next Tuesday", UNREADABLE),
         ("2026-01-15T09:30:00Z; drop", UNREADABLE),
+        ("2026-07-01 09:30:00 +01:00", utc(2026, 7, 1, 8, 30)),
+        ("2026-07-01 09:30:00.1234567 +01:00", utc(2026, 7, 1, 8, 30) + timedelta(microseconds=123456)),
+        ("2026-07-01 09:30:00Z", utc(2026, 7, 1, 9, 30)),
+        ("2026-07-01 09:30:00 UTC", utc(2026, 7, 1, 9, 30)),
+        ("2026-07-01 09:30:00 gmt", utc(2026, 7, 1, 9, 30)),
+        ("2026-07-01T09:30:00+01", utc(2026, 7, 1, 8, 30)),
+        ("2026-07-01T09:30:00,5z", utc(2026, 7, 1, 9, 30) + timedelta(milliseconds=500)),
+        ("2026-07-01 09:30:00  +01:00", UNREADABLE),
+        ("2026-07-01 +01:00", UNREADABLE),
+        ("2026-07-01T09:30:00 BST", UNREADABLE),
+        ("/Date(1782894600000)/", utc(2026, 7, 1, 8, 30)),
+        ("/Date(1782894600000+0100)/", utc(2026, 7, 1, 8, 30)),
+        ("/Date(1782894600123-0500)/", utc(2026, 7, 1, 8, 30) + timedelta(milliseconds=123)),
+        ("/Date(0)/", utc(1970, 1, 1)),
+        ("/Date(-1)/", utc(1969, 12, 31, 23, 59, 59) + timedelta(milliseconds=999)),
+        ("/Date(-62135596800000)/", None),
+        ("/Date(-62135596800000+0000)/", None),
+        ("/Date(-62135596800000-0500)/", None),
+        ("/Date(-62135600400000+0100)/", None),
+        ("/Date(-62135578800000-0500)/", None),
+        ("/Date(-2208988800000)/", None),
+        ("/Date(-2208992400000+0100)/", None),
+        ("/Date(-2209075200000)/", UNREADABLE),
+        ("/Date(253402300799999)/", datetime(9999, 12, 31, 23, 59, 59, 999000, UTC)),
+        ("/Date(253402300800000)/", UNREADABLE),
+        ("/Date(999999999999999)/", UNREADABLE),
+        ("/Date(1782894600000+9900)/", UNREADABLE),
+        ("/Date(1782894600000)/x", UNREADABLE),
+        ("/Date(soon)/", UNREADABLE),
+        ("/Date()/", UNREADABLE),
         (20260115, UNREADABLE),
         (True, UNREADABLE),
         ({"date": "2026-01-15"}, UNREADABLE),
@@ -192,3 +222,23 @@ def test_every_way_to_write_a_moment_is_read(at: datetime, digits: int, zone: st
     offset = {"+01:00": timedelta(hours=1), "-0330": -timedelta(hours=3, minutes=30)}.get(zone, timedelta())
     assert found is not None
     assert abs(found - (at.replace(tzinfo=UTC) - offset)) < timedelta(seconds=1)
+
+
+@at_leisure
+@given(
+    st.datetimes(datetime(1900, 1, 3), datetime(9999, 12, 30), timezones=st.just(UTC)),  # noqa: DTZ001
+    st.sampled_from([None, 0, 60, -300, 825]),
+)
+def test_every_way_in_which_net_writes_a_moment_is_read(at: datetime, minutes_east: int | None) -> None:
+    at = at.replace(microsecond=at.microsecond // 1000 * 1000)
+    milliseconds = (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+    there = at.astimezone(timezone(timedelta(minutes=minutes_east or 0)))
+    offset = "" if minutes_east is None else f"{there:%z}"
+    for written in (
+        f"/Date({milliseconds}{offset})/",
+        f"{there:%Y-%m-%d %H:%M:%S}.{there.microsecond:06d}0 {offset or '+0000'}",
+        there.isoformat(sep=" ").replace("+", " +"),
+        there.isoformat(),
+    ):
+        assert parsing.moment(written) == at
+        assert parsing.is_moment(written)
