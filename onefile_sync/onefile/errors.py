@@ -299,8 +299,9 @@ class OneFileError(Exception):
     """A call to OneFile that failed, as a row of :data:`CASES`.
 
     ``unsure`` is true only of a create that OneFile may have carried out all the same. ``onefile_code`` is the number
-    that OneFile gives with a refusal, ``retry_after`` the seconds that it asks to wait. Text, tokens and addresses that
-    came with it are left behind on purpose.
+    that OneFile gives with a refusal, ``retry_after`` the seconds that it asks to wait. ``was_dropped``: the connection
+    had been dropped while it was idle, so a call that may be repeated can go again at once. Text, tokens and addresses
+    that came with it are left behind on purpose.
     """
 
     def __init__(
@@ -321,6 +322,7 @@ class OneFileError(Exception):
         self.scope = scope or self.case.scope
         self.onefile_code = onefile_code
         self.retry_after = 0.0
+        self.was_dropped = False
 
     @property
     def case(self) -> Case:

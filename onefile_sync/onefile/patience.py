@@ -20,6 +20,7 @@ class Patience:
 
     At most ``tries`` tries, the last of them begun within ``total`` seconds of the first failure, at most
     ``longest_wait`` seconds apart; and at most ``pauses`` times is the call put off because of the rate limit.
+    An answer that cannot be read is likely to come again: it is tried ``unreadable_tries`` times at most.
     ``answer``: seconds that one answer may take in all, where that is less than the operation allows.
     """
 
@@ -27,12 +28,13 @@ class Patience:
     longest_wait: float
     total: float
     pauses: int
+    unreadable_tries: float = math.inf
     answer: float = math.inf
 
     @classmethod
     def person(cls) -> Patience:
         """For somebody who watches."""
-        return cls(tries=3, longest_wait=2, total=15, pauses=1)
+        return cls(tries=3, longest_wait=2, total=15, pauses=1, unreadable_tries=2)
 
     @classmethod
     def unattended(cls) -> Patience:
@@ -50,6 +52,8 @@ class Errand:
         self._failures = 0
         self._pauses = 0
         self._renewals = 0
+        self._dropped = 0
+        self._at_once = False
         self._first_failure: datetime | None = None
         self._backoff = wait_random_exponential(
             multiplier=1, max=patience.longest_wait, min=min(SHORTEST_WAIT, patience.longest_wait)
@@ -58,11 +62,17 @@ class Errand:
     def may_go_on(self, error: BaseException) -> bool:
         if not isinstance(error, OneFileError) or error.unsure:
             return False
+        self._at_once = error.was_dropped and not self._dropped
+        if self._at_once:
+            self._dropped += 1
+            return True
         match error.case.repeat:
             case Repeat.AGAIN:
                 self._first_failure = self._first_failure or self._clock()
                 self._failures += 1
-                return self._failures < self._patience.tries
+                unreadable = error.code == "bad_answer"
+                tries = min(self._patience.tries, self._patience.unreadable_tries if unreadable else math.inf)
+                return self._failures < tries
             case Repeat.AFTER_PAUSE:
                 self._pauses += 1
                 return self._pauses <= self._patience.pauses
@@ -75,16 +85,17 @@ class Errand:
     def wait(self, state: RetryCallState) -> float:
         """Seconds before the next try: ever longer, and as long as OneFile asked for within our patience.
 
-        None after a 429, as the pace does that waiting, nor with a new session.
+        None after a 429, as the pace does that waiting, nor with a new session, nor where the connection had been
+        dropped while nobody used it.
         """
-        if not _went_wrong(state):
+        if self._at_once or not _went_wrong(state):
             return 0.0
         error = state.outcome.exception() if state.outcome else None
         told = error.retry_after if isinstance(error, OneFileError) else 0.0
         return max(min(told, self._patience.longest_wait), self._backoff(state))
 
     def is_out_of_time(self, state: RetryCallState) -> bool:
-        if self._first_failure is None or not _went_wrong(state):
+        if self._at_once or self._first_failure is None or not _went_wrong(state):
             return False
         spent = (self._clock() - self._first_failure).total_seconds()
         return spent + state.upcoming_sleep > self._patience.total

@@ -56,6 +56,11 @@ class Meter:
         self.received = 0
         self.connected = False
 
+    @property
+    def was_dropped(self) -> bool:
+        """Whether nothing at all came back on a connection that had been used before."""
+        return not self.connected and not self.received
+
     def seconds_for_next_part(self) -> float:
         """How long to wait for the next part. Raises OutOfBounds when the time is up."""
         left = self._until - self._clock()

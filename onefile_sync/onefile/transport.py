@@ -33,6 +33,8 @@ logger = logging.getLogger(__name__)
 
 #: OneFile's sessions live for 24 hours; one that ends in the middle of a call is no use.
 SESSION_LIFETIME = timedelta(hours=23)
+#: How long a kept connection may lie idle. A firewall drops it sooner or later, and tells neither side.
+IDLE = timedelta(seconds=45)
 #: Seconds that everybody waits after a 429, unless OneFile says how long, and the bounds of what it may say.
 PAUSE = 60.0
 SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 120.0
@@ -112,6 +114,7 @@ class Transport:
         self._clock = clock
         self._sleep = sleep
         self._timeout = timeout
+        self._used_at = clock()
         self._meter = Meter()
         self._http = MeteredSession(self._meter)
         self._http.headers.update({"User-Agent": f"onefile_sync/{__version__}", "Accept": "application/json"})
@@ -204,11 +207,12 @@ class Transport:
         about_to_send()
         if operation is not AUTHENTICATE:
             self.calls += 1
-        if not operation.repeatable:
+        if not operation.repeatable or self._clock() - self._used_at > IDLE:
             # A server may reset a kept connection that is used again. That would leave a create in doubt, so each
-            # one goes out on a new connection. A closed session connects again.
+            # one goes out on a new connection. What is idle for long may lead nowhere. A closed session connects again.
             self._http.close()
         received: Received | None = None
+        self._used_at = self._clock()
         try:
             received = self._receive(operation, path, body, signed)
             code = code_of_status(operation, received.status)
@@ -222,7 +226,9 @@ class Transport:
             code = "bad_answer"
         if received is None:
             # Raised out here so that the exception of requests, which holds tokens, does not hang on as its context.
-            raise operation.failure(code or "gone_wrong")
+            failure = operation.failure(code or "gone_wrong")
+            failure.was_dropped = code == "cut_off" and operation.repeatable and self._meter.was_dropped
+            raise failure
         if received.status == 429:
             self.rate_limited += 1
             self._pace.pause(self._seconds_to_pause(received))

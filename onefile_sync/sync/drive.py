@@ -100,7 +100,7 @@ def perform(
     if not heartbeat.beat():
         raise Refused(CLOCK_WRONG)
     claims.sweep()
-    while not work_on(run, Patience.unattended(), after_each=after_each, sleep=sleep):
+    while not work_on(run, _patience_for(run), after_each=after_each, sleep=sleep):
         if OneFileSettings.load().paused:
             break
         sleep(LOOK_AGAIN)
@@ -116,12 +116,11 @@ def work(run_pk: str, *, sleep: Callable[[float], None] = time.sleep) -> str:
     run = SyncRun.objects.filter(pk=run_pk).first()
     if run is None:
         return "gone"
-    patience = Patience.unattended() if run.kind == RunKind.DAILY else Patience.person()
     seconds = deployment.task_seconds
     until = time.monotonic() + seconds
     is_finished = work_on(
         run,
-        patience,
+        _patience_for(run),
         time_is_up=lambda: time.monotonic() > until,
         too_long=lambda wait: time.monotonic() + wait > until + seconds,
         sleep=sleep,
@@ -133,6 +132,10 @@ def work(run_pk: str, *, sleep: Callable[[float], None] = time.sleep) -> str:
     # After the work, so that two runs cannot keep queueing each other.
     _hand_out(runs.forgotten().exclude(pk=run.pk))
     return "finished" if is_finished else "to be continued"
+
+
+def _patience_for(run: SyncRun) -> Patience:
+    return Patience.unattended() if run.kind == RunKind.DAILY else Patience.person()
 
 
 def sweep() -> int:

@@ -160,7 +160,7 @@ class TestWhatIsFound:
 
     def test_of_values_that_the_sync_cannot_read(self, onefile: SandboxServer, story: Story) -> None:
         story.aim.wire["RegistrationDate"] = "03 Feb 2026"
-        story.review.wire["StartedOn"] = "/Date(1770076800000)/"
+        story.review.wire["StartedOn"] = "/Date(soon 03)/"
 
         report = found()
 
@@ -168,7 +168,7 @@ class TestWhatIsFound:
         assert report["review"]["unreadable"] == ["started_on"]
         assert {shape for shape in report["date_shapes"] if shape.startswith("unreadable")} == {
             "unreadable date dd aaa dddd",
-            "unreadable date /aaaa(ddddddddddddd)/",
+            "unreadable date /aaaa(aaaa dd)/",
         }
         assert "values that the sync cannot read: started_on" in ask()
 

@@ -11,7 +11,17 @@ from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.patience import Patience
 from onefile_sync.onefile.transport import Transport
 
-from .fakes import CUSTOMER_TOKEN, NOON, SESSION, BadLine, Clock, CountedPace, KeptSession
+from .fakes import (
+    CUSTOMER_TOKEN,
+    NOON,
+    SESSION,
+    BadLine,
+    Clock,
+    CountedPace,
+    KeptSession,
+    Pieces,
+    PieceServer,
+)
 from .wire import BASE, Exchange
 
 
@@ -84,6 +94,20 @@ def bad_line() -> Iterator[Callable[[Sequence[bytes]], BadLine]]:
     yield open_line
     for line in opened:
         line.stop()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., PieceServer]]:
+    """Starts servers that send the given answers in pieces."""
+    opened: list[PieceServer] = []
+
+    def start(*answers: Pieces, pause: float = 0.0) -> PieceServer:
+        opened.append(PieceServer(answers, pause))
+        return opened[-1]
+
+    yield start
+    for server in opened:
+        server.stop()
 
 
 @pytest.fixture

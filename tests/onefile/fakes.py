@@ -74,6 +74,11 @@ def raw_answer(body: bytes, length: int | None = None) -> bytes:
     return head.encode() + body
 
 
+def head(*headers: str, status: str = "200 OK") -> bytes:
+    """The first lines of an answer on a connection that is kept, unless a header says otherwise."""
+    return "\r\n".join([f"HTTP/1.1 {status}", *headers, "", ""]).encode()
+
+
 class BadLine:
     """A server on a bad line: what happens to each connection in turn is given; the last thing goes on happening."""
 
@@ -159,6 +164,9 @@ class PieceServer:
                 self.requests.append(request + incoming.read(int(length[1]) if length else 0))
                 pieces = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
                 for piece in pieces():
+                    if piece == RESET:
+                        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                        return
                     connection.sendall(piece)
                     if self._pause and self._stopping.wait(self._pause):
                         return

@@ -17,17 +17,13 @@ from onefile_sync.onefile.operations import AUTHENTICATE, Operation
 from onefile_sync.onefile.patience import Patience
 from onefile_sync.sync.contact import AT_ONCE
 
-from .fakes import KeptSession, Pieces, PieceServer, raw_answer
+from .fakes import KeptSession, PieceServer, head, raw_answer
 from .wire import CREATE, READ, SEARCH, Connect, failure_of
 
 MEGABYTE = 1024**2
 PART = b" " * 65536
 BOMB = gzip.compress(bytes(64 * MEGABYTE))
 OK_HEAD = b"HTTP/1.1 200 OK\r\n"
-
-
-def head(*headers: str, status: str = "200 OK") -> bytes:
-    return "\r\n".join([f"HTTP/1.1 {status}", *headers, "", ""]).encode()
 
 
 def packed(status: str = "200 OK", **headers: str) -> bytes:
@@ -57,19 +53,6 @@ ENDLESS: dict[str, Callable[[], Iterator[bytes]]] = {
         b"", b"HTTP/1.1 100 Continue\r\nX: " + b"x" * 60000 + b"\r\n\r\n", 1024
     ),
 }
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[..., PieceServer]]:
-    opened: list[PieceServer] = []
-
-    def start(*answers: Pieces, pause: float = 0.0) -> PieceServer:
-        opened.append(PieceServer(answers, pause))
-        return opened[-1]
-
-    yield start
-    for server in opened:
-        server.stop()
 
 
 def peak_of(send: Callable[[], Any]) -> tuple[Any, int]:

@@ -51,6 +51,17 @@ def test_a_person_is_kept_waiting_less_than_the_daily_run() -> None:
     assert person.pauses < unattended.pauses
 
 
+@pytest.mark.parametrize(("patience", "calls"), [(Patience.person(), 2), (Patience.unattended(), 6)])
+def test_what_cannot_be_read_is_asked_for_once_more_while_a_person_waits(
+    connect: Connect, answers: Answers, clock, patience: Patience, calls: int
+) -> None:
+    answers("/Review/5", status(200, "<html>maintenance</html>"))
+    transport = connect(patience=patience)
+    assert failure_of(lambda: transport.send(READ, (5,))).code == "bad_answer"
+    assert transport.calls == calls
+    assert calls > 2 or sum(clock.slept) <= 2
+
+
 @pytest.mark.parametrize("operation", [READ, CREATE])
 def test_a_429_pauses_everybody_and_then_the_call_goes_again(
     transport: Transport, httpserver: HTTPServer, pace: CountedPace, clock, operation: Operation

@@ -1,0 +1,28 @@
+"""How long somebody who watches is kept waiting while OneFile answers with something that cannot be read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from onefile_sync import services
+from onefile_sync.sandbox.faults import Fault
+from onefile_sync.sandbox.server import SandboxServer
+
+from .conftest import states
+
+
+def test_a_refresh_by_command_does_not_sit_out_a_maintenance_page(
+    linked: Callable[[int], list[Any]], onefile: SandboxServer
+) -> None:
+    learners = linked(1)
+    onefile.faults.append(Fault(operation="LearningAim/Search", kind="html", times=99))
+    onefile.faults.append(Fault(operation="Review/Search", kind="html", times=99))
+    onefile.faults.append(Fault(operation="User", kind="html", times=99))
+    slept: list[float] = []
+
+    run = services.perform(services.refresh_now(learners), sleep=slept.append)
+
+    assert states(run)[0] in ("failed", "attention")
+    assert onefile.calls["LearningAim/Search"] == 2
+    assert sum(slept) < 10
