@@ -419,14 +419,14 @@ class TestTrouble:
     @pytest.mark.parametrize(
         ("fault", "answer"),
         [
-            (Fault(operation="LearningAim/get", kind="status", status=403, times=9), "status 403"),
-            (Fault(operation="LearningAim/get", kind="html", times=9), "bad_answer"),
-            (Fault(operation="LearningAim/get", kind="reset", times=9), "cut_off"),
+            (Fault(operation="LearningAim/get", kind="status", status=403, times=99), "status 403"),
+            (Fault(operation="LearningAim/get", kind="html", times=99), "bad_answer"),
+            (Fault(operation="LearningAim/get", kind="reset", times=99), "cut_off"),
             (
-                Fault(operation="LearningAim/get", kind="status", status=200, body=b"7", times=9),
+                Fault(operation="LearningAim/get", kind="status", status=200, body=b"7", times=99),
                 "neither list nor object",
             ),
-            (Fault(operation="LearningAim/get", kind="status", status=200, times=9), "empty body"),
+            (Fault(operation="LearningAim/get", kind="status", status=200, times=99), "empty body"),
         ],
     )
     def test_with_one_record_is_a_finding(
