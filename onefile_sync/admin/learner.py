@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
@@ -25,7 +26,7 @@ from django.views.decorators.http import require_POST
 
 from onefile_sync import access, services
 from onefile_sync.models import SyncRun
-from onefile_sync.panel import panel_for
+from onefile_sync.panel import Panel, panel_for
 
 from .registration import register
 
@@ -38,6 +39,22 @@ else:
 NAMED = 20
 
 ACTION = "refresh_with_onefile"
+
+#: Buttons of the form that save first: what each asks permission for, and what does it.
+SAVE_AND = {
+    "_onefile_refresh": (access.REFRESH, "onefile_refresh_view"),
+    "_onefile_preview": (access.PREVIEW, "onefile_preview_view"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """Refresh or Preview on a learner's page: ``label`` for what is saved, ``save_label`` for what is typed there."""
+
+    name: str
+    label: str
+    save_label: str
+    address: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,16 +135,42 @@ class OneFileLearnerAdminMixin(Base):
         response = super().render_change_form(request, context, *args, **kwargs)
         if learner is None or not isinstance(response, TemplateResponse):
             return response
-        names = self._url_names()
+        panel = panel_for(request.user, learner)
         response.context_data = {
             **(response.context_data or {}),
             "onefile_extended_template": response.resolve_template(response.template_name),
-            "onefile_panel": panel_for(request.user, learner),
-            "onefile_refresh_url": reverse(f"{names}_onefile_refresh", args=[quote(learner.pk)]),
-            "onefile_preview_url": reverse(f"{names}_onefile_preview", args=[quote(learner.pk)]),
+            "onefile_panel": panel,
+            "onefile_buttons": self._buttons(learner, panel),
+            "onefile_may_save": context["has_change_permission"]
+            or context["has_editable_inline_admin_formsets"],
         }
         response.template_name = "admin/onefile_sync/learner_change_form.html"
         return response
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """*Save and refresh*, *Save and preview*: once the admin has saved, lead to the run instead."""
+        button = next((each for each in SAVE_AND if each in request.POST), None)
+        if button is None or object_id is None:
+            return super().changeform_view(request, object_id, *args, **kwargs)
+        permission, view = SAVE_AND[button]
+        self._learner_for(request, object_id, permission)
+        response = super().changeform_view(request, object_id, *args, **kwargs)
+        is_saved = response.status_code == HTTPStatus.FOUND
+        return getattr(self, view)(request, object_id) if is_saved else response
+
+    def _buttons(self, learner: Model, panel: Panel) -> list[Button]:
+        offered = []
+        if panel.may_refresh and not panel.refusal:
+            offered.append(("refresh", _("Refresh with OneFile"), _("Save and refresh")))
+        if panel.may_preview and not panel.refusal:
+            offered.append(("preview", _("Preview"), _("Save and preview")))
+        names, pk = self._url_names(), quote(learner.pk)
+        return [
+            Button(name, label, save_label, reverse(f"{names}_onefile_{name}", args=[pk]))
+            for name, label, save_label in offered
+        ]
 
     def _url_names(self) -> str:
         return f"{self.admin_site.name}:{self.opts.app_label}_{self.opts.model_name}"

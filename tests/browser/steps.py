@@ -49,7 +49,12 @@ def choose_learners(page: Page, office: Office, *learners: Learner) -> None:
 
 
 def refresh_button(page: Page) -> Locator:
-    return page.get_by_role("button", name="Refresh with OneFile")
+    """The first that a person meets: without JavaScript, editors of a learner's page have the one that saves first."""
+    return page.get_by_role("button", name=re.compile("^(Refresh with OneFile|Save and refresh)$")).first
+
+
+def preview_button(page: Page) -> Locator:
+    return page.get_by_role("button", name=re.compile("^(Preview|Save and preview)$")).first
 
 
 def at_run(page: Page) -> str:

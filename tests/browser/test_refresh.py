@@ -23,6 +23,7 @@ from .steps import (
     headline,
     open_delivery_plan,
     open_in_admin,
+    preview_button,
     receive_certificate,
     refresh_button,
     watch_until,
@@ -172,7 +173,7 @@ def test_a_preview_writes_nothing_and_the_refresh_after_it_does_what_it_said(
     picsweb_before, onefile_before = office.picsweb_as_stored(), office.onefile_writes()
 
     open_in_admin(staff, office, learner)
-    staff.get_by_role("button", name="Preview").click()
+    preview_button(staff).click()
     preview = at_run(staff)
     watch_until(staff, "Finished: would change.")
 

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from .office import Office
-from .steps import at_run, open_delivery_plan, open_in_admin, refresh_button, watch_until
+from .steps import at_run, open_delivery_plan, open_in_admin, preview_button, refresh_button, watch_until
 
 pytestmark = pytest.mark.browser
 
@@ -50,7 +50,7 @@ def test_switched_off_there_is_no_button_but_the_reason(
         open_page(staff, office, learner)
         expect(staff.get_by_text(off)).to_be_visible()
         expect(refresh_button(staff)).to_have_count(0)
-        expect(staff.get_by_role("button", name="Preview")).to_have_count(0)
+        expect(preview_button(staff)).to_have_count(0)
         picture(staff, f"switched-off-{open_page.__name__}")
 
     staff.goto(office.address("/admin/onefile_sync/onefilesettings/1/change/"))
@@ -91,7 +91,7 @@ class TestWhoMayOnlyLook:
             open_page(clerk, office, learner)
             expect(clerk.get_by_text("Last synchronised")).to_be_visible()
             expect(refresh_button(clerk)).to_have_count(0)
-            expect(clerk.get_by_role("button", name="Preview")).to_have_count(0)
+            expect(preview_button(clerk)).to_have_count(0)
             picture(clerk, f"clerk-{open_page.__name__}")
         clerk.goto(office.address("/admin/picsweb/learner/"))
         expect(clerk.locator("#result_list")).to_be_visible()

@@ -29,16 +29,19 @@ def page(browser, clerk, learner):
 
 
 def _button(name, learner):
+    """The form that a button posts. It stands by itself: themes put the buttons into the page's own form."""
     address = reverse(f"admin:picsweb_learner_onefile_{name}", args=[learner.pk])
-    return f'<form method="post" action="{address}" class="onefile-tool"><input type="hidden" name="csrf'
+    return f'<form method="post" action="{address}" id="onefile-{name}"'
 
 
 def test_the_buttons_are_there_beside_the_admins_own(page, learner):
     text = page()
-    assert _button("refresh", learner) in text
-    assert _button("preview", learner) in text
+    for name in ("refresh", "preview"):
+        assert f'<button type="submit" form="onefile-{name}">' in text
+        assert _button(name, learner) in text
+        # Not within the page's form, where a form would be lost.
+        assert text.index(_button(name, learner)) > text.index("</form>", text.index('id="learner_form"'))
     assert "historylink" in text
-    assert text.index("onefile-tool") < text.index('id="learner_form"')  # a form inside a form would be lost
 
 
 @pytest.mark.parametrize(
@@ -78,6 +81,7 @@ def test_where_a_refresh_cannot_be_the_buttons_give_way_to_the_reason(
     text = page()
     assert reason in text
     assert "onefile-tool" not in text
+    assert "Save and" not in text.replace("Save and continue editing", "").replace("Save and add another", "")
     for name in ("refresh", "preview"):
         client = browser(clerk)
         answer = client.post(reverse(f"admin:picsweb_learner_onefile_{name}", args=[learner.pk]))
@@ -124,6 +128,87 @@ def test_the_page_for_a_new_learner_is_the_hosts_own(admin_user, browser):
     text = words(browser(admin_user).get(reverse("admin:picsweb_learner_add")))
     assert "onefile-panel" not in text
     assert "onefile-tool" not in text
+
+
+class TestUnsavedEdits:
+    """Refresh and Preview go by what is saved; what is typed on the page and not saved is not lost without a word."""
+
+    @pytest.fixture
+    def editor(self, staff, browser):
+        """May change the learner, but none of the rows below: so the form is short."""
+        return browser(staff("refresh_learner", "preview_learner", "change_learner"))
+
+    def _post(self, client, learner, button, **typed):
+        form = {
+            "ident": learner.ident, "onefile_id": learner.onefile_id, "first_name": "Moira", "surname": "Byrne",
+            "status": "live", "start_date": "01/09/2025", **typed, button: "yes",
+        }  # fmt: skip
+        return client.post(reverse("admin:picsweb_learner_change", args=[learner.pk]), form)
+
+    @pytest.mark.parametrize(
+        ("button", "kind"), [("_onefile_refresh", "refresh"), ("_onefile_preview", "preview")]
+    )
+    def test_what_is_typed_is_saved_first(self, button, kind, editor, learner):
+        answer = self._post(editor, learner, button)
+        run = SyncRun.objects.get()
+        assert (run.kind, answer["Location"]) == (kind, run.get_absolute_url())
+        learner.refresh_from_db()
+        assert learner.first_name == "Moira"
+        assert "was changed successfully" in words(editor.get(answer["Location"]))
+
+    def test_what_cannot_be_saved_is_not_refreshed_either(self, editor, learner):
+        answer = self._post(editor, learner, "_onefile_refresh", surname="")
+        assert answer.status_code == 200
+        assert "Please correct the error below." in words(answer)
+        assert 'value="Moira"' in words(answer)
+        assert not SyncRun.objects.exists()
+
+    def test_a_refusal_is_told_and_what_was_typed_is_saved(self, editor, learner):
+        answer = self._post(editor, learner, "_onefile_refresh", onefile_id="")
+        learner.refresh_from_db()
+        assert (learner.first_name, learner.onefile_id) == ("Moira", None)
+        text = words(editor.get(answer["Location"]))
+        assert "was changed successfully" in text
+        assert "The learner has no OneFile ID." in text
+        assert not SyncRun.objects.exists()
+
+    @pytest.mark.parametrize(("button", "other"), [("refresh", "preview"), ("preview", "refresh")])
+    def test_without_the_permission_nothing_is_saved_and_nothing_begins(
+        self, button, other, staff, browser, learner
+    ):
+        client = browser(staff(f"{other}_learner", "change_learner"))
+        assert self._post(client, learner, f"_onefile_{button}").status_code == 403
+        learner.refresh_from_db()
+        assert learner.first_name != "Moira"
+        assert not SyncRun.objects.exists()
+
+    def test_without_permission_to_change_there_is_nothing_to_save(self, staff, browser, learner):
+        client = browser(staff("refresh_learner", "preview_learner"))
+        text = words(client.get(reverse("admin:picsweb_learner_change", args=[learner.pk])))
+        assert '<li class="onefile-tool"><button type="submit" form="onefile-refresh">' in text
+        for absent in ("_onefile_refresh", "data-onefile-unsaved", "unsaved.js"):
+            assert absent not in text
+        assert self._post(client, learner, "_onefile_refresh").status_code == 403
+        assert not SyncRun.objects.exists()
+
+    def test_those_who_can_edit_meet_the_buttons_that_save_nothing_only_with_their_warning(self, page):
+        """The script that warns is what shows them."""
+        text = page()
+        assert (
+            '<li class="onefile-tool" data-onefile-tool hidden><button type="submit" form="onefile-refresh">'
+            in text
+        )
+        assert (
+            'data-onefile-edits="learner_form" data-onefile-unsaved="What you have typed on this page' in text
+        )
+        assert '<script src="/static/onefile_sync/unsaved.js" defer></script>' in text
+        for name, label in (("refresh", "Save and refresh"), ("preview", "Save and preview")):
+            assert f'name="_onefile_{name}" value="yes" form="learner_form">{label}</button>' in text
+
+    def test_enter_saves_and_does_nothing_else(self, page):
+        """A browser takes the first button of a form for it."""
+        text = page()
+        assert text.index('name="_save"') < text.index('form="learner_form"')
 
 
 class TestOtherExtensions:
