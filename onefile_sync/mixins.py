@@ -38,6 +38,9 @@ class OneFileLearnerMixin(models.Model):
     onefile_upload_intents = GenericRelation(
         "onefile_sync.UploadIntent", content_type_field="learner_type", object_id_field="learner_pk"
     )
+    onefile_differences = GenericRelation(
+        "onefile_sync.Difference", content_type_field="learner_type", object_id_field="learner_pk"
+    )
 
     class Meta:
         abstract = True

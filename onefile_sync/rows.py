@@ -22,8 +22,19 @@ class Attendance(Enum):
 
 #: A value of one field as the rules see it. ``None`` and ``""`` both mean blank.
 Value = int | str | date | time | Attendance | None
+#: Side, kind of row, primary key and field -> the value that was offered, and what is kept there instead; see `told`.
+Differences = Mapping[tuple[str, str, str, str], tuple[str, str]]
 #: What staff call a row: ``str()`` of it, which may be made up only then.
 Label = object
+
+
+def told(value: Value | datetime) -> str:
+    """A value as text: the same for values between which there is no difference, such as all kinds of blank."""
+    if isinstance(value, Attendance):
+        return value.value
+    if isinstance(value, date | time):
+        return value.isoformat()
+    return "" if value is None else str(value).strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +104,8 @@ class LearnerRow:
     main_officer_onefile_id: int | None = None
     #: Uploads that were begun of reviews that are gone, by the review's primary key.
     uploads_without_review: Mapping[str, OpenUpload] = field(default_factory=dict)
+    #: What one side keeps differently from what it was given, as was said already.
+    differences: Differences = field(default_factory=dict)
     qualifications: tuple[QualificationRow, ...] = ()
     reviews: tuple[ReviewRow, ...] = ()
 

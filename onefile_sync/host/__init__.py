@@ -17,10 +17,11 @@ from .reading import (
     shared_among,
     shared_onefile_ids,
 )
-from .saving import Rejected, can_hold, create_review, save_fields, still_holds
+from .saving import Rejected, Saved, can_hold, create_review, save_fields, still_holds
 
 __all__ = [
     "Rejected",
+    "Saved",
     "can_hold",
     "create_review",
     "learner_by_pk",

@@ -13,8 +13,8 @@ from django.utils import timezone
 from django.utils.functional import lazy
 
 from onefile_sync.conf import deployment
-from onefile_sync.models import UploadIntent
-from onefile_sync.rows import LearnerRow, Officers, OpenUpload, QualificationRow, ReviewRow
+from onefile_sync.models import Difference, UploadIntent
+from onefile_sync.rows import Differences, LearnerRow, Officers, OpenUpload, QualificationRow, ReviewRow
 
 from .conditions import condition
 from .mapping import LEARNER, OFFICER, QUALIFICATION, REVIEW, Part
@@ -117,7 +117,7 @@ def learners_by_pk(pks: Iterable[str]) -> list[Model]:
 def read_learner(learner: Model) -> LearnerRow:
     """A learner with qualifications, reviews and half-made uploads, for the exchange.
 
-    Three queries, and a fourth where the main officer was not fetched with the learner (:func:`learner_by_pk` does).
+    Four queries, and a fifth where the main officer was not fetched with the learner (:func:`learner_by_pk` does).
     The learner must have a OneFile ID.
     """
     return next(read_learners([learner]))
@@ -128,6 +128,7 @@ def read_learners(learners: Sequence[Model]) -> Iterator[LearnerRow]:
     qualifications = _qualifications(learners)
     uploads = _open_uploads(learners)
     reviews = _reviews(learners, uploads)
+    differences = _differences(learners)
     main_officer = attrgetter(LEARNER.field("main_officer").name)
     values = reader(LEARNER, ("onefile_id", "centre_id", "main_officer"))
     for learner in learners:
@@ -139,6 +140,7 @@ def read_learners(learners: Sequence[Model]) -> Iterator[LearnerRow]:
             label=_label(learner),
             main_officer_onefile_id=officer and officer.onefile_id,
             uploads_without_review={pk: begun[pk] for pk in begun.keys() - {row.pk for row in of_learner}},
+            differences=differences.get(str(learner.pk), {}),
             qualifications=tuple(qualifications.get(learner.pk, ())),
             reviews=of_learner,
             **values(learner),
@@ -256,6 +258,18 @@ def _reviews(
         )
         found.setdefault(learner_pk, []).append(review)
     return found
+
+
+def _differences(learners: Sequence[Model]) -> dict[str, Differences]:
+    """By the primary key of the learner."""
+    noted = Difference.objects.filter(
+        learner_type=learner_type(), learner_pk__in=[str(learner.pk) for learner in learners]
+    )
+    names = ("side", "subject_kind", "subject_pk", "field", "offered", "kept")
+    found: dict[str, dict[tuple[str, str, str, str], tuple[str, str]]] = {}
+    for learner_pk, side, kind, pk, field, offered, kept in noted.values_list("learner_pk", *names):
+        found.setdefault(learner_pk, {})[side, kind, pk, field] = (offered, kept)
+    return dict(found)
 
 
 def _open_uploads(learners: Sequence[Model]) -> dict[str, dict[str, OpenUpload]]:

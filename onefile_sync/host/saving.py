@@ -5,8 +5,9 @@ Every function is one short transaction that locks the row; nothing here waits f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -15,8 +16,8 @@ from django.db.models import Model
 
 from onefile_sync.rows import Value
 
-from .mapping import LEARNER, REVIEW, WRITTEN, Part
-from .values import CannotHold, assign, plain, same, stored
+from .mapping import LEARNER, REVIEW, WRITTEN, Kind, Part
+from .values import CannotHold, assign, plain, reader, same, stored
 
 
 class Rejected(Exception):
@@ -45,20 +46,50 @@ def can_hold(kind: str, field: str, value: Value) -> bool:
     return True
 
 
-def save_fields(kind: str, pk: str, old: Mapping[str, Value], new: Mapping[str, Value]) -> bool:
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A row as it was, and as PICSWeb keeps it now: its ``save``, a signal, the field or the database may have tidied,
+    rounded or cut off what it was given, or changed another value besides. Every value that is exchanged is told.
+    """
+
+    pk: str
+    before: Mapping[str, Value]
+    values: Mapping[str, Value]
+
+
+def save_fields(kind: str, pk: str, old: Mapping[str, Value], new: Mapping[str, Value]) -> Saved | None:
     """Save changed values of one row, if it still has the old ones.
 
-    ``old`` must tell every field of ``new``. Returns false, with nothing written, when somebody changed one of these
+    ``old`` must tell every field of ``new``. Returns ``None``, with nothing written, when somebody changed one of these
     fields meanwhile or the row is gone. Raises :class:`Rejected` when PICSWeb does not take the values.
     """
     part = WRITTEN[kind]
     with _short_transaction(part, kind, pk):
         row = _locked(part, pk)
         if row is None or not all(same(plain(part, row, field), old[field]) for field in new):
-            return False
+            return None
+        before = _exchanged(part)(row)
         names = assign(part, row, new)
         row.save(update_fields=[*names, *_stamps(part.model)])
-    return True
+        return _read_back(part, kind, row, new, before)
+
+
+def _read_back(
+    part: Part, kind: str, row: Model, given: Mapping[str, Value], before: Mapping[str, Value]
+) -> Saved:
+    """Whoever lost the OneFile ID would be created again each time, and so was refused."""
+    kept = part.model._base_manager.using(part.database).filter(pk=row.pk).first()
+    if kept is None or plain(part, kept, "onefile_id") != given.get("onefile_id", before.get("onefile_id")):
+        raise Rejected(kind, "" if not before else str(row.pk), ["onefile_id"])
+    return Saved(str(row.pk), before, _exchanged(part)(kept))
+
+
+def _exchanged(part: Part) -> Callable[[Model], dict[str, Value]]:
+    """Reads every value of a row that the exchange may write."""
+    if part is LEARNER:
+        return reader(part, ["onefile_id", "centre_id"])
+    aside = (Kind.CONDITION, Kind.LEARNER, Kind.TYPE)
+    return reader(part, ["onefile_id", *(role for role, kind in part.roles.items() if kind not in aside)])
 
 
 def still_holds(kind: str, pk: str, values: Mapping[str, Value]) -> bool:
@@ -69,11 +100,11 @@ def still_holds(kind: str, pk: str, values: Mapping[str, Value]) -> bool:
     return row is not None and all(same(plain(part, row, field), value) for field, value in values.items())
 
 
-def create_review(learner_pk: str, values: Mapping[str, Value]) -> str:
-    """Create a review for a learner from OneFile's and return its primary key (R10).
+def create_review(learner_pk: str, values: Mapping[str, Value]) -> Saved | None:
+    """Create a review for a learner from OneFile's (R10).
 
     Its type is the mapping's ``created_type``. Where the learner already has a review with that ``onefile_id``,
-    because another worker was quicker, that one's key is returned and nothing is created. Raises :class:`Rejected`
+    because another worker was quicker, ``None`` is returned and nothing is created. Raises :class:`Rejected`
     when the learner is gone or PICSWeb does not take the values.
     """
     with _short_transaction(REVIEW, "review", ""):
@@ -81,14 +112,14 @@ def create_review(learner_pk: str, values: Mapping[str, Value]) -> str:
         if learner is None:
             raise Rejected("learner", learner_pk)
         of_learner = {REVIEW.field("learner").name: learner}
-        already = REVIEW.model._base_manager.filter(**of_learner, onefile_id=values["onefile_id"]).first()
-        if already is not None:
-            return str(already.pk)
+        reviews = REVIEW.model._base_manager.using(REVIEW.database)
+        if reviews.filter(**of_learner, onefile_id=values["onefile_id"]).exists():
+            return None
         review = REVIEW.model(**of_learner)
         setattr(review, REVIEW.field("type").attname, stored(REVIEW, "type", REVIEW.option("created_type")))
         assign(REVIEW, review, values)
         review.save()
-    return str(review.pk)
+        return _read_back(REVIEW, "review", review, values, before={})
 
 
 @contextmanager

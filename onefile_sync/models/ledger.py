@@ -302,6 +302,37 @@ class Problem(About):
         return self.code.replace("_", " ").capitalize()
 
 
+class Difference(models.Model):
+    """A value that a side keeps differently from what it was given: said once, and left until either side changes.
+
+    ``side`` keeps ``kept`` since it was given ``offered``, both as :func:`onefile_sync.rows.told` writes them; the
+    subject is PICSWeb's row. Nothing is offered again while both sides have these two values.
+    """
+
+    learner_type = models.ForeignKey(ContentType, on_delete=models.CASCADE, related_name="+")
+    learner_pk = models.CharField(max_length=64)
+    learner = GenericForeignKey("learner_type", "learner_pk")
+    side = models.CharField(max_length=10, choices=Side)
+    subject_kind = models.CharField(max_length=15, choices=SubjectKind)
+    subject_pk = models.CharField(max_length=64)
+    field = models.CharField(max_length=40)
+    offered = models.TextField(blank=True, default="")
+    kept = models.TextField(blank=True, default="")
+    noted_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name = _("difference")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["side", "subject_kind", "subject_pk", "field"], name="onefile_one_difference"
+            )
+        ]
+        indexes = [models.Index(fields=["learner_type", "learner_pk"], name="onefile_difference_learner")]
+
+    def __str__(self) -> str:
+        return f"{self.subject_kind} {self.subject_pk} {self.field}"
+
+
 class UploadIntent(models.Model):
     """Written before a review is created in OneFile and finished after, so a crash in between is looked up (R7).
 

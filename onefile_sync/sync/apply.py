@@ -6,7 +6,7 @@ on; what would fail for everything is raised (OneFileError of scope ``RUN``), af
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
@@ -15,15 +15,17 @@ from django.db import transaction
 from onefile_sync import events, host
 from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.errors import OneFileError, Scope
-from onefile_sync.rows import Value
+from onefile_sync.rows import Value, told
 
 from . import intents, rules
 from .claims import TimeIsUp
 from .pace import PaceLost
 from .parts import (
+    PICSWEB,
     AimPush,
     Change,
     FinishedUpload,
+    Kept,
     Plan,
     Problem,
     ReviewCreation,
@@ -46,12 +48,14 @@ class Applied:
 
     ``record`` writes changes down for good; it is called as soon as they are made, in the same transaction where they
     are PICSWeb's, so that whatever cuts us off, what was done is on record. ``hold`` takes hold of the learner anew
-    before something is created. ``finished_uploads`` are those of which nothing is left to be done, by the primary key
-    of PICSWeb's review; they are closed together with the outcome, which tells of what they left behind.
+    before something is created. ``compare`` remembers what a side keeps differently from what it was given, and returns
+    what is to be said of it. ``finished_uploads`` are those of which nothing is left to be done, by the primary key of
+    PICSWeb's review; they are closed together with the outcome, which tells of what they left behind.
     """
 
     record: Callable[[Sequence[Change]], None]
     hold: intents.Hold
+    compare: Callable[[Sequence[Kept]], list[Problem]] = lambda _kept: []
     changes: int = 0
     problems: list[Problem] = field(default_factory=list)
     stale: bool = False
@@ -111,11 +115,14 @@ def _push(onefile: OneFile, push: AimPush, applied: Applied) -> None:
             raise
         _report(error, push.changes[0], applied)
         return
-    for change in still_blank:
-        if rules.two_way(_plain(change.new), getattr(aim, change.field)) is rules.Winner.NEITHER:
-            applied.done(change)
-        else:
-            applied.problems.append(Problem("push_not_taken", change.subject, {"field": change.field}))
+    pushed = [
+        Kept(change, getattr(aim, change.field))
+        for change in still_blank
+        if change.field not in aim.unreadable
+    ]
+    with transaction.atomic():
+        applied.done(*_as_kept(pushed))
+        applied.problems += applied.compare(pushed)
 
 
 def _upload(onefile: OneFile, plan: Plan, upload: ReviewUpload, visit_type: int, applied: Applied) -> None:
@@ -261,13 +268,17 @@ def _save(write: RowWrite, applied: Applied) -> None:
     old = {change.field: _plain(change.old) for change in write.changes}
     try:
         with transaction.atomic():
-            if not host.save_fields(write.kind, write.pk, old, _new_values(write.changes)):
+            saved = host.save_fields(write.kind, write.pk, old, _new_values(write.changes))
+            if not saved:
                 applied.stale = True
                 return
+            kept = _kept(write.changes, saved)
             if write.kind == "review" and "onefile_id" in old:
                 about = write.changes[0].subject
                 applied.finished_uploads[write.pk] = FinishedUpload(about, came_about=True)
-            applied.done(*((write.found,) if write.found else ()), *write.changes)
+            applied.done(*((write.found,) if write.found else ()), *_as_kept(kept))
+            said = applied.compare(kept)
+        applied.problems += said
     except host.Rejected as refused:
         _not_saved(refused, write.changes[0].subject, applied)
 
@@ -275,12 +286,41 @@ def _save(write: RowWrite, applied: Applied) -> None:
 def _create(learner_pk: str, creation: ReviewCreation, applied: Applied) -> None:
     try:
         with transaction.atomic():
-            pk = host.create_review(learner_pk, _new_values(creation.changes))
-            applied.done(
-                *(replace(change, subject=replace(change.subject, pk=pk)) for change in creation.changes)
-            )
+            saved = host.create_review(learner_pk, _new_values(creation.changes))
+            if not saved:
+                applied.stale = True  # another worker was quicker: the review is compared as it is now
+                return
+            about = replace(creation.changes[0].subject, pk=saved.pk)
+            kept = _kept([replace(change, subject=about) for change in creation.changes], saved)
+            applied.done(*_as_kept(kept))
+            said = applied.compare(kept)
+        applied.problems += said
     except host.Rejected as refused:
         _not_saved(refused, creation.changes[0].subject, applied)
+
+
+def _kept(changes: Sequence[Change], saved: host.Saved) -> list[Kept]:
+    """What PICSWeb keeps of what it was given, and what else has changed with it."""
+    about = changes[0].subject
+    given = {change.field for change in changes}
+    others = (
+        Change(PICSWEB, about, name, after, before, "")
+        for name, before in saved.before.items()
+        if name not in given and told(before) != told(after := saved.values[name])
+    )
+    return [
+        *(Kept(change, saved.values[change.field]) for change in changes),
+        *(Kept(change, saved.values[change.field], aside=True) for change in others),
+    ]
+
+
+def _as_kept(kept: Iterable[Kept]) -> list[Change]:
+    """The changes as they came about. What a side keeps as it was is none."""
+    return [
+        replace(each.change, new=each.kept) if each.differs else each.change
+        for each in kept
+        if not each.aside and told(each.kept) != told(each.change.old)
+    ]
 
 
 def _not_saved(refused: host.Rejected, about: Subject, applied: Applied) -> None:

@@ -15,7 +15,7 @@ from onefile_sync.conf import deployment
 from onefile_sync.models import OneFileSettings, OutcomeState
 from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.errors import OneFileError
-from onefile_sync.rows import Officers
+from onefile_sync.rows import Differences, Officers
 
 from . import intents
 from .apply import Applied, apply_plan
@@ -28,9 +28,9 @@ from .claims import (
     TimeIsUp,
 )
 from .fetch import NotTheLearner, Staged, read_onefile
-from .ledger import note_changes, state_of
+from .ledger import note_changes, note_differences, state_of
 from .pace import PaceLost
-from .parts import Change, Plan, Policy, Problem, Subject, assessors_of
+from .parts import Change, Kept, Plan, Policy, Problem, Subject, assessors_of
 from .plan import make_plan
 from .safety import replaces_values
 
@@ -53,13 +53,14 @@ class Exchange:
     puts_aside: bool = False
     staged: Staged | None = None
     officers: Officers = field(default_factory=Officers)
+    differences: Differences = field(default_factory=dict)
     planned: tuple[Problem, ...] = ()
     calls_before: int = 0
     rate_limited_before: int = 0
     applied: Applied = field(init=False)
 
     def __post_init__(self) -> None:
-        self.applied = Applied(record=self.record, hold=self.claim.hold)
+        self.applied = Applied(record=self.record, hold=self.claim.hold, compare=self.compare)
         self.calls_before = self.onefile.transport.calls
         self.rate_limited_before = self.onefile.transport.rate_limited
 
@@ -108,7 +109,7 @@ class Exchange:
             self.finish(OutcomeState.FAILED, Problem("stopped", about))
 
     def exchange(self, about: Subject) -> None:
-        policy = policy_of(self.settings)
+        policy = replace(policy_of(self.settings), send_again=self.claim.outcome.run.is_for_a_person)
         visit_type = deployment.visit_types[self.settings.visit_type]
         for rounds_left in reversed(range(ROUNDS)):
             plan = self.plan(policy)
@@ -137,6 +138,7 @@ class Exchange:
         if learner is None or getattr(learner, "onefile_id", None) is None:
             return None
         row = host.read_learner(learner)
+        self.differences = row.differences
         onefile = read_onefile(self.onefile, row, policy, self.staged)
         self.staged = None  # whoever has to look again looks at OneFile itself
         officers = {review.officer for review in row.reviews if review.officer is not None}
@@ -147,6 +149,11 @@ class Exchange:
         # First: what was done in OneFile was done, whoever has the learner now. PICSWeb's is rolled back with it.
         note_changes(self.claim.outcome, changes, self.officers, made=not self.preview)
         self.claim.renew()
+
+    def compare(self, kept: Sequence[Kept]) -> list[Problem]:
+        # What was kept differently once and is kept as given now is a difference no longer.
+        news = [each for each in kept if each.differs or each.key in self.differences]
+        return note_differences(self.claim.outcome, news, self.officers) if news else []
 
     def finish(self, state: OutcomeState, *last: Problem) -> None:
         """Record the outcome with every problem met in the present round; ``last`` are those that end it."""

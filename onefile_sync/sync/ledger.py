@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping, Sized
 from datetime import date, datetime, time
 
 from onefile_sync.models import Change as ChangeRow
-from onefile_sync.models import LearnerOutcome, OutcomeState
+from onefile_sync.models import Difference, LearnerOutcome, OutcomeState, Side
 from onefile_sync.models import Problem as ProblemRow
 from onefile_sync.onefile.parsing import LONDON
-from onefile_sync.rows import Attendance, Officers, Value
+from onefile_sync.rows import Attendance, Officers, Value, told
 
-from .parts import Change, Problem, Subject
+from .parts import Change, Kept, Problem, Subject
 from .problems import explain
+from .rules import is_blank
 
 
 def note_changes(
@@ -42,6 +43,44 @@ def _row(outcome_pk: int, change: Change, officers: Officers, made: bool) -> Cha
         made=made,
         **_about(change.subject),
     )
+
+
+def note_differences(outcome: LearnerOutcome, kept: Iterable[Kept], officers: Officers) -> list[Problem]:
+    """Remember what a side keeps of these values of one row, and forget what it keeps as given; returns what to say."""
+    problems, rows = [], []
+    for each in kept:
+        side, kind, pk, name = each.key
+        Difference.objects.filter(side=side, subject_kind=kind, subject_pk=pk, field=name).delete()
+        if not each.differs:
+            continue
+        change = each.change
+        rows.append(
+            Difference(
+                learner_type_id=outcome.learner_type_id,
+                learner_pk=outcome.learner_pk,
+                side=side,
+                subject_kind=kind,
+                subject_pk=pk,
+                field=name,
+                offered=told(change.new),
+                kept=told(each.kept),
+            )
+        )
+        if not each.aside:
+            problems.append(_said_once(each, officers))
+    Difference.objects.bulk_create(rows)
+    return problems
+
+
+def _said_once(each: Kept, officers: Officers) -> Problem:
+    change = each.change
+    details: dict[str, str | int] = {"field": change.field}
+    if change.side == Side.ONEFILE and is_blank(each.kept):
+        return Problem("push_not_taken", change.subject, details)
+    for name, value in (("value", change.new), ("kept", each.kept)):
+        details[name] = _as_read(change, value, officers)[:100]
+    code = "kept_differently_there" if change.side == Side.ONEFILE else "kept_differently"
+    return Problem(code, change.subject, details)
 
 
 def note_problems(problems_of: Mapping[int, Iterable[Problem]]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from onefile_sync.onefile.records import LearningAim, Review
-from onefile_sync.rows import Label, LearnerRow, ReviewRow, Value
+from onefile_sync.rows import Label, LearnerRow, ReviewRow, Value, told
 
 PICSWEB = "picsweb"
 ONEFILE = "onefile"
@@ -23,6 +23,8 @@ class Policy:
     upload_reviews: bool = True
     download_reviews: bool = True
     skip_elements_with_units: bool = True
+    #: Whether to send what OneFile did not keep when it was sent before: somebody asked for it.
+    send_again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,25 @@ class Change:
     old: Value | datetime
     new: Value | datetime
     rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a side keeps of a value that it was given. ``aside``: it was not given, but changed with others."""
+
+    change: Change
+    kept: Value
+    aside: bool = False
+
+    @property
+    def differs(self) -> bool:
+        return told(self.kept) != told(self.change.new)
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """By which a difference is remembered (:data:`onefile_sync.rows.Differences`)."""
+        about = self.change.subject
+        return self.change.side, about.kind, about.pk, self.change.field
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from onefile_sync.onefile.records import LearningAim, Review
-from onefile_sync.rows import Attendance, LearnerRow, Officers, QualificationRow, ReviewRow, Value
+from onefile_sync.rows import Attendance, LearnerRow, Officers, QualificationRow, ReviewRow, Value, told
 
 from . import rules
 from .parts import (
@@ -81,7 +81,7 @@ class _Planner:
         if centre_id is not None and centre_id != self.learner.centre_id:
             about = _about_learner(self.learner)
             change = Change(PICSWEB, about, "centre_id", self.learner.centre_id, centre_id, "centre")
-            self.write("learner", self.learner.pk, [change])
+            self.write("learner", self.learner.pk, self.unsettled([change]))
 
     # Qualifications
 
@@ -111,10 +111,13 @@ class _Planner:
                 continue
             ours, theirs = getattr(qualification, name), getattr(aim, name)
             winner = rules.two_way(ours, theirs)
-            if winner is rules.Winner.ONEFILE:
-                to_picsweb.append(Change(PICSWEB, about, name, ours, theirs, name))
+            sent = Change(ONEFILE, about, name, theirs, ours, name)
+            if winner is rules.Winner.PICSWEB and self.is_settled(sent) and not self.policy.send_again:
+                self.problems.append(Problem("push_not_taken", about, {"field": name}))
             elif winner is rules.Winner.PICSWEB:
-                to_onefile.append(Change(ONEFILE, about, name, theirs, ours, name))
+                to_onefile.append(sent)
+            elif winner is rules.Winner.ONEFILE and not self.is_settled(sent):
+                to_picsweb.append(Change(PICSWEB, about, name, ours, theirs, name))
         if to_onefile:
             self.pushes.append(AimPush(aim.id, qualification.pk, tuple(to_onefile)))
         elements = self.element_changes(qualification, aim, about)
@@ -128,11 +131,13 @@ class _Planner:
         total = qualification.total_elements if aim.total_elements is None else aim.total_elements
         done = qualification.elements_done if aim.elements_done is None else aim.elements_done
         wanted = {"total_elements": total, "elements_done": done}
-        changes = [
-            Change(PICSWEB, about, name, getattr(qualification, name), value, "elements")
-            for name, value in wanted.items()
-            if value != getattr(qualification, name)
-        ]
+        changes = self.unsettled(
+            [
+                Change(PICSWEB, about, name, getattr(qualification, name), value, "elements")
+                for name, value in wanted.items()
+                if value != getattr(qualification, name)
+            ]
+        )
         if changes and not rules.elements_fit(total, done):
             self.problems.append(
                 Problem("elements_above_total", about, {"done": done or 0, "total": total or 0})
@@ -313,10 +318,19 @@ class _Planner:
         for name in sorted(names):
             self.problems.append(Problem("bad_value", about, {"field": name}))
 
+    def is_settled(self, change: Change) -> bool:
+        """Whether that side was given this value before and keeps the present one instead."""
+        about = change.subject
+        known = self.learner.differences.get((change.side, about.kind, about.pk, change.field))
+        return known == (told(change.new), told(change.old))
+
+    def unsettled(self, changes: list[Change]) -> list[Change]:
+        return [change for change in changes if not self.is_settled(change)]
+
     def holdable(self, changes: list[Change]) -> list[Change]:
-        """Those changes that PICSWeb's fields can hold; the others become problems."""
+        """Those changes that PICSWeb's fields can hold; the others become problems, unless they are settled."""
         kept = []
-        for change in changes:
+        for change in self.unsettled(changes):
             new = change.new
             if isinstance(new, datetime) or self.can_hold(change.subject.kind, change.field, new):
                 kept.append(change)

@@ -133,6 +133,18 @@ CATALOGUE: tuple[Explanation, ...] = (
         _("Correct the value in OneFile, then refresh again."),
     ),
     Explanation(
+        "kept_differently",
+        YOURS,
+        _(
+            "PICSWeb keeps %(field)s in its own way: “%(kept)s” where OneFile has “%(value)s”. "
+            "Both are left as they are until either changes."
+        ),
+        _(
+            "Nothing to do if both mean the same. Otherwise correct the value on either side, then refresh again. "
+            "This is reported once."
+        ),
+    ),
+    Explanation(
         "not_saved",
         OURS,
         _("PICSWeb refused to save this (%(fields)s). It was left as it is; everything else was exchanged."),
@@ -220,7 +232,22 @@ CATALOGUE: tuple[Explanation, ...] = (
         "push_not_taken",
         OURS,
         _("OneFile accepted %(field)s but does not show it. PICSWeb keeps its value."),
-        _("Look at the learner in OneFile; if the value is missing there, tell your support team."),
+        _(
+            "Look at the learner in OneFile; if the value is missing there, tell your support team. "
+            "The daily sync does not send it again; a refresh of the learner does."
+        ),
+    ),
+    Explanation(
+        "kept_differently_there",
+        YOURS,
+        _(
+            "OneFile keeps %(field)s in its own way: “%(kept)s” where PICSWeb has “%(value)s”. "
+            "Both are left as they are until either changes."
+        ),
+        _(
+            "Nothing to do if both mean the same. Otherwise correct the value on either side, then refresh again. "
+            "This is reported once."
+        ),
     ),
     Explanation(
         "learner_left",

@@ -159,7 +159,7 @@ def test_a_learner_is_read_in_as_many_queries_however_much_there_is(
     ContentType.objects.get_for_model(learner)
     with django_assert_num_queries(1):
         fetched = refetched(learner)
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         row = picsweb_side.read_learner(fetched)
     assert [len(row.qualifications), len(row.reviews)] == [each, each]
     assert all(qualification.has_units for qualification in row.qualifications)
