@@ -108,6 +108,8 @@ class LearnerRow:
     differences: Differences = field(default_factory=dict)
     qualifications: tuple[QualificationRow, ...] = ()
     reviews: tuple[ReviewRow, ...] = ()
+    #: Linked reviews that PICSWeb hides: they are there, and nothing else is known of them.
+    hidden_reviews: tuple[ReviewRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,18 @@ from operator import attrgetter
 from typing import Any
 
 from django.contrib.contenttypes.models import ContentType
-from django.db.models import BooleanField, Case, Count, DateTimeField, ForeignKey, Model, Q, QuerySet, When
+from django.db.models import (
+    BooleanField,
+    Case,
+    Count,
+    DateTimeField,
+    ForeignKey,
+    Manager,
+    Model,
+    Q,
+    QuerySet,
+    When,
+)
 from django.utils import timezone
 from django.utils.functional import lazy
 
@@ -39,6 +50,21 @@ def label(instance: Model) -> str:
 _label = lazy(label, str)
 
 
+def shown(part: Part) -> QuerySet[Model]:
+    """The rows that PICSWeb itself shows: its default manager may hide some, such as archived ones."""
+    return part.model._default_manager.all()
+
+
+def everything(part: Part) -> QuerySet[Model]:
+    """All rows, those that PICSWeb hides included."""
+    return part.model._base_manager.all()
+
+
+def hides(part: Part) -> bool:
+    """Whether PICSWeb may hide rows of this part."""
+    return type(part.model._default_manager).get_queryset is not Manager.get_queryset
+
+
 def learner_model() -> type[Model]:
     """PICSWeb's learner model."""
     return LEARNER.model
@@ -55,25 +81,28 @@ def learner_by_pk(pk: str) -> Model | None:
     if key is None:
         return None
     main_officer = LEARNER.field("main_officer").name
-    return LEARNER.model._default_manager.select_related(main_officer).filter(pk=key).first()
+    return shown(LEARNER).select_related(main_officer).filter(pk=key).first()
 
 
 def learners_sharing(onefile_id: int) -> list[str]:
-    """The primary keys of all learners with this OneFile ID. More than one is a mistake that staff must mend."""
-    learners = LEARNER.model._default_manager.filter(onefile_id=onefile_id).order_by("pk")
+    """The primary keys of all learners with this OneFile ID, hidden ones included.
+
+    More than one is a mistake that staff must mend.
+    """
+    learners = everything(LEARNER).filter(onefile_id=onefile_id).order_by("pk")
     return [str(pk) for pk in learners.values_list("pk", flat=True)]
 
 
 def shared_among(onefile_ids: Iterable[int | None]) -> set[int]:
-    """Those of these OneFile IDs that more than one learner has. One query."""
-    learners = LEARNER.model._default_manager.filter(onefile_id__in=list(onefile_ids)).order_by()
+    """Those of these OneFile IDs that more than one learner has, hidden ones included. One query."""
+    learners = everything(LEARNER).filter(onefile_id__in=list(onefile_ids)).order_by()
     counted = learners.values("onefile_id").annotate(learners=Count("pk")).filter(learners__gt=1)
     return set(counted.values_list("onefile_id", flat=True))
 
 
 def shared_onefile_ids() -> set[int]:
-    """The OneFile IDs that more than one learner has. One query."""
-    learners = LEARNER.model._default_manager.filter(onefile_id__isnull=False).order_by()
+    """The OneFile IDs that more than one learner has, hidden ones included. One query."""
+    learners = everything(LEARNER).filter(onefile_id__isnull=False).order_by()
     counted = learners.values("onefile_id").annotate(learners=Count("pk")).filter(learners__gt=1)
     return set(counted.values_list("onefile_id", flat=True))
 
@@ -88,7 +117,7 @@ def scope(today: date) -> Iterator[Model]:
     since = today - timedelta(days=deployment.ended_within_days)
     ended_on = LEARNER.field("ended_on")
     earliest = local_midnight(since) if isinstance(ended_on, DateTimeField) else since
-    candidates = LEARNER.model._default_manager.filter(onefile_id__isnull=False)
+    candidates = shown(LEARNER).filter(onefile_id__isnull=False)
     if live.sql is not None:
         candidates = candidates.filter(live.sql)
     if in_learning.sql is not None:
@@ -109,15 +138,14 @@ def learners_by_pk(pks: Iterable[str]) -> list[Model]:
     """The learners with these primary keys, main officers included; those who are gone or hidden are left out."""
     keys = [key for pk in pks if (key := LEARNER.to_pk(pk)) is not None]
     main_officer = LEARNER.field("main_officer").name
-    return list(
-        LEARNER.model._default_manager.select_related(main_officer).filter(pk__in=keys).order_by("pk")
-    )
+    return list(shown(LEARNER).select_related(main_officer).filter(pk__in=keys).order_by("pk"))
 
 
 def read_learner(learner: Model) -> LearnerRow:
     """A learner with qualifications, reviews and half-made uploads, for the exchange.
 
-    Four queries, and a fifth where the main officer was not fetched with the learner (:func:`learner_by_pk` does).
+    Four queries; one more where the main officer was not fetched with the learner (:func:`learner_by_pk` does), and one
+    more where PICSWeb hides reviews.
     The learner must have a OneFile ID.
     """
     return next(read_learners([learner]))
@@ -129,6 +157,7 @@ def read_learners(learners: Sequence[Model]) -> Iterator[LearnerRow]:
     uploads = _open_uploads(learners)
     reviews = _reviews(learners, uploads)
     differences = _differences(learners)
+    hidden = _hidden_reviews(learners, reviews) if hides(REVIEW) else {}
     main_officer = attrgetter(LEARNER.field("main_officer").name)
     values = reader(LEARNER, ("onefile_id", "centre_id", "main_officer"))
     for learner in learners:
@@ -143,30 +172,33 @@ def read_learners(learners: Sequence[Model]) -> Iterator[LearnerRow]:
             differences=differences.get(str(learner.pk), {}),
             qualifications=tuple(qualifications.get(learner.pk, ())),
             reviews=of_learner,
+            hidden_reviews=tuple(hidden.get(learner.pk, ())),
             **values(learner),
         )
 
 
 def linked_aims(onefile_ids: Iterable[int]) -> set[int]:
     """Which of these learning aims a qualification is linked to. One query."""
-    linked = QUALIFICATION.model._default_manager.filter(onefile_id__in=list(onefile_ids))
+    linked = shown(QUALIFICATION).filter(onefile_id__in=list(onefile_ids))
     return set(linked.values_list("onefile_id", flat=True))
 
 
 def read_officers(onefile_ids: Iterable[int], also: Iterable[str] = ()) -> Officers:
-    """PICSWeb's officers linked to these OneFile users. At most two queries.
+    """PICSWeb's officers linked to these OneFile users. At most two queries, and a third where PICSWeb hides officers.
 
+    An officer whom PICSWeb hides counts where nobody who is shown is linked to the same user.
     ``also`` are primary keys of further officers whose names are wanted, such as the present officer of a review.
     """
     linked: dict[int, list[str]] = {}
     names: dict[str, str] = {}
     wanted = set(onefile_ids)
     if wanted:
-        for officer in OFFICER.model._default_manager.filter(onefile_id__in=wanted).order_by("pk"):
+        found = everything(OFFICER).filter(onefile_id__in=wanted).order_by("pk")
+        for officer in _preferred(list(found)):
             linked.setdefault(plain(OFFICER, officer, "onefile_id"), []).append(str(officer.pk))
             names[str(officer.pk)] = label(officer)
     if keys := [OFFICER.to_pk(pk) for pk in set(also) - names.keys()]:
-        named = OFFICER.model._base_manager.filter(pk__in=[key for key in keys if key is not None])
+        named = everything(OFFICER).filter(pk__in=[key for key in keys if key is not None])
         names.update({str(officer.pk): label(officer) for officer in named})
     return Officers(
         by_onefile_id={onefile_id: pks[0] for onefile_id, pks in linked.items() if len(pks) == 1},
@@ -175,9 +207,23 @@ def read_officers(onefile_ids: Iterable[int], also: Iterable[str] = ()) -> Offic
     )
 
 
+def _preferred(officers: Sequence[Model]) -> Iterator[Model]:
+    """Those who are shown, and whoever is hidden where nobody who is shown is linked to the same user."""
+    hidden = _hidden(OFFICER, officers)
+    of = attrgetter("onefile_id")
+    taken = {of(officer) for officer in officers if officer.pk not in hidden}
+    return (officer for officer in officers if officer.pk not in hidden or of(officer) not in taken)
+
+
+def _hidden(part: Part, rows: Sequence[Model]) -> set[Any]:
+    """The primary keys of those rows that PICSWeb's default manager leaves out."""
+    pks = {row.pk for row in rows}
+    return pks - set(shown(part).filter(pk__in=pks).values_list("pk", flat=True)) if hides(part) else set()
+
+
 def _of(learners: Sequence[Model], part: Part) -> QuerySet[Model]:
     field = part.field("learner")
-    return part.model._default_manager.filter(**{f"{field.name}__in": learners}).order_by("pk")
+    return shown(part).filter(**{f"{field.name}__in": learners}).order_by("pk")
 
 
 def _by_learner(rows: Iterable[Model], part: Part, learners: Sequence[Model]) -> Iterator[tuple[Model, Any]]:
@@ -257,6 +303,23 @@ def _reviews(
             **values(row),
         )
         found.setdefault(learner_pk, []).append(review)
+    return found
+
+
+def _hidden_reviews(
+    learners: Sequence[Model], read: Mapping[Any, Sequence[ReviewRow]]
+) -> dict[Any, list[ReviewRow]]:
+    """By the learner's primary key: the linked reviews that PICSWeb hides, of which nothing else is told."""
+    field = REVIEW.field("learner")
+    seen = {review.pk for reviews in read.values() for review in reviews}
+    linked = everything(REVIEW).filter(**{f"{field.name}__in": learners}, onefile_id__isnull=False)
+    found: dict[Any, list[ReviewRow]] = {}
+    for row in linked.order_by("pk"):
+        if str(row.pk) not in seen:
+            of_learner = getattr(row, field.attname)
+            found.setdefault(of_learner, []).append(
+                ReviewRow(str(row.pk), _label(row), plain(REVIEW, row, "onefile_id"))
+            )
     return found
 
 

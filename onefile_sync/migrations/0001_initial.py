@@ -8,179 +8,450 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('contenttypes', '0002_remove_content_type_name'),
+        ("contenttypes", "0002_remove_content_type_name"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ApiSession',
+            name="ApiSession",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('encrypted_token', models.TextField(blank=True, default='')),
-                ('belongs_to', models.CharField(blank=True, default='', max_length=64)),
-                ('issued_at', models.DateTimeField(null=True)),
-                ('next_call_at', models.DateTimeField(null=True)),
-                ('paused_until', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("encrypted_token", models.TextField(blank=True, default="")),
+                ("belongs_to", models.CharField(blank=True, default="", max_length=64)),
+                ("issued_at", models.DateTimeField(null=True)),
+                ("next_call_at", models.DateTimeField(null=True)),
+                ("paused_until", models.DateTimeField(null=True)),
             ],
             options={
-                'verbose_name': 'API session',
+                "verbose_name": "API session",
             },
         ),
         migrations.CreateModel(
-            name='OneFileSettings',
+            name="OneFileSettings",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('enabled', models.BooleanField(default=False, verbose_name='Integration Enabled')),
-                ('paused', models.BooleanField(default=False, help_text='Nothing new starts while this is ticked; nothing is lost.', verbose_name='Paused')),
-                ('environment', models.CharField(choices=[('live', 'Live'), ('beta', 'Beta'), ('practice', 'Practice'), ('sandbox', 'Sandbox (to practise on)')], default='sandbox', max_length=10, verbose_name='Environment')),
-                ('encrypted_customer_token', models.TextField(blank=True, default='', editable=False)),
-                ('upload_reviews', models.BooleanField(default=True, verbose_name='Upload Reviews to OneFile')),
-                ('download_reviews', models.BooleanField(default=True, verbose_name='Download Reviews from OneFile')),
-                ('visit_type', models.CharField(choices=[('not_specified', 'Not Specified'), ('remote_session', 'Remote Session'), ('face_to_face', 'Face to Face')], default='not_specified', max_length=20, verbose_name='Visit Type for Uploaded Reviews')),
-                ('skip_elements_with_units', models.BooleanField(default=True, help_text='Total Elements and Elements Done are left alone where units are attached in PICSWeb.', verbose_name='Ignore elements of qualifications with units')),
-                ('additional_assessors', models.CharField(blank=True, default='', max_length=200, verbose_name='Additional Assessors')),
-                ('classroom_from_main_tag', models.BooleanField(default=False, verbose_name='Create Learner: Classroom from Main Tag')),
-                ('learner_demographics', models.CharField(choices=[('none', 'None'), ('push', 'Push PICS Data to OneFile'), ('pull', 'Update PICS from OneFile Data')], default='none', max_length=4, verbose_name='Update Learner Demographics Mode')),
-                ('officer_demographics', models.CharField(choices=[('none', 'None'), ('push', 'Push PICS Data to OneFile'), ('pull', 'Update PICS from OneFile Data')], default='none', max_length=4, verbose_name='Update Officer Demographics Mode')),
-                ('organisation_demographics', models.CharField(choices=[('none', 'None'), ('push', 'Push PICS Data to OneFile'), ('pull', 'Update PICS from OneFile Data')], default='none', max_length=4, verbose_name='Update Organisation Demographics Mode')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("enabled", models.BooleanField(default=False, verbose_name="Integration Enabled")),
+                (
+                    "paused",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Nothing new starts while this is ticked; nothing is lost.",
+                        verbose_name="Paused",
+                    ),
+                ),
+                (
+                    "environment",
+                    models.CharField(
+                        choices=[
+                            ("live", "Live"),
+                            ("beta", "Beta"),
+                            ("practice", "Practice"),
+                            ("sandbox", "Sandbox (to practise on)"),
+                        ],
+                        default="sandbox",
+                        max_length=10,
+                        verbose_name="Environment",
+                    ),
+                ),
+                ("encrypted_customer_token", models.TextField(blank=True, default="", editable=False)),
+                (
+                    "upload_reviews",
+                    models.BooleanField(default=True, verbose_name="Upload Reviews to OneFile"),
+                ),
+                (
+                    "download_reviews",
+                    models.BooleanField(default=True, verbose_name="Download Reviews from OneFile"),
+                ),
+                (
+                    "visit_type",
+                    models.CharField(
+                        choices=[
+                            ("not_specified", "Not Specified"),
+                            ("remote_session", "Remote Session"),
+                            ("face_to_face", "Face to Face"),
+                        ],
+                        default="not_specified",
+                        max_length=20,
+                        verbose_name="Visit Type for Uploaded Reviews",
+                    ),
+                ),
+                (
+                    "skip_elements_with_units",
+                    models.BooleanField(
+                        default=True,
+                        help_text="Total Elements and Elements Done are left alone where units are attached in PICSWeb.",
+                        verbose_name="Ignore elements of qualifications with units",
+                    ),
+                ),
+                (
+                    "additional_assessors",
+                    models.CharField(
+                        blank=True, default="", max_length=200, verbose_name="Additional Assessors"
+                    ),
+                ),
+                (
+                    "classroom_from_main_tag",
+                    models.BooleanField(
+                        default=False, verbose_name="Create Learner: Classroom from Main Tag"
+                    ),
+                ),
+                (
+                    "learner_demographics",
+                    models.CharField(
+                        choices=[
+                            ("none", "None"),
+                            ("push", "Push PICS Data to OneFile"),
+                            ("pull", "Update PICS from OneFile Data"),
+                        ],
+                        default="none",
+                        max_length=4,
+                        verbose_name="Update Learner Demographics Mode",
+                    ),
+                ),
+                (
+                    "officer_demographics",
+                    models.CharField(
+                        choices=[
+                            ("none", "None"),
+                            ("push", "Push PICS Data to OneFile"),
+                            ("pull", "Update PICS from OneFile Data"),
+                        ],
+                        default="none",
+                        max_length=4,
+                        verbose_name="Update Officer Demographics Mode",
+                    ),
+                ),
+                (
+                    "organisation_demographics",
+                    models.CharField(
+                        choices=[
+                            ("none", "None"),
+                            ("push", "Push PICS Data to OneFile"),
+                            ("pull", "Update PICS from OneFile Data"),
+                        ],
+                        default="none",
+                        max_length=4,
+                        verbose_name="Update Organisation Demographics Mode",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'OneFile settings',
-                'verbose_name_plural': 'OneFile settings',
+                "verbose_name": "OneFile settings",
+                "verbose_name_plural": "OneFile settings",
             },
         ),
         migrations.CreateModel(
-            name='LearnerOutcome',
+            name="LearnerOutcome",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('learner_pk', models.CharField(max_length=64)),
-                ('onefile_id', models.PositiveBigIntegerField(null=True, verbose_name='OneFile ID')),
-                ('state', models.CharField(choices=[('queued', 'Queued'), ('working', 'Working'), ('updated', 'Updated'), ('unchanged', 'Unchanged'), ('attention', 'Needs attention'), ('failed', 'Failed'), ('skipped', 'Skipped')], default='queued', max_length=10, verbose_name='outcome')),
-                ('lease_expires_at', models.DateTimeField(null=True)),
-                ('claimed_by', models.UUIDField(null=True)),
-                ('attempts', models.PositiveSmallIntegerField(default=0, verbose_name='attempts')),
-                ('api_calls', models.PositiveIntegerField(default=0, verbose_name='API calls')),
-                ('rate_limited', models.PositiveIntegerField(default=0, verbose_name='times rate limited')),
-                ('started_at', models.DateTimeField(null=True, verbose_name='started')),
-                ('finished_at', models.DateTimeField(null=True, verbose_name='finished')),
-                ('learner_type', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='contenttypes.contenttype')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("learner_pk", models.CharField(max_length=64)),
+                ("onefile_id", models.PositiveBigIntegerField(null=True, verbose_name="OneFile ID")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Queued"),
+                            ("working", "Working"),
+                            ("updated", "Updated"),
+                            ("unchanged", "Unchanged"),
+                            ("attention", "Needs attention"),
+                            ("failed", "Failed"),
+                            ("skipped", "Skipped"),
+                        ],
+                        default="queued",
+                        max_length=10,
+                        verbose_name="outcome",
+                    ),
+                ),
+                ("lease_expires_at", models.DateTimeField(null=True)),
+                ("claimed_by", models.UUIDField(null=True)),
+                ("attempts", models.PositiveSmallIntegerField(default=0, verbose_name="attempts")),
+                ("api_calls", models.PositiveIntegerField(default=0, verbose_name="API calls")),
+                ("rate_limited", models.PositiveIntegerField(default=0, verbose_name="times rate limited")),
+                ("started_at", models.DateTimeField(null=True, verbose_name="started")),
+                ("finished_at", models.DateTimeField(null=True, verbose_name="finished")),
+                (
+                    "learner_type",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="contenttypes.contenttype",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'learner outcome',
-                'verbose_name_plural': 'learner outcomes',
-                'ordering': ['-id'],
+                "verbose_name": "learner outcome",
+                "verbose_name_plural": "learner outcomes",
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='Change',
+            name="Change",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('subject_kind', models.CharField(choices=[('learner', 'Learner'), ('qualification', 'Qualification'), ('review', 'Review')], max_length=15, verbose_name='about')),
-                ('subject_pk', models.CharField(blank=True, default='', max_length=64)),
-                ('subject_onefile_id', models.PositiveBigIntegerField(null=True, verbose_name='OneFile ID')),
-                ('subject_label', models.CharField(blank=True, default='', max_length=200, verbose_name='which')),
-                ('side', models.CharField(choices=[('picsweb', 'PICSWeb'), ('onefile', 'OneFile')], max_length=10, verbose_name='side')),
-                ('field', models.CharField(max_length=40, verbose_name='field')),
-                ('old', models.TextField(blank=True, default='', verbose_name='before')),
-                ('new', models.TextField(blank=True, default='', verbose_name='after')),
-                ('rule', models.CharField(max_length=40, verbose_name='rule')),
-                ('outcome', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='changes', to='onefile_sync.learneroutcome')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "subject_kind",
+                    models.CharField(
+                        choices=[
+                            ("learner", "Learner"),
+                            ("qualification", "Qualification"),
+                            ("review", "Review"),
+                        ],
+                        max_length=15,
+                        verbose_name="about",
+                    ),
+                ),
+                ("subject_pk", models.CharField(blank=True, default="", max_length=64)),
+                ("subject_onefile_id", models.PositiveBigIntegerField(null=True, verbose_name="OneFile ID")),
+                (
+                    "subject_label",
+                    models.CharField(blank=True, default="", max_length=200, verbose_name="which"),
+                ),
+                (
+                    "side",
+                    models.CharField(
+                        choices=[("picsweb", "PICSWeb"), ("onefile", "OneFile")],
+                        max_length=10,
+                        verbose_name="side",
+                    ),
+                ),
+                ("field", models.CharField(max_length=40, verbose_name="field")),
+                ("old", models.TextField(blank=True, default="", verbose_name="before")),
+                ("new", models.TextField(blank=True, default="", verbose_name="after")),
+                ("rule", models.CharField(max_length=40, verbose_name="rule")),
+                (
+                    "outcome",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="changes",
+                        to="onefile_sync.learneroutcome",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'change',
-                'verbose_name_plural': 'changes',
-                'ordering': ['id'],
+                "verbose_name": "change",
+                "verbose_name_plural": "changes",
+                "ordering": ["id"],
             },
         ),
         migrations.CreateModel(
-            name='Problem',
+            name="Problem",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('subject_kind', models.CharField(choices=[('learner', 'Learner'), ('qualification', 'Qualification'), ('review', 'Review')], max_length=15, verbose_name='about')),
-                ('subject_pk', models.CharField(blank=True, default='', max_length=64)),
-                ('subject_onefile_id', models.PositiveBigIntegerField(null=True, verbose_name='OneFile ID')),
-                ('subject_label', models.CharField(blank=True, default='', max_length=200, verbose_name='which')),
-                ('code', models.CharField(max_length=40, verbose_name='problem')),
-                ('move', models.CharField(choices=[('yours', 'You'), ('ours', 'Your support team'), ('wait', 'Nobody: it is tried again')], max_length=5, verbose_name='whose move')),
-                ('details', models.JSONField(blank=True, default=dict)),
-                ('outcome', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='problems', to='onefile_sync.learneroutcome')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "subject_kind",
+                    models.CharField(
+                        choices=[
+                            ("learner", "Learner"),
+                            ("qualification", "Qualification"),
+                            ("review", "Review"),
+                        ],
+                        max_length=15,
+                        verbose_name="about",
+                    ),
+                ),
+                ("subject_pk", models.CharField(blank=True, default="", max_length=64)),
+                ("subject_onefile_id", models.PositiveBigIntegerField(null=True, verbose_name="OneFile ID")),
+                (
+                    "subject_label",
+                    models.CharField(blank=True, default="", max_length=200, verbose_name="which"),
+                ),
+                ("code", models.CharField(max_length=40, verbose_name="problem")),
+                (
+                    "move",
+                    models.CharField(
+                        choices=[
+                            ("yours", "You"),
+                            ("ours", "Your support team"),
+                            ("wait", "Nobody: it is tried again"),
+                        ],
+                        max_length=5,
+                        verbose_name="whose move",
+                    ),
+                ),
+                ("details", models.JSONField(blank=True, default=dict)),
+                (
+                    "outcome",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="problems",
+                        to="onefile_sync.learneroutcome",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'problem',
-                'verbose_name_plural': 'problems',
-                'ordering': ['id'],
+                "verbose_name": "problem",
+                "verbose_name_plural": "problems",
+                "ordering": ["id"],
             },
         ),
         migrations.CreateModel(
-            name='SyncRun',
+            name="SyncRun",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('refresh', 'Refresh'), ('daily', 'Daily sync'), ('preview', 'Preview')], max_length=10, verbose_name='kind')),
-                ('state', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('finished', 'Finished')], default='queued', max_length=10, verbose_name='state')),
-                ('open_key', models.CharField(editable=False, max_length=150, null=True, unique=True)),
-                ('scheduled_for', models.DateField(editable=False, null=True, unique=True, verbose_name='scheduled for')),
-                ('created_at', models.DateTimeField(db_index=True, default=django.utils.timezone.now, verbose_name='created')),
-                ('queued_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='last handed to the workers')),
-                ('started_at', models.DateTimeField(null=True, verbose_name='started')),
-                ('finished_at', models.DateTimeField(null=True, verbose_name='finished')),
-                ('requested_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='requested by')),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("refresh", "Refresh"), ("daily", "Daily sync"), ("preview", "Preview")],
+                        max_length=10,
+                        verbose_name="kind",
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("queued", "Queued"), ("running", "Running"), ("finished", "Finished")],
+                        default="queued",
+                        max_length=10,
+                        verbose_name="state",
+                    ),
+                ),
+                ("open_key", models.CharField(editable=False, max_length=150, null=True, unique=True)),
+                (
+                    "scheduled_for",
+                    models.DateField(editable=False, null=True, unique=True, verbose_name="scheduled for"),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_index=True, default=django.utils.timezone.now, verbose_name="created"
+                    ),
+                ),
+                (
+                    "queued_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now,
+                        editable=False,
+                        verbose_name="last handed to the workers",
+                    ),
+                ),
+                ("started_at", models.DateTimeField(null=True, verbose_name="started")),
+                ("finished_at", models.DateTimeField(null=True, verbose_name="finished")),
+                (
+                    "requested_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="requested by",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'run',
-                'verbose_name_plural': 'runs',
-                'ordering': ['-created_at'],
-                'permissions': [('refresh_learner', 'Can refresh learners with OneFile'), ('preview_learner', 'Can preview a refresh with OneFile')],
+                "verbose_name": "run",
+                "verbose_name_plural": "runs",
+                "ordering": ["-created_at"],
+                "permissions": [
+                    ("refresh_learner", "Can refresh learners with OneFile"),
+                    ("preview_learner", "Can preview a refresh with OneFile"),
+                ],
             },
         ),
         migrations.AddField(
-            model_name='learneroutcome',
-            name='run',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='outcomes', to='onefile_sync.syncrun', verbose_name='run'),
+            model_name="learneroutcome",
+            name="run",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="outcomes",
+                to="onefile_sync.syncrun",
+                verbose_name="run",
+            ),
         ),
         migrations.CreateModel(
-            name='UploadIntent',
+            name="UploadIntent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('learner_pk', models.CharField(max_length=64)),
-                ('review_pk', models.CharField(max_length=64)),
-                ('scheduled_for', models.DateTimeField()),
-                ('visit_id', models.PositiveBigIntegerField(null=True)),
-                ('review_id', models.PositiveBigIntegerField(null=True)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('finished_at', models.DateTimeField(null=True)),
-                ('learner_type', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='contenttypes.contenttype')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("learner_pk", models.CharField(max_length=64)),
+                ("review_pk", models.CharField(max_length=64)),
+                ("scheduled_for", models.DateTimeField()),
+                ("visit_id", models.PositiveBigIntegerField(null=True)),
+                ("review_id", models.PositiveBigIntegerField(null=True)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("finished_at", models.DateTimeField(null=True)),
+                (
+                    "learner_type",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="contenttypes.contenttype",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'upload intent',
+                "verbose_name": "upload intent",
             },
         ),
         migrations.AddIndex(
-            model_name='learneroutcome',
-            index=models.Index(fields=['run', 'state'], name='onefile_outcome_run_state'),
+            model_name="learneroutcome",
+            index=models.Index(fields=["run", "state"], name="onefile_outcome_run_state"),
         ),
         migrations.AddIndex(
-            model_name='learneroutcome',
-            index=models.Index(fields=['learner_type', 'learner_pk', '-id'], name='onefile_outcome_learner'),
+            model_name="learneroutcome",
+            index=models.Index(fields=["learner_type", "learner_pk", "-id"], name="onefile_outcome_learner"),
         ),
         migrations.AddConstraint(
-            model_name='learneroutcome',
-            constraint=models.UniqueConstraint(fields=('run', 'learner_type', 'learner_pk'), name='onefile_one_outcome_per_run'),
+            model_name="learneroutcome",
+            constraint=models.UniqueConstraint(
+                fields=("run", "learner_type", "learner_pk"), name="onefile_one_outcome_per_run"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='learneroutcome',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'working')), fields=('learner_type', 'learner_pk'), name='onefile_one_worker_per_learner'),
+            model_name="learneroutcome",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "working")),
+                fields=("learner_type", "learner_pk"),
+                name="onefile_one_worker_per_learner",
+            ),
         ),
         migrations.AddIndex(
-            model_name='uploadintent',
-            index=models.Index(fields=['learner_type', 'learner_pk'], name='onefile_intent_learner'),
+            model_name="uploadintent",
+            index=models.Index(fields=["learner_type", "learner_pk"], name="onefile_intent_learner"),
         ),
         migrations.AddConstraint(
-            model_name='uploadintent',
-            constraint=models.UniqueConstraint(condition=models.Q(('finished_at__isnull', True)), fields=('learner_type', 'review_pk'), name='onefile_one_open_upload'),
+            model_name="uploadintent",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("finished_at__isnull", True)),
+                fields=("learner_type", "review_pk"),
+                name="onefile_one_open_upload",
+            ),
         ),
     ]

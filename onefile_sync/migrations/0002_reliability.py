@@ -7,97 +7,166 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('onefile_sync', '0001_initial'),
+        ("onefile_sync", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Heartbeat',
+            name="Heartbeat",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('worker', models.CharField(max_length=200, unique=True)),
-                ('beaten_at', models.DateTimeField()),
-                ('clock_ahead', models.FloatField(default=0.0)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("worker", models.CharField(max_length=200, unique=True)),
+                ("beaten_at", models.DateTimeField()),
+                ("clock_ahead", models.FloatField(default=0.0)),
             ],
             options={
-                'verbose_name': 'heartbeat',
+                "verbose_name": "heartbeat",
             },
         ),
         migrations.AlterModelOptions(
-            name='syncrun',
-            options={'ordering': ['-created_at'], 'permissions': [('refresh_learner', 'Can refresh learners with OneFile'), ('preview_learner', 'Can preview a refresh with OneFile'), ('cancel_syncrun', 'Can cancel runs'), ('decide_syncrun', 'Can apply or discard a daily sync that is held'), ('view_health', 'Can see how the OneFile integration is doing')], 'verbose_name': 'run', 'verbose_name_plural': 'runs'},
+            name="syncrun",
+            options={
+                "ordering": ["-created_at"],
+                "permissions": [
+                    ("refresh_learner", "Can refresh learners with OneFile"),
+                    ("preview_learner", "Can preview a refresh with OneFile"),
+                    ("cancel_syncrun", "Can cancel runs"),
+                    ("decide_syncrun", "Can apply or discard a daily sync that is held"),
+                    ("view_health", "Can see how the OneFile integration is doing"),
+                ],
+                "verbose_name": "run",
+                "verbose_name_plural": "runs",
+            },
         ),
         migrations.AddField(
-            model_name='apisession',
-            name='share',
+            model_name="apisession",
+            name="share",
             field=models.FloatField(default=1.0),
         ),
         migrations.AddField(
-            model_name='apisession',
-            name='slowed_at',
+            model_name="apisession",
+            name="slowed_at",
             field=models.DateTimeField(null=True),
         ),
         migrations.AddField(
-            model_name='change',
-            name='made',
-            field=models.BooleanField(default=True, verbose_name='made'),
+            model_name="change",
+            name="made",
+            field=models.BooleanField(default=True, verbose_name="made"),
         ),
         migrations.AddField(
-            model_name='onefilesettings',
-            name='safety_stop_learners',
-            field=models.PositiveIntegerField(default=25, help_text='So that a few learners of a small provider do not hold the sync up.', validators=[django.core.validators.MinValueValidator(1)], verbose_name='… and of at least so many learners'),
+            model_name="onefilesettings",
+            name="safety_stop_learners",
+            field=models.PositiveIntegerField(
+                default=25,
+                help_text="So that a few learners of a small provider do not hold the sync up.",
+                validators=[django.core.validators.MinValueValidator(1)],
+                verbose_name="… and of at least so many learners",
+            ),
         ),
         migrations.AddField(
-            model_name='onefilesettings',
-            name='safety_stop_percent',
-            field=models.PositiveSmallIntegerField(default=20, help_text='Per cent of the learners compared. Above it nothing of theirs is written until somebody has looked; 100 means never.', validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(100)], verbose_name='Hold a daily sync that would replace values of more than'),
+            model_name="onefilesettings",
+            name="safety_stop_percent",
+            field=models.PositiveSmallIntegerField(
+                default=20,
+                help_text="Per cent of the learners compared. Above it nothing of theirs is written until somebody has looked; 100 means never.",
+                validators=[
+                    django.core.validators.MinValueValidator(0),
+                    django.core.validators.MaxValueValidator(100),
+                ],
+                verbose_name="Hold a daily sync that would replace values of more than",
+            ),
         ),
         migrations.AddField(
-            model_name='syncrun',
-            name='cleared_at',
+            model_name="syncrun",
+            name="cleared_at",
             field=models.DateTimeField(editable=False, null=True),
         ),
         migrations.AddField(
-            model_name='syncrun',
-            name='decided_by',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='decided by'),
+            model_name="syncrun",
+            name="decided_by",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+                verbose_name="decided by",
+            ),
         ),
         migrations.AddField(
-            model_name='syncrun',
-            name='ending',
-            field=models.CharField(blank=True, choices=[('cancelled', 'Cancelled'), ('discarded', 'Discarded'), ('replaced', 'Replaced by a new run')], default='', max_length=10, verbose_name='ending'),
+            model_name="syncrun",
+            name="ending",
+            field=models.CharField(
+                blank=True,
+                choices=[
+                    ("cancelled", "Cancelled"),
+                    ("discarded", "Discarded"),
+                    ("replaced", "Replaced by a new run"),
+                ],
+                default="",
+                max_length=10,
+                verbose_name="ending",
+            ),
         ),
         migrations.AddField(
-            model_name='syncrun',
-            name='guarded',
+            model_name="syncrun",
+            name="guarded",
             field=models.BooleanField(default=False, editable=False),
         ),
         migrations.AddField(
-            model_name='syncrun',
-            name='held_at',
-            field=models.DateTimeField(editable=False, null=True, verbose_name='held'),
+            model_name="syncrun",
+            name="held_at",
+            field=models.DateTimeField(editable=False, null=True, verbose_name="held"),
         ),
         migrations.AddField(
-            model_name='uploadintent',
-            name='in_doubt_since',
+            model_name="uploadintent",
+            name="in_doubt_since",
             field=models.DateTimeField(null=True),
         ),
         migrations.AddField(
-            model_name='uploadintent',
-            name='visits_in_doubt',
+            model_name="uploadintent",
+            name="visits_in_doubt",
             field=models.PositiveSmallIntegerField(default=0),
         ),
         migrations.AlterField(
-            model_name='learneroutcome',
-            name='state',
-            field=models.CharField(choices=[('queued', 'Queued'), ('working', 'Working'), ('aside', 'Put aside'), ('updated', 'Updated'), ('unchanged', 'Unchanged'), ('attention', 'Needs attention'), ('failed', 'Failed'), ('skipped', 'Skipped')], default='queued', max_length=10, verbose_name='outcome'),
+            model_name="learneroutcome",
+            name="state",
+            field=models.CharField(
+                choices=[
+                    ("queued", "Queued"),
+                    ("working", "Working"),
+                    ("aside", "Put aside"),
+                    ("updated", "Updated"),
+                    ("unchanged", "Unchanged"),
+                    ("attention", "Needs attention"),
+                    ("failed", "Failed"),
+                    ("skipped", "Skipped"),
+                ],
+                default="queued",
+                max_length=10,
+                verbose_name="outcome",
+            ),
         ),
         migrations.AlterField(
-            model_name='syncrun',
-            name='state',
-            field=models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('held', 'Held'), ('finished', 'Finished')], default='queued', max_length=10, verbose_name='state'),
+            model_name="syncrun",
+            name="state",
+            field=models.CharField(
+                choices=[
+                    ("queued", "Queued"),
+                    ("running", "Running"),
+                    ("held", "Held"),
+                    ("finished", "Finished"),
+                ],
+                default="queued",
+                max_length=10,
+                verbose_name="state",
+            ),
         ),
     ]

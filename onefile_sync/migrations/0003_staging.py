@@ -5,130 +5,192 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('contenttypes', '0002_remove_content_type_name'),
-        ('onefile_sync', '0002_reliability'),
+        ("contenttypes", "0002_remove_content_type_name"),
+        ("onefile_sync", "0002_reliability"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='learneroutcome',
-            name='surveyed',
+            model_name="learneroutcome",
+            name="surveyed",
             field=models.BooleanField(default=False),
         ),
         migrations.AddField(
-            model_name='syncrun',
-            name='api_calls',
-            field=models.PositiveIntegerField(default=0, verbose_name='API calls for everyone'),
+            model_name="syncrun",
+            name="api_calls",
+            field=models.PositiveIntegerField(default=0, verbose_name="API calls for everyone"),
         ),
         migrations.AddField(
-            model_name='syncrun',
-            name='listed_at',
+            model_name="syncrun",
+            name="listed_at",
             field=models.DateTimeField(editable=False, null=True),
         ),
         migrations.AddField(
-            model_name='syncrun',
-            name='put_off',
-            field=models.PositiveIntegerField(default=0, verbose_name='reviews put off'),
+            model_name="syncrun",
+            name="put_off",
+            field=models.PositiveIntegerField(default=0, verbose_name="reviews put off"),
         ),
         migrations.AddField(
-            model_name='syncrun',
-            name='rate_limited',
+            model_name="syncrun",
+            name="rate_limited",
             field=models.PositiveIntegerField(default=0),
         ),
         migrations.AddField(
-            model_name='syncrun',
-            name='read_at',
-            field=models.DateTimeField(editable=False, null=True, verbose_name='read'),
+            model_name="syncrun",
+            name="read_at",
+            field=models.DateTimeField(editable=False, null=True, verbose_name="read"),
         ),
         migrations.AddField(
-            model_name='syncrun',
-            name='reads_everyone',
+            model_name="syncrun",
+            name="reads_everyone",
             field=models.BooleanField(default=False, editable=False),
         ),
         migrations.AddField(
-            model_name='syncrun',
-            name='worked_at',
+            model_name="syncrun",
+            name="worked_at",
             field=models.DateTimeField(editable=False, null=True),
         ),
         migrations.CreateModel(
-            name='Listing',
+            name="Listing",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('claimed_by', models.UUIDField(null=True)),
-                ('lease_expires_at', models.DateTimeField(null=True)),
-                ('kind', models.CharField(choices=[('centres', 'centres'), ('aim', 'learning aims'), ('review', 'reviews')], max_length=7)),
-                ('centre_id', models.PositiveBigIntegerField(default=0)),
-                ('next_page', models.PositiveIntegerField(default=1)),
-                ('page_length', models.PositiveIntegerField(null=True)),
-                ('last_page', models.PositiveIntegerField(null=True)),
-                ('items', models.CharField(blank=True, choices=[('thin', 'a few properties'), ('rich', 'whole records')], default='', max_length=4)),
-                ('differs', models.BooleanField(default=False)),
-                ('unreadable_items', models.PositiveIntegerField(default=0)),
-                ('fallback', models.CharField(blank=True, default='', max_length=40)),
-                ('finished_at', models.DateTimeField(null=True)),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='listings', to='onefile_sync.syncrun')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("claimed_by", models.UUIDField(null=True)),
+                ("lease_expires_at", models.DateTimeField(null=True)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("centres", "centres"), ("aim", "learning aims"), ("review", "reviews")],
+                        max_length=7,
+                    ),
+                ),
+                ("centre_id", models.PositiveBigIntegerField(default=0)),
+                ("next_page", models.PositiveIntegerField(default=1)),
+                ("page_length", models.PositiveIntegerField(null=True)),
+                ("last_page", models.PositiveIntegerField(null=True)),
+                (
+                    "items",
+                    models.CharField(
+                        blank=True,
+                        choices=[("thin", "a few properties"), ("rich", "whole records")],
+                        default="",
+                        max_length=4,
+                    ),
+                ),
+                ("differs", models.BooleanField(default=False)),
+                ("unreadable_items", models.PositiveIntegerField(default=0)),
+                ("fallback", models.CharField(blank=True, default="", max_length=40)),
+                ("finished_at", models.DateTimeField(null=True)),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="listings",
+                        to="onefile_sync.syncrun",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'listing',
+                "verbose_name": "listing",
             },
         ),
         migrations.CreateModel(
-            name='ListedPage',
+            name="ListedPage",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('claimed_by', models.UUIDField(null=True)),
-                ('lease_expires_at', models.DateTimeField(null=True)),
-                ('number', models.PositiveIntegerField()),
-                ('listing', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='pages', to='onefile_sync.listing')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("claimed_by", models.UUIDField(null=True)),
+                ("lease_expires_at", models.DateTimeField(null=True)),
+                ("number", models.PositiveIntegerField()),
+                (
+                    "listing",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="pages",
+                        to="onefile_sync.listing",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'listed page',
+                "verbose_name": "listed page",
             },
         ),
         migrations.CreateModel(
-            name='StagedRecord',
+            name="StagedRecord",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('claimed_by', models.UUIDField(null=True)),
-                ('lease_expires_at', models.DateTimeField(null=True)),
-                ('kind', models.CharField(choices=[('centres', 'centres'), ('aim', 'learning aims'), ('review', 'reviews')], max_length=7)),
-                ('onefile_id', models.PositiveBigIntegerField()),
-                ('owner_id', models.PositiveBigIntegerField(null=True)),
-                ('centre_id', models.PositiveBigIntegerField(null=True)),
-                ('learner_pk', models.CharField(blank=True, default='', max_length=64)),
-                ('values', models.JSONField(default=dict)),
-                ('digest', models.CharField(blank=True, default='', max_length=32)),
-                ('settled', models.BooleanField(default=False)),
-                ('unchanged', models.PositiveSmallIntegerField(default=0)),
-                ('read_at', models.DateTimeField(null=True)),
-                ('listed_in', models.UUIDField(null=True)),
-                ('due_in', models.UUIDField(null=True)),
-                ('learner_type', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='contenttypes.contenttype')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("claimed_by", models.UUIDField(null=True)),
+                ("lease_expires_at", models.DateTimeField(null=True)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("centres", "centres"), ("aim", "learning aims"), ("review", "reviews")],
+                        max_length=7,
+                    ),
+                ),
+                ("onefile_id", models.PositiveBigIntegerField()),
+                ("owner_id", models.PositiveBigIntegerField(null=True)),
+                ("centre_id", models.PositiveBigIntegerField(null=True)),
+                ("learner_pk", models.CharField(blank=True, default="", max_length=64)),
+                ("values", models.JSONField(default=dict)),
+                ("digest", models.CharField(blank=True, default="", max_length=32)),
+                ("settled", models.BooleanField(default=False)),
+                ("unchanged", models.PositiveSmallIntegerField(default=0)),
+                ("read_at", models.DateTimeField(null=True)),
+                ("listed_in", models.UUIDField(null=True)),
+                ("due_in", models.UUIDField(null=True)),
+                (
+                    "learner_type",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="contenttypes.contenttype",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'staged record',
+                "verbose_name": "staged record",
             },
         ),
         migrations.AddConstraint(
-            model_name='listing',
-            constraint=models.UniqueConstraint(fields=('run', 'kind', 'centre_id'), name='onefile_one_listing'),
+            model_name="listing",
+            constraint=models.UniqueConstraint(
+                fields=("run", "kind", "centre_id"), name="onefile_one_listing"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='listedpage',
-            constraint=models.UniqueConstraint(fields=('listing', 'number'), name='onefile_one_page'),
+            model_name="listedpage",
+            constraint=models.UniqueConstraint(fields=("listing", "number"), name="onefile_one_page"),
         ),
         migrations.AddIndex(
-            model_name='stagedrecord',
-            index=models.Index(fields=['learner_type', 'learner_pk'], name='onefile_staged_learner'),
+            model_name="stagedrecord",
+            index=models.Index(fields=["learner_type", "learner_pk"], name="onefile_staged_learner"),
         ),
         migrations.AddIndex(
-            model_name='stagedrecord',
-            index=models.Index(condition=models.Q(('due_in__isnull', False)), fields=['due_in', 'id'], name='onefile_staged_due'),
+            model_name="stagedrecord",
+            index=models.Index(
+                condition=models.Q(("due_in__isnull", False)),
+                fields=["due_in", "id"],
+                name="onefile_staged_due",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='stagedrecord',
-            constraint=models.UniqueConstraint(fields=('kind', 'onefile_id'), name='onefile_one_record'),
+            model_name="stagedrecord",
+            constraint=models.UniqueConstraint(fields=("kind", "onefile_id"), name="onefile_one_record"),
         ),
     ]

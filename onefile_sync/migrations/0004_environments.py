@@ -11,42 +11,64 @@ def keep_token_where_it_is(apps, schema_editor):
 
     Where the installation's settings are wrong, the address stays blank, and the token has to be entered again.
     """
-    settings = apps.get_model('onefile_sync', 'OneFileSettings').objects.using(schema_editor.connection.alias)
-    for stored in settings.exclude(encrypted_customer_token=''):
+    settings = apps.get_model("onefile_sync", "OneFileSettings").objects.using(schema_editor.connection.alias)
+    for stored in settings.exclude(encrypted_customer_token=""):
         try:
             stored.token_address = deployment.address(stored.environment)
         except (ImproperlyConfigured, KeyError):
-            stored.token_address = ''
+            stored.token_address = ""
         stored.token_environment = stored.environment
-        stored.save(update_fields=['token_environment', 'token_address'])
+        stored.save(update_fields=["token_environment", "token_address"])
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('onefile_sync', '0003_staging'),
+        ("onefile_sync", "0003_staging"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='onefilesettings',
-            name='token_address',
-            field=models.TextField(blank=True, default='', editable=False),
+            model_name="onefilesettings",
+            name="token_address",
+            field=models.TextField(blank=True, default="", editable=False),
         ),
         migrations.AddField(
-            model_name='onefilesettings',
-            name='token_environment',
-            field=models.CharField(blank=True, choices=[('live', 'Live'), ('beta', 'Beta'), ('practice', 'Practice'), ('sandbox', 'Sandbox (to practise on)')], default='', editable=False, max_length=10),
+            model_name="onefilesettings",
+            name="token_environment",
+            field=models.CharField(
+                blank=True,
+                choices=[
+                    ("live", "Live"),
+                    ("beta", "Beta"),
+                    ("practice", "Practice"),
+                    ("sandbox", "Sandbox (to practise on)"),
+                ],
+                default="",
+                editable=False,
+                max_length=10,
+            ),
         ),
         migrations.AddField(
-            model_name='syncrun',
-            name='address',
-            field=models.TextField(blank=True, default='', editable=False, verbose_name='address'),
+            model_name="syncrun",
+            name="address",
+            field=models.TextField(blank=True, default="", editable=False, verbose_name="address"),
         ),
         migrations.AddField(
-            model_name='syncrun',
-            name='environment',
-            field=models.CharField(blank=True, choices=[('live', 'Live'), ('beta', 'Beta'), ('practice', 'Practice'), ('sandbox', 'Sandbox (to practise on)')], default='', editable=False, max_length=10, verbose_name='environment'),
+            model_name="syncrun",
+            name="environment",
+            field=models.CharField(
+                blank=True,
+                choices=[
+                    ("live", "Live"),
+                    ("beta", "Beta"),
+                    ("practice", "Practice"),
+                    ("sandbox", "Sandbox (to practise on)"),
+                ],
+                default="",
+                editable=False,
+                max_length=10,
+                verbose_name="environment",
+            ),
         ),
         migrations.RunPython(keep_token_where_it_is, migrations.RunPython.noop),
     ]

@@ -5,19 +5,37 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('onefile_sync', '0004_environments'),
+        ("onefile_sync", "0004_environments"),
     ]
 
     operations = [
         migrations.AlterModelOptions(
-            name='syncrun',
-            options={'ordering': ['-created_at'], 'permissions': [('refresh_learner', 'Can refresh learners with OneFile'), ('preview_learner', 'Can preview a refresh with OneFile'), ('cancel_syncrun', 'Can cancel runs'), ('decide_syncrun', 'Can apply or discard a run that is held'), ('view_health', 'Can see how the OneFile integration is doing')], 'verbose_name': 'run', 'verbose_name_plural': 'runs'},
+            name="syncrun",
+            options={
+                "ordering": ["-created_at"],
+                "permissions": [
+                    ("refresh_learner", "Can refresh learners with OneFile"),
+                    ("preview_learner", "Can preview a refresh with OneFile"),
+                    ("cancel_syncrun", "Can cancel runs"),
+                    ("decide_syncrun", "Can apply or discard a run that is held"),
+                    ("view_health", "Can see how the OneFile integration is doing"),
+                ],
+                "verbose_name": "run",
+                "verbose_name_plural": "runs",
+            },
         ),
         migrations.AlterField(
-            model_name='onefilesettings',
-            name='safety_stop_percent',
-            field=models.PositiveSmallIntegerField(default=20, help_text='Per cent of the learners compared, in a daily sync or a refresh of several learners. Above it nothing of theirs is written until somebody has looked; 100 means never.', validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(100)], verbose_name='Hold a run that would replace values of more than'),
+            model_name="onefilesettings",
+            name="safety_stop_percent",
+            field=models.PositiveSmallIntegerField(
+                default=20,
+                help_text="Per cent of the learners compared, in a daily sync or a refresh of several learners. Above it nothing of theirs is written until somebody has looked; 100 means never.",
+                validators=[
+                    django.core.validators.MinValueValidator(0),
+                    django.core.validators.MaxValueValidator(100),
+                ],
+                verbose_name="Hold a run that would replace values of more than",
+            ),
         ),
     ]

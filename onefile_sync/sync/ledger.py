@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping, Sized
 from datetime import date, datetime, time
 
 from onefile_sync.models import Change as ChangeRow
-from onefile_sync.models import Difference, LearnerOutcome, OutcomeState, Side
+from onefile_sync.models import Difference, LearnerOutcome, OutcomeState, RunKind, Side
 from onefile_sync.models import Problem as ProblemRow
 from onefile_sync.onefile.parsing import LONDON
 from onefile_sync.rows import Attendance, Officers, Value, told
 
 from .parts import Change, Kept, Problem, Subject
-from .problems import explain
+from .problems import SAID_ONCE, explain
 from .rules import is_blank
 
 
@@ -85,6 +85,8 @@ def _said_once(each: Kept, officers: Officers) -> Problem:
 
 def note_problems(problems_of: Mapping[int, Iterable[Problem]]) -> None:
     """Write problems down, by the primary key of the outcome in which they were met."""
+    problems_of = {pk: list(problems) for pk, problems in problems_of.items()}
+    _remember_said(problems_of)
     ProblemRow.objects.bulk_create(
         ProblemRow(
             outcome_id=outcome_pk,
@@ -95,6 +97,32 @@ def note_problems(problems_of: Mapping[int, Iterable[Problem]]) -> None:
         )
         for outcome_pk, problems in problems_of.items()
         for problem in problems
+    )
+
+
+def _remember_said(problems_of: Mapping[int, Iterable[Problem]]) -> None:
+    """Remember what is said once; what a preview says does not count."""
+    said = {
+        pk: [problem for problem in problems if problem.code in SAID_ONCE]
+        for pk, problems in problems_of.items()
+    }
+    if not any(said.values()):
+        return
+    outcomes = LearnerOutcome.objects.filter(pk__in=[pk for pk, problems in said.items() if problems])
+    Difference.objects.bulk_create(
+        (
+            Difference(
+                learner_type_id=outcome.learner_type_id,
+                learner_pk=outcome.learner_pk,
+                side=Side.PICSWEB,
+                subject_kind=problem.subject.kind,
+                subject_pk=problem.subject.pk,
+                field=problem.code,
+            )
+            for outcome in outcomes.exclude(run__kind=RunKind.PREVIEW)
+            for problem in said[outcome.pk]
+        ),
+        ignore_conflicts=True,
     )
 
 

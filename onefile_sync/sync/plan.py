@@ -163,6 +163,7 @@ class _Planner:
                 possible |= could_be
         if not self.policy.download_reviews:
             return
+        linked |= self.plan_hidden_reviews(records)
         for review in self.learner.reviews:
             if review.onefile_id is not None:
                 self.plan_download(review, review.onefile_id, records, shared)
@@ -170,6 +171,17 @@ class _Planner:
             if record.id not in linked | possible:
                 changes = self.review_changes(ReviewRow("", "", None), record, _about_record(record))
                 self.creations.append(ReviewCreation(record.id, tuple(self.holdable(changes))))
+
+    def plan_hidden_reviews(self, records: Mapping[int, Review]) -> set[int]:
+        """Reviews that PICSWeb hides are there, and are left as they are; returns their OneFile IDs."""
+        ids = set()
+        for review in self.learner.hidden_reviews:
+            about = _about_review(review)
+            said = (PICSWEB, "review", review.pk, "review_hidden") in self.learner.differences
+            if review.onefile_id in records and not said:
+                self.problems.append(Problem("review_hidden", about))
+            ids |= {review.onefile_id} - {None}
+        return ids
 
     def plan_uploads_that_are_over(self) -> None:
         """Begun uploads of reviews that are linked by now, or gone: all that may be left is a visit to tell of."""

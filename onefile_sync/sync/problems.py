@@ -47,7 +47,9 @@ CATALOGUE: tuple[Explanation, ...] = (
     Explanation(
         "learner_duplicate",
         YOURS,
-        _("Another learner has the same OneFile ID. Nothing was changed for either."),
+        _(
+            "Another learner, perhaps an archived one, has the same OneFile ID. Nothing was changed for either."
+        ),
         _("Correct the OneFile ID of one of them, then refresh again."),
     ),
     Explanation(
@@ -85,6 +87,12 @@ CATALOGUE: tuple[Explanation, ...] = (
             "Look for the review in OneFile. If it was deleted by mistake, ask OneFile to restore it; if on purpose, "
             "decide whether PICSWeb is to keep its own. Nothing is deleted for you."
         ),
+    ),
+    Explanation(
+        "review_hidden",
+        YOURS,
+        _("This review is hidden in PICSWeb, as archived ones may be. It was left as it is."),
+        _("Nothing to do if that was meant; otherwise bring it back in PICSWeb. This is reported once."),
     ),
     Explanation(
         "foreign_aim",
@@ -319,6 +327,9 @@ CATALOGUE: tuple[Explanation, ...] = (
         _("Refresh the learner again; if it goes wrong again, tell your support team."),
     ),
 )
+
+#: Problems that are left as they are once they were said.
+SAID_ONCE = ("review_hidden",)
 
 _BY_CODE = {row.code: row for row in CATALOGUE}
 
