@@ -7,9 +7,11 @@ One line a key: its default, how it is read, and what it should be (said in erro
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import time, timedelta
+from pathlib import Path
 from typing import Any, Generic, TypeVar, overload
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -17,6 +19,8 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
+
+from .secret import Secret
 
 #: The addresses of OneFile's REST API v2.1 by environment, used where ``BASE_URL`` is not given.
 ADDRESSES: Mapping[str, str] = {
@@ -98,6 +102,32 @@ def _address(written: Any) -> str:
     return address if urlsplit(address).path else address + API_PATH
 
 
+def _secret(written: Any) -> Secret:
+    return Secret(_text(written))
+
+
+def _certificates(written: Any) -> str:
+    """Where the web site and the workers start need not be the same directory, so the path is a full one."""
+    path = Path(written)
+    if not path.is_absolute():
+        raise ValueError
+    ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
+    return str(path)
+
+
+def _proxy(written: Any) -> Secret:
+    proxy = _secret(written)
+    parts = urlsplit(proxy)
+    if (
+        parts.scheme not in ("http", "https")
+        or not parts.hostname
+        or parts.path.strip("/")
+        or parts.port == 0
+    ):
+        raise ValueError
+    return proxy
+
+
 def _whole_number(least: int) -> Callable[[Any], int]:
     def read(written: Any) -> int:
         if not isinstance(written, int) or isinstance(written, bool) or written < least:
@@ -136,8 +166,8 @@ def _names(written: Any) -> Mapping[str, str]:
 
 def _token(written: Any) -> str | Mapping[str, str]:
     if not isinstance(written, Mapping):
-        return _text(written)
-    tokens = _names(written)
+        return _secret(written)
+    tokens = {environment: Secret(token) for environment, token in _names(written).items()}
     if not tokens or not tokens.keys() <= ADDRESSES.keys():
         raise ValueError
     return tokens
@@ -189,6 +219,14 @@ class Deployment:
     night_hours = Setting(6, _seconds, "a number of hours above 0")
     lease_seconds = Setting(300, _whole_number(1), "a whole number of seconds from 1")
     timeout_seconds = Setting(30, _seconds, "a number of seconds above 0")
+    ca_bundle = Setting(
+        None,
+        _or_none(_certificates),
+        "the full path of a file of certificates (PEM), or None for those that come with requests",
+    )
+    proxy = Setting(
+        None, _or_none(_proxy), 'an address such as "http://proxy.example:3128", or None to call directly'
+    )
 
     def __init__(self) -> None:
         self._written: Mapping[str, Any] | None = None
@@ -201,6 +239,10 @@ class Deployment:
                 raise ImproperlyConfigured("ONEFILE_SYNC is missing from the settings, or is not a dict.")
             if unknown := sorted(str(key) for key in written if key not in KEYS):
                 raise ImproperlyConfigured(f"ONEFILE_SYNC has keys that are not known: {', '.join(unknown)}.")
+            if isinstance(written, dict) and isinstance(written.get("PROXY"), str):
+                # Django's error reports print the settings. They hide what is called a token, but not a proxy, whose
+                # address may have a password.
+                written["PROXY"] = Secret(written["PROXY"])
             self._written = written
         return self._written
 

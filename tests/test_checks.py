@@ -64,6 +64,8 @@ WRONG_KEYS = [
     ({**PICSWEB.mapping, "TIME_ZONE": "Europe/Mars"}, "E003"),
     ({**PICSWEB.mapping, "DAILY_AT": "2am"}, "E003"),
     ({**PICSWEB.mapping, "CALLS_PER_MINUTE": 0}, "E003"),
+    ({**PICSWEB.mapping, "CA_BUNDLE": "/nowhere/authority.pem"}, "E003"),
+    ({**PICSWEB.mapping, "PROXY": "proxy.example:3128"}, "E003"),
     ({**PICSWEB.mapping, "REVIEW": "picsweb.Review"}, "E003"),
     ({key: value for key, value in PICSWEB.mapping.items() if key != "OFFICER"}, "E004"),
     ({**PICSWEB.mapping, "BASE_URL": "http://wsapi.onefile.co.uk/api/v2.1"}, "E016"),

@@ -1,9 +1,13 @@
 """The deployment's settings: defaults, what is accepted, and how a mistake is told."""
 
+import re
 from datetime import time, timedelta
+from pathlib import Path
 
+import certifi
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.views.debug import ExceptionReporter
 
 from onefile_sync.conf import KEYS, Deployment, deployment
 
@@ -22,6 +26,8 @@ DEFAULTS = {
     "task_seconds": 120,
     "lease_seconds": 300,
     "timeout_seconds": 30,
+    "ca_bundle": None,
+    "proxy": None,
 }
 
 
@@ -41,6 +47,10 @@ def test_the_time_zone_is_the_providers(settings):
     [
         ("BASE_URL", "https://onefile.example/api/v2.1/", "https://onefile.example/api/v2.1"),
         ("BASE_URL", "http://127.0.0.1:9000", "http://127.0.0.1:9000/api/v2.1"),
+        ("PROXY", "http://proxy.example:3128", "http://proxy.example:3128"),
+        ("PROXY", "https://name:password@[::1]:3128/", "https://name:password@[::1]:3128/"),
+        ("CA_BUNDLE", certifi.where(), certifi.where()),
+        ("CA_BUNDLE", Path(certifi.where()), certifi.where()),
         ("CUSTOMER_TOKEN", " a token ", "a token"),
         ("CUSTOMER_TOKEN", {"live": " a token "}, {"live": "a token"}),
         ("CALLS_PER_MINUTE", None, None),
@@ -172,3 +182,35 @@ def test_every_key_says_what_it_should_be():
     assert set(KEYS) >= {"LEARNER", "REVIEW", "TIME_ZONE", "TASK_SECONDS"}
     assert all(setting.should_be for setting in KEYS.values())
     assert Deployment.page_size is KEYS["PAGE_SIZE"]
+
+
+@pytest.mark.parametrize(
+    ("key", "written"),
+    [
+        ("PROXY", "socks5://proxy-canary:1080"),
+        ("PROXY", "proxy-canary:3128"),
+        ("PROXY", "http://"),
+        ("PROXY", "http://proxy-canary:port"),
+        ("PROXY", "http://proxy-canary:3128/path"),
+        ("PROXY", {"https": "http://proxy-canary:3128"}),
+        ("CA_BUNDLE", "canary.pem"),
+        ("CA_BUNDLE", "/nowhere/canary.pem"),
+        ("CA_BUNDLE", str(Path(__file__).parent)),
+        ("CA_BUNDLE", str(Path(__file__))),
+        ("CA_BUNDLE", True),
+    ],
+)
+def test_a_way_out_that_leads_nowhere_is_a_mistake_told_without_what_is_written(settings, key, written):
+    settings.ONEFILE_SYNC = {key: written}
+    with pytest.raises(ImproperlyConfigured, match=re.escape(key)) as told:
+        getattr(deployment, key.lower())
+    assert "canary" not in str(told.value)
+
+
+def test_a_proxys_password_is_not_in_what_django_reports_of_the_settings(settings, rf):
+    settings.ONEFILE_SYNC = {"PROXY": "http://name:canary@proxy.example:3128", "CUSTOMER_TOKEN": "canary"}
+    assert deployment.proxy == "http://name:canary@proxy.example:3128"
+    report = ExceptionReporter(rf.get("/"), ValueError, ValueError(), None)
+    told = report.get_traceback_html() + report.get_traceback_text()
+    assert "ONEFILE_SYNC" in told
+    assert "canary" not in told

@@ -223,7 +223,8 @@ CASES: tuple[Case, ...] = (
         text=_("OneFile could not be reached."),
         remedy=_(
             "This call changed nothing, and the next sync tries again. If OneFile opens in your browser "
-            "and this goes on, ask your support team to check PICSWeb's connection to the internet."
+            "and this goes on, ask your support team to check PICSWeb's connection to the internet. Where "
+            "that leads through a proxy, the setting PROXY names it."
         ),
     ),
     Case(
@@ -262,7 +263,8 @@ CASES: tuple[Case, ...] = (
         text=_("The server at OneFile's address could not prove that it is OneFile."),
         remedy=_(
             "This call changed nothing. Ask your support team to check the certificates and the date on "
-            "PICSWeb's server, and whether something stands between it and OneFile."
+            "PICSWeb's server, and whether something stands between it and OneFile. Where your network inspects "
+            "TLS, the setting CA_BUNDLE names its certificates."
         ),
     ),
     Case(

@@ -40,6 +40,7 @@ class Meter:
     """What one answer may cost. Started anew for each call; one for each transport.
 
     ``connected``: the call opened a connection, so it did not use one that may have been dropped while idle.
+    ``requested``: the request itself was begun, after whatever had to be agreed with a proxy.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -47,14 +48,14 @@ class Meter:
         self._until = self._longest_silence = 0.0
         self._most_bytes = 0
         self.received = 0
-        self.connected = False
+        self.connected = self.requested = False
 
     def start(self, most_bytes: int, seconds: float, longest_silence: float) -> None:
         self._until = self._clock() + seconds
         self._longest_silence = longest_silence
         self._most_bytes = most_bytes + HEADERS
         self.received = 0
-        self.connected = False
+        self.connected = self.requested = False
 
     @property
     def was_dropped(self) -> bool:
@@ -130,6 +131,10 @@ class MeteredAdapter(HTTPAdapter):
             def connect(self) -> None:
                 meter.connected = True
                 super().connect()
+
+            def request(self, *args: Any, **kwargs: Any) -> None:
+                meter.requested = True
+                super().request(*args, **kwargs)
 
         return Metered
 

@@ -87,7 +87,8 @@ class Transport:
     ``calls`` counts every try that was sent, authentication not included; ``rate_limited`` the answers of 429.
     ``timeout`` is (connecting, waiting for each part of the answer), in seconds; where a part may take longer than
     the whole of an operation's answer, so may the whole.
-    Raises ValueError for an address that is neither https nor on this machine.
+    ``ca_bundle`` is the path of the certificates to trust in place of those of requests; calls to https addresses go
+    through the ``proxy``. Raises ValueError for an address that is neither https nor on this machine.
     """
 
     def __init__(
@@ -101,6 +102,8 @@ class Transport:
         clock: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], object] = time.sleep,
         timeout: tuple[float, float] = (5, 30),
+        ca_bundle: str | None = None,
+        proxy: str | None = None,
     ) -> None:
         if not is_safe_address(base_url):
             raise ValueError("OneFile's address must begin with https://, unless it is on this machine.")
@@ -117,6 +120,9 @@ class Transport:
         self._used_at = clock()
         self._meter = Meter()
         self._http = MeteredSession(self._meter)
+        self._http.verify = ca_bundle or True
+        # Never for http: that is a sandbox on this machine, whose token would go to the proxy in clear.
+        self._http.proxies = {"https": proxy} if proxy else {}
         self._http.headers.update({"User-Agent": f"onefile_sync/{__version__}", "Accept": "application/json"})
 
     def close(self) -> None:
@@ -224,6 +230,8 @@ class Transport:
             code = "timed_out" if isinstance(error, ReadTimeoutError) else "cut_off"
         except zlib.error:
             code = "bad_answer"
+        if received is None and code != "tls" and self._http.proxies and not self._meter.requested:
+            code = "unreachable"  # whatever the proxy did, OneFile has seen nothing
         if received is None:
             # Raised out here so that the exception of requests, which holds tokens, does not hang on as its context.
             failure = operation.failure(code or "gone_wrong")
@@ -254,7 +262,6 @@ class Transport:
             timeout=(min(connecting, seconds), min(longest_silence, seconds)),
             allow_redirects=False,
             stream=True,
-            verify=True,
         )
         with response:
             status = response.status_code
@@ -290,19 +297,25 @@ def code_of_exception(error: requests.RequestException) -> str:
     """The case of a call that came to no answer."""
     cause = error.args[0] if error.args else None
     reason = getattr(cause, "reason", None)
+    if _is_about_a_certificate(error):
+        return "tls"
     if isinstance(error, requests.ConnectTimeout) or isinstance(reason, NewConnectionError):
         return "unreachable"
     if isinstance(error, requests.ReadTimeout) or isinstance(cause, ReadTimeoutError):
         return "timed_out"
-    if isinstance(reason, Exception) and any(
-        isinstance(arg, ssl.SSLCertVerificationError) for arg in reason.args
-    ):
-        return "tls"
     if isinstance(error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError):
         return "cut_off"
     if isinstance(error, requests.exceptions.ContentDecodingError):
         return "bad_answer"
     return "gone_wrong"
+
+
+def _is_about_a_certificate(error: object) -> bool:
+    """Whether a certificate was refused: OneFile's, or that of a proxy, which lies one exception deeper."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return True
+    inner = (*getattr(error, "args", ()), getattr(error, "reason", None))
+    return any(_is_about_a_certificate(each) for each in inner if isinstance(each, Exception))
 
 
 def seconds_to_pause(retry_after: str | None, now: datetime) -> float:

@@ -75,6 +75,8 @@ def connect(
         clock=timezone.now,
         sleep=sleep,
         timeout=(min(5, deployment.timeout_seconds), deployment.timeout_seconds),
+        ca_bundle=deployment.ca_bundle,
+        proxy=deployment.proxy,
     )
     return OneFile(transport, aim_names=AimNames(**deployment.aim_names), page_size=deployment.page_size)
 
