@@ -87,7 +87,11 @@ def headline(run: SyncRun, progress: Progress) -> str:
     if run.ending:
         return _("Ending: whoever is being compared right now is finished.")
     if progress.waiting_for_worker:
-        return _("Waiting: nobody has been working on this for a minute.")
+        if progress.goes_on_at is None:
+            return _("Waiting: nobody is working on this.")
+        return _("Waiting: nobody is working on this. The work goes on after %(time)s.") % {
+            "time": f"{timezone.localtime(progress.goes_on_at):%H:%M}"
+        }
     if progress.state == RunState.QUEUED:
         return _("Waiting to start.")
     if progress.reading is not None:

@@ -31,6 +31,10 @@ MOST_ATTEMPTS = 3
 CANDIDATES = 20
 
 
+#: The part of a lease after which a worker renews it: how long ago that was tells whether somebody is still at work.
+SHOWN_EVERY = 1 / 30
+
+
 class Cost(TypedDict):
     """The calls that one attempt at a learner took, and how many of them met the rate limit."""
 
@@ -59,8 +63,8 @@ class Claim:
     renewed_at: datetime
 
     def renew(self) -> None:
-        """Hold on to the learner, where a good part of the lease is gone. Raises :class:`LostClaim`."""
-        if timezone.now() - self.renewed_at >= deployment.lease / 5:
+        """Hold on to the learner, and so show that somebody is at work. Raises :class:`LostClaim`."""
+        if timezone.now() - self.renewed_at >= deployment.lease * SHOWN_EVERY:
             self.hold()
 
     def hold(self) -> datetime:

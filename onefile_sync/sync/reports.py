@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db.models import Count, F, Max, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from onefile_sync.conf import deployment
 from onefile_sync.models import (
     OPEN_OUTCOMES,
     LearnerOutcome,
@@ -24,9 +25,11 @@ from onefile_sync.models import (
 
 from . import problems, rules
 from .due import ROTATION
+from .pace import PaceLost, shared_store
 
-#: After how long without anybody working on it a run is said to wait for a worker.
-PATIENCE_WITH_WORKERS = timedelta(minutes=1)
+#: After how long without a sign of life a run is said to wait for a worker: longer than one call may take, and within
+#: a minute. Where OneFile has asked everybody to pause, nobody is missed.
+PATIENCE_WITH_WORKERS = timedelta(seconds=50)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,8 @@ class Progress:
     """Where a run stands. ``counts`` has the number of learners by state of their outcome, states of none left out.
 
     ``is_final``: nothing more happens by itself, because the run is finished or held. ``reading`` is there while the
-    run reads OneFile for everyone, before the first learner is compared.
+    run reads OneFile for everyone, before the first learner is compared. ``goes_on_at``: where the run waits because
+    its worker has gone away, when others may take up what that one had.
     """
 
     state: str
@@ -52,6 +56,7 @@ class Progress:
     waiting_for_worker: bool
     is_final: bool
     reading: Reading | None = None
+    goes_on_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,19 +123,32 @@ def progress(run: SyncRun) -> Progress:
     counts = {row["state"]: row["learners"] for row in by_state}
     total = sum(counts.values())
     left = sum(counts.get(state, 0) for state in OPEN_OUTCOMES)
+    now = timezone.now()
     asked, worked = run.cleared_at or run.created_at, run.worked_at or run.created_at
-    latest = max([asked, worked, *(row["latest"] for row in by_state if row["latest"] is not None)])
-    at_work = run.outcomes.filter(state=OutcomeState.WORKING, lease_expires_at__gte=timezone.now())
-    idle = run.is_open and not run.is_held and not at_work.exists()
+    leases = run.outcomes.filter(state=OutcomeState.WORKING, lease_expires_at__gte=now)
+    lease = leases.aggregate(latest=Max("lease_expires_at"))["latest"]
+    signs = [row["latest"] for row in by_state if row["latest"] is not None]
+    latest = max([asked, worked, *signs, *([lease - deployment.lease] if lease else [])])
+    waiting = run.is_open and not run.is_held and now - latest > PATIENCE_WITH_WORKERS and not _all_pause(now)
     return Progress(
         state=run.state,
         total=total,
         done=total - left,
         counts=counts,
-        waiting_for_worker=idle and timezone.now() - latest > PATIENCE_WITH_WORKERS,
+        waiting_for_worker=waiting,
         is_final=not run.is_open or run.is_held,
         reading=_reading(run) if run.is_open and run.reads_everyone and run.read_at is None else None,
+        goes_on_at=lease if waiting else None,
     )
+
+
+def _all_pause(now: datetime) -> bool:
+    """Whether OneFile has asked for a pause that is not over: whoever is at work sleeps, and is there all the same."""
+    try:
+        paused_until = shared_store().read().paused_until
+    except PaceLost:
+        return False
+    return paused_until is not None and paused_until > now
 
 
 def _reading(run: SyncRun) -> Reading:

@@ -115,7 +115,7 @@ class TestHeld:
             expect(section).to_contain_text(f"NCFE-HELD-{learner.pk}")
             expect(section.get_by_role("table", name="What a refresh would change")).to_be_visible()
         expect(staff.get_by_role("region", name=f"{same} Unchanged")).to_be_visible()
-        expect(staff.get_by_role("status").filter(has_text="No worker has picked this up")).to_be_hidden()
+        expect(staff.get_by_role("status").filter(has_text="No worker has worked on this")).to_be_hidden()
         expect(cancel_link(staff)).to_have_count(0)  # that is what Discard does
         picture(staff, "run-held")
         colleague = open_browser("clerk", has_javascript=has_javascript)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from django.utils import timezone
 
-from onefile_sync import services
+from onefile_sync import services, wording
+from onefile_sync.conf import deployment
 from onefile_sync.models import (
     Change,
     LearnerOutcome,
@@ -25,10 +27,14 @@ from onefile_sync.models import (
 from onefile_sync.onefile.errors import CASES
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sync import claims, problems, rules, runs
+from onefile_sync.sync.pace import SharedPace
 from tests.conftest import dont_wait, preview, sync
 from tests.factories import Host
 
 from .conftest import FREE, learners_of, run_of
+
+#: Eleven o'clock in London.
+KILLED_AT = datetime(2026, 6, 1, 10, 0, tzinfo=UTC)
 
 
 class TestProgress:
@@ -45,7 +51,7 @@ class TestProgress:
         assert (now.state, now.total, now.done, now.is_final) == ("running", 3, 1, False)
         assert now.counts == {"updated": 1, "working": 1, "queued": 1}
 
-    @pytest.mark.parametrize(("seconds", "is_waiting"), [(59, False), (61, True)])
+    @pytest.mark.parametrize(("seconds", "is_waiting"), [(45, False), (59, True)])
     def test_says_when_no_worker_comes(self, host: Host, seconds: int, is_waiting: bool) -> None:
         run = run_of(learners_of(host, 1))
         SyncRun.objects.update(created_at=timezone.now() - timedelta(seconds=seconds))
@@ -66,6 +72,46 @@ class TestProgress:
 
         LearnerOutcome.objects.update(started_at=timezone.now() - timedelta(seconds=61))
         assert services.progress(run).waiting_for_worker
+
+    def test_says_within_a_minute_that_a_worker_was_killed_and_when_the_work_goes_on(
+        self, host: Host
+    ) -> None:
+        with time_machine.travel(KILLED_AT, tick=False):
+            run = run_of(learners_of(host, 1))
+            runs.start(run)
+            claim = claims.claim_next(run)
+            assert claim is not None
+
+        with time_machine.travel(KILLED_AT + timedelta(seconds=45), tick=False):
+            assert not services.progress(run).waiting_for_worker
+        with time_machine.travel(KILLED_AT + timedelta(seconds=59), tick=False):
+            now = services.progress(run)
+            assert now.waiting_for_worker
+            assert now.goes_on_at == KILLED_AT + deployment.lease
+            assert wording.headline(run, now) == (
+                "Waiting: nobody is working on this. The work goes on after 11:05."
+            )
+
+    def test_a_worker_at_a_slow_learner_shows_that_it_is_there(self, host: Host) -> None:
+        with time_machine.travel(KILLED_AT, tick=False):
+            run = run_of(learners_of(host, 1))
+            claim = claims.claim_next(run)
+            assert claim is not None
+        for seconds in range(15, 240, 15):
+            with time_machine.travel(KILLED_AT + timedelta(seconds=seconds), tick=False):
+                claim.renew()
+        with time_machine.travel(KILLED_AT + timedelta(seconds=270), tick=False):
+            assert not services.progress(run).waiting_for_worker
+
+    def test_nobody_is_missed_while_onefile_has_everybody_pause(self, host: Host) -> None:
+        with time_machine.travel(KILLED_AT, tick=False):
+            run = run_of(learners_of(host, 1))
+            claims.claim_next(run)
+            SharedPace(300).pause(100)
+        with time_machine.travel(KILLED_AT + timedelta(seconds=90), tick=False):
+            assert not services.progress(run).waiting_for_worker
+        with time_machine.travel(KILLED_AT + timedelta(seconds=110), tick=False):
+            assert services.progress(run).waiting_for_worker
 
     def test_nobody_is_waited_for_in_the_end(self, host: Host) -> None:
         run = run_of([])
@@ -91,6 +137,7 @@ class TestReports:
             "assessor": 35,
             "reviews": "36, 37",
             "when": "01/07/2026 10:00",
+            "fields": "38",
         }
         row = problems.explain(code)
         Problem.objects.create(

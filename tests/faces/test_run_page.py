@@ -151,14 +151,13 @@ def test_no_page_has_scripts_or_styles_of_its_own(learner, page):
         ("finished", {"minutes": 2}, "updated", False),
     ],
 )
-def test_waiting_for_a_worker_is_said_after_a_minute(state, asked_for, outcome, shown, learner, page):
+def test_waiting_for_a_worker_is_said_within_a_minute(state, asked_for, outcome, shown, learner, page):
     text = page(a_run((learner, outcome), state=state, created_at=long_ago(**asked_for)))
     notice = text[text.index("data-waiting") :]
     assert notice.startswith("data-waiting >" if shown else "data-waiting hidden>")
-    assert (
-        "Either all workers are busy with another run, and this one's turn comes; or none is running"
-        in notice
-    )
+    assert "Either all workers are busy with another run, and this one's turn comes;" in notice
+    assert "or the worker was stopped, and another takes the work up" in notice
+    assert "or none is running" in notice
     assert "<code>python manage.py qcluster</code>" in notice
     assert "Nothing is lost" in notice
 
@@ -179,7 +178,7 @@ def test_a_run_that_waits_because_of_the_pause_says_so(learner, page):
             "queued",
             {"minutes": 2},
             ["queued"],
-            "Waiting: nobody has been working on this for a minute.",
+            "Waiting: nobody is working on this.",
         ),
         ("refresh", "running", {}, ["working"], "Comparing with OneFile: 0 of 1 learner done."),
         ("daily", "running", {}, ["updated", "working"], "Comparing with OneFile: 1 of 2 learners done."),

@@ -271,7 +271,7 @@ class TestWhatIsSaid:
 
         read_on(run, client, 2)
         assert wording.headline(run, services.progress(run)) == "Reading the lists of OneFile: 1 page so far."
-        with time_machine.travel(timezone.now() + timedelta(seconds=50)):
+        with time_machine.travel(timezone.now() + timedelta(seconds=40)):
             assert not services.progress(run).waiting_for_worker
         while run.listed_at is None:
             read_on(run, client, 1)
