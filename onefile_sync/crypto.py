@@ -15,6 +15,8 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.views.decorators.debug import sensitive_variables
 
+from .secret import Secret
+
 
 class Undecipherable(Exception):
     """A stored secret fits none of the keys: ``SECRET_KEY`` was changed without ``SECRET_KEY_FALLBACKS``."""
@@ -38,7 +40,13 @@ def _fernet() -> MultiFernet:
 @sensitive_variables()
 def encrypt(clear: str) -> str:
     """Encrypt a secret for the database; blank stays blank."""
-    return _fernet().encrypt(clear.encode()).decode() if clear else ""
+    if not clear:
+        return ""
+    try:
+        return _fernet().encrypt(clear.encode()).decode()
+    except Exception as error:  # noqa: BLE001 - it goes on as it came, without the frames
+        # Those below hold the secret as bytes, which show themselves in a traceback with local variables.
+        raise error.with_traceback(None) from None
 
 
 @sensitive_variables()
@@ -47,7 +55,7 @@ def decrypt(stored: str) -> str:
     if not stored:
         return ""
     try:
-        return _fernet().decrypt(stored.encode()).decode()
+        return Secret(_fernet().decrypt(stored.encode()).decode())
     except InvalidToken:
         raise Undecipherable from None
 
@@ -72,5 +80,4 @@ def _is_with_present_key(stored: str) -> bool:
 @sensitive_variables()
 def fingerprint(*parts: str) -> str:
     """A keyed digest by which to tell whether secrets are the same without keeping them."""
-    joined = "\x00".join(parts).encode()
-    return hmac.new(_key(settings.SECRET_KEY), joined, hashlib.sha256).hexdigest()
+    return hmac.new(_key(settings.SECRET_KEY), "\x00".join(parts).encode(), hashlib.sha256).hexdigest()

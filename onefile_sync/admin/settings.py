@@ -27,6 +27,7 @@ from onefile_sync import services
 from onefile_sync.conf import DAILY, deployment
 from onefile_sync.crypto import Undecipherable
 from onefile_sync.models import Environment, OneFileSettings
+from onefile_sync.secret import Secret
 
 if TYPE_CHECKING:
     SettingsModelAdmin = admin.ModelAdmin[OneFileSettings]
@@ -40,10 +41,17 @@ else:
 TEST_CONNECTION = "_test_connection"
 
 
+class TokenField(forms.CharField):
+    """A token that is typed: not shown while it is, and not in a traceback either."""
+
+    def to_python(self, value: object) -> Secret:
+        return Secret(super().to_python(value) or "")
+
+
 class OneFileSettingsForm(SettingsModelForm):
     """The token goes in and never comes out: blank keeps the stored one."""
 
-    new_customer_token = forms.CharField(
+    new_customer_token = TokenField(
         label=gettext_lazy("Customer Token"),
         required=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password", "class": "vTextField"}),

@@ -10,6 +10,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from onefile_sync import crypto
 from onefile_sync.conf import deployment
+from onefile_sync.secret import Secret
 
 
 class Environment(models.TextChoices):
@@ -156,6 +157,6 @@ class OneFileSettings(models.Model):
     @sensitive_variables()
     def set_customer_token(self, token: str) -> None:
         """Keep a token for the chosen environment (``""`` forgets it); :meth:`save` is left to the caller."""
-        self.encrypted_customer_token = crypto.encrypt(token.strip())
+        self.encrypted_customer_token = crypto.encrypt(Secret(token.strip()))
         here = (self.environment, self.address) if self.encrypted_customer_token else ("", "")
         self.token_environment, self.token_address = here

@@ -7,7 +7,7 @@ import ssl
 import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.message import Message
 from email.utils import parsedate_to_datetime
@@ -21,6 +21,7 @@ from tenacity import Retrying, retry_if_exception
 from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
 
 from onefile_sync import __version__
+from onefile_sync.secret import Secret
 
 from . import parsing
 from .errors import OneFileError, Repeat
@@ -64,11 +65,11 @@ class Pace(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """An answer as it came: all of it, unpacked."""
+    """An answer as it came: all of it, unpacked. It may be a token or personal, so its text does not tell it."""
 
     status: int
-    headers: Mapping[str, str]
-    content: bytes
+    headers: Mapping[str, str] = field(repr=False)
+    content: bytes = field(repr=False)
 
     def text(self) -> str:
         """The body as text, in the charset that its header declares. Raises ValueError."""
@@ -110,7 +111,7 @@ class Transport:
         self.calls = 0
         self.rate_limited = 0
         self._base_url = base_url.rstrip("/")
-        self._customer_token = customer_token.strip()
+        self._customer_token = Secret(customer_token.strip())
         self._sessions = sessions
         self._pace = pace
         self._patience = patience
@@ -128,6 +129,7 @@ class Transport:
     def close(self) -> None:
         self._http.close()
 
+    @sensitive_variables()
     def send(
         self,
         operation: Operation,
@@ -194,7 +196,7 @@ class Transport:
         issued_at = self._clock()
         signed = _Signed("X-CustomerToken", self._customer_token)
         received = self._call(AUTHENTICATE, AUTHENTICATE.path, None, signed)
-        token = _session_token_in(received)
+        token = Secret(_session_token_in(received))
         if not is_token(token):
             raise AUTHENTICATE.failure("bad_answer", received.status)
         self._sessions.save(token, issued_at)
@@ -230,6 +232,9 @@ class Transport:
             code = "timed_out" if isinstance(error, ReadTimeoutError) else "cut_off"
         except zlib.error:
             code = "bad_answer"
+        except BaseException as error:  # noqa: BLE001 - it goes on as it came, without the frames
+            # Those of requests and what is below it hold headers, and so tokens, in clear.
+            raise error.with_traceback(None) from None
         if received is None and code != "tls" and self._http.proxies and not self._meter.requested:
             code = "unreachable"  # whatever the proxy did, OneFile has seen nothing
         if received is None:

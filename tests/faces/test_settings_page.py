@@ -1,15 +1,22 @@
 """The OneFile settings page: one form, a token that goes in and never comes out, Test connection."""
 
+import sys
 from datetime import UTC, datetime
 
 import pytest
+from cryptography.fernet import MultiFernet
+from django.contrib.admin import ModelAdmin
 from django.contrib.admin.models import LogEntry
 from django.contrib.messages import get_messages
+from django.core.signals import got_request_exception
+from django.forms import ModelForm
 from django.urls import resolve, reverse
 from django_q.models import Schedule
+from requests import Session
 
 from onefile_sync import services
 from onefile_sync.models import OneFileSettings
+from tests.reports import everything_shown
 
 from .conftest import TOKEN, a_run, words
 
@@ -404,3 +411,46 @@ class TestTestConnection:
         view = resolve(FORM).func
 
         assert "default" in view._non_atomic_requests
+
+
+class TestErrorReports:
+    """What Django's report of an error shows of a form in which a token was typed, by e-mail and on a page."""
+
+    @pytest.fixture
+    def reports(self):
+        made = []
+
+        def report(request, **_kwargs):
+            made.append(everything_shown(sys.exc_info()[1], request))
+
+        got_request_exception.connect(report)
+        yield made
+        got_request_exception.disconnect(report)
+
+    @pytest.mark.parametrize(
+        ("where", "name"),
+        [
+            (ModelForm, "clean"),
+            (ModelForm, "_post_clean"),
+            (ModelForm, "save"),
+            (OneFileSettings, "save"),
+            (OneFileSettings, "set_customer_token"),
+            (MultiFernet, "encrypt"),
+            (ModelAdmin, "construct_change_message"),
+            (ModelAdmin, "log_change"),
+            (Session, "request"),
+        ],
+    )
+    def test_do_not_show_it(self, where, name, reports, client, monkeypatch):
+        def broken(*_args, **_kwargs):
+            raise RuntimeError
+
+        monkeypatch.setattr(where, name, broken)
+        client.raise_request_exception = False
+        typed = {**AS_IT_WAS, "new_customer_token": NEW_TOKEN}
+        if where is Session:
+            typed["_test_connection"] = "on"
+        assert client.post(FORM, typed).status_code == 500
+        (shown,) = reports
+        assert "RuntimeError" in shown
+        assert NEW_TOKEN not in shown
