@@ -276,6 +276,23 @@ def test_a_time_with_seconds_is_found_again(
     assert_linked_once(hamlet, world)
 
 
+def test_a_create_whose_answer_is_too_large_is_looked_for_and_not_repeated(
+    hamlet: Hamlet, world: World, onefile: SandboxServer
+) -> None:
+    huge = Fault(
+        operation="Review/create", kind="status", status=200, body=b" " * 2 * 1024**2, when="after", times=2
+    )
+    onefile.faults.append(huge)
+
+    assert {"too_large", "upload_unsure"} & set(problems(sync(hamlet.learner)))
+    let_doubts_pass()
+
+    assert problems(sync(hamlet.learner)) == []
+    assert onefile.calls["Review/create"] == 1
+    assert len(uploaded(hamlet, world)) == 1
+    assert_linked_once(hamlet, world)
+
+
 class TestOneFileThatCapsItsPages:
     @pytest.fixture(params=[1, 2, 7, 10, 25, 50, 99])
     def cap(self, request: pytest.FixtureRequest) -> int:
