@@ -25,7 +25,7 @@ from django.utils import timezone
 
 from . import host
 from .host import learner_by_pk as find_learner
-from .host import learner_model
+from .host import learner_model, learner_type, visible_learners
 from .models import (
     OPEN_OUTCOMES,
     LearnerOutcome,
@@ -111,6 +111,7 @@ __all__ = [
     "last_daily_run",
     "learner_model",
     "learner_status",
+    "learner_type",
     "open_problems",
     "perform",
     "preview",
@@ -132,6 +133,7 @@ __all__ = [
     "test_connection",
     "totals",
     "unsettled_problems",
+    "visible_learners",
     "why_not",
     "work",
 ]

@@ -14,7 +14,7 @@ from django.db.models import Field, Model
 
 from onefile_sync import mixins
 from onefile_sync.conf import KEYS, deployment
-from onefile_sync.host.conditions import WrongCondition, condition
+from onefile_sync.host.conditions import WrongCondition, condition, function_at
 from onefile_sync.host.mapping import (
     LEARNER,
     OFFICER,
@@ -173,6 +173,8 @@ def _part(part: Part, written: Mapping[str, Any]) -> Iterator[CheckMessage]:
         else:
             yield from _role(part, role, fields_by_role)
     yield from _shared(part, fields_by_role)
+    if part is LEARNER:
+        yield from _visible_to()
     if part is REVIEW:
         yield from _review(fields_by_role)
 
@@ -191,6 +193,22 @@ def _condition(part: Part, role: str) -> Iterator[CheckMessage]:
             "or the dotted path of a function.",
             obj=part.model,
             id="onefile_sync.E014" if is_callable else "onefile_sync.E015",
+        )
+
+
+def _visible_to() -> Iterator[CheckMessage]:
+    path = LEARNER.option("visible_to")
+    if path is None:
+        return
+    try:
+        function_at(path)
+    except WrongCondition as wrong:
+        yield Error(
+            f"ONEFILE_SYNC['LEARNER']['visible_to'] cannot be used: {wrong}.",
+            hint="Write the dotted path of a function that takes a user and returns the queryset of the learners whom "
+            "that user may see, or leave it out: then the learner's admin says who may see whom.",
+            obj=LEARNER.model,
+            id="onefile_sync.E030",
         )
 
 

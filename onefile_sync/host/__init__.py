@@ -18,6 +18,7 @@ from .reading import (
     shared_onefile_ids,
 )
 from .saving import Rejected, Saved, can_hold, create_review, save_fields, still_holds
+from .visible import visible_learners
 
 __all__ = [
     "Rejected",
@@ -38,4 +39,5 @@ __all__ = [
     "shared_among",
     "shared_onefile_ids",
     "still_holds",
+    "visible_learners",
 ]

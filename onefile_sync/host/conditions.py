@@ -39,7 +39,7 @@ def condition(part: Part, role: str) -> Condition:
     if isinstance(written, Mapping) and written:
         return Condition(sql=_all_of(part.model, written))
     if isinstance(written, str) and "." in written:
-        return Condition(ask=_callable(written))
+        return Condition(ask=function_at(written))
     if isinstance(written, str):
         return Condition(sql=_truth_of(part.model, written))
     raise WrongCondition("it is neither a dict with something in it nor a text")
@@ -100,12 +100,13 @@ def _accessor(field: Any) -> str | None:
     return field.get_accessor_name() if field.auto_created and not field.concrete else None
 
 
-def _callable(path: str) -> Callable[[Model], object]:
+def function_at(path: str) -> Callable[[Any], object]:
+    """The function that a dotted path names; raises :class:`WrongCondition`."""
     try:
         found = import_string(path)
     except Exception:  # noqa: BLE001 - whatever PICSWeb's module raises while it is imported
         raise WrongCondition(f"{path!r} cannot be imported") from None
     if not callable(found):
         raise WrongCondition(f"{path!r} is not callable")
-    asked: Callable[[Model], object] = found
+    asked: Callable[[Any], object] = found
     return asked

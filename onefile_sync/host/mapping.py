@@ -38,11 +38,12 @@ FROM_MIXINS: Mapping[str, str] = {"onefile_id": "onefile_id", "centre_id": "onef
 
 #: What a part's dict may say beside the model and the roles, and what holds where it does not.
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    "LEARNER": {"visible_to": None},
     "REVIEW": {
         "normal_types": ["Normal"],
         "created_type": "Normal",
         "attended_values": {"blank": "", "yes": "yes", "no": "no", "unknown": "unknown"},
-    }
+    },
 }
 
 
