@@ -1,20 +1,50 @@
 """Who may see and do what on the faces. Every page, button and endpoint asks here.
 
-A permission counts when the user holds it for every learner or, by a host's own backend, for this one: Django's
-model backend says no to every question about a single row.
+Which learners somebody may see is PICSWeb's to say (:mod:`onefile_sync.visibility`). A permission of ours counts when
+the user holds it for every learner or, by a host's own backend, for this one: Django's model backend says no to every
+question about a single row.
 """
 
 from __future__ import annotations
 
-from django.contrib.admin.utils import quote
-from django.contrib.auth import get_permission_codename
-from django.contrib.auth.models import AnonymousUser, PermissionsMixin
-from django.db.models import Model
-from django.http import HttpRequest
-from django.urls import reverse
+from typing import NoReturn
 
-from .learner_admin import is_served, learner_admin
+from django.contrib.auth.models import AnonymousUser, PermissionsMixin
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
+from django.http import Http404, HttpRequest
+
+from . import services
 from .models import LearnerOutcome, SyncRun
+from .visibility import may_view_learner, only_visible, visible, visible_pks
+
+__all__ = [
+    "CANCEL",
+    "CHANGE_SETTINGS",
+    "DECIDE",
+    "PREVIEW",
+    "REFRESH",
+    "SEE_STATUS",
+    "VIEW_HEALTH",
+    "VIEW_RUNS",
+    "User",
+    "holds",
+    "may_cancel",
+    "may_decide",
+    "may_preview",
+    "may_refresh",
+    "may_see_outcome",
+    "may_see_run",
+    "may_see_status",
+    "may_view_learner",
+    "only_visible",
+    "progress",
+    "refuse",
+    "sees_everyone_in",
+    "visible",
+    "visible_outcomes",
+    "visible_pks",
+]
 
 REFRESH = "onefile_sync.refresh_learner"
 PREVIEW = "onefile_sync.preview_learner"
@@ -24,6 +54,9 @@ DECIDE = "onefile_sync.decide_syncrun"
 VIEW_HEALTH = "onefile_sync.view_health"
 CHANGE_SETTINGS = "onefile_sync.change_onefilesettings"
 
+#: Each of these lets a user see how the learners whom they may see were synchronised.
+SEE_STATUS = (REFRESH, PREVIEW, VIEW_RUNS)
+
 User = PermissionsMixin | AnonymousUser
 
 
@@ -31,73 +64,85 @@ def holds(user: User, permission: str, learner: Model | None = None) -> bool:
     return user.has_perm(permission) or (learner is not None and user.has_perm(permission, learner))
 
 
-def may_view_learner(user: User, learner: Model) -> bool:
-    """Whether the host lets the user see this learner: its own view permission, or change, as in the admin."""
-    options = learner._meta
-    return any(
-        holds(user, f"{options.app_label}.{get_permission_codename(action, options)}", learner)
-        for action in ("view", "change")
-    )
+def refuse(request: HttpRequest, *permissions: str) -> NoReturn:
+    """End a request for a row that is not there or not for this user: the answer does not tell which.
+
+    Not found for those who hold one of these permissions, which are what it takes where the row is for them;
+    forbidden for everyone else.
+    """
+    if any(request.user.has_perm(permission) for permission in permissions):
+        raise Http404
+    raise PermissionDenied
 
 
-def may_refresh(user: User, learner: Model) -> bool:
-    return holds(user, REFRESH, learner) and may_view_learner(user, learner)
+def may_refresh(request: HttpRequest, learner: Model) -> bool:
+    return holds(request.user, REFRESH, learner) and may_view_learner(request, learner)
 
 
-def may_preview(user: User, learner: Model) -> bool:
-    return holds(user, PREVIEW, learner) and may_view_learner(user, learner)
+def may_preview(request: HttpRequest, learner: Model) -> bool:
+    return holds(request.user, PREVIEW, learner) and may_view_learner(request, learner)
 
 
-def may_see_status(user: User, learner: Model) -> bool:
+def may_see_status(request: HttpRequest, learner: Model) -> bool:
     """Whether the user may know when and how a learner was last synchronised."""
-    return may_view_learner(user, learner) and any(
-        holds(user, permission, learner) for permission in (REFRESH, PREVIEW, VIEW_RUNS)
-    )
+    holds_one = any(holds(request.user, permission, learner) for permission in SEE_STATUS)
+    return holds_one and may_view_learner(request, learner)
 
 
-def may_see_outcome(user: User, outcome: LearnerOutcome) -> bool:
-    """Whoever may see the run, and whoever may refresh or preview this learner, whoever asked for the run."""
-    if _may_see_whole_run(user, outcome.run):
-        return True
-    return outcome.learner is not None and may_see_status(user, outcome.learner)
+def may_see_outcome(request: HttpRequest, outcome: LearnerOutcome) -> bool:
+    """Of a learner whom they may see: whoever may see the run, and whoever may refresh or preview this learner."""
+    if outcome.learner is None:  # not in PICSWeb any more
+        return visible_pks(request) is None and _may_open_run(request.user, outcome.run)
+    if _may_open_run(request.user, outcome.run):
+        return may_view_learner(request, outcome.learner)
+    return may_see_status(request, outcome.learner)
 
 
-def may_see_run(user: User, run: SyncRun) -> bool:
+def may_see_run(request: HttpRequest, run: SyncRun) -> bool:
     """Whoever may view runs, whoever asked for this one, and whoever may see the only learner in it.
 
-    The last is for a second click: it leads to the run that a colleague started for the same learner.
+    The last is for a second click: it leads to the run that a colleague started for the same learner. A run is for
+    nobody who may see none of its learners.
     """
-    if _may_see_whole_run(user, run):
-        return True
+    if _may_open_run(request.user, run):
+        return visible_outcomes(request, run).exists() or not run.outcomes.exists()
     first_two = list(run.outcomes.all()[:2])
-    return len(first_two) == 1 and may_see_outcome(user, first_two[0])
+    return len(first_two) == 1 and may_see_outcome(request, first_two[0])
 
 
-def may_cancel(user: User, run: SyncRun) -> bool:
-    return user.has_perm(CANCEL) and may_see_run(user, run)
+def visible_outcomes(request: HttpRequest, run: SyncRun) -> QuerySet[LearnerOutcome]:
+    """What became of those learners of a run whom the user may see."""
+    return only_visible(request, run.outcomes.all())
 
 
-def may_decide(user: User, run: SyncRun) -> bool:
+def sees_everyone_in(request: HttpRequest, run: SyncRun) -> bool:
+    """Whether the user may see every learner of a run."""
+    return visible_pks(request) is None or visible_outcomes(request, run).count() == run.outcomes.count()
+
+
+def progress(request: HttpRequest, run: SyncRun) -> services.Progress:
+    """How far a run is, counting those of its learners whom the user may see."""
+    if sees_everyone_in(request, run):
+        return services.progress(run)
+    return services.progress(run, among=visible_outcomes(request, run))
+
+
+def may_cancel(request: HttpRequest, run: SyncRun) -> bool:
+    return request.user.has_perm(CANCEL) and _may_decide_for_everyone_in(request, run)
+
+
+def may_decide(request: HttpRequest, run: SyncRun) -> bool:
     """Whether the user may apply or discard a daily run that the safety stop holds."""
-    return user.has_perm(DECIDE) and may_see_run(user, run)
+    return request.user.has_perm(DECIDE) and _may_decide_for_everyone_in(request, run)
 
 
-def _may_see_whole_run(user: User, run: SyncRun) -> bool:
+def _may_decide_for_everyone_in(request: HttpRequest, run: SyncRun) -> bool:
+    """A decision is about every learner of the run, so it is for those who may see all of them."""
+    return may_see_run(request, run) and sees_everyone_in(request, run)
+
+
+def _may_open_run(user: User, run: SyncRun) -> bool:
     if user.has_perm(VIEW_RUNS):
         return True
     asked_for_it = run.requested_by_id is not None and run.requested_by_id == user.pk
     return asked_for_it and (user.has_perm(REFRESH) or user.has_perm(PREVIEW))
-
-
-def learner_link(request: HttpRequest, learner: Model | None) -> str:
-    """The learner's page in the host's admin, or ``""`` where there is none or the user may not open it."""
-    if learner is None:
-        return ""
-    found = learner_admin(type(learner))
-    if found is None or not is_served(found.site) or not found.site.has_permission(request):
-        return ""
-    if not found.model_admin.has_view_or_change_permission(request, learner):
-        return ""
-    options = found.model_admin.opts
-    name = f"{found.site.name}:{options.app_label}_{options.model_name}_change"
-    return reverse(name, args=[quote(learner.pk)])

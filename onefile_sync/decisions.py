@@ -14,7 +14,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import redirect
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -23,14 +23,15 @@ from django.views.decorators.http import require_http_methods
 
 from . import access, services
 from .models import OutcomeState, SyncRun
-from .views import page_of
+from .views import page_of, run_for
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
     """One thing that can be decided: who may, when it can be, what it means, and what does it."""
 
-    may: Callable[[access.User, SyncRun], bool]
+    permission: str
+    may: Callable[[HttpRequest, SyncRun], bool]
     is_open: Callable[[SyncRun], bool]
     carry_out: Callable[..., bool]
     title: Promise
@@ -40,6 +41,7 @@ class Decision:
 
 
 CANCEL = Decision(
+    permission=access.CANCEL,
     may=access.may_cancel,
     is_open=lambda run: run.can_be_cancelled,
     carry_out=services.cancel,
@@ -52,6 +54,7 @@ CANCEL = Decision(
     done=gettext_lazy("The run was cancelled."),
 )
 APPLY = Decision(
+    permission=access.DECIDE,
     may=access.may_decide,
     is_open=lambda run: run.is_held,
     carry_out=services.apply_held,
@@ -64,6 +67,7 @@ APPLY = Decision(
     done=gettext_lazy("The run goes on."),
 )
 DISCARD = Decision(
+    permission=access.DECIDE,
     may=access.may_decide,
     is_open=lambda run: run.is_held,
     carry_out=services.discard_held,
@@ -79,28 +83,30 @@ DISCARD = Decision(
 
 @login_required
 @never_cache
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
     return _decide(request, pk, CANCEL)
 
 
 @login_required
 @never_cache
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def apply_held(request: HttpRequest, pk: UUID) -> HttpResponse:
     return _decide(request, pk, APPLY)
 
 
 @login_required
 @never_cache
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def discard_held(request: HttpRequest, pk: UUID) -> HttpResponse:
     return _decide(request, pk, DISCARD)
 
 
 def _decide(request: HttpRequest, pk: UUID, decision: Decision) -> HttpResponse:
-    run: SyncRun = get_object_or_404(SyncRun, pk=pk)
-    if not decision.may(request.user, run):
+    if not request.user.has_perm(decision.permission):
+        raise PermissionDenied
+    run = run_for(request, pk)
+    if not decision.may(request, run):
         raise PermissionDenied
     if request.method == "POST":
         if decision.carry_out(run, by=request.user):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.db.models import Model
+from django.http import HttpRequest
 
 from . import access, services
 from .models import SyncRun
@@ -34,18 +35,18 @@ class Panel:
         return self.status.current if self.status is not None else None
 
 
-def panel_for(user: access.User, learner: Model) -> Panel:
-    """The panel of a learner as this user may see it. No network, a handful of queries."""
+def panel_for(request: HttpRequest, learner: Model) -> Panel:
+    """The panel of a learner as this person may see it. No network, a handful of queries."""
     onefile_id: int | None = getattr(learner, "onefile_id", None)
-    if not access.may_see_status(user, learner):
+    if not access.may_see_status(request, learner):
         return Panel(learner, onefile_id, status=None, may_refresh=False, may_preview=False)
     status = services.learner_status(learner)
     return Panel(
         learner,
         onefile_id,
         status,
-        may_refresh=access.may_refresh(user, learner),
-        may_preview=access.may_preview(user, learner),
-        run_is_visible=status.current is not None and access.may_see_run(user, status.current),
-        outcome_is_visible=status.last is not None and access.may_see_outcome(user, status.last),
+        may_refresh=access.may_refresh(request, learner),
+        may_preview=access.may_preview(request, learner),
+        run_is_visible=status.current is not None and access.may_see_run(request, status.current),
+        outcome_is_visible=status.last is not None and access.may_see_outcome(request, status.last),
     )

@@ -15,14 +15,14 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Case, QuerySet, Value, When
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import render
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
-from . import access, services, wording
+from . import access, links, services, wording
 from .learner_admin import is_served, learner_admin
 from .models import LearnerOutcome, OneFileSettings, OutcomeState, SyncRun
 
@@ -58,29 +58,31 @@ class Tally:
 def refresh(request: HttpRequest, pk: str) -> HttpResponse:
     """Queue a refresh of one learner and lead to the run's page; to the same run while one is open."""
     learner = services.find_learner(pk)
-    if learner is None:
-        if request.user.has_perm(access.REFRESH):
-            raise Http404
-        raise PermissionDenied  # nobody is to find out by trial which learners there are
-    if not access.may_refresh(request.user, learner):
-        raise PermissionDenied
+    if learner is None or not access.may_refresh(request, learner):
+        access.refuse(request, access.REFRESH)
+    origin = links.came_from(request)
     try:
-        return redirect(services.refresh([learner], by=request.user))
+        run = services.refresh([learner], by=request.user)
     except services.Refused as refused:
         messages.error(request, _("Not refreshed: %(reason)s") % {"reason": refused.reason})
-        return redirect(_way_back(request, learner))
+        return HttpResponseRedirect(
+            origin or links.own_page(learner) or links.learner_link(request, learner) or "/"
+        )
+    return HttpResponseRedirect(links.followed_at(request, run, learner, origin))
 
 
 @login_required
 @never_cache
-@require_GET
+@require_safe
 def run(request: HttpRequest, pk: UUID) -> HttpResponse:
     """A run: how far it is, then what changed for each learner and what needs someone."""
-    the_run = _visible_run(request, pk)
-    now = services.progress(the_run)
-    chosen = request.GET.get("outcome", "")
-    page = Paginator(_outcomes(the_run, chosen), PAGE_LENGTH).get_page(request.GET.get("page"))
+    the_run = run_for(request, pk)
+    now = access.progress(request, the_run)
+    chosen, origin = request.GET.get("outcome", ""), links.came_from(request)
+    outcomes = access.visible_outcomes(request, the_run)
+    page = Paginator(_in_reading_order(outcomes, chosen), PAGE_LENGTH).get_page(request.GET.get("page"))
     only = page.object_list[0] if now.total == 1 and len(page.object_list) == 1 else None
+    sees_everyone = access.sees_everyone_in(request, the_run)
     return page_of(
         request,
         "onefile_sync/run.html",
@@ -88,25 +90,28 @@ def run(request: HttpRequest, pk: UUID) -> HttpResponse:
         run=the_run,
         progress=now,
         headline=wording.headline(the_run, now),
-        how_it_read=services.how_it_read(the_run),
+        how_it_read=services.how_it_read(the_run) if sees_everyone else [],
+        sees_everyone=sees_everyone,
         paused=OneFileSettings.load().paused,
         tallies=_tallies(the_run, now, chosen),
         chosen=chosen,
         page=page,
-        results=[_result(request, each) for each in page.object_list],
+        results=[_result(request, each, origin if only else "") for each in page.object_list],
+        came_from=origin,
+        kept=f"&{urlencode({'next': origin})}" if origin else "",
         learner_to_refresh=_learner_to_refresh(request, the_run, only),
-        may_cancel=the_run.can_be_cancelled and access.may_cancel(request.user, the_run),
-        may_decide=the_run.is_held and access.may_decide(request.user, the_run),
+        may_cancel=the_run.can_be_cancelled and access.may_cancel(request, the_run),
+        may_decide=the_run.is_held and access.may_decide(request, the_run),
     )
 
 
 @login_required
 @never_cache
-@require_GET
+@require_safe
 def progress(request: HttpRequest, pk: UUID) -> JsonResponse:
     """How far a run is, for the page that watches it."""
-    the_run = _visible_run(request, pk)
-    now = services.progress(the_run)
+    the_run = run_for(request, pk)
+    now = access.progress(request, the_run)
     return JsonResponse(
         {
             "state": now.state,
@@ -122,30 +127,34 @@ def progress(request: HttpRequest, pk: UUID) -> JsonResponse:
 
 @login_required
 @never_cache
-@require_GET
+@require_safe
 def outcome(request: HttpRequest, pk: int) -> HttpResponse:
     """What became of one learner in one run."""
-    the_outcome = get_object_or_404(LearnerOutcome.objects.select_related("run"), pk=pk)
-    if not access.may_see_outcome(request.user, the_outcome):
-        raise PermissionDenied
+    the_outcome = LearnerOutcome.objects.select_related("run").filter(pk=pk).first()
+    if the_outcome is None or not access.may_see_outcome(request, the_outcome):
+        access.refuse(request, *access.SEE_STATUS)
     return page_of(
         request,
         "onefile_sync/outcome.html",
         wording.run_title(the_outcome.run, None),
         run=the_outcome.run,
-        result=_result(request, the_outcome),
-        run_is_visible=access.may_see_run(request.user, the_outcome.run),
+        result=_result(request, the_outcome, links.came_from(request)),
+        run_is_visible=access.may_see_run(request, the_outcome.run),
     )
 
 
 @login_required
 @never_cache
-@require_GET
+@require_safe
 def health(request: HttpRequest) -> HttpResponse:
     """How the integration is doing: each question with its answer, the worst first."""
     if not request.user.has_perm(access.VIEW_HEALTH):
         raise PermissionDenied
     now = services.health()
+    held = next(
+        (str(finding.value) for finding in now.findings if finding.code == "held" and finding.value), ""
+    )
+    held_run = SyncRun.objects.filter(pk=held).first() if held else None
     findings = sorted(now.findings, key=lambda finding: -finding.level)
     return page_of(
         request,
@@ -154,18 +163,20 @@ def health(request: HttpRequest) -> HttpResponse:
         health=now,
         answers=[wording.finding_in_words(finding) for finding in findings],
         headline=wording.health_headline(now),
+        held_run=held_run if held_run is not None and access.may_see_run(request, held_run) else None,
     )
 
 
-def _visible_run(request: HttpRequest, pk: UUID) -> SyncRun:
-    the_run = get_object_or_404(SyncRun.objects.select_related("requested_by"), pk=pk)
-    if not access.may_see_run(request.user, the_run):
-        raise PermissionDenied
-    return the_run
+def run_for(request: HttpRequest, pk: UUID) -> SyncRun:
+    """The run, if this person may see it; else their request ends here."""
+    run = SyncRun.objects.select_related("requested_by").filter(pk=pk).first()
+    if run is None or not access.may_see_run(request, run):
+        access.refuse(request, *access.SEE_STATUS)
+    return run
 
 
-def _outcomes(the_run: SyncRun, chosen: str) -> QuerySet[LearnerOutcome]:
-    outcomes = the_run.outcomes.select_related("run").prefetch_related("learner", "changes", "problems")
+def _in_reading_order(outcomes: QuerySet[LearnerOutcome], chosen: str) -> QuerySet[LearnerOutcome]:
+    outcomes = outcomes.select_related("run").prefetch_related("learner", "changes", "problems")
     if chosen in OutcomeState.values:
         return outcomes.filter(state=chosen).order_by("id")
     place = Case(*(When(state=state, then=Value(at)) for at, state in enumerate(wording.READING_ORDER)))
@@ -179,11 +190,11 @@ def _tallies(the_run: SyncRun, now: services.Progress, chosen: str) -> list[Tall
     ]
 
 
-def _result(request: HttpRequest, of: LearnerOutcome) -> LearnerResult:
+def _result(request: HttpRequest, of: LearnerOutcome, origin: str) -> LearnerResult:
     return LearnerResult(
         outcome=of,
         name=wording.learner_name(of),
-        link=access.learner_link(request, of.learner),
+        link=origin or links.learner_link(request, of.learner),
         label=wording.state_label(of.run, of.state),
         words=wording.outcome_in_words(of),
         report=services.report(of),
@@ -194,20 +205,8 @@ def _learner_to_refresh(request: HttpRequest, the_run: SyncRun, only: LearnerOut
     """The primary key for the Refresh button of a finished preview, or ``""`` for no button."""
     if not the_run.is_preview or the_run.is_open or only is None or only.learner is None:
         return ""
-    may = access.may_refresh(request.user, only.learner) and services.why_not(only.learner) is None
+    may = access.may_refresh(request, only.learner) and services.why_not(only.learner) is None
     return only.learner_pk if may else ""
-
-
-def _way_back(request: HttpRequest, learner: Any) -> str:
-    """Where the click came from, if that is on this site, else the learner's own page."""
-    came_from = request.POST.get("next", "")
-    if url_has_allowed_host_and_scheme(
-        came_from, allowed_hosts={request.get_host()}, require_https=request.is_secure()
-    ):
-        return came_from
-    if hasattr(learner, "get_absolute_url"):
-        return str(learner.get_absolute_url())
-    return access.learner_link(request, learner) or "/"
 
 
 def page_of(request: HttpRequest, template: str, title: str, **context: Any) -> HttpResponse:

@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
-from onefile_sync import services
+from onefile_sync import access, services
 from onefile_sync.models import Move, Problem, SyncRun
 
 Choices = Sequence[tuple[str, Any]]
@@ -36,7 +36,7 @@ class AttentionFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() is None:
             return queryset
-        problems = services.open_problems()
+        problems = access.only_visible(request, services.open_problems(), "outcome__")
         if self.value() != "yes":
             problems = problems.filter(move=self.value())
         if queryset.model is SyncRun:
@@ -51,7 +51,12 @@ class StandingFilter(admin.SimpleListFilter):
     parameter_name = "standing"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        number = len(self.unsettled.out_of_reach)
+        out_of_reach = self.unsettled.out_of_reach
+        if out_of_reach and access.visible_pks(request) is not None:
+            theirs = Problem.objects.filter(pk__in=out_of_reach)
+            number = access.only_visible(request, theirs, "outcome__").count()
+        else:
+            number = len(out_of_reach)
         return [
             ("left", _("Learner no longer in the daily sync (%(number)d)") % {"number": number}),
             ("all", _("All")),
@@ -80,7 +85,8 @@ class ProblemFilter(admin.SimpleListFilter):
     parameter_name = "code"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        codes = Problem.objects.order_by("code").values_list("code", flat=True).distinct()
+        problems = access.only_visible(request, Problem.objects.order_by("code"), "outcome__")
+        codes = problems.values_list("code", flat=True).distinct()
         return [(code, str(Problem(code=code))) for code in codes]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import quote, unquote
-from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -24,7 +23,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
-from onefile_sync import access, services
+from onefile_sync import access, links, services
 from onefile_sync.models import SyncRun
 from onefile_sync.panel import Panel, panel_for
 
@@ -115,7 +114,7 @@ class OneFileLearnerAdminMixin(Base):
     )
     def refresh_with_onefile(self, request: HttpRequest, queryset: QuerySet[Model]) -> HttpResponse | None:
         """Say who will be refreshed, who will not and why; once that is confirmed, queue them as one run."""
-        selection = services.sort_out(list(queryset))
+        selection = services.sort_out(access.visible(request, queryset))
         if "onefile_confirmed" not in request.POST:
             return self._ask_for_confirmation(request, selection)
         if not selection.accepted:
@@ -135,7 +134,7 @@ class OneFileLearnerAdminMixin(Base):
         response = super().render_change_form(request, context, *args, **kwargs)
         if learner is None or not isinstance(response, TemplateResponse):
             return response
-        panel = panel_for(request.user, learner)
+        panel = panel_for(request, learner)
         response.context_data = {
             **(response.context_data or {}),
             "onefile_extended_template": response.resolve_template(response.template_name),
@@ -177,20 +176,21 @@ class OneFileLearnerAdminMixin(Base):
 
     def _learner_for(self, request: HttpRequest, object_id: str, permission: str) -> Model:
         learner = self.get_object(request, unquote(object_id))
-        if not access.holds(request.user, permission, learner):
-            raise PermissionDenied
-        if learner is None:
-            raise Http404
-        if not self.has_view_or_change_permission(request, learner):
-            raise PermissionDenied
+        if (
+            learner is None
+            or not access.holds(request.user, permission, learner)
+            or not access.may_view_learner(request, learner)
+        ):
+            access.refuse(request, permission)
         return learner
 
     def _lead_to(self, request: HttpRequest, learner: Model, start: Callable[[], SyncRun]) -> HttpResponse:
+        learners_page = reverse(f"{self._url_names()}_change", args=[quote(learner.pk)])
         try:
-            return redirect(start())
+            return HttpResponseRedirect(links.followed_at(request, start(), learner, learners_page))
         except services.Refused as refused:
             messages.error(request, str(refused.reason))
-            return redirect(f"{self._url_names()}_change", quote(learner.pk))
+            return HttpResponseRedirect(learners_page)
 
     def _ask_for_confirmation(self, request: HttpRequest, selection: services.Selection) -> HttpResponse:
         across = request.POST.get("select_across") == "1"

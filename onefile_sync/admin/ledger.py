@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.contrib.admin.utils import get_fields_from_path
-from django.core.exceptions import ValidationError
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -22,7 +22,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from onefile_sync import access, services, wording
+from onefile_sync import access, links, services, wording
 from onefile_sync.models import Change, LearnerOutcome, Problem, SubjectKind, SyncRun
 
 from .filters import AttentionFilter, MadeFilter, ProblemFilter, RuleFilter, StandingFilter
@@ -67,6 +67,12 @@ class ReadOnlyMixin(ReadOnly):
         on_our_pages = page is None or (page.url_name or "").startswith(f"{SyncRun._meta.app_label}_")
         return obj is not None and not on_our_pages
 
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """Asks for permission before it looks for the row: who has none is not to learn which rows there are."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return super().history_view(request, object_id, extra_context)
+
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
@@ -106,8 +112,12 @@ class SyncRunAdmin(ReadOnlyMixin, RunModelAdmin):
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SyncRun]:
-        outcomes = LearnerOutcome.objects.filter(run=OuterRef("pk")).order_by().values("run")
+        everyone = LearnerOutcome.objects.filter(run=OuterRef("pk")).order_by()
+        visible = access.only_visible(request, everyone)
         runs: QuerySet[SyncRun] = super().get_queryset(request)
+        if visible is not everyone:
+            runs = runs.filter(Exists(visible) | ~Exists(everyone))
+        outcomes = visible.values("run")
         return runs.annotate(
             learner_count=_count(outcomes),
             attention_count=_count(outcomes.filter(state__in=services.NEEDS_ATTENTION)),
@@ -154,7 +164,8 @@ class LearnerOutcomeAdmin(ReadOnlyMixin, OutcomeModelAdmin):
         return outcome.learner_pk
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[LearnerOutcome]:
-        return super().get_queryset(request).prefetch_related("run", "learner")
+        outcomes: QuerySet[LearnerOutcome] = super().get_queryset(request)
+        return access.only_visible(request, outcomes).prefetch_related("run", "learner")
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         return ["id", _learner_column(request, lambda outcome: outcome), *self.list_display[1:]]
@@ -165,7 +176,7 @@ class LearnerOutcomeAdmin(ReadOnlyMixin, OutcomeModelAdmin):
         outcome: LearnerOutcome = context["original"]
         context["onefile_report"] = services.report(outcome)
         context["onefile_learner"] = wording.learner_name(outcome)
-        context["onefile_learner_url"] = access.learner_link(request, outcome.learner)
+        context["onefile_learner_url"] = links.learner_link(request, outcome.learner)
         return super().render_change_form(request, context, *args, **kwargs)
 
 
@@ -183,7 +194,10 @@ class ChangeAdmin(AboutMixin, ReadOnlyMixin, ChangeModelAdmin):
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Change]:
-        return super().get_queryset(request).prefetch_related("outcome__run", "outcome__learner")
+        changes: QuerySet[Change] = super().get_queryset(request)
+        return access.only_visible(request, changes, "outcome__").prefetch_related(
+            "outcome__run", "outcome__learner"
+        )
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         return [_learner_column(request, lambda change: change.outcome), *self.list_display]
@@ -219,7 +233,10 @@ class ProblemAdmin(AboutMixin, ReadOnlyMixin, ProblemModelAdmin):
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Problem]:
-        return super().get_queryset(request).prefetch_related("outcome__run", "outcome__learner")
+        problems: QuerySet[Problem] = super().get_queryset(request)
+        return access.only_visible(request, problems, "outcome__").prefetch_related(
+            "outcome__run", "outcome__learner"
+        )
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         return [_learner_column(request, lambda problem: problem.outcome), *self.list_display]
@@ -256,7 +273,7 @@ def _learner_column(
     @admin.display(description=_("learner"))
     def learner(row: Any) -> str:
         outcome = outcome_of(row)
-        link, name = access.learner_link(request, outcome.learner), wording.learner_name(outcome)
+        link, name = links.learner_link(request, outcome.learner), wording.learner_name(outcome)
         return format_html('<a href="{}">{}</a>', link, name) if link else name
 
     return learner

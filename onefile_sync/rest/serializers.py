@@ -6,14 +6,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Model
+from django.http import HttpRequest
 from django.utils.functional import Promise
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
+from rest_framework.request import Request
 
-from onefile_sync import services
+from onefile_sync import access, services
 from onefile_sync.models import Ending, LearnerOutcome, Move, OutcomeState, RunKind, RunState, Side, SyncRun
 
 from . import examples
+
+
+def asker(request: Request) -> HttpRequest:
+    """The caller's request as Django knows it, which PICSWeb's admin may be asked with."""
+    return request._request
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +88,10 @@ class CountsSerializer(serializers.Serializer[dict[str, int]]):
 
 @extend_schema_serializer(component_name="OneFileRun", examples=examples.RUN)
 class RunSerializer(serializers.Serializer[Any]):
-    """One request to synchronise: a refresh, the daily sync or a preview."""
+    """One request to synchronise: a refresh, the daily sync or a preview.
+
+    All numbers count the learners whom PICSWeb lets the caller see.
+    """
 
     id = serializers.UUIDField(source="run.pk")
     url = serializers.HyperlinkedRelatedField[SyncRun](
@@ -110,7 +120,8 @@ class RunSerializer(serializers.Serializer[Any]):
     )
 
     def to_representation(self, run: SyncRun) -> dict[str, Any]:
-        return super().to_representation(FollowedRun(run, services.progress(run)))
+        progress = access.progress(asker(self.context["request"]), run)
+        return super().to_representation(FollowedRun(run, progress))
 
 
 @extend_schema_serializer(component_name="OneFileChange")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import NoReturn
 from uuid import UUID
 
-from django.contrib.auth import get_permission_codename
+from django.core import exceptions
 from django.db.models import Model
-from django.shortcuts import get_object_or_404
+from django.http import HttpRequest
 from django.utils.decorators import method_decorator
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from drf_spectacular.openapi import AutoSchema
 from rest_framework import status
-from rest_framework.exceptions import NotFound, PermissionDenied
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -24,7 +28,7 @@ from onefile_sync.models import LearnerOutcome, SyncRun
 
 from . import openapi
 from .pagination import OutcomePages
-from .permissions import MayReadRun, MayRefreshLearner, MaySeeStatus
+from .permissions import SignedIn
 from .serializers import (
     CallersStatus,
     LearnerStatusSerializer,
@@ -32,11 +36,16 @@ from .serializers import (
     RunSerializer,
     WhyNot,
     WhyNotSerializer,
+    asker,
 )
 from .throttling import RefreshThrottle
 
 #: Seconds that a caller is asked to wait before reading the run.
 RETRY_AFTER = 2
+
+MAY_NOT_REFRESH = _("You may not refresh this learner with OneFile.")
+MAY_NOT_SEE_STATUS = _("You may not see how this learner was synchronised with OneFile.")
+MAY_NOT_READ_RUN = _("You may not read this run.")
 
 
 @method_decorator(never_cache, name="dispatch")
@@ -45,30 +54,32 @@ class OneFileView(APIView):
 
     # Stated here so that a host need not make it the default of all its views.
     schema = AutoSchema()
+    permission_classes = [SignedIn]
 
 
 class LearnerView(OneFileView):
     """About one learner, whom the address names by primary key."""
 
-    def learner(self, learner_pk: str) -> Model:
-        """The learner, if the caller may do with them what this view does; else the exception that answers it."""
+    def learner(
+        self, learner_pk: str, may: Callable[[HttpRequest, Model], bool], *permissions: str, message: Promise
+    ) -> Model:
+        """The learner, if the caller may do with them what this view does; else the exception that answers it.
+
+        ``permissions`` are those of which it takes one, where the learner is one whom the caller may see.
+        """
         learner = services.find_learner(learner_pk)
-        if learner is None:
-            # Nobody is to find out by trial which learners there are.
-            raise NotFound if may_view_every_learner(self.request) else PermissionDenied
-        self.check_object_permissions(self.request, learner)
+        if learner is None or not may(asker(self.request), learner):
+            refuse(self.request, *permissions, message=message)
         return learner
 
 
 class RefreshLearner(LearnerView):
-    permission_classes = [MayRefreshLearner]
-
     def get_throttles(self) -> list[BaseThrottle]:
         return [*super().get_throttles(), RefreshThrottle()]
 
     @openapi.refresh_learner
     def post(self, request: Request, learner_pk: str) -> Response:
-        learner = self.learner(learner_pk)
+        learner = self.learner(learner_pk, access.may_refresh, access.REFRESH, message=MAY_NOT_REFRESH)
         try:
             run = services.refresh([learner], by=request.user)
         except services.Refused as refused:
@@ -87,25 +98,24 @@ class RefreshLearner(LearnerView):
 
 
 class LearnerStatus(LearnerView):
-    permission_classes = [MaySeeStatus]
-
     @openapi.learner_status
     def get(self, request: Request, learner_pk: str) -> Response:
-        learner = self.learner(learner_pk)
+        learner = self.learner(
+            learner_pk, access.may_see_status, *access.SEE_STATUS, message=MAY_NOT_SEE_STATUS
+        )
         learner_status = services.learner_status(learner)
         callers_status = CallersStatus(learner, learner_status, why_not(request, learner, learner_status))
         return Response(LearnerStatusSerializer(callers_status, context={"request": request}).data)
 
 
 class RunView(OneFileView):
-    """About one run, which the address names by its ID."""
-
-    permission_classes = [MayReadRun]
+    """About one run, which the address names by its ID, and of it about the learners whom the caller may see."""
 
     def run(self, run_id: UUID) -> SyncRun:
         """The run, if the caller may read it; else the exception that answers it."""
-        run = get_object_or_404(SyncRun, pk=run_id)
-        self.check_object_permissions(self.request, run)
+        run = SyncRun.objects.filter(pk=run_id).first()
+        if run is None or not access.may_see_run(asker(self.request), run):
+            refuse(self.request, *access.SEE_STATUS, message=MAY_NOT_READ_RUN)
         return run
 
 
@@ -118,24 +128,27 @@ class Run(RunView):
 class RunOutcomes(RunView, GenericAPIView[LearnerOutcome]):
     pagination_class = OutcomePages
     serializer_class = OutcomeSerializer
-    queryset = LearnerOutcome.objects.select_related("run").prefetch_related("changes", "problems")
+    queryset = LearnerOutcome.objects.none()  # for the description; which ones they are depends on the caller
 
     @openapi.run_outcomes
-    def get(self, _request: Request, run_id: UUID) -> Response:
-        outcomes = self.get_queryset().filter(run=self.run(run_id))
-        page = self.paginate_queryset(outcomes)
+    def get(self, request: Request, run_id: UUID) -> Response:
+        outcomes = access.visible_outcomes(asker(request), self.run(run_id))
+        page = self.paginate_queryset(outcomes.select_related("run").prefetch_related("changes", "problems"))
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
 
-def may_view_every_learner(request: Request) -> bool:
-    options = services.learner_model()._meta
-    return request.user.has_perm(f"{options.app_label}.{get_permission_codename('view', options)}")
+def refuse(request: Request, *permissions: str, message: Promise) -> NoReturn:
+    """As :func:`onefile_sync.access.refuse`, and with what a caller without permission is told."""
+    try:
+        access.refuse(asker(request), *permissions)
+    except exceptions.PermissionDenied:
+        raise PermissionDenied(str(message)) from None
 
 
 def why_not(request: Request, learner: Model, learner_status: services.LearnerStatus) -> WhyNot | None:
     """Why asking for a refresh would be refused: the caller may not, or the learner cannot be refreshed."""
-    if not access.may_refresh(request.user, learner):
-        return WhyNot("not_permitted", MayRefreshLearner.message)
+    if not access.may_refresh(asker(request), learner):
+        return WhyNot("not_permitted", MAY_NOT_REFRESH)
     if learner_status.refusal is not None:
         return WhyNot(learner_status.refusal.code, learner_status.refusal.reason)
     return None

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, F, Max, Sum
+from django.db.models import Count, F, Max, QuerySet, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -112,8 +112,12 @@ class OutcomeReport:
         return [change for change in self.changes if not change.made]
 
 
-def progress(run: SyncRun) -> Progress:
-    """Where a run stands now. Three queries; three more while it reads OneFile for everyone."""
+def progress(run: SyncRun, *, among: QuerySet[LearnerOutcome] | None = None) -> Progress:
+    """Where a run stands now. Three queries; three more while it reads OneFile for everyone.
+
+    ``among`` are the outcomes to count, for a reader who may not see all learners of the run: such a reader is told
+    nothing else by number, so not how far the reading for everyone is.
+    """
     run.refresh_from_db(
         fields=["state", "started_at", "finished_at", "cleared_at", "listed_at", "read_at", "worked_at"]
     )
@@ -121,6 +125,9 @@ def progress(run: SyncRun) -> Progress:
         run.outcomes.order_by().values("state").annotate(learners=Count("pk"), latest=Max("started_at"))
     )
     counts = {row["state"]: row["learners"] for row in by_state}
+    if among is not None:
+        counted = among.order_by().values_list("state").annotate(learners=Count("pk"))
+        counts = dict(counted)
     total = sum(counts.values())
     left = sum(counts.get(state, 0) for state in OPEN_OUTCOMES)
     now = timezone.now()
@@ -130,6 +137,7 @@ def progress(run: SyncRun) -> Progress:
     signs = [row["latest"] for row in by_state if row["latest"] is not None]
     latest = max([asked, worked, *signs, *([lease - deployment.lease] if lease else [])])
     waiting = run.is_open and not run.is_held and now - latest > PATIENCE_WITH_WORKERS and not _all_pause(now)
+    is_reading = run.is_open and run.reads_everyone and run.read_at is None
     return Progress(
         state=run.state,
         total=total,
@@ -137,7 +145,7 @@ def progress(run: SyncRun) -> Progress:
         counts=counts,
         waiting_for_worker=waiting,
         is_final=not run.is_open or run.is_held,
-        reading=_reading(run) if run.is_open and run.reads_everyone and run.read_at is None else None,
+        reading=_reading(run) if is_reading and among is None else None,
         goes_on_at=lease if waiting else None,
     )
 

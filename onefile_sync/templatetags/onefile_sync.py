@@ -21,4 +21,4 @@ def refresh_with_onefile(context: Context, learner: Model) -> dict[str, Any]:
     processor), for the user and the CSRF token.
     """
     request = context["request"]
-    return {"request": request, "panel": panel_for(request.user, learner)}
+    return {"request": request, "panel": panel_for(request, learner)}

@@ -72,3 +72,30 @@ print(visitor.get(clicked.url).status_code)
     printed = project.manage("shell", "-v0", "-c", "exec(open('visit.py').read())")
 
     assert printed.split() == ["/admin/login/?next=/trainees/1/", "True", "True", "True", "True", "200"]
+
+
+def test_an_adviser_sees_their_own_trainees_and_no_others(project: Project) -> None:
+    visit = project.folder / "adviser.py"
+    visit.write_text(
+        """
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.test import Client
+from training.models import Adviser, Trainee
+
+adviser = get_user_model().objects.create_user("gwen.price", first_name="Gwen", last_name="Price")
+adviser.user_permissions.add(Permission.objects.get(codename="refresh_learner"))
+own = Trainee.objects.create(name="Own", adviser=Adviser.objects.create(name="Gwen Price"))
+another = Trainee.objects.create(name="Another")
+visitor = Client(headers={"host": "localhost"})
+visitor.force_login(adviser)
+for trainee in (own, another):
+    print(visitor.get(f"/api/onefile/learners/{trainee.pk}/status/").status_code)
+    print(visitor.post(f"/onefile/learner/{trainee.pk}/refresh/").status_code)
+""",
+        encoding="utf-8",
+    )
+
+    printed = project.manage("shell", "-v0", "-c", "exec(open('adviser.py').read())")
+
+    assert printed.split() == ["200", "302", "404", "404"]

@@ -8,12 +8,14 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.contrib import admin
 from django.contrib.auth.models import Permission, User
 from django.contrib.contenttypes.models import ContentType
 from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
+from example_project.picsweb.models import Learner
 from onefile_sync.models import (
     OPEN_OUTCOMES,
     Change,
@@ -63,6 +65,25 @@ def staff(db) -> Staff:
         member = User.objects.create_user(f"staff{User.objects.count()}", password="x", is_staff=True)
         wanted = [*codenames, "view_learner"] if sees_learners else codenames
         member.user_permissions.set(Permission.objects.filter(codename__in=wanted))
+        return member
+
+    return make
+
+
+@pytest.fixture
+def restrict(monkeypatch: pytest.MonkeyPatch) -> Callable[..., User]:
+    """Makes PICSWeb's learner admin show somebody only the learners given: none, unless there are some."""
+    learner_admin = admin.site._registry[Learner]
+    seen_by: dict[Any, list[Any]] = {}
+    everyone = learner_admin.get_queryset
+
+    def get_queryset(request: Any) -> Any:
+        learners = everyone(request)
+        return learners.filter(pk__in=seen_by[request.user.pk]) if request.user.pk in seen_by else learners
+
+    def make(member: User, *learners: Any) -> User:
+        monkeypatch.setattr(learner_admin, "get_queryset", get_queryset)
+        seen_by[member.pk] = [learner.pk for learner in learners]
         return member
 
     return make

@@ -215,7 +215,9 @@ class TestHeld:
         assert (link_to("apply", held) in text) == decide
         assert (link_to("discard", held) in text) == decide
         assert link_to("cancel", held) not in text
-        assert ("Somebody who may decide about held runs has to apply or discard it." in text) != decide
+        assert (
+            "Somebody who may decide about held runs, and may see every learner in this one" in text
+        ) != decide
 
     @pytest.mark.parametrize(
         ("decision", "title", "meaning", "button"),

@@ -45,8 +45,9 @@ def test_the_status_is_for_whoever_may_view_runs_and_the_button_is_not(panel, le
     run = a_run((learner, "queued"), state="queued")
     text = panel(staff("view_syncrun"))
     assert "<form" not in text
-    assert f'<a href="{reverse("onefile_sync:outcome", args=[outcome.pk])}">Updated</a>' in text
-    assert f'href="{run.get_absolute_url()}"' in text
+    back = "next=%2Flearners%2F%3Fpage%3D2"
+    assert f'<a href="{reverse("onefile_sync:outcome", args=[outcome.pk])}?{back}">Updated</a>' in text
+    assert f'href="{run.get_absolute_url()}?{back}"' in text
 
 
 def test_nothing_at_all_for_those_who_may_not_know(panel, learner, staff):

@@ -5,12 +5,15 @@ Looking changes nothing, nor does whoever is refused, nor does a form that is no
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import User
+from django.http import HttpResponse
 from django.urls import URLResolver, get_resolver, resolve, reverse
 from django_q.models import OrmQ
 
@@ -21,15 +24,22 @@ from tests.factories import LearnerFactory
 
 from .conftest import a_change, a_held_run, a_problem, a_run
 
-WHO = ("anonymous", "staff without", "staff with", "superuser")
+#: Restricted staff have the permissions of "staff with", and PICSWeb shows them none of the learners in question.
+WHO = ("anonymous", "staff without", "staff with", "restricted staff", "superuser")
 
-LOOKING = (302, 403, 200, 200)
-NOT_AT_ALL = (302, 405, 405, 405)
-NOBODY = (302, 403, 403, 403)
-DOING = (302, 403, 302, 302)
-ANYBODY = (302, 302, 302, 302)
-ON_THE_LIST = (302, 200, 200, 200)
-REST_LOOKING = (403, 403, 200, 200)
+LOOKING = (302, 403, 200, 404, 200)
+LOOKING_AT_ROWS = (302, 403, 200, 302, 200)
+LOOKING_AT_LISTS = (302, 403, 200, 200, 200)
+NOT_AT_ALL = (302, 405, 405, 405, 405)
+NOBODY = (302, 403, 403, 403, 403)
+ONLY_LOOKING_SUPERUSER = (302, 403, 403, 403, 200)
+ONLY_DOING_SUPERUSER = (302, 403, 403, 403, 302)
+DOING = (302, 403, 302, 404, 302)
+SETTING_UP = (302, 403, 302, 302, 302)
+ANYBODY = (302, 302, 302, 302, 302)
+ON_THE_LIST = (302, 200, 200, 200, 200)
+REST_LOOKING = (403, 403, 200, 404, 200)
+REST_NOT_AT_ALL = (403, 405, 405, 405, 405)
 
 #: The lists of the read-only admin, by what is in them.
 LEDGER = {"runs": "syncrun", "outcomes": "learneroutcome", "changes": "change", "problems": "problem"}
@@ -44,46 +54,51 @@ PAGES: dict[str, tuple[tuple[str, ...], tuple[int, ...], tuple[int, ...]]] = {
     "outcome as somebody who may refresh": (("refresh_learner",), LOOKING, NOT_AT_ALL),
     "cancel": (("cancel_syncrun", "view_syncrun"), LOOKING, DOING),
     "cancel as a colleague of whoever asked": (("cancel_syncrun", "refresh_learner"), LOOKING, DOING),
-    "cancel as one who may not see the run": (("cancel_syncrun",), (302, 403, 403, 200), (302, 403, 403, 302)),
-    "cancel as one who may decide": (("decide_syncrun", "view_syncrun"), (302, 403, 403, 200), (302, 403, 403, 302)),
+    "cancel as one who may not see the run": (("cancel_syncrun",), ONLY_LOOKING_SUPERUSER, ONLY_DOING_SUPERUSER),
+    "cancel as one who may decide": (("decide_syncrun", "view_syncrun"), ONLY_LOOKING_SUPERUSER, ONLY_DOING_SUPERUSER),
     "apply": (("decide_syncrun", "view_syncrun"), LOOKING, DOING),
-    "apply as one who may not see the run": (("decide_syncrun",), (302, 403, 403, 200), (302, 403, 403, 302)),
-    "apply as one who may cancel": (("cancel_syncrun", "view_syncrun"), (302, 403, 403, 200), (302, 403, 403, 302)),
+    "apply as one who may not see the run": (("decide_syncrun",), ONLY_LOOKING_SUPERUSER, ONLY_DOING_SUPERUSER),
+    "apply as one who may cancel": (("cancel_syncrun", "view_syncrun"), ONLY_LOOKING_SUPERUSER, ONLY_DOING_SUPERUSER),
     "discard": (("decide_syncrun", "view_syncrun"), LOOKING, DOING),
-    "discard as one who may not see the run": (("decide_syncrun",), (302, 403, 403, 200), (302, 403, 403, 302)),
-    "discard as one who may cancel": (("cancel_syncrun", "view_syncrun"), (302, 403, 403, 200), (302, 403, 403, 302)),
-    "health": (("view_health",), LOOKING, NOT_AT_ALL),
+    "discard as one who may not see the run": (("decide_syncrun",), ONLY_LOOKING_SUPERUSER, ONLY_DOING_SUPERUSER),
+    "discard as one who may cancel": (("cancel_syncrun", "view_syncrun"), ONLY_LOOKING_SUPERUSER, ONLY_DOING_SUPERUSER),
+    "health": (("view_health",), LOOKING_AT_LISTS, NOT_AT_ALL),
     "health as one who may change the settings": (
-        ("change_onefilesettings", "view_syncrun"), (302, 403, 403, 200), NOT_AT_ALL,
+        ("change_onefilesettings", "view_syncrun"), ONLY_LOOKING_SUPERUSER, NOT_AT_ALL,
     ),
     "admin refresh": (("refresh_learner",), NOT_AT_ALL, DOING),
     "admin preview": (("preview_learner",), NOT_AT_ALL, DOING),
     # To whoever may not, the list answers as if nothing had been chosen.
     "asking for the action": (("refresh_learner",), ON_THE_LIST, ON_THE_LIST),
-    "the action": (("refresh_learner",), ON_THE_LIST, (302, 200, 302, 302)),
-    "the action as one who may preview": (("preview_learner",), ON_THE_LIST, (302, 200, 200, 302)),
-    **{f"list of {what}": ((f"view_{model}",), LOOKING, LOOKING) for what, model in LEDGER.items()},
-    **{f"record among {what}": ((f"view_{model}",), LOOKING, NOBODY) for what, model in LEDGER.items()},
-    **{f"history among {what}": ((f"view_{model}",), LOOKING, LOOKING) for what, model in LEDGER.items()},
+    "the action": (("refresh_learner",), ON_THE_LIST, (302, 200, 302, 302, 302)),
+    "the action as one who may preview": (("preview_learner",), ON_THE_LIST, (302, 200, 200, 200, 302)),
+    **{f"list of {what}": ((f"view_{model}",), LOOKING_AT_LISTS, LOOKING_AT_LISTS) for what, model in LEDGER.items()},
+    **{f"record among {what}": ((f"view_{model}",), LOOKING_AT_ROWS, NOBODY) for what, model in LEDGER.items()},
+    **{
+        f"history among {what}": ((f"view_{model}",), LOOKING_AT_ROWS, LOOKING_AT_ROWS)
+        for what, model in LEDGER.items()
+    },
     **{f"adding to {what}": ((f"add_{model}",), NOBODY, NOBODY) for what, model in LEDGER.items()},
     **{f"deleting from {what}": ((f"delete_{model}",), NOBODY, NOBODY) for what, model in LEDGER.items()},
     **{f"way on to {what}": ((f"view_{model}",), ANYBODY, ANYBODY) for what, model in LEDGER.items()},
-    "settings": (("change_onefilesettings",), LOOKING, DOING),
-    "settings as one who may only look": (("view_onefilesettings",), LOOKING, (302, 403, 403, 302)),
-    "list of settings": (("change_onefilesettings",), DOING, DOING),
-    "history of the settings": (("view_onefilesettings",), LOOKING, LOOKING),
+    "settings": (("change_onefilesettings",), LOOKING_AT_LISTS, SETTING_UP),
+    "settings as one who may only look": (("view_onefilesettings",), LOOKING_AT_LISTS, ONLY_DOING_SUPERUSER),
+    "list of settings": (("change_onefilesettings",), SETTING_UP, SETTING_UP),
+    "history of the settings": (("view_onefilesettings",), LOOKING_AT_LISTS, LOOKING_AT_LISTS),
     "way on to the settings": (("change_onefilesettings",), ANYBODY, ANYBODY),
     "adding settings": (("add_onefilesettings",), NOBODY, NOBODY),
     "deleting settings": (("delete_onefilesettings",), NOBODY, NOBODY),
-    "test connection": (("change_onefilesettings",), LOOKING, LOOKING),
-    "test connection as one who may only look": (("view_onefilesettings",), LOOKING, (302, 403, 403, 200)),
-    "REST refresh": (("refresh_learner",), (403, 405, 405, 405), (403, 403, 202, 202)),
-    "REST refresh as one who may preview": (
-        ("preview_learner",), (403, 405, 405, 405), (403, 403, 403, 202),
+    "test connection": (("change_onefilesettings",), LOOKING_AT_LISTS, LOOKING_AT_LISTS),
+    "test connection as one who may only look": (
+        ("view_onefilesettings",), LOOKING_AT_LISTS, ONLY_LOOKING_SUPERUSER,
     ),
-    "REST status": (("view_syncrun",), REST_LOOKING, (403, 405, 405, 405)),
-    "REST run": (("view_syncrun",), REST_LOOKING, (403, 405, 405, 405)),
-    "REST outcomes": (("view_syncrun",), REST_LOOKING, (403, 405, 405, 405)),
+    "REST refresh": (("refresh_learner",), REST_NOT_AT_ALL, (403, 403, 202, 404, 202)),
+    "REST refresh as one who may preview": (
+        ("preview_learner",), REST_NOT_AT_ALL, (403, 403, 403, 403, 202),
+    ),
+    "REST status": (("view_syncrun",), REST_LOOKING, REST_NOT_AT_ALL),
+    "REST run": (("view_syncrun",), REST_LOOKING, REST_NOT_AT_ALL),
+    "REST outcomes": (("view_syncrun",), REST_LOOKING, REST_NOT_AT_ALL),
 }  # fmt: skip
 
 #: What does something when it is posted by those who may; the rest shows, or asks OneFile who we are.
@@ -179,12 +194,13 @@ def everything() -> list[Any]:
 @pytest.mark.usefixtures("no_network")
 @pytest.mark.parametrize("who", WHO)
 @pytest.mark.parametrize("page", PAGES)
-def test_who_gets_what(page, who, addresses, forms, staff, browser):
+def test_who_gets_what(page, who, addresses, forms, staff, restrict, browser):
     permissions, to_get, to_post = PAGES[page]
     people = {
         "anonymous": lambda: None,
         "staff without": staff,
         "staff with": lambda: staff(*permissions),
+        "restricted staff": lambda: restrict(staff(*permissions)),
         "superuser": lambda: User.objects.create_superuser("root"),
     }
     member = people[who]()
@@ -203,9 +219,55 @@ def test_who_gets_what(page, who, addresses, forms, staff, browser):
         if member is None and answer.status_code == 302:
             assert "/login/" in answer["Location"]
     is_accepted = member is not None and posted.status_code in (202, 302)
+    if (who, page) == ("restricted staff", "the action"):
+        is_accepted = False  # the list answers as if nothing had been chosen
     assert (everything() != before) == (is_accepted and what in ACTS)
     if is_accepted and what in ACTS - {"settings", "REST refresh"}:
         assert posted["Location"].startswith("/onefile/run/")
+
+
+METHODS = ("get", "head", "post", "options", "put", "patch", "delete")
+
+
+def of_nobody(address: str) -> str:
+    """The same address with the key of a row that is not there; ``""`` where no row of a learner's is named."""
+    match = resolve(address)
+    keys = {
+        name: uuid4() if len(str(key)) == len(str(uuid4())) else 987654 for name, key in match.kwargs.items()
+    }
+    is_about_learners = bool(keys) and "onefilesettings" not in match.route and bool(match.url_name)
+    return reverse(match.view_name, kwargs=keys) if is_about_learners else ""
+
+
+def without_key(answer: HttpResponse, key: object) -> tuple[str, dict[str, str]]:
+    """What an answer tells beyond the key that was asked for, and the form's token that is new each time."""
+    body = re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", answer.content.decode())
+    told = {name: value.replace(f"/{key}/", "/…/") for name, value in answer.headers.items()}
+    for differs in ("Content-Length", "Expires"):
+        told.pop(differs, "")
+    return body.replace(f"/{key}/", "/…/").replace(f"“{key}”", "“…”"), told
+
+
+@pytest.mark.parametrize("who", ["staff without", "restricted staff"])
+@pytest.mark.parametrize("page", [page for page in PAGES if " as " not in page])
+def test_what_is_not_for_somebody_is_answered_like_what_is_not_there(
+    page, who, addresses, staff, restrict, browser
+):
+    member = staff() if who == "staff without" else restrict(staff(*PAGES[page][0]))
+    address = addresses[page]
+    for method in METHODS if of_nobody(address) else ():
+        answers = []
+        for asked in (address, of_nobody(address)):
+            answer = getattr(browser(member), method)(asked)
+            answers.append((answer.status_code, *without_key(answer, *resolve(asked).kwargs.values())))
+        assert answers[0] == answers[1], method
+
+
+def test_head_works_where_get_does(addresses, admin_user, browser):
+    client = browser(admin_user)
+    for page, address in addresses.items():
+        got, head = client.get(address), client.head(address)
+        assert (page, head.status_code, head.content) == (page, got.status_code, b"")
 
 
 def addresses_of_ours() -> set[str]:
@@ -274,12 +336,12 @@ def test_nothing_is_kept_by_a_cache(page, addresses, admin_user, browser):
     assert "no-store" in answer["Cache-Control"]
 
 
-def test_who_may_refresh_but_not_view_the_learner_may_not_refresh_them(addresses, staff, browser):
+def test_who_may_refresh_but_not_view_the_learner_does_not_find_them(addresses, staff, browser):
     client = browser(staff("refresh_learner", "preview_learner", sees_learners=False))
     for page in ("refresh", "admin refresh", "admin preview", "run", "outcome"):
         address = addresses[page]
         answer = client.get(address) if page in ("run", "outcome") else client.post(address)
-        assert answer.status_code == 403, page
+        assert answer.status_code == 404, page
 
 
 def test_whoever_asked_sees_the_run_of_several_learners_while_they_may_refresh(learner, staff, browser):
@@ -292,7 +354,7 @@ def test_whoever_asked_sees_the_run_of_several_learners_while_they_may_refresh(l
 
 def test_a_run_of_several_learners_is_not_for_colleagues_of_whoever_asked(learner, staff, browser):
     run = a_run((learner, "updated"), (_another(), "updated"), requested_by=staff("refresh_learner"))
-    assert browser(staff("refresh_learner")).get(run.get_absolute_url()).status_code == 403
+    assert browser(staff("refresh_learner")).get(run.get_absolute_url()).status_code == 404
 
 
 class TestWhoeverMayDecideAboutRunsThatTheyMaySee:
@@ -317,7 +379,7 @@ class TestWhoeverMayDecideAboutRunsThatTheyMaySee:
 
     def test_not_one_of_several_learners_that_somebody_else_asked_for(self, learner, tried):
         run = a_held_run(learner, _another())
-        assert tried(run) == [403, 403]
+        assert tried(run) == [404, 404]
         run.refresh_from_db()
         assert run.is_held
 
@@ -334,7 +396,7 @@ class TestWhoeverMayDecideAboutRunsThatTheyMaySee:
 
     def test_not_while_they_may_not_view_the_learner(self, learner, member, tried):
         member.user_permissions.remove(*member.user_permissions.filter(codename="view_learner"))
-        assert tried(a_held_run(learner)) == [403, 403]
+        assert tried(a_held_run(learner)) == [404, 404]
 
     def test_whether_there_is_such_a_run_is_no_secret_that_helps(self, decision, member, browser):
         """Runs have random IDs: nobody finds one by trial."""
