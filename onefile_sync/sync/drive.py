@@ -91,16 +91,19 @@ def perform(
     run: SyncRun,
     *,
     after_each: Callable[[], None] = lambda: None,
+    after_piece: Callable[[], None] = lambda: None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> SyncRun:
     """Work on a run in this process until it is closed or held; other workers may be at it too.
+
+    ``after_each`` is called for each learner who is done, ``after_piece`` while OneFile is read for everyone.
 
     Raises :class:`Refused` where this machine's clock is wrong.
     """
     if not heartbeat.beat():
         raise Refused(CLOCK_WRONG)
     claims.sweep()
-    while not work_on(run, _patience_for(run), after_each=after_each, sleep=sleep):
+    while not work_on(run, _patience_for(run), after_each=after_each, after_piece=after_piece, sleep=sleep):
         if OneFileSettings.load().paused:
             break
         sleep(LOOK_AGAIN)

@@ -43,6 +43,7 @@ def work_on(
     time_is_up: Callable[[], bool] = lambda: False,
     too_long: Callable[[float], bool] = lambda _seconds: False,
     after_each: Callable[[], None] = lambda: None,
+    after_piece: Callable[[], None] = lambda: None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> bool:
     """Work on a run until nothing is left to do here (it may be held); ``False`` when time was up or we are paused.
@@ -63,7 +64,7 @@ def work_on(
 
     def hand() -> bool:
         ours = SyncRun.objects.get(pk=run.pk)
-        return _Hand(ours, patience, is_over, too_long, after_each, sleep).work()
+        return _Hand(ours, patience, is_over, too_long, after_each, after_piece, sleep).work()
 
     hands = deployment.calls_at_once if run.reads_everyone and connection.vendor != "sqlite" else 1
     if hands == 1:
@@ -93,6 +94,7 @@ class _Hand:
     time_is_up: Callable[[], bool]
     too_long: Callable[[float], bool]
     after_each: Callable[[], None]
+    after_piece: Callable[[], None]
     sleep: Callable[[float], None]
     current: claims.Claim | None = None
     all_surveyed: bool = False
@@ -151,6 +153,7 @@ class _Hand:
         try:
             if not reading.read_on(self.run, onefile, self.time_is_up):
                 self.sleep(LOOK_SOON)
+            self.after_piece()
         except (claims.TimeIsUp, PaceLost):
             return False
         except OneFileError as error:

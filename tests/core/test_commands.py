@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,6 +20,7 @@ from django.utils import timezone
 from onefile_sync import host, services
 from onefile_sync.management.base import NO_DATABASE
 from onefile_sync.management.commands import onefile_sync as command
+from onefile_sync.management.progress_bar import ProgressBar
 from onefile_sync.models import Change, OneFileSettings, RunKind, RunState, SyncRun
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
@@ -114,7 +117,7 @@ class TestExitCodes:
         self, linked: Linked, onefile: SandboxServer, manage: Manage, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         learners = linked(2)
-        monkeypatch.setattr(command, "_advance", lambda _bar: onefile.stop())
+        monkeypatch.setattr(ProgressBar, "advance", lambda _bar: onefile.stop())
 
         said = manage("onefile_sync", "--learner", *(str(learner.pk) for learner in learners))
 
@@ -130,7 +133,7 @@ class TestExitCodes:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         linked(2)
-        monkeypatch.setattr(command, "_advance", lambda _bar: configure(paused=True))
+        monkeypatch.setattr(ProgressBar, "advance", lambda _bar: configure(paused=True))
 
         said = manage("onefile_sync", "--json")
 
@@ -166,7 +169,7 @@ class TestExitCodes:
 
         assert (said.code, said.err) == (1, "")
         assert "0 skipped, 2 waiting." in said.out
-        assert said.out.endswith(command.HELD + "\n")
+        assert command.HELD in said.out
         assert "None" not in said.out
 
     def test_two_for_an_option_that_it_does_not_know(self, onefile: SandboxServer, manage: Manage) -> None:
@@ -475,14 +478,93 @@ class TestASiteThatIsNotReady:
         )
 
 
-def test_the_bar_is_shown_on_a_terminal_only(
-    linked: Linked, onefile: SandboxServer, manage: Manage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    linked(2)
-    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+class TestBar:
+    @pytest.fixture
+    def terminal(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("onefile_sync.management.progress_bar.on_a_terminal", lambda: True)
+        monkeypatch.setattr("onefile_sync.management.progress_bar.BETWEEN_LOOKS", 0.0)
 
-    assert "2/2" in manage("onefile_sync").err
-    assert manage("onefile_sync", "--json").err == ""
+    def test_is_shown_on_a_terminal_only(
+        self, linked: Linked, onefile: SandboxServer, manage: Manage, terminal: None
+    ) -> None:
+        linked(2)
+
+        assert "2/2" in manage("onefile_sync").err
+        assert manage("onefile_sync", "--json").err == ""
+
+    def test_moves_while_onefile_is_read(
+        self, linked: Linked, world: World, onefile: SandboxServer, manage: Manage, terminal: None
+    ) -> None:
+        linked(3)
+        for learner in [user.id for user in world.users.values()]:
+            world.add_review(learner, scheduled_for=timezone.now(), created_on=timezone.now())
+
+        shown = re.split(r"[\r\n]", manage("onefile_sync").err)
+
+        assert any("page" in line for line in shown), shown
+        assert any("record" in line for line in shown), shown
+        assert "3/3" in shown[-2], shown
+        assert "learner/s" in shown[-2], shown
+
+    def test_is_not_cut_through_by_what_is_logged(
+        self,
+        linked: Linked,
+        onefile: SandboxServer,
+        manage: Manage,
+        terminal: None,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        linked(1)
+        logger = logging.getLogger("onefile_sync")
+        handler = logging.StreamHandler(sys.stderr)
+        monkeypatch.setattr(logger, "handlers", [handler])
+        advance = ProgressBar.advance
+
+        def log_and_advance(bar: ProgressBar) -> None:
+            logger.warning("something happened")
+            advance(bar)
+
+        monkeypatch.setattr(ProgressBar, "advance", log_and_advance)
+
+        shown = re.split(r"[\r\n]", manage("onefile_sync").err)
+
+        assert "something happened" in [line.strip() for line in shown], shown
+        assert logger.handlers == [handler], "afterwards everything is logged as before"
+
+
+class TestLastLines:
+    def test_name_the_run_and_the_learners_who_need_attention(
+        self, linked: Linked, host: Host, onefile: SandboxServer, manage: Manage
+    ) -> None:
+        linked(1)
+        lost = host.learner(onefile_id=9)  # OneFile has no such learner
+
+        lines = manage("onefile_sync").out.splitlines()
+
+        run = SyncRun.objects.get()
+        assert lines[-3:] == [
+            "Learners who need attention:",
+            f"  {lost.pk}: needs attention (learner_gone)",
+            f"Run {run.pk}: {run}. Its page in PICSWeb: {run.get_absolute_url()}",
+        ]
+        assert str(lost) not in "".join(lines), "what a scheduler captures ends in logs"
+
+    def test_say_names_on_a_screen(
+        self, host: Host, onefile: SandboxServer, manage: Manage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        lost = host.learner(onefile_id=9)
+        monkeypatch.setattr("django.core.management.base.OutputWrapper.isatty", lambda _self: True)
+
+        assert f"  {lost.pk} {lost}: needs attention" in manage("onefile_sync").out
+
+    def test_do_not_name_a_whole_provider(
+        self, host: Host, onefile: SandboxServer, manage: Manage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(command, "MOST_NAMED", 2)
+        for onefile_id in range(5):
+            host.learner(onefile_id=onefile_id + 5)
+
+        assert "  … and 3 more." in manage("onefile_sync").out
 
 
 class TestPrune:

@@ -2,14 +2,15 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 from django.db.models import Model
-from tqdm import tqdm
 
-from onefile_sync import services
+from onefile_sync import services, wording
 from onefile_sync.management.base import OneFileCommand
+from onefile_sync.management.progress_bar import progress_bar
 from onefile_sync.models import OutcomeState, Side, SyncRun
 
 #: The names under which the outcomes stand in the JSON (they are a contract, the states of the ledger are not).
@@ -20,6 +21,10 @@ JSON_NAMES = {
     "failed": OutcomeState.FAILED,
     "skipped": OutcomeState.SKIPPED,
 }
+
+#: Who needs somebody, and how many of them the last lines name.
+NEEDS_ATTENTION = (OutcomeState.ATTENTION, OutcomeState.FAILED)
+MOST_NAMED = 20
 
 HELD = (
     "The sync is held: it would replace existing values of implausibly many learners, and has written nothing of "
@@ -72,8 +77,11 @@ class Command(OneFileCommand):
                 self.stdout.write(HELD)
             elif run.ending:
                 self.stdout.write(f"The run ended early: {run.get_ending_display().lower()}.")
-        learners = summary["learners"]
-        if learners["attention"] or learners["failed"] or run.is_open or run.ending:
+            if learners := list(self.who_needs_attention(run)):
+                self.stdout.write("\n".join(["Learners who need attention:", *learners]))
+            self.stdout.write(f"Run {run.pk}: {run}. Its page in PICSWeb: {run.get_absolute_url()}")
+        counts = summary["learners"]
+        if counts["attention"] or counts["failed"] or run.is_open or run.ending:
             sys.exit(1)
 
     def begin(self, options: dict[str, Any]) -> SyncRun:
@@ -98,14 +106,21 @@ class Command(OneFileCommand):
         return learner
 
     def perform(self, run: SyncRun, *, quiet: bool) -> None:
-        now = services.progress(run)
-        hidden = quiet or not sys.stderr.isatty()
-        with tqdm(total=now.total, initial=now.done, unit="learner", disable=hidden) as bar:
-            services.perform(run, after_each=lambda: _advance(bar))
+        with progress_bar(run, hidden=quiet) as bar:
+            services.perform(run, after_each=bar.advance, after_piece=bar.look)
 
-
-def _advance(bar: tqdm[Any]) -> None:
-    bar.update()
+    def who_needs_attention(self, run: SyncRun) -> Iterator[str]:
+        """A line for each; names on a screen only, as what a scheduler captures ends in logs and e-mails."""
+        outcomes = run.outcomes.filter(state__in=NEEDS_ATTENTION).order_by("pk")
+        for outcome in outcomes.prefetch_related("learner", "problems")[:MOST_NAMED]:
+            name = f" {wording.learner_name(outcome)}" if self.stdout.isatty() else ""
+            codes = ", ".join(dict.fromkeys(problem.code for problem in outcome.problems.all()))
+            yield f"  {outcome.learner_pk}{name}: {outcome.get_state_display().lower()}" + (
+                f" ({codes})" if codes else ""
+            )
+        more = outcomes.count() - MOST_NAMED
+        if more > 0:
+            yield f"  … and {more} more."
 
 
 def summarise(run: SyncRun) -> dict[str, Any]:
