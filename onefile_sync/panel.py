@@ -15,7 +15,8 @@ from .models import SyncRun
 class Panel:
     """A learner's OneFile panel for one user. ``status`` is ``None`` for a user who may not know it.
 
-    ``run_is_visible`` and ``outcome_is_visible`` say whether the user may open the pages that the panel speaks of.
+    ``run_is_visible``, ``outcome_is_visible`` (of the last attempt) and ``success_is_visible`` say whether the user may
+    open the pages that the panel speaks of.
     """
 
     learner: Model
@@ -25,6 +26,7 @@ class Panel:
     may_preview: bool
     run_is_visible: bool = False
     outcome_is_visible: bool = False
+    success_is_visible: bool = False
 
     @property
     def refusal(self) -> services.Refusal | None:
@@ -49,4 +51,6 @@ def panel_for(request: HttpRequest, learner: Model) -> Panel:
         may_preview=access.may_preview(request, learner),
         run_is_visible=status.current is not None and access.may_see_run(request, status.current),
         outcome_is_visible=status.last is not None and access.may_see_outcome(request, status.last),
+        success_is_visible=status.last_success is not None
+        and access.may_see_outcome(request, status.last_success),
     )

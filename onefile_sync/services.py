@@ -30,13 +30,12 @@ from .models import (
     OPEN_OUTCOMES,
     LearnerOutcome,
     OneFileSettings,
-    OutcomeState,
     RunKind,
     RunState,
     SyncRun,
 )
 from .sync import claims, drive, queue, retention, runs, safety
-from .sync.attention import NEEDS_ATTENTION, Unsettled, open_problems, unsettled_problems
+from .sync.attention import COMPARED, NEEDS_ATTENTION, Unsettled, compared, open_problems, unsettled_problems
 from .sync.claims import Cost
 from .sync.contact import ConnectionReport, check_connection, look_closely, test_connection
 from .sync.drive import perform, resume, start_daily, start_scheduled_daily, sweep, work
@@ -56,6 +55,7 @@ from .sync.refusals import (
     why_not,
 )
 from .sync.reports import (
+    RESULT_FAILED,
     ChangeLine,
     OutcomeReport,
     ProblemLine,
@@ -77,7 +77,9 @@ from .sync.schedule import (
 )
 
 __all__ = [
+    "COMPARED",
     "NEEDS_ATTENTION",
+    "RESULT_FAILED",
     "RULES",
     "ChangeLine",
     "ConnectionReport",
@@ -108,6 +110,7 @@ __all__ = [
     "install_schedules",
     "is_guarded",
     "installed_schedules",
+    "last_daily_attempt",
     "last_daily_run",
     "learner_model",
     "learner_status",
@@ -261,12 +264,17 @@ def probe(learner_pk: str | None = None) -> ProbeReport:
 
 @dataclass(frozen=True, slots=True)
 class LearnerStatus:
-    """What a learner's page says: why no refresh, the last outcome (never a preview's), and what is running now."""
+    """What a learner's page says: why no refresh, how it went last, and what is running now. Previews do not count.
+
+    ``last`` is the last attempt, whatever came of it; ``last_success`` the last time the learner was really compared,
+    and ``last_synchronised`` when that was.
+    """
 
     refusal: Refusal | None
     last: LearnerOutcome | None
     current: SyncRun | None
     last_synchronised: datetime | None
+    last_success: LearnerOutcome | None = None
 
 
 def learner_status(learner: Model) -> LearnerStatus:
@@ -276,21 +284,25 @@ def learner_status(learner: Model) -> LearnerStatus:
         return LearnerStatus(refusal, last=None, current=None, last_synchronised=None)
     mine = outcomes().filter(learner_pk=str(learner.pk)).exclude(run__kind=RunKind.PREVIEW)
     done = mine.exclude(state__in=OPEN_OUTCOMES)
-    exchanged = (OutcomeState.UPDATED, OutcomeState.UNCHANGED, OutcomeState.ATTENTION)
-    last_exchange = done.filter(state__in=exchanged).order_by("-finished_at").first()
+    last_success = done.filter(pk__in=compared().values("pk")).order_by("-finished_at").first()
     current = mine.filter(state__in=OPEN_OUTCOMES).exclude(run__state=RunState.FINISHED).first()
     return LearnerStatus(
         refusal=refusal,
         last=done.order_by("-finished_at").first(),
         current=current.run if current else None,
-        last_synchronised=last_exchange.finished_at if last_exchange else None,
+        last_synchronised=last_success.finished_at if last_success else None,
+        last_success=last_success,
     )
 
 
 def last_daily_run() -> SyncRun | None:
-    """The last daily run that came to its own end: what PICSWeb calls *Last Synchronised* (R25)."""
-    finished = SyncRun.objects.filter(kind=RunKind.DAILY, state=RunState.FINISHED, ending="")
-    return finished.order_by("-finished_at").first()
+    """The last daily run that came to its own end for somebody: what PICSWeb calls *Last Synchronised* (R25)."""
+    return runs.successful_daily_runs().order_by("-finished_at").first()
+
+
+def last_daily_attempt() -> SyncRun | None:
+    """The last daily run that is not under way, whatever came of it."""
+    return runs.daily_attempts().first()
 
 
 def prune(older_than_days: int) -> int:

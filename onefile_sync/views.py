@@ -115,6 +115,7 @@ def progress(request: HttpRequest, pk: UUID) -> JsonResponse:
     return JsonResponse(
         {
             "state": now.state,
+            "result": now.result,
             "headline": wording.headline(the_run, now),
             "total": now.total,
             "done": now.done,

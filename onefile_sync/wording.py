@@ -117,10 +117,23 @@ def _reading(reading: Reading) -> str:
     ) % {"left": reading.records_left}
 
 
+def run_result(run: SyncRun, *, failed: bool) -> str:
+    """How a run stands or ended, as a short label."""
+    if failed:
+        return _("Failed")
+    return str(run.get_ending_display() if run.ending else run.get_state_display())
+
+
 def _finished(run: SyncRun, progress: Progress) -> str:
     if progress.total == 0:
         return _("Finished: there was nobody to refresh.")
-    ended = run.get_ending_display() if run.ending else _("Finished")
+    if progress.has_failed and progress.total == progress.counts[OutcomeState.FAILED]:
+        return ngettext(
+            "Failed: the learner could not be compared with OneFile to the end.",
+            "Failed: none of %(total)d learners could be compared with OneFile to the end.",
+            progress.total,
+        ) % {"total": progress.total}
+    ended = run_result(run, failed=progress.has_failed)
     by_state = {state: progress.counts.get(state, 0) for state in READING_ORDER}
     if progress.total == 1:
         label = next(state_label(run, state) for state, number in by_state.items() if number)

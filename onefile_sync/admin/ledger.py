@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin.utils import get_fields_from_path
@@ -23,7 +23,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from onefile_sync import access, links, services, wording
-from onefile_sync.models import Change, LearnerOutcome, Problem, SubjectKind, SyncRun
+from onefile_sync.models import Change, LearnerOutcome, OutcomeState, Problem, RunState, SubjectKind, SyncRun
 
 from .filters import AttentionFilter, MadeFilter, ProblemFilter, RuleFilter, StandingFilter
 
@@ -40,6 +40,9 @@ else:
 
 class ReadOnlyMixin(ReadOnly):
     """Looking only, and lists that stay quick when they are long."""
+
+    class Media:
+        css: ClassVar[dict[str, list[str]]] = {"all": ["onefile_sync/onefile.css"]}
 
     # A count for each choice of each filter would read the whole ledger again for every one of them.
     show_facets = admin.ShowFacets.NEVER
@@ -98,7 +101,7 @@ class AboutMixin:
 
 @admin.register(SyncRun)
 class SyncRunAdmin(ReadOnlyMixin, RunModelAdmin):
-    list_display = ("page", "kind", "state", "requested_by", "learners", "attention")
+    list_display = ("page", "kind", "result", "requested_by", "learners", "attention", "failed")
     list_display_links = ("kind",)
     list_filter = (AttentionFilter, "kind", "state")
     ordering = ("-created_at",)
@@ -108,7 +111,7 @@ class SyncRunAdmin(ReadOnlyMixin, RunModelAdmin):
     search_help_text = _("Search by the run's ID.")
     fields = (
         "page", "kind", "state", "ending", "requested_by", "decided_by", "environment", "address", "created_at",
-        "started_at", "held_at", "finished_at", "learners", "attention",
+        "started_at", "held_at", "finished_at", "learners", "attention", "failed",
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SyncRun]:
@@ -120,8 +123,16 @@ class SyncRunAdmin(ReadOnlyMixin, RunModelAdmin):
         outcomes = visible.values("run")
         return runs.annotate(
             learner_count=_count(outcomes),
-            attention_count=_count(outcomes.filter(state__in=services.NEEDS_ATTENTION)),
+            attention_count=_count(outcomes.filter(state=OutcomeState.ATTENTION)),
+            failed_count=_count(outcomes.filter(state=OutcomeState.FAILED)),
+            compared_count=_count(outcomes.filter(state__in=services.COMPARED)),
         )
+
+    @admin.display(description=_("state"))
+    def result(self, run: Any) -> str:
+        failed = run.state == RunState.FINISHED and run.failed_count and not run.compared_count
+        label = wording.run_result(run, failed=failed)
+        return _as_failed(label) if failed else label
 
     @admin.display(description=_("learners"))
     def learners(self, run: Any) -> str:
@@ -130,10 +141,15 @@ class SyncRunAdmin(ReadOnlyMixin, RunModelAdmin):
     @admin.display(description=_("need attention"))
     def attention(self, run: Any) -> str:
         """Of this run as it ended, whatever has been dealt with since: the filter is what tells of now."""
-        states = ",".join(services.NEEDS_ATTENTION)
         if not run.attention_count:
             return "0"
-        return self._outcomes_link(run, run.attention_count, state__in=states)
+        return self._outcomes_link(run, run.attention_count, state__exact=OutcomeState.ATTENTION.value)
+
+    @admin.display(description=_("failed"))
+    def failed(self, run: Any) -> str:
+        if not run.failed_count:
+            return "0"
+        return _as_failed(self._outcomes_link(run, run.failed_count, state__exact=OutcomeState.FAILED.value))
 
     def _outcomes_link(self, run: SyncRun, number: int, **filters: str) -> str:
         query = {"run__id__exact": str(run.pk), **filters}
@@ -277,6 +293,11 @@ def _learner_column(
         return format_html('<a href="{}">{}</a>', link, name) if link else name
 
     return learner
+
+
+def _as_failed(text: str) -> str:
+    """In the colour of what failed."""
+    return format_html('<span class="onefile-failed">{}</span>', text)
 
 
 def _report_link(outcome: LearnerOutcome) -> str:

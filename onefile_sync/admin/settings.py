@@ -23,7 +23,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django_q.models import Schedule
 
-from onefile_sync import services
+from onefile_sync import services, wording
 from onefile_sync.conf import DAILY, deployment
 from onefile_sync.crypto import Undecipherable
 from onefile_sync.models import Environment, OneFileSettings
@@ -129,7 +129,7 @@ class TestedForm(OneFileSettingsForm):
 class OneFileSettingsAdmin(SettingsModelAdmin):
     form = OneFileSettingsForm
     change_form_template = "admin/onefile_sync/settings_change_form.html"
-    readonly_fields = ("address", "token_status", "last_synchronised", "next_daily_sync")
+    readonly_fields = ("address", "token_status", "last_synchronised", "last_attempt", "next_daily_sync")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -201,7 +201,7 @@ class OneFileSettingsAdmin(SettingsModelAdmin):
         return [
             (
                 _("Integration Status"),
-                {"fields": ["enabled", "paused", "last_synchronised", "next_daily_sync"]},
+                {"fields": ["enabled", "paused", "last_synchronised", "last_attempt", "next_daily_sync"]},
             ),
             (_("Connection"), {"fields": connection}),
             (_("Reviews"), {"fields": ["upload_reviews", "download_reviews", "visit_type"]}),
@@ -243,9 +243,18 @@ class OneFileSettingsAdmin(SettingsModelAdmin):
 
     @admin.display(description=gettext_lazy("Last Synchronised"))
     def last_synchronised(self, settings: OneFileSettings) -> str:
-        """The end of the last daily sync; a single learner's refresh does not count."""
+        """The end of the last daily sync that compared somebody; a single learner's refresh does not count."""
         daily = services.last_daily_run()
         return _moment(daily.finished_at if daily is not None else None) or _("Not yet.")
+
+    @admin.display(description=gettext_lazy("Last attempt"))
+    def last_attempt(self, settings: OneFileSettings) -> str:
+        """The last daily sync that is not under way, and what came of it."""
+        daily = services.last_daily_attempt()
+        if daily is None:
+            return _("Not yet.")
+        result = wording.run_result(daily, failed=services.progress(daily).has_failed)
+        return f"{_moment(daily.finished_at or daily.held_at)}: {result}"
 
     @admin.display(description=gettext_lazy("Next daily sync"))
     def next_daily_sync(self, settings: OneFileSettings) -> str:

@@ -23,6 +23,7 @@ _queued = {
     "url": f"{BASE}/runs/{RUN_ID}/",
     "kind": "refresh",
     "state": "queued",
+    "result": "queued",
     "ending": "",
     "total": 1,
     "done": 0,
@@ -36,6 +37,7 @@ _queued = {
 
 _finished = _queued | {
     "state": "finished",
+    "result": "finished",
     "done": 1,
     "counts": _counts | {"attention": 1},
     "started_at": "2026-11-23T09:30:01Z",
@@ -76,6 +78,8 @@ _outcome = {
     ],
 }
 
+_attempt = {"at": "2026-11-23T09:30:04Z", "outcome": "attention", "run_url": f"{BASE}/runs/{RUN_ID}/"}
+
 OUTCOMES_URL = f"{BASE}/runs/{RUN_ID}/outcomes/"
 
 RUN = [
@@ -91,6 +95,8 @@ STATUS = [
             "onefile_id": 200345,
             "last_synchronised_at": "2026-11-23T09:30:04Z",
             "last_outcome": _outcome,
+            "last_success": _attempt,
+            "last_attempt": _attempt,
             "current_run": None,
             "may_refresh": True,
             "why_not": None,
@@ -103,6 +109,8 @@ STATUS = [
             "onefile_id": None,
             "last_synchronised_at": None,
             "last_outcome": None,
+            "last_success": None,
+            "last_attempt": None,
             "current_run": None,
             "may_refresh": False,
             "why_not": {

@@ -99,6 +99,11 @@ class RunSerializer(serializers.Serializer[Any]):
     )
     kind = serializers.ChoiceField(choices=RunKind.choices, source="run.kind")
     state = serializers.ChoiceField(choices=RunState.choices, source="run.state")
+    result = serializers.ChoiceField(
+        choices=[*RunState.values, services.RESULT_FAILED],
+        source="progress.result",
+        help_text="The state; or failed, where the run is finished and everybody who had their turn failed.",
+    )
     ending = serializers.ChoiceField(
         choices=Ending.choices,
         allow_blank=True,
@@ -180,6 +185,17 @@ class OutcomeSerializer(serializers.Serializer[Any]):
         return super().to_representation(services.report(outcome))
 
 
+@extend_schema_serializer(component_name="OneFileAttempt")
+class AttemptSerializer(serializers.Serializer[LearnerOutcome]):
+    """When a learner was synchronised, or it was tried, and what came of it."""
+
+    at = serializers.DateTimeField(source="finished_at")
+    outcome = serializers.CharField(source="state", help_text="One of the states of an outcome.")
+    run_url = serializers.HyperlinkedRelatedField[SyncRun](
+        source="run", view_name="onefile_sync_rest:run", lookup_url_kwarg="run_id", read_only=True
+    )
+
+
 @extend_schema_serializer(component_name="OneFileLearnerStatus", examples=examples.STATUS)
 class LearnerStatusSerializer(serializers.Serializer[CallersStatus]):
     """Where a learner stands with OneFile, and whether the caller may ask for a refresh now."""
@@ -188,6 +204,16 @@ class LearnerStatusSerializer(serializers.Serializer[CallersStatus]):
     onefile_id = serializers.IntegerField(source="learner.onefile_id", allow_null=True)
     last_synchronised_at = serializers.DateTimeField(source="status.last_synchronised", allow_null=True)
     last_outcome = OutcomeSerializer(source="status.last", allow_null=True)
+    last_success = AttemptSerializer(
+        source="status.last_success",
+        allow_null=True,
+        help_text="The last time the learner was really compared with OneFile.",
+    )
+    last_attempt = AttemptSerializer(
+        source="status.last",
+        allow_null=True,
+        help_text="The last time it was tried, whatever came of it.",
+    )
     current_run = RunSerializer(
         source="status.current", allow_null=True, help_text="The run that is open now."
     )

@@ -45,7 +45,7 @@ def start_daily(*, new_run: bool = False, by: Any = None) -> SyncRun:
             runs.replace(earlier)
         elif earlier.is_held:
             raise Refused(HELD)
-    in_use = SyncRun.objects.filter(kind=RunKind.DAILY, state=RunState.FINISHED, ending="").exists()
+    in_use = runs.successful_daily_runs().exists()
     return _open_daily(by=by, guarded=in_use)
 
 

@@ -18,15 +18,19 @@ from onefile_sync.models import (
     ListingKind,
     Move,
     OutcomeState,
+    RunState,
     Side,
     StagedRecord,
     SyncRun,
 )
 
 from . import problems, rules
+from .attention import COMPARED
 from .due import ROTATION
 from .pace import PaceLost, shared_store
 
+#: What a finished run comes to in which nobody came through.
+RESULT_FAILED = "failed"
 #: After how long without a sign of life a run is said to wait for a worker: longer than one call may take, and within
 #: a minute. Where OneFile has asked everybody to pause, nobody is missed.
 PATIENCE_WITH_WORKERS = timedelta(seconds=50)
@@ -57,6 +61,21 @@ class Progress:
     is_final: bool
     reading: Reading | None = None
     goes_on_at: datetime | None = None
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the run is finished, and whoever had their turn in it failed."""
+        came_through = any(self.counts.get(state) for state in COMPARED)
+        return (
+            self.state == RunState.FINISHED
+            and bool(self.counts.get(OutcomeState.FAILED))
+            and not came_through
+        )
+
+    @property
+    def result(self) -> str:
+        """The state, or ``failed`` in place of ``finished``: for programs."""
+        return RESULT_FAILED if self.has_failed else self.state
 
 
 @dataclass(frozen=True, slots=True)

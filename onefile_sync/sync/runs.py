@@ -24,7 +24,7 @@ from onefile_sync.models import (
     SyncRun,
 )
 
-from . import ledger, safety
+from . import attention, ledger, safety
 from .parts import Problem, Subject
 
 #: The ``open_key`` of the one daily run that may be open.
@@ -253,6 +253,19 @@ def _in_batches(run: SyncRun, of: tuple[OutcomeState, ...]) -> Iterator[list[int
     ):
         yield batch
         last = batch[-1]
+
+
+def successful_daily_runs() -> models.QuerySet[SyncRun]:
+    """The daily runs that came to their own end, and compared somebody if there was anybody to compare."""
+    of_run = LearnerOutcome.objects.filter(run=OuterRef("pk"))
+    came_through = Exists(attention.compared().filter(run=OuterRef("pk"))) | ~Exists(of_run)
+    return SyncRun.objects.filter(came_through, kind=RunKind.DAILY, state=RunState.FINISHED, ending="")
+
+
+def daily_attempts() -> models.QuerySet[SyncRun]:
+    """The daily runs that are not under way, the last one first: finished, whatever came of them, or held."""
+    over = SyncRun.objects.filter(kind=RunKind.DAILY, state__in=(RunState.FINISHED, RunState.HELD))
+    return over.order_by("-created_at")
 
 
 def waiting() -> models.QuerySet[SyncRun]:

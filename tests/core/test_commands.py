@@ -22,6 +22,7 @@ from onefile_sync.management.base import NO_DATABASE
 from onefile_sync.management.commands import onefile_sync as command
 from onefile_sync.management.progress_bar import ProgressBar
 from onefile_sync.models import Change, OneFileSettings, RunKind, RunState, SyncRun
+from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
 from tests.factories import Host
@@ -68,6 +69,7 @@ class TestJson:
             "run": str(run.pk),
             "kind": "daily",
             "state": "finished",
+            "result": "finished",
             "learners": {
                 "in_scope": 2,
                 "updated": 2,
@@ -123,6 +125,26 @@ class TestExitCodes:
 
         assert said.code == 1
         assert "2 learners: 1 updated, 0 unchanged, 0 attention, 1 failed, 0 skipped." in said.out
+
+    @pytest.mark.parametrize("options", [[], ["--json"]], ids=str)
+    def test_one_when_everybody_failed_which_is_said(
+        self,
+        linked: Linked,
+        onefile: SandboxServer,
+        manage: Manage,
+        options: list[str],
+    ) -> None:
+        linked(2)
+        onefile.faults.append(Fault(operation="LearningAim/Search", kind="status", status=401, times=1000))
+
+        said = manage("onefile_sync", *options)
+
+        assert said.code == 1
+        if options:
+            assert json.loads(said.out)["result"] == "failed"
+        else:
+            assert "0 updated, 0 unchanged, 0 attention, 2 failed, 0 skipped." in said.out
+            assert "The run failed: nobody in it could be compared" in said.out
 
     def test_one_when_it_was_paused_before_the_end(
         self,

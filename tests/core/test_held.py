@@ -390,6 +390,17 @@ class TestWhichRunsAreGuarded:
 
         assert not services.start_daily().guarded
 
+    def test_a_first_that_failed_for_everybody_does_not_count(
+        self, host: Host, switched_on: OneFileSettings
+    ) -> None:
+        """With a wrong token, say: the next is still the one that puts the integration into use."""
+        learners_of(host, 1)
+        failed = services.start_daily()
+        runs.give_up(failed, OutcomeState.FAILED, "bad_customer_token")
+        runs.settle(failed)
+
+        assert not services.start_daily().guarded
+
     def test_one_that_is_scheduled_always_is(self, held: SyncRun) -> None:
         assert SyncRun.objects.get() == held
         assert held.guarded

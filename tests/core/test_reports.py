@@ -278,6 +278,7 @@ class TestLearnerStatus:
         status = services.learner_status(learner)
 
         assert (status.last, status.last_synchronised) == (failed, good.finished_at)
+        assert status.last_success == good
         assert failed.state == OutcomeState.FAILED
 
     def test_says_why_there_is_no_refresh(self, host: Host, switched_on: OneFileSettings) -> None:

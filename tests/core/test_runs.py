@@ -355,6 +355,34 @@ class TestReplacing:
         assert ends(run) == ("finished", "", None)
 
 
+def test_a_run_that_failed_for_everybody_is_the_last_attempt_and_not_the_last_daily_sync(host: Host) -> None:
+    learners = learners_of(host, 2)
+    good = run_of(learners, kind=RunKind.DAILY)
+    good.outcomes.update(state=OutcomeState.UNCHANGED)
+    runs.settle(good)
+    assert services.last_daily_attempt() == services.last_daily_run() == good
+    failed = run_of(learners, kind=RunKind.DAILY)
+    failed.outcomes.update(state=OutcomeState.FAILED)
+    runs.settle(failed)
+
+    assert services.last_daily_run() == good
+    assert services.last_daily_attempt() == failed
+
+    partly = run_of(learners, kind=RunKind.DAILY)
+    partly.outcomes.update(state=OutcomeState.FAILED)
+    partly.outcomes.filter(pk=partly.outcomes.earliest("id").pk).update(state=OutcomeState.UPDATED)
+    runs.settle(partly)
+    assert services.last_daily_run() == partly
+
+
+def test_a_run_under_way_is_no_attempt_yet_and_a_held_one_is(host: Host) -> None:
+    run = run_of(learners_of(host, 1), kind=RunKind.DAILY)
+    assert services.last_daily_attempt() is None
+    SyncRun.objects.update(state="held")
+    assert services.last_daily_attempt() == run
+    assert services.last_daily_run() is None
+
+
 def test_a_run_that_was_ended_early_is_not_the_last_daily_sync(host: Host) -> None:
     learners = learners_of(host, 1)
     whole = run_of(learners, kind=RunKind.DAILY)

@@ -219,11 +219,35 @@ def test_a_run_links_to_its_outcomes_and_to_its_report(daily, browser, auditor):
     text = words(browser(auditor).get(reverse("admin:onefile_sync_syncrun_changelist")))
     outcomes = f"/admin/onefile_sync/learneroutcome/?run__id__exact={daily.pk}"
     assert f'<a href="{outcomes}">4</a>' in text
-    assert f'<a href="{outcomes}&amp;state__in=attention%2Cfailed">3</a>' in text
+    assert f'<a href="{outcomes}&amp;state__exact=attention">2</a>' in text
+    assert f'<span class="onefile-failed"><a href="{outcomes}&amp;state__exact=failed">1</a></span>' in text
     assert f'<a href="{daily.get_absolute_url()}">' in text
     everybody_put_right(daily)
-    answer = browser(auditor).get(f"{outcomes}&state__in=attention%2Cfailed")
-    assert len(answer.context["cl"].result_list) == 3, "a run's own numbers stay what they were"
+    answer = browser(auditor).get(f"{outcomes}&state__exact=attention")
+    assert len(answer.context["cl"].result_list) == 2, "a run's own numbers stay what they were"
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "values", "label"),
+    [
+        (["failed", "failed"], {}, "Failed"),
+        (["failed", "skipped"], {}, "Failed"),
+        (["failed", "unchanged"], {}, "Finished"),
+        (["failed", "attention"], {}, "Finished"),
+        (["skipped"], {"ending": "cancelled"}, "Cancelled"),
+        (["unchanged"], {}, "Finished"),
+        (["failed", "queued"], {"state": "running"}, "Running"),
+        ([], {}, "Finished"),
+    ],
+)
+def test_a_run_that_failed_for_everybody_says_so_in_the_list(outcomes, values, label, browser, auditor):
+    run = a_run(*((LearnerFactory(onefile_id=600 + n), state) for n, state in enumerate(outcomes)), **values)
+    text = words(browser(auditor).get(reverse("admin:onefile_sync_syncrun_changelist")))
+    shown = '<span class="onefile-failed">Failed</span>' if label == "Failed" else label
+    assert f'<td class="field-result">{shown}</td>' in text
+    assert '<td class="field-attention">0</td>' in text or "attention" in outcomes
+    assert "onefile_sync/onefile.css" in text, "without it there is no colour"
+    assert run.get_absolute_url() in text
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -4,11 +4,12 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.template import Context, RequestContext, Template
 from django.urls import reverse
+from django.utils import timezone
 
-from onefile_sync.models import OneFileSettings
+from onefile_sync.models import LearnerOutcome, OneFileSettings
 from tests.factories import LearnerFactory
 
-from .conftest import a_run, words
+from .conftest import a_run, long_ago, words
 
 TAG = Template("{% load onefile_sync %}{% refresh_with_onefile learner %}")
 
@@ -48,6 +49,33 @@ def test_the_status_is_for_whoever_may_view_runs_and_the_button_is_not(panel, le
     back = "next=%2Flearners%2F%3Fpage%3D2"
     assert f'<a href="{reverse("onefile_sync:outcome", args=[outcome.pk])}?{back}">Updated</a>' in text
     assert f'href="{run.get_absolute_url()}?{back}"' in text
+
+
+def test_a_failure_is_told_beside_the_last_success_each_with_its_own_time(panel, learner, staff):
+    success = a_run((learner, "updated")).outcomes.get()
+    LearnerOutcome.objects.filter(pk=success.pk).update(finished_at=long_ago(days=2))
+    viewer = staff("view_syncrun")
+    assert "Last attempt" not in panel(viewer)
+    attempt = a_run((learner, "failed"), kind="daily").outcomes.get()
+
+    text = panel(viewer)
+
+    day_of = {
+        outcome: f"{timezone.localtime(at):%d/%m/%Y %H:%M}"
+        for outcome, at in ((success, long_ago(days=2)), (attempt, attempt.finished_at))
+    }
+    back = "?next=%2Flearners%2F%3Fpage%3D2"
+    link = {each: reverse("onefile_sync:outcome", args=[each.pk]) + back for each in (success, attempt)}
+    assert f'Last synchronised {day_of[success]}. Outcome: <a href="{link[success]}">Updated</a>' in text
+    failed = f'<a href="{link[attempt]}" class="onefile-failed">Failed</a>'
+    assert f"Last attempt {day_of[attempt]}. Outcome: {failed}" in text
+
+
+def test_a_learner_whose_only_attempt_failed_was_not_synchronised(panel, learner, staff):
+    a_run((learner, "failed"))
+    text = panel(staff("view_syncrun"))
+    assert "Not synchronised yet." in text
+    assert "Last attempt" in text
 
 
 def test_nothing_at_all_for_those_who_may_not_know(panel, learner, staff):

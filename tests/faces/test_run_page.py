@@ -183,7 +183,21 @@ def test_a_run_that_waits_because_of_the_pause_says_so(learner, page):
         ("refresh", "running", {}, ["working"], "Comparing with OneFile: 0 of 1 learner done."),
         ("daily", "running", {}, ["updated", "working"], "Comparing with OneFile: 1 of 2 learners done."),
         ("daily", "finished", {}, [], "Finished: there was nobody to refresh."),
-        ("refresh", "finished", {}, ["failed"], "Finished: failed."),
+        (
+            "refresh",
+            "finished",
+            {},
+            ["failed"],
+            "Failed: the learner could not be compared with OneFile to the end.",
+        ),
+        (
+            "daily",
+            "finished",
+            {},
+            ["failed", "failed"],
+            "Failed: none of 2 learners could be compared with OneFile to the end.",
+        ),
+        ("daily", "finished", {}, ["failed", "skipped"], "Failed: 2 learners. Failed 1, Skipped 1."),
         ("preview", "finished", {}, ["updated"], "Finished: would change."),
         (
             "daily",
@@ -221,6 +235,8 @@ def test_the_headline_and_the_polled_progress_say_the_same(
     assert polled["done"] == len([each for each in outcomes if each not in ("queued", "working", "aside")])
     assert polled["counts"] == {each: outcomes.count(each) for each in outcomes}
     assert polled["state"] == state
+    assert polled["result"] == ("failed" if headline.startswith("Failed") else state)
+    assert ("onefile-headline onefile-failed" in page(run)) == headline.startswith("Failed")
     assert polled["waiting_for_worker"] == (ago == {"minutes": 2} and state == "queued")
 
 

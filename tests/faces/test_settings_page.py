@@ -53,7 +53,7 @@ def test_the_list_leads_to_the_one_form(client):
         "Integration Enabled", "Paused", "Environment", "Customer Token", "Upload Reviews to OneFile",
         "Download Reviews from OneFile", "Visit Type for Uploaded Reviews",
         "Ignore elements of qualifications with units", "Last Synchronised", "Safety stop",
-        "Hold a daily sync that would replace values of more than", "… and of at least so many learners",
+        "Hold a run that would replace values of more than", "… and of at least so many learners",
     ):  # fmt: skip
         assert label in text
 
@@ -159,10 +159,8 @@ def test_the_safety_stop_takes_what_makes_sense(percent, learners, saved, client
 
 def test_the_safety_stop_says_what_its_numbers_mean(client):
     text = words(client.get(FORM))
-    assert (
-        "Per cent of the learners compared. Above it nothing of theirs is written until somebody has looked"
-        in text
-    )
+    assert "Per cent of the learners compared, in a daily sync or a refresh of several learners." in text
+    assert "Above it nothing of theirs is written until somebody has looked" in text
     assert "So that a few learners of a small provider do not hold the sync up." in text
 
 
@@ -224,6 +222,14 @@ def test_last_synchronised_is_the_last_finished_daily_sync(client, learner):
     a_run((learner, "updated"), kind="refresh", finished_at=datetime(2025, 7, 2, 9, 0, tzinfo=UTC))
     a_run((learner, "queued"), kind="daily", state="running", open_key="daily")
     assert "01/07/2025 03:30" in words(client.get(FORM))
+
+
+def test_the_last_attempt_stands_beside_it_with_its_own_time_and_outcome(client, learner):
+    a_run((learner, "updated"), kind="daily", finished_at=datetime(2025, 7, 1, 2, 30, tzinfo=UTC))
+    a_run((learner, "failed"), kind="daily", finished_at=datetime(2025, 7, 2, 2, 30, tzinfo=UTC))
+    text = words(client.get(FORM))
+    assert "01/07/2025 03:30" in text
+    assert "02/07/2025 03:30: Failed" in text
 
 
 def test_the_next_daily_sync_is_told_or_how_to_schedule_it(client):

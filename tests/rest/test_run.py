@@ -47,6 +47,21 @@ def test_a_run_says_how_far_it_is(host):
     }
 
 
+@pytest.mark.parametrize(
+    ("states", "state", "result"),
+    [
+        (["failed", "failed"], "finished", "failed"),
+        (["failed", "unchanged"], "finished", "finished"),
+        (["failed", "queued"], "running", "running"),
+        (["aside"], "held", "held"),
+    ],
+)
+def test_a_run_says_that_it_failed(host, states, state, result):
+    answer = supervisor(host).get(run_url(a_run(host, *states, state=state))).json()
+    assert (answer["state"], answer["result"]) == (state, result)
+    assert answer["counts"]["failed"] == states.count("failed")
+
+
 def test_a_run_that_is_held_says_how_many_are_put_aside(host):
     run = a_run(host, "aside", "aside", "updated", state="held")
     answer = supervisor(host).get(run_url(run)).json()

@@ -51,6 +51,8 @@ def test_a_learner_who_was_never_synchronised_may_be_refreshed(host):
         "onefile_id": 501,
         "last_synchronised_at": None,
         "last_outcome": None,
+        "last_success": None,
+        "last_attempt": None,
         "current_run": None,
         "may_refresh": True,
         "why_not": None,
@@ -61,12 +63,28 @@ def test_the_last_outcome_is_told_with_what_needs_someone(host):
     learner = host.learner()
     finished(learner, "unchanged", ago=timedelta(days=1))
     last = finished(learner, "attention")
-    Problem.objects.create(outcome=last, subject_kind="learner", code="learner_gone", move="yours")
+    Problem.objects.create(outcome=last, subject_kind="learner", code="officer_unmatched", move="yours")
     answer = status_of(host, learner)
     assert parse_datetime(answer["last_synchronised_at"]) == last.finished_at
     assert answer["last_outcome"]["id"] == last.pk
     assert answer["last_outcome"]["state"] == "attention"
-    assert [problem["code"] for problem in answer["last_outcome"]["problems"]] == ["learner_gone"]
+    assert [problem["code"] for problem in answer["last_outcome"]["problems"]] == ["officer_unmatched"]
+
+
+@pytest.mark.parametrize("state", ["failed", "skipped", "attention"])
+def test_the_last_success_and_the_last_attempt_have_each_their_own_time_and_outcome(host, state):
+    learner = host.learner()
+    success = finished(learner, "unchanged", ago=timedelta(days=1))
+    attempt = finished(learner, state)
+    Problem.objects.create(outcome=attempt, subject_kind="learner", code="learner_gone", move="yours")
+    answer = status_of(host, learner)
+    assert parse_datetime(answer["last_synchronised_at"]) == success.finished_at
+    assert parse_datetime(answer["last_success"]["at"]) == success.finished_at
+    assert answer["last_success"]["outcome"] == "unchanged"
+    assert answer["last_success"]["run_url"].endswith(f"/runs/{success.run_id}/")
+    assert parse_datetime(answer["last_attempt"]["at"]) == attempt.finished_at
+    assert answer["last_attempt"]["outcome"] == state == answer["last_outcome"]["state"]
+    assert answer["last_attempt"]["run_url"].endswith(f"/runs/{attempt.run_id}/")
 
 
 def test_a_preview_does_not_count_as_a_synchronisation(host):

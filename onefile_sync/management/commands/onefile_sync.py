@@ -26,6 +26,10 @@ JSON_NAMES = {
 NEEDS_ATTENTION = (OutcomeState.ATTENTION, OutcomeState.FAILED)
 MOST_NAMED = 20
 
+FAILED = (
+    "The run failed: nobody in it could be compared with OneFile to the end. Its page in PICSWeb says why."
+)
+
 HELD = (
     "The sync is held: it would replace existing values of implausibly many learners, and has written nothing of "
     "theirs. Apply or discard it on its page in PICSWeb."
@@ -73,6 +77,8 @@ class Command(OneFileCommand):
             self.stdout.write(in_words(summary))
             for note in services.how_it_read(run):
                 self.stdout.write(note)
+            if summary["result"] == services.RESULT_FAILED:
+                self.stdout.write(FAILED)
             if run.is_held:
                 self.stdout.write(HELD)
             elif run.ending:
@@ -126,13 +132,15 @@ class Command(OneFileCommand):
 def summarise(run: SyncRun) -> dict[str, Any]:
     """The contract of ``--json``."""
     run.refresh_from_db()
-    counts = services.progress(run).counts
+    progress = services.progress(run)
+    counts = progress.counts
     totals = services.totals(run)
     ended, began = run.finished_at, run.started_at or run.created_at
     return {
         "run": str(run.pk),
         "kind": run.kind,
         "state": run.state,
+        "result": progress.result,
         "learners": {
             "in_scope": sum(counts.values()),
             **{name: counts.get(state, 0) for name, state in JSON_NAMES.items()},
