@@ -339,6 +339,7 @@ class UploadIntent(models.Model):
     ``review_pk`` is PICSWeb's review. ``finished_at`` is empty while it is not known how the creation ended.
     ``in_doubt_since`` is when the last create was sent whose answer is not on record: until a lease has passed it may
     still be on its way. ``visits_in_doubt`` counts the visits that OneFile may hold without our knowing their ID.
+    ``new_visit_refused_at`` is when OneFile refused the review in the visit on record, which it had made just before.
     """
 
     learner_type = models.ForeignKey(ContentType, on_delete=models.CASCADE, related_name="+")
@@ -350,6 +351,7 @@ class UploadIntent(models.Model):
     review_id = models.PositiveBigIntegerField(null=True)
     in_doubt_since = models.DateTimeField(null=True)
     visits_in_doubt = models.PositiveSmallIntegerField(default=0)
+    new_visit_refused_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True)
 

@@ -237,14 +237,9 @@ class _Creation:
     def came_to_nothing(self, refused: OneFileError | None = None) -> None:
         """Nothing is on its way; and where nothing can be there either, there is nothing to look for."""
         intents.note_not_created(self.intent, visit_asked_for=self.visit_asked_for)
-        if (
-            refused is not None
-            and refused.scope is Scope.ITEM
-            and self.visit_is_of_before
-            and self.review_asked_for
-        ):
-            # It may be the visit that OneFile does not take: deleted since, or another learner's.
-            intents.note_visit_of_no_use(self.intent)
+        if refused is not None and refused.scope is Scope.ITEM and self.review_asked_for:
+            # It may be the visit of before that OneFile does not take: deleted since, or another learner's.
+            intents.note_review_refused(self.intent, visit_is_new=not self.visit_is_of_before)
         if self.intent.visit_id is None and not self.intent.visits_in_doubt:
             intents.close(self.learner.pk, [self.upload.review.pk])
 

@@ -159,7 +159,12 @@ class Exchange:
         """Record the outcome with every problem met in the present round; ``last`` are those that end it."""
         learner_pk, finished = self.claim.outcome.learner_pk, self.applied.finished_uploads
         problems: list[Problem] = []
-        left_over = intents.left_over(learner_pk, finished) if finished else []
+        told = {(each.code, each.subject.kind, each.subject.pk) for each in self.planned}
+        left_over = [
+            each
+            for each in (intents.left_over(learner_pk, finished) if finished else [])
+            if (each.code, each.subject.kind, each.subject.pk) not in told
+        ]
         for problem in (*self.planned, *self.applied.problems, *last, *left_over):
             if problem not in problems:
                 problems.append(problem)

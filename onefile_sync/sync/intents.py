@@ -8,7 +8,7 @@ taken for dead and comes back with an answer finds the row changed, and writes n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -20,8 +20,10 @@ from onefile_sync.models import UploadIntent
 
 from .claims import LostClaim
 from .parts import FinishedUpload, Problem
-from .rules import proposed
+from .rules import in_words
 
+#: How long the visit of a review that OneFile refuses is kept for the next try, before another visit is made.
+KEEP_VISIT = timedelta(days=7)
 #: Takes hold of the learner for a whole lease and says from when, so that nobody else looks before we are past doubt.
 Hold = Callable[[], datetime]
 
@@ -43,6 +45,7 @@ def begin(learner_pk: str, review_pk: str, scheduled_for: datetime) -> UploadInt
             learner_pk=learner_pk,
             scheduled_for=scheduled_for,
             visit_id=None,
+            new_visit_refused_at=None,
             visits_in_doubt=intent.visits_in_doubt + left_over,
         )
     return intent
@@ -76,9 +79,22 @@ def note_not_created(intent: UploadIntent, *, visit_asked_for: bool) -> None:
     )
 
 
-def note_visit_of_no_use(intent: UploadIntent) -> None:
-    """OneFile takes no review in this visit (any more): the next refresh begins with another one."""
-    _write(intent, visit_id=None, visits_in_doubt=intent.visits_in_doubt + 1)
+def note_review_refused(intent: UploadIntent, *, visit_is_new: bool) -> None:
+    """OneFile refused the review for certain. Was it for its visit's sake, the next refresh begins with another one.
+
+    A visit that was made just before cannot be the reason: it waits for the review, lest each refresh leaves one more
+    behind. It may be deleted while it waits, so even then another is tried in the end.
+    """
+    now = timezone.now()
+    if visit_is_new:
+        _write(intent, new_visit_refused_at=now)
+    elif intent.new_visit_refused_at is None or now - intent.new_visit_refused_at > _keep_for(intent):
+        _write(intent, visit_id=None, new_visit_refused_at=None, visits_in_doubt=intent.visits_in_doubt + 1)
+
+
+def _keep_for(intent: UploadIntent) -> timedelta:
+    """How long the visit of a refused review is kept: ever longer, the more of them may lie about already."""
+    return KEEP_VISIT * (1 << min(intent.visits_in_doubt, 10))
 
 
 def note_review(intent: UploadIntent, review_id: int) -> None:
@@ -106,13 +122,9 @@ def left_over(learner_pk: str, finished: Mapping[str, FinishedUpload]) -> list[P
     for intent in _open(learner_pk, finished).order_by("pk"):
         upload = finished[intent.review_pk]
         if intent.visits_in_doubt or (intent.visit_id is not None and not upload.came_about):
-            problems.append(Problem("visit_left_over", upload.subject, {"when": _when(intent)}))
+            when = in_words(intent.scheduled_for)
+            problems.append(Problem("visit_left_over", upload.subject, {"when": when}))
     return problems
-
-
-def _when(intent: UploadIntent) -> str:
-    on, at = proposed(intent.scheduled_for)
-    return f"{on:%d/%m/%Y}" + (f" {at:%H:%M}" if at else "")
 
 
 def _open(learner_pk: str, review_pks: Iterable[str]) -> QuerySet[UploadIntent]:

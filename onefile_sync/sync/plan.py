@@ -11,7 +11,16 @@ from dataclasses import replace
 from datetime import datetime
 
 from onefile_sync.onefile.records import LearningAim, Review
-from onefile_sync.rows import Attendance, LearnerRow, Officers, QualificationRow, ReviewRow, Value, told
+from onefile_sync.rows import (
+    Attendance,
+    LearnerRow,
+    Officers,
+    OpenUpload,
+    QualificationRow,
+    ReviewRow,
+    Value,
+    told,
+)
 
 from . import rules
 from .parts import (
@@ -188,9 +197,17 @@ class _Planner:
         for review in self.learner.reviews:
             if review.onefile_id is not None and review.open_upload is not None:
                 self.finished[review.pk] = FinishedUpload(_about_review(review), came_about=True)
+            elif review.open_upload is not None:
+                self.tell_of_visits_left_by(review.open_upload, _about_review(review))
         for pk, begun in self.learner.uploads_without_review.items():
             if not begun.may_still_arrive:
                 self.finished[pk] = FinishedUpload(_about_learner(self.learner), came_about=False)
+
+    def tell_of_visits_left_by(self, begun: OpenUpload, about: Subject) -> None:
+        """A visit that was left behind is told while the upload goes on, which may be for ever."""
+        if begun.visits_in_doubt and not begun.may_still_arrive:
+            when = rules.in_words(begun.scheduled_for)
+            self.problems.append(Problem("visit_left_over", about, {"when": when}))
 
     def is_of_this_learner(self, record: Review) -> bool:
         if "learner_id" in record.unreadable or record.learner_id not in (None, self.learner.onefile_id):

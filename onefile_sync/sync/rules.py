@@ -239,6 +239,12 @@ def proposed(scheduled: datetime) -> tuple[date, time | None]:
     return local.date(), at if at != time() else None
 
 
+def in_words(scheduled: datetime) -> str:
+    """A moment in OneFile's schedule as staff read it."""
+    on, at = proposed(scheduled)
+    return f"{on:%d/%m/%Y}" + (f" {at:%H:%M}" if at else "")
+
+
 def attendance(review: Review) -> tuple[Attendance, date | None]:
     """Rule R11: attended and actual date, from whether the review was started in OneFile."""
     return (Attendance.YES, review.started_on) if review.started_on else (Attendance.UNKNOWN, None)

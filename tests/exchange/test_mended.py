@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.utils import timezone
 
 from onefile_sync import host as picsweb
@@ -20,7 +21,8 @@ from onefile_sync.sync.pace import SharedPace
 from tests.conftest import dont_wait, problems, sync
 from tests.factories import Host
 
-from .towns import Town, build_town
+from .hamlet import let_doubts_pass
+from .towns import AUTUMN, Town, build_town
 
 
 @pytest.fixture
@@ -64,8 +66,130 @@ class TestTheCentre:
         assert problems(outcome) == []
         assert len(world.reviews_of(town.onefile_id)) == 8
 
+    @pytest.mark.parametrize("linked", ["something linked", "nothing linked"])
+    def test_of_a_learner_who_moved_is_where_the_visit_is_made(
+        self, linked: str, town: Town, world: World, onefile: SandboxServer, configure: Callable[..., None]
+    ) -> None:
+        configure(upload_reviews=False)
+        sync(town.learner)
+        if linked == "nothing linked":  # and nothing that shows that reviews are missing
+            type(town.held).objects.exclude(pk=town.upload.pk).delete()
+        elsewhere = world.add_centre(name="Care")
+        world.users[town.onefile_id].organisation_id = elsewhere.id
+        configure(upload_reviews=True)
+
+        outcome = sync(town.learner)
+
+        assert problems(outcome) == []
+        (visit,) = world.visits.values()
+        assert visit.organisation_id == elsewhere.id
+        assert len(world.reviews_of(town.onefile_id)) == 8
+        assert sync(town.learner).state == OutcomeState.UNCHANGED
+
+    def test_of_a_learner_who_moved_before_anything_was_linked_is_where_the_reviews_are_found(
+        self, town: Town, world: World, onefile: SandboxServer, configure: Callable[..., None]
+    ) -> None:
+        configure(upload_reviews=False)
+        kept = world.add_centre(name="Care").id
+        type(town.learner).objects.update(onefile_centre_id=kept)
+        type(town.held).objects.all().delete()
+
+        sync(town.learner)
+
+        learner = picsweb.learner_by_pk(str(town.learner.pk))
+        assert learner is not None
+        row = picsweb.read_learner(learner)
+        assert row.centre_id == world.centre_id
+        assert len(row.reviews) == len(world.reviews_of(town.onefile_id)) == 7
+
+    def test_that_was_kept_is_used_where_the_learners_record_does_not_name_one(
+        self, town: Town, world: World, onefile: SandboxServer
+    ) -> None:
+        type(town.learner).objects.update(onefile_centre_id=world.centre_id)
+        world.add_centre(name="Care")
+        world.users[town.onefile_id].wire = {"OrganisationID": None}
+
+        assert problems(sync(town.learner)) == []
+        (visit,) = world.visits.values()
+        assert visit.organisation_id == world.centre_id
+
+    def test_of_a_learner_who_moved_since_is_where_the_daily_sync_makes_the_visit(
+        self, town: Town, world: World, onefile: SandboxServer
+    ) -> None:
+        elsewhere = world.add_centre(name="Care")
+        type(town.learner).objects.update(onefile_centre_id=elsewhere.id)
+
+        run = services.perform(services.start_daily(), sleep=dont_wait)
+
+        assert problems(run.outcomes.get()) == []
+        (visit,) = world.visits.values()
+        assert visit.organisation_id == world.centre_id
+
+    def test_costs_one_call_for_each_learner_of_whom_something_is_uploaded(
+        self, host: Host, town: Town, world: World, onefile: SandboxServer
+    ) -> None:
+        sync(town.learner)
+        onefile.reset_counts()
+        assert sync(town.learner).state == OutcomeState.UNCHANGED
+        assert onefile.calls["User/get"] == 0
+
+        for days in (7, 14):
+            host.review(town.learner, proposed_date=AUTUMN + timedelta(days=days))
+        sync(town.learner)
+
+        assert onefile.calls["User/get"] == 1
+        assert onefile.calls["Review/create"] == 2
+
 
 class TestAnUploadThatWasRefused:
+    @pytest.mark.parametrize("status", [400, 403, 404, 409, 422])
+    def test_for_ever_leaves_one_visit_and_goes_into_it_in_the_end(
+        self, status: int, town: Town, world: World, onefile: SandboxServer
+    ) -> None:
+        onefile.faults.append(Fault(operation="Review/create", kind="status", status=status, times=999))
+
+        told = [problems(sync(town.learner)) for _refresh in range(6)]
+
+        assert len(world.visits) == 1
+        assert all("visit_left_over" not in each for each in told)
+        onefile.faults.clear()
+        assert problems(sync(town.learner)) == []
+        (visit,) = world.visits.values()
+        assert [review.visit_id for review in world.reviews.values()].count(visit.id) == 1
+
+    def test_in_a_visit_of_before_takes_another_one_and_tells_of_the_first_until_it_is_over(
+        self, town: Town, world: World, onefile: SandboxServer
+    ) -> None:
+        onefile.faults.append(Fault(operation="Review/create", kind="status", status=500))
+        sync(town.learner)
+        let_doubts_pass()
+        onefile.faults.append(Fault(operation="Review/create", kind="status", status=400, times=999))
+        sync(town.learner)
+
+        told = [problems(sync(town.learner)) for _refresh in range(5)]
+
+        assert len(world.visits) == 2
+        assert all(each.count("visit_left_over") == 1 for each in told)
+        onefile.faults.clear()
+        assert problems(sync(town.learner)) == ["visit_left_over"]
+        assert sync(town.learner).state == OutcomeState.UNCHANGED
+
+    def test_is_uploaded_in_the_end_though_its_visit_was_deleted_meanwhile(
+        self, town: Town, world: World, onefile: SandboxServer
+    ) -> None:
+        onefile.faults.append(Fault(operation="Review/create", kind="status", status=400))
+        with time_machine.travel(datetime.now(UTC), tick=False) as now:
+            sync(town.learner)
+            world.visits.clear()
+            visits = 0
+            for _day in range(10):
+                now.shift(timedelta(days=1))
+                sync(town.learner)
+                visits = max(visits, len(world.visits))
+
+        assert visits == 1
+        assert len(world.reviews_of(town.onefile_id)) == 8
+
     def test_leaves_nothing_to_look_for(self, town: Town, world: World, onefile: SandboxServer) -> None:
         """An assessor's own review at that time is not ours: reviews are never matched on dates."""
         onefile.faults.append(Fault(operation="Visit/create", kind="status", status=400))
