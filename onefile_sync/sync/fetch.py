@@ -15,6 +15,7 @@ from onefile_sync.onefile.errors import OneFileError, Scope
 from onefile_sync.onefile.records import LearningAim, Listing, Review
 from onefile_sync.rows import LearnerRow
 
+from . import rules
 from .parts import OneFileSide, Policy, Problem, Subject
 
 #: OneFile's number for the role of a learner.
@@ -47,7 +48,8 @@ def read_onefile(
 
     Costs two searches, one call for each item whose search result is thin, one for each linked record that is not
     listed, and once in a learner's life one to three calls to find out the centre. Where a linked review is missing,
-    the centre is looked up again: the learner may have moved, or the OneFile ID may have been corrected. Raises
+    or none was found, the centre is looked up again: the learner may have moved, or the OneFile ID may have been
+    corrected. So it is before a review is created, as its visit belongs to the learner's centre. Raises
     :class:`NotTheLearner`, and OneFileError of scope RUN.
 
     With what is ``staged`` it costs calls only where that leaves a doubt; for a review that we began to create the
@@ -81,7 +83,8 @@ def read_onefile(
 
     made_sure = learner.centre_id is None and staged.centre_id is None and centre_id is not None
     nothing_there = not aims.records and not reviews.records
-    if not made_sure and (nothing_there or _seems_elsewhere(learner, reviews)):
+    to_upload = policy.upload_reviews and any(map(rules.may_be_uploaded, learner.reviews))
+    if not made_sure and (nothing_there or to_upload or _seems_elsewhere(learner, reviews)):
         try:
             present_centre_id = _make_sure_of(onefile, learner)
         except OneFileError as error:
@@ -91,7 +94,8 @@ def read_onefile(
         else:
             if present_centre_id not in (None, centre_id):
                 centre_id = present_centre_id
-                reviews.search(lambda: onefile.reviews(learner.onefile_id, centre_id, known))
+                if reviews.asked:
+                    reviews.search(lambda: onefile.reviews(learner.onefile_id, centre_id, known))
     reviews.fill_in(onefile.review)
     aims.look_for(linked_aims, onefile.learning_aim)
     if policy.download_reviews:
@@ -140,7 +144,8 @@ def _make_sure_of(onefile: OneFile, learner: LearnerRow) -> int | None:
 def _seems_elsewhere(learner: LearnerRow, reviews: _Reading[Review]) -> bool:
     """Whether reviews are missing as they would be if the centre we kept is not the learner's (any more)."""
     found = {record.id for record in reviews.records}
-    return reviews.asked and reviews.complete and not _linked_reviews(learner) <= found
+    nothing_or_too_little = not found or not _linked_reviews(learner) <= found
+    return reviews.asked and reviews.complete and nothing_or_too_little
 
 
 def _linked_reviews(learner: LearnerRow) -> set[int]:
