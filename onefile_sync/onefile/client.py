@@ -133,19 +133,21 @@ class OneFile:
         self,
         aim: LearningAim,
         *,
+        without: Collection[str] = (),
         about_to_send: Callable[[], object] = lambda: None,
         **values: str | date,
     ) -> None:
         """Set some of the four two-way values, by their names in :class:`LearningAim`.
 
         ``aim`` is as just read: whether OneFile takes an update as partial is not known, so all that can be written
-        goes along as it is. A blank is never sent. ``about_to_send`` is called right before each try goes out. Raises
-        TypeError for any other name and for a date-time.
+        goes along as it is, but for what is named in ``without``. A blank is never sent. ``about_to_send`` is called
+        right before each try goes out. Raises TypeError for any other name and for a date-time.
         """
         for name, value in values.items():
             if name not in parsing.TWO_WAY or isinstance(value, datetime):
                 raise TypeError(name)
-        body: dict[str, object] = {"ID": aim.id, "UserID": aim.learner_id, **aim.writable}
+        as_read = {name: value for name, value in aim.writable.items() if name not in without}
+        body: dict[str, object] = {"ID": aim.id, "UserID": aim.learner_id, **as_read}
         for name in parsing.TWO_WAY:
             value = values.get(name) or getattr(aim, name)
             if value:

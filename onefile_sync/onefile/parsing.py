@@ -279,7 +279,17 @@ def learning_aim(sent: object, names: AimNames, *, read_alone: bool = False) -> 
     # A two-way value that we cannot read goes back as it came: an update that replaces the record must not lose it.
     kept = (*OTHER_WRITABLE, *(getattr(names, name) for name in TWO_WAY if name in item.unreadable))
     writable = {name: item.as_sent(name) for name in kept if not is_blank(item.as_sent(name))}
-    return replace(aim, unreadable=item.unreadable, writable=writable)
+    odd = {getattr(names, name): name for name in TWO_WAY if name in item.unreadable}
+    odd |= {name: name for name in OTHER_WRITABLE if not _makes_sense(name, item.as_sent(name))}
+    return replace(aim, unreadable=item.unreadable, writable=writable, odd=odd)
+
+
+def _makes_sense(name: str, value: object) -> bool:
+    try:
+        whole_number(value) if name == "Status" else moment(value)
+    except UnreadableError:
+        return False
+    return True
 
 
 def review(sent: object, *, read_alone: bool = False) -> Review | None:

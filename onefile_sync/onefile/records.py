@@ -31,7 +31,8 @@ class AimNames:
 class LearningAim:
     """A learner's copy of a standard. ``complete`` tells a full record from a thin search item.
 
-    ``writable`` holds the other writable values exactly as read, to be sent along with an update.
+    ``writable`` holds the other writable values exactly as read, to be sent along with an update. ``odd`` names those
+    of them that cannot be read: OneFile's name for each, and ours.
     """
 
     id: int
@@ -45,6 +46,7 @@ class LearningAim:
     complete: bool = True
     unreadable: frozenset[str] = frozenset()
     writable: Mapping[str, object] = field(default_factory=dict, repr=False)
+    odd: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from django.db import transaction
 from onefile_sync import events, host
 from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.errors import OneFileError, Scope
+from onefile_sync.onefile.records import LearningAim
 from onefile_sync.rows import Value, told
 
 from . import intents, rules
@@ -102,7 +103,7 @@ def _push(onefile: OneFile, push: AimPush, applied: Applied) -> None:
         applied.stale |= len(still_blank) < len(push.changes)
         if not still_blank:
             return
-        onefile.update_learning_aim(aim, about_to_send=make_sure, **_pushable(still_blank))
+        _update(onefile, aim, still_blank, make_sure, applied)
         accepted = True
         aim = onefile.learning_aim(push.aim_id)
     except Stale:
@@ -123,6 +124,24 @@ def _push(onefile: OneFile, push: AimPush, applied: Applied) -> None:
     with transaction.atomic():
         applied.done(*_as_kept(pushed))
         applied.problems += applied.compare(pushed)
+
+
+def _update(
+    onefile: OneFile,
+    aim: LearningAim,
+    changes: list[Change],
+    about_to_send: Callable[[], None],
+    applied: Applied,
+) -> None:
+    """Send an update; without the values that cannot be read, where OneFile refuses to take those back."""
+    try:
+        onefile.update_learning_aim(aim, without=(), about_to_send=about_to_send, **_pushable(changes))
+    except OneFileError as error:
+        if error.code != "refused" or not aim.odd:
+            raise
+        onefile.update_learning_aim(aim, without=aim.odd, about_to_send=about_to_send, **_pushable(changes))
+        for name in sorted(aim.odd.values()):
+            applied.problems.append(Problem("unreadable_left_out", changes[0].subject, {"field": name}))
 
 
 def _upload(onefile: OneFile, plan: Plan, upload: ReviewUpload, visit_type: int, applied: Applied) -> None:

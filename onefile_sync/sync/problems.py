@@ -123,6 +123,15 @@ CATALOGUE: tuple[Explanation, ...] = (
         ),
     ),
     Explanation(
+        "unreadable_left_out",
+        YOURS,
+        _(
+            "OneFile refused its own unreadable value for %(field)s, so the other values were sent without it. "
+            "PICSWeb's value was left as it is."
+        ),
+        _("Look at the value in OneFile, and enter it again; it may be blank there now."),
+    ),
+    Explanation(
         "unreadable_items",
         OURS,
         _("OneFile sent %(items)s entries that could not be read. Everything else was exchanged."),

@@ -14,7 +14,9 @@ from onefile_sync import host as picsweb
 from onefile_sync import services
 from onefile_sync.models import LearnerOutcome, OutcomeState, RunKind, UploadIntent
 from onefile_sync.sandbox.faults import Fault
+from onefile_sync.sandbox.records import on_london_date
 from onefile_sync.sandbox.server import SandboxServer
+from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World
 from onefile_sync.sync import claims, runs
 from onefile_sync.sync.pace import SharedPace
@@ -22,7 +24,7 @@ from tests.conftest import dont_wait, problems, sync
 from tests.factories import Host
 
 from .hamlet import let_doubts_pass
-from .towns import AUTUMN, Town, build_town
+from .towns import AUTUMN, SPRING, Town, build_town
 
 
 @pytest.fixture
@@ -207,6 +209,28 @@ class TestAnUploadThatWasRefused:
         assert learner is not None
         ours = next(row for row in picsweb.read_learner(learner).reviews if row.pk == str(town.upload.pk))
         assert ours.onefile_id not in (None, theirs.id)
+
+
+class TestAValueThatOneFileDoesNotTakeBack:
+    @pytest.fixture(params=["partial", "replace"])
+    def switches(self, request: pytest.FixtureRequest) -> Switches:
+        return Switches(rate_limit=0, update_mode=request.param)
+
+    @pytest.mark.parametrize("name", ["RegistrationDate", "StartDate"])
+    def test_keeps_no_other_value_from_going_up(
+        self, name: str, town: Town, world: World, onefile: SandboxServer
+    ) -> None:
+        aim = town.aims[0]
+        aim.wire = {name: "soon"}
+
+        outcome = sync(town.learner)
+
+        assert (aim.registration_number, on_london_date(aim.certificate_applied_date)) == ("PICS-1", SPRING)
+        told = [each for each in problems(outcome) if each != "bad_value"]
+        assert told == ["unreadable_left_out"]
+        calls = onefile.calls["LearningAim/update"]
+        sync(town.learner)
+        assert onefile.calls["LearningAim/update"] == calls
 
 
 class TestProblems:
