@@ -12,7 +12,7 @@ from django.conf import settings
 from django.contrib.contenttypes.fields import GenericForeignKey
 from django.contrib.contenttypes.models import ContentType
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, Q, Value, When
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -175,6 +175,7 @@ class LearnerOutcome(models.Model):
 
     A task claims the row by moving it from queued to working with a lease; a lease that has run out lets the sweep
     queue the learner again. The database allows one working row a learner, so nobody is worked on twice at once.
+    ``is_working`` says the same as the state, and comes first in that constraint: look for working rows by it.
     """
 
     run = models.ForeignKey(SyncRun, verbose_name=_("run"), on_delete=models.CASCADE, related_name="outcomes")
@@ -191,6 +192,13 @@ class LearnerOutcome(models.Model):
     rate_limited = models.PositiveIntegerField(_("times rate limited"), default=0)
     started_at = models.DateTimeField(_("started"), null=True)
     finished_at = models.DateTimeField(_("finished"), null=True)
+    # Kept by the database, true or null: MariaDB and MySQL have no constraints with a condition, and ignore them
+    # without a word, but rows with a null never clash.
+    is_working = models.GeneratedField(
+        expression=Case(When(Q(state="working"), then=Value(True))),
+        output_field=models.BooleanField(null=True),
+        db_persist=True,
+    )
 
     class Meta:
         verbose_name = _("learner outcome")
@@ -201,9 +209,7 @@ class LearnerOutcome(models.Model):
                 fields=["run", "learner_type", "learner_pk"], name="onefile_one_outcome_per_run"
             ),
             models.UniqueConstraint(
-                fields=["learner_type", "learner_pk"],
-                condition=Q(state="working"),
-                name="onefile_one_worker_per_learner",
+                fields=["is_working", "learner_type", "learner_pk"], name="onefile_one_worker_per_learner"
             ),
         ]
         indexes = [
@@ -354,14 +360,17 @@ class UploadIntent(models.Model):
     new_visit_refused_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True)
+    is_open = models.GeneratedField(  # as is_working of an outcome
+        expression=Case(When(Q(finished_at=None), then=Value(True))),
+        output_field=models.BooleanField(null=True),
+        db_persist=True,
+    )
 
     class Meta:
         verbose_name = _("upload intent")
         constraints = [
             models.UniqueConstraint(
-                fields=["learner_type", "review_pk"],
-                condition=Q(finished_at__isnull=True),
-                name="onefile_one_open_upload",
+                fields=["is_open", "learner_type", "review_pk"], name="onefile_one_open_upload"
             )
         ]
         indexes = [models.Index(fields=["learner_type", "learner_pk"], name="onefile_intent_learner")]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from django.contrib.contenttypes.models import ContentType
 from django.db import models
-from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from .ledger import SyncRun
@@ -107,9 +106,7 @@ class StagedRecord(Leased):
         constraints = [models.UniqueConstraint(fields=["kind", "onefile_id"], name="onefile_one_record")]
         indexes = [
             models.Index(fields=["learner_type", "learner_pk"], name="onefile_staged_learner"),
-            models.Index(
-                fields=["due_in", "id"], condition=Q(due_in__isnull=False), name="onefile_staged_due"
-            ),
+            models.Index(fields=["due_in", "id"], name="onefile_staged_due"),
         ]
 
     def __str__(self) -> str:

@@ -88,6 +88,7 @@ class Transport:
     ``calls`` counts every try that was sent, authentication not included; ``rate_limited`` the answers of 429.
     ``timeout`` is (connecting, waiting for each part of the answer), in seconds; where a part may take longer than
     the whole of an operation's answer, so may the whole.
+    ``after_each_call`` is called when an answer has come or none will, before anything else that waited for it.
     ``ca_bundle`` is the path of the certificates to trust in place of those of requests; calls to https addresses go
     through the ``proxy``. Raises ValueError for an address that is neither https nor on this machine.
     """
@@ -102,6 +103,7 @@ class Transport:
         patience: Patience,
         clock: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], object] = time.sleep,
+        after_each_call: Callable[[], object] = lambda: None,
         timeout: tuple[float, float] = (5, 30),
         ca_bundle: str | None = None,
         proxy: str | None = None,
@@ -117,6 +119,7 @@ class Transport:
         self._patience = patience
         self._clock = clock
         self._sleep = sleep
+        self._after_each_call = after_each_call
         self._timeout = timeout
         self._used_at = clock()
         self._meter = Meter()
@@ -222,7 +225,10 @@ class Transport:
         received: Received | None = None
         self._used_at = self._clock()
         try:
-            received = self._receive(operation, path, body, signed)
+            try:
+                received = self._receive(operation, path, body, signed)
+            finally:
+                self._after_each_call()
             code = code_of_status(operation, received.status)
         except requests.RequestException as error:
             code = code_of_exception(error)

@@ -13,10 +13,12 @@ from datetime import date, datetime
 from django.db import transaction
 
 from onefile_sync import events, host
+from onefile_sync.models import UploadIntent
 from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.errors import OneFileError, Scope
 from onefile_sync.onefile.records import LearningAim
 from onefile_sync.rows import Value, told
+from onefile_sync.transactions import retried
 
 from . import intents, rules
 from .claims import TimeIsUp
@@ -183,9 +185,7 @@ def _upload(onefile: OneFile, plan: Plan, upload: ReviewUpload, visit_type: int,
         creation.came_to_nothing()
         raise
     about = replace(upload.change.subject, onefile_id=review_id)
-    with transaction.atomic():  # whoever finds the answer on record need not tell of the create again
-        intents.note_review(creation.intent, review_id)
-        applied.done(replace(upload.change, subject=about))
+    _note_created(creation.intent, review_id, replace(upload.change, subject=about), applied)
     link, later = upload.write.changes[:1], upload.write.changes[1:]
     # The ID at once and by itself (R7): an edit of another field meanwhile must not get in its way.
     linked = tuple(replace(change, subject=about, new=review_id) for change in link)
@@ -263,6 +263,14 @@ class _Creation:
             intents.close(self.learner.pk, [self.upload.review.pk])
 
 
+@retried
+@transaction.atomic
+def _note_created(intent: UploadIntent, review_id: int, change: Change, applied: Applied) -> None:
+    """In one transaction: whoever finds the answer on record need not tell of the create again."""
+    applied.done(change)
+    intents.note_review(intent, review_id)
+
+
 def _check_upload(onefile: OneFile, review_id: int, upload: ReviewUpload, applied: Applied) -> None:
     """Read a review back that was just created, so that one that did not take is reported."""
     about = replace(upload.change.subject, onefile_id=review_id)
@@ -277,6 +285,7 @@ def _check_upload(onefile: OneFile, review_id: int, upload: ReviewUpload, applie
             applied.problems.append(Problem("push_not_taken", about, {"field": name}))
 
 
+@retried
 def _save(write: RowWrite, applied: Applied) -> None:
     """Save one row of PICSWeb's, unless somebody changed one of its values since it was read."""
     old = {change.field: _plain(change.old) for change in write.changes}
@@ -287,16 +296,18 @@ def _save(write: RowWrite, applied: Applied) -> None:
                 applied.stale = True
                 return
             kept = _kept(write.changes, saved)
-            if write.kind == "review" and "onefile_id" in old:
-                about = write.changes[0].subject
-                applied.finished_uploads[write.pk] = FinishedUpload(about, came_about=True)
             applied.done(*((write.found,) if write.found else ()), *_as_kept(kept))
             said = applied.compare(kept)
         applied.problems += said
     except host.Rejected as refused:
         _not_saved(refused, write.changes[0].subject, applied)
+        return
+    if write.kind == "review" and "onefile_id" in old:
+        about = write.changes[0].subject
+        applied.finished_uploads[write.pk] = FinishedUpload(about, came_about=True)
 
 
+@retried
 def _create(learner_pk: str, creation: ReviewCreation, applied: Applied) -> None:
     try:
         with transaction.atomic():

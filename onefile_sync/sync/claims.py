@@ -20,6 +20,7 @@ from onefile_sync import events, host
 from onefile_sync.conf import deployment
 from onefile_sync.models import LearnerOutcome, OutcomeState, SyncRun
 from onefile_sync.rows import Officers
+from onefile_sync.transactions import retried
 
 from . import heartbeat, ledger, runs
 from .parts import Change, Problem, Subject
@@ -67,6 +68,7 @@ class Claim:
         if timezone.now() - self.renewed_at >= deployment.lease * SHOWN_EVERY:
             self.hold()
 
+    @retried
     def hold(self) -> datetime:
         """Hold on to the learner for a whole lease from now, which is returned. Raises :class:`LostClaim`."""
         now = timezone.now()
@@ -87,6 +89,7 @@ class Claim:
         """
         self._let_go(OutcomeState.QUEUED, cost, attempts=F("attempts") - (0 if counts else 1))
 
+    @retried
     def put_aside(self, changes: Sequence[Change], officers: Officers, cost: Cost) -> None:
         """Let the learner wait until it is known whether so many changes are plausible. Raises :class:`LostClaim`."""
         with transaction.atomic():
@@ -94,6 +97,7 @@ class Claim:
                 raise LostClaim(self.outcome.pk)
             ledger.note_changes(self.outcome, changes, officers, made=False)
 
+    @retried
     def finish(self, state: OutcomeState, problems: Iterable[Problem], cost: Cost) -> None:
         """Write the outcome down, once. Raises :class:`LostClaim` when the learner is no longer ours."""
         with transaction.atomic():
@@ -103,6 +107,7 @@ class Claim:
                 raise LostClaim(self.outcome.pk)
             ledger.note_problems({self.outcome.pk: problems})
 
+    @retried
     def _let_go(self, state: OutcomeState, cost: Cost, **values: Any) -> int:
         return self._mine().update(
             **values,
@@ -117,7 +122,7 @@ class Claim:
 def claim_next(run: SyncRun) -> Claim | None:
     """Take the next queued learner of a run; none when nobody is left, or all who are left are being worked on."""
     learner_type = host.learner_type()
-    busy = LearnerOutcome.objects.filter(learner_type=learner_type, state=OutcomeState.WORKING)
+    busy = LearnerOutcome.objects.filter(is_working=True, learner_type=learner_type)
     queued = run.outcomes.filter(state=OutcomeState.QUEUED).exclude(learner_pk__in=busy.values("learner_pk"))
     for outcome in queued.order_by("id")[:CANDIDATES]:
         claim = _claim(outcome)
@@ -129,14 +134,7 @@ def claim_next(run: SyncRun) -> Claim | None:
 def _claim(outcome: LearnerOutcome) -> Claim | None:
     token, now = uuid.uuid4(), timezone.now()
     try:
-        with transaction.atomic():
-            claimed = LearnerOutcome.objects.filter(pk=outcome.pk, state=OutcomeState.QUEUED).update(
-                state=OutcomeState.WORKING,
-                claimed_by=token,
-                lease_expires_at=now + deployment.lease,
-                started_at=now,
-                attempts=F("attempts") + 1,
-            )
+        claimed = _take(outcome, token, now)
     except IntegrityError:  # the learner is being worked on in another run
         return None
     if not claimed:
@@ -147,6 +145,18 @@ def _claim(outcome: LearnerOutcome) -> Claim | None:
     return Claim(outcome, token, now)
 
 
+@retried
+@transaction.atomic
+def _take(outcome: LearnerOutcome, token: uuid.UUID, now: datetime) -> int:
+    return LearnerOutcome.objects.filter(pk=outcome.pk, state=OutcomeState.QUEUED).update(
+        state=OutcomeState.WORKING,
+        claimed_by=token,
+        lease_expires_at=now + deployment.lease,
+        started_at=now,
+        attempts=F("attempts") + 1,
+    )
+
+
 def sweep() -> None:
     """Queue again every learner whose worker went away, and bring on the runs in which nobody is left.
 
@@ -155,25 +165,27 @@ def sweep() -> None:
     if not heartbeat.clock_is_right():
         return
     now = timezone.now()
-    expired = LearnerOutcome.objects.filter(state=OutcomeState.WORKING, lease_expires_at__lt=now)
+    expired = LearnerOutcome.objects.filter(is_working=True, lease_expires_at__lt=now)
     for outcome in expired:
         mine = expired.filter(pk=outcome.pk, claimed_by=outcome.claimed_by)
-        if outcome.attempts < MOST_ATTEMPTS:
-            taken_up = mine.update(state=OutcomeState.QUEUED, claimed_by=None, lease_expires_at=None)
-        else:
-            taken_up = _give_up(mine, outcome, now)
+        given_up = outcome.attempts >= MOST_ATTEMPTS
+        taken_up = _give_up(mine, outcome, now) if given_up else _queue_again(mine)
         if taken_up:
             events.warning("lease_expired", run=outcome.run_id, outcome=outcome.pk, attempts=outcome.attempts)
     for run in SyncRun.objects.filter(state__in=runs.AT_WORK):
         runs.settle(run)
 
 
+@retried
+def _queue_again(mine: models.QuerySet[LearnerOutcome]) -> int:
+    return mine.update(state=OutcomeState.QUEUED, claimed_by=None, lease_expires_at=None)
+
+
+@retried
+@transaction.atomic
 def _give_up(mine: models.QuerySet[LearnerOutcome], outcome: LearnerOutcome, now: datetime) -> int:
-    with transaction.atomic():
-        ended = mine.update(
-            state=OutcomeState.FAILED, claimed_by=None, lease_expires_at=None, finished_at=now
-        )
-        if ended:
-            about = Subject("learner", outcome.learner_pk, outcome.onefile_id)
-            ledger.note_problems({outcome.pk: [Problem("interrupted", about)]})
+    ended = mine.update(state=OutcomeState.FAILED, claimed_by=None, lease_expires_at=None, finished_at=now)
+    if ended:
+        about = Subject("learner", outcome.learner_pk, outcome.onefile_id)
+        ledger.note_problems({outcome.pk: [Problem("interrupted", about)]})
     return ended

@@ -17,6 +17,7 @@ from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.patience import Patience
 from onefile_sync.onefile.records import AimNames
 from onefile_sync.onefile.transport import SessionStore, Transport
+from onefile_sync.transactions import drop_closed_connections, retried
 
 from .pace import SharedPace
 
@@ -66,14 +67,20 @@ def connect(
     """
     token = customer_token(settings)
     address = deployment.address(settings.environment)
+
+    def wait(seconds: float) -> None:
+        sleep(seconds)
+        drop_closed_connections()
+
     transport = Transport(
         address,
         token,
         sessions=sessions or SharedSession(crypto.fingerprint(address, token)),
-        pace=SharedPace(deployment.calls_per_minute, before_each_call, sleep, for_a_person=for_a_person),
+        pace=SharedPace(deployment.calls_per_minute, before_each_call, wait, for_a_person=for_a_person),
         patience=patience,
         clock=timezone.now,
-        sleep=sleep,
+        sleep=wait,
+        after_each_call=drop_closed_connections,
         timeout=(min(5, deployment.timeout_seconds), deployment.timeout_seconds),
         ca_bundle=deployment.ca_bundle,
         proxy=deployment.proxy,
@@ -126,6 +133,7 @@ class SharedSession:
             return None
 
     @sensitive_variables()
+    @retried
     def save(self, token: str, issued_at: datetime) -> None:
         self._kept = token, issued_at
         encrypted = crypto.encrypt(token)
@@ -135,6 +143,7 @@ class SharedSession:
         )
 
     @sensitive_variables()
+    @retried
     def forget(self, token: str) -> None:
         """Drop this session, unless another process has put a newer one in its place."""
         self._kept = None

@@ -16,6 +16,7 @@ from onefile_sync.models import OneFileSettings, OutcomeState
 from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.errors import OneFileError
 from onefile_sync.rows import Differences, Officers
+from onefile_sync.transactions import retried
 
 from . import intents
 from .apply import Applied, apply_plan
@@ -170,10 +171,14 @@ class Exchange:
                 problems.append(problem)
         if left_over and state in (OutcomeState.UPDATED, OutcomeState.UNCHANGED):
             state = OutcomeState.ATTENTION
-        with transaction.atomic():
-            self.claim.finish(state, problems, self.cost())
-            if finished:
-                intents.close(learner_pk, finished)
+        self.write_down(state, problems)
+
+    @retried
+    @transaction.atomic
+    def write_down(self, state: OutcomeState, problems: Sequence[Problem]) -> None:
+        self.claim.finish(state, problems, self.cost())
+        if finished := self.applied.finished_uploads:
+            intents.close(self.claim.outcome.learner_pk, finished)
 
     def put_back(self, *, counts: bool = True) -> NoReturn:
         self.claim.put_back(self.cost(), counts=counts)

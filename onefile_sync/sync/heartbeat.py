@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 from datetime import timedelta
+from typing import Any
 
 from django.db import connection
 from django.db.models.functions import Now
@@ -17,6 +18,7 @@ from django_q.conf import Conf
 from onefile_sync import events
 from onefile_sync.conf import deployment
 from onefile_sync.models import Heartbeat
+from onefile_sync.transactions import retried
 
 #: The part of a lease by which clocks may differ.
 TOLERANCE = 0.1
@@ -24,6 +26,7 @@ TOLERANCE = 0.1
 FORGOTTEN_AFTER = timedelta(days=7)
 
 
+@retried
 def beat() -> bool:
     """A worker is at work here; false where it had better not be, because its clock is wrong."""
     now = timezone.now()
@@ -47,6 +50,13 @@ def is_off(seconds_ahead: float) -> bool:
     return abs(seconds_ahead) > deployment.lease_seconds * TOLERANCE
 
 
+class _DatabaseClock(Now):
+    """The database's clock. ``CURRENT_TIMESTAMP`` of MariaDB and MySQL is in the time zone of their session."""
+
+    def as_mysql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        return self.as_sql(compiler, connection, template="UTC_TIMESTAMP(6)", **extra)
+
+
 def _clock_ahead() -> float:
     """Seconds by which this machine's clock is ahead of the database's; none where both are one machine.
 
@@ -54,6 +64,6 @@ def _clock_ahead() -> float:
     """
     if connection.vendor == "sqlite":
         return 0.0
-    query = Heartbeat.objects.annotate(there=Now()).values_list("there", flat=True)
+    query = Heartbeat.objects.annotate(there=_DatabaseClock()).values_list("there", flat=True)
     there = query.first()
     return (timezone.now() - there).total_seconds() if there is not None else 0.0

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from onefile_sync import host
 from onefile_sync.models import UploadIntent
+from onefile_sync.transactions import retried
 
 from .claims import LostClaim
 from .parts import FinishedUpload, Problem
@@ -28,6 +29,7 @@ KEEP_VISIT = timedelta(days=7)
 Hold = Callable[[], datetime]
 
 
+@retried
 def begin(learner_pk: str, review_pk: str, scheduled_for: datetime) -> UploadIntent:
     """The open intent for this review, or a new one. One whose review was moved meanwhile starts over."""
     intent, created = UploadIntent.objects.get_or_create(
@@ -51,6 +53,7 @@ def begin(learner_pk: str, review_pk: str, scheduled_for: datetime) -> UploadInt
     return intent
 
 
+@retried
 def note_sending_visit(intent: UploadIntent, hold: Hold, *, again: bool = False) -> None:
     """A visit is about to be asked for: from here on OneFile may hold one that we do not know.
 
@@ -66,6 +69,7 @@ def note_visit(intent: UploadIntent, visit_id: int) -> None:
     _write(intent, visit_id=visit_id, in_doubt_since=None, visits_in_doubt=intent.visits_in_doubt - 1)
 
 
+@retried
 def note_sending_review(intent: UploadIntent, hold: Hold) -> None:
     """A review is about to be asked for, in the visit that is on record."""
     with transaction.atomic():
@@ -102,6 +106,7 @@ def note_review(intent: UploadIntent, review_id: int) -> None:
     _write(intent, review_id=review_id, in_doubt_since=None)
 
 
+@retried
 def _write(intent: UploadIntent, **values: Any) -> None:
     """Raises LostClaim where somebody else has gone on with this upload meanwhile."""
     as_we_know_it = UploadIntent.objects.filter(
@@ -136,6 +141,7 @@ def _open(learner_pk: str, review_pks: Iterable[str]) -> QuerySet[UploadIntent]:
     )
 
 
+@retried
 def close(learner_pk: str, review_pks: Iterable[str]) -> None:
     """The uploads of these reviews are over: they were linked, or turned out never to have happened."""
     _open(learner_pk, review_pks).update(finished_at=timezone.now())

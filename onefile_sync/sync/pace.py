@@ -21,6 +21,7 @@ from django.utils import timezone
 
 from onefile_sync.models import ApiSession
 from onefile_sync.onefile.transport import LONGEST_PAUSE
+from onefile_sync.transactions import retried
 
 Answer = TypeVar("Answer")
 
@@ -147,6 +148,7 @@ class DatabaseStore:
         row = ApiSession.objects.filter(pk=1).first()
         return PaceState() if row is None else _state_of(row)
 
+    @retried
     def change(self, how: Callable[[PaceState], tuple[PaceState, Answer]]) -> Answer:
         with transaction.atomic():
             row = ApiSession.objects.select_for_update().filter(pk=1).first()

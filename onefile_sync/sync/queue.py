@@ -8,6 +8,7 @@ from django_q.tasks import async_task
 
 from onefile_sync.conf import deployment
 from onefile_sync.models import RunKind, SyncRun
+from onefile_sync.transactions import retried
 
 WORK = "onefile_sync.tasks.work_on_run"
 
@@ -20,10 +21,15 @@ def enqueue(run: SyncRun, *, tasks: int | None = None) -> None:
     """
     if tasks is None:
         tasks = deployment.tasks_per_run if run.kind == RunKind.DAILY else 1
-    SyncRun.objects.filter(pk=run.pk).update(queued_at=timezone.now())
+    _note_queued(run)
     # A queue that cannot be reached must not fail the click: the run is there, its page says that no worker has
     # taken it up, and the next sweep hands it out again.
     transaction.on_commit(lambda: _enqueue(str(run.pk), tasks), robust=True)
+
+
+@retried
+def _note_queued(run: SyncRun) -> None:
+    SyncRun.objects.filter(pk=run.pk).update(queued_at=timezone.now())
 
 
 def _enqueue(run_pk: str, tasks: int) -> None:

@@ -23,6 +23,7 @@ from onefile_sync.models import ListedPage, Listing, ListingKind, OneFileSetting
 from onefile_sync.onefile.client import MAX_PAGES, OneFile
 from onefile_sync.onefile.errors import OneFileError, Scope
 from onefile_sync.onefile.records import LearningAim, Page, Review
+from onefile_sync.transactions import retried
 
 from . import staging
 from .claims import TimeIsUp
@@ -65,11 +66,16 @@ def _counted(run: SyncRun, onefile: OneFile) -> Iterator[None]:
     try:
         yield
     finally:
-        SyncRun.objects.filter(pk=run.pk).update(
-            api_calls=F("api_calls") + transport.calls - calls,
-            rate_limited=F("rate_limited") + transport.rate_limited - limited,
-            worked_at=timezone.now(),
-        )
+        _count(run, transport.calls - calls, transport.rate_limited - limited)
+
+
+@retried
+def _count(run: SyncRun, calls: int, limited: int) -> None:
+    SyncRun.objects.filter(pk=run.pk).update(
+        api_calls=F("api_calls") + calls,
+        rate_limited=F("rate_limited") + limited,
+        worked_at=timezone.now(),
+    )
 
 
 def _free(rows: QuerySet[Any]) -> QuerySet[Any]:
@@ -91,8 +97,12 @@ class Piece:
         try:
             yield
         except (OneFileError, TimeIsUp, PaceLost):
-            self.mine.update(claimed_by=None, lease_expires_at=None)
+            self.let_go()
             raise
+
+    @retried
+    def let_go(self) -> None:
+        self.mine.update(claimed_by=None, lease_expires_at=None)
 
 
 def _lease() -> dict[str, Any]:
@@ -102,6 +112,7 @@ def _lease() -> dict[str, Any]:
 # The centres
 
 
+@retried
 def _claim_centres(run: SyncRun) -> _Centres | None:
     if not run.listings.exists():
         # What is to be listed first; the reviews of each centre are, once the centres are known.
@@ -111,6 +122,7 @@ def _claim_centres(run: SyncRun) -> _Centres | None:
     return claimed and _Centres(run, *claimed)
 
 
+@retried
 def _claim_listing(candidates: QuerySet[Listing]) -> tuple[QuerySet[Listing], Listing] | None:
     lease = _lease()
     for listing in _free(candidates.filter(finished_at=None)).order_by("pk"):
@@ -133,14 +145,17 @@ class _Centres(Piece):
                 raise
             centres, fallback = [], error.code
             events.warning("listing_fell_back", run=self.run.pk, kind=self.listing.kind, code=error.code)
-        with transaction.atomic():
-            if self.mine.update(finished_at=timezone.now(), lease_expires_at=None, fallback=fallback):
-                # Where the centres cannot be had, the reviews of all of them are asked for at once.
-                wanted = (centres or [0]) if OneFileSettings.load().download_reviews else []
-                Listing.objects.bulk_create(
-                    Listing(run=self.run, kind=ListingKind.REVIEW, centre_id=centre_id)
-                    for centre_id in wanted
-                )
+        self._write_down(centres, fallback)
+
+    @retried
+    @transaction.atomic
+    def _write_down(self, centres: list[int], fallback: str) -> None:
+        if self.mine.update(finished_at=timezone.now(), lease_expires_at=None, fallback=fallback):
+            # Where the centres cannot be had, the reviews of all of them are asked for at once.
+            wanted = (centres or [0]) if OneFileSettings.load().download_reviews else []
+            Listing.objects.bulk_create(
+                Listing(run=self.run, kind=ListingKind.REVIEW, centre_id=centre_id) for centre_id in wanted
+            )
 
 
 # The pages
@@ -148,8 +163,7 @@ class _Centres(Piece):
 
 def _claim_page(run: SyncRun) -> _Page | None:
     for listing in run.listings.filter(kind__in=KEPT, finished_at=None).order_by("kind", "centre_id"):
-        with transaction.atomic():
-            page = _next_page(Listing.objects.select_for_update().get(pk=listing.pk))
+        page = _next_page(listing.pk)
         if page is not None:
             return _Page(run, _this(page), listing, page)
     return None
@@ -159,8 +173,11 @@ def _this(page: ListedPage) -> QuerySet[ListedPage]:
     return ListedPage.objects.filter(pk=page.pk, claimed_by=page.claimed_by)
 
 
-def _next_page(listing: Listing) -> ListedPage | None:
-    """A page that somebody left, or else the next one, unless enough of them are under way. The listing is locked."""
+@retried
+@transaction.atomic
+def _next_page(listing_pk: int) -> ListedPage | None:
+    """A page that somebody left, or else the next one, unless enough of them are under way. Locks the listing."""
+    listing = Listing.objects.select_for_update().get(pk=listing_pk)
     if listing.finished_at is not None:
         return None
     lease, under_way = _lease(), list(ListedPage.objects.filter(listing=listing).order_by("number"))
@@ -203,27 +220,34 @@ class _Page(Piece):
                 return
             if self.time_is_up():
                 break
-        self.mine.update(claimed_by=None, lease_expires_at=None)
+        self.let_go()
 
     def _write_down(self, read: Page[LearningAim] | Page[Review], size: int) -> bool:
         """Note what was read, and go on to the next page; false where there is none, or this one is ours no more."""
-        with transaction.atomic():
-            listing = Listing.objects.select_for_update().get(pk=self.listing.pk)
-            following = listing.next_page
-            lease_expires_at = timezone.now() + deployment.lease
-            if listing.fallback or not self.mine.update(number=following, lease_expires_at=lease_expires_at):
-                return False
-            new = staging.stage(self.run, KEPT[listing.kind], read.records, centre_id=listing.centre_id)
-            if _learn(listing, self.page.number, read, new, size):
-                listing.save(update_fields=["items", "page_length", "unreadable_items", "last_page"])
-            if listing.last_page is not None:
-                self.mine.delete()
-                return False
-            self.page.number = _hand_out(listing)
-        if self.page.number > MAX_PAGES or (self.page.number % IN_A_ROW == 0 and self._is_too_long()):
-            _fall_back(listing, "too_long")
+        following = self._note(read, size)
+        if following is None:
+            return False
+        self.page.number = following
+        if following > MAX_PAGES or (following % IN_A_ROW == 0 and self._is_too_long()):
+            _fall_back(self.listing, "too_long")
             return False
         return True
+
+    @retried
+    @transaction.atomic
+    def _note(self, read: Page[LearningAim] | Page[Review], size: int) -> int | None:
+        listing = Listing.objects.select_for_update().get(pk=self.listing.pk)
+        following = listing.next_page
+        lease_expires_at = timezone.now() + deployment.lease
+        if listing.fallback or not self.mine.update(number=following, lease_expires_at=lease_expires_at):
+            return None
+        new = staging.stage(self.run, KEPT[listing.kind], read.records, centre_id=listing.centre_id)
+        if _learn(listing, self.page.number, read, new, size):
+            listing.save(update_fields=["items", "page_length", "unreadable_items", "last_page"])
+        if listing.last_page is not None:
+            self.mine.delete()
+            return None
+        return _hand_out(listing)
 
     def _read(self, onefile: OneFile) -> Page[LearningAim] | Page[Review]:
         if self.listing.kind == ListingKind.AIM:
@@ -262,6 +286,7 @@ def _items(page: Page[Any]) -> str:
     return Listing.Items.RICH if whole else Listing.Items.THIN
 
 
+@retried
 def _fall_back(listing: Listing, code: str) -> None:
     """A list that is of no use: learners are asked about one by one instead."""
     fell_back = Listing.objects.filter(pk=listing.pk, fallback="").update(
@@ -338,14 +363,20 @@ def _search(onefile: OneFile, kept: Kept, row: StagedRecord) -> Sequence[Learnin
 
 def _claim_records(run: SyncRun) -> _Records | None:
     lease = _lease()
-    with transaction.atomic():
-        due = _free(StagedRecord.objects.filter(due_in=run.pk)).order_by("pk")
-        locked = due.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
-        rows = list(locked[:CHUNK])
-        StagedRecord.objects.filter(pk__in=[row.pk for row in rows]).update(**lease)
+    rows = _take(run, lease)
     if not rows:
         return None
     return _Records(run, StagedRecord.objects.filter(due_in=run.pk, claimed_by=lease["claimed_by"]), rows)
+
+
+@retried
+@transaction.atomic
+def _take(run: SyncRun, lease: dict[str, Any]) -> list[StagedRecord]:
+    due = _free(StagedRecord.objects.filter(due_in=run.pk)).order_by("pk")
+    locked = due.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
+    rows = list(locked[:CHUNK])
+    StagedRecord.objects.filter(pk__in=[row.pk for row in rows]).update(**lease)
+    return rows
 
 
 @dataclass(slots=True)
@@ -387,6 +418,7 @@ CLAIMS: tuple[Callable[[SyncRun], _Centres | _Page | _Sample | _Records | None],
 # From one stage to the next
 
 
+@retried
 def _bring_on(run: SyncRun) -> bool:
     """When all that was to be done is done: what comes next. False while others are still at it."""
     with transaction.atomic():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import date
-from itertools import islice
 from typing import Any
 
 from django.db import IntegrityError, models, transaction
@@ -23,6 +22,7 @@ from onefile_sync.models import (
     RunState,
     SyncRun,
 )
+from onefile_sync.transactions import retried
 
 from . import attention, ledger, safety
 from .parts import Problem, Subject
@@ -51,27 +51,31 @@ def open_run(
     reads_everyone: bool = False,
 ) -> tuple[SyncRun, bool]:
     """A run with one queued outcome a learner; or, where one with this key is open or this day is done, that one."""
-    try:
-        with transaction.atomic():
-            run = SyncRun.objects.create(
-                kind=kind,
-                requested_by_id=by,
-                open_key=open_key,
-                scheduled_for=scheduled_for,
-                guarded=guarded,
-                reads_everyone=reads_everyone,
+    learner_type, to_come = host.learner_type(), iter(learners)
+    known: list[tuple[str, int | None]] = []
+
+    @retried
+    @transaction.atomic
+    def write() -> SyncRun:
+        run = SyncRun.objects.create(
+            kind=kind,
+            requested_by_id=by,
+            open_key=open_key,
+            scheduled_for=scheduled_for,
+            guarded=guarded,
+            reads_everyone=reads_everyone,
+        )
+        # Fetched once, by the first try, and not at all where there is such a run already.
+        known.extend((str(learner.pk), getattr(learner, "onefile_id", None)) for learner in to_come)
+        for first in range(0, len(known), BATCH):
+            LearnerOutcome.objects.bulk_create(
+                LearnerOutcome(run=run, learner_type=learner_type, learner_pk=pk, onefile_id=onefile_id)
+                for pk, onefile_id in known[first : first + BATCH]
             )
-            learner_type, everyone = host.learner_type(), iter(learners)
-            while some := list(islice(everyone, BATCH)):
-                LearnerOutcome.objects.bulk_create(
-                    LearnerOutcome(
-                        run=run,
-                        learner_type=learner_type,
-                        learner_pk=str(learner.pk),
-                        onefile_id=getattr(learner, "onefile_id", None),
-                    )
-                    for learner in some
-                )
+        return run
+
+    try:
+        run = write()
     except IntegrityError:
         same_day = Q(scheduled_for=scheduled_for) if scheduled_for else Q(pk__in=[])
         same_key = Q(open_key=open_key) if open_key else Q(pk__in=[])
@@ -83,6 +87,7 @@ def open_run(
     return run, True
 
 
+@retried
 def count_calls(run: SyncRun, *, api_calls: int, rate_limited: int) -> None:
     """Count calls that were made for a run and are on record for none of its learners."""
     SyncRun.objects.filter(pk=run.pk).update(
@@ -90,6 +95,7 @@ def count_calls(run: SyncRun, *, api_calls: int, rate_limited: int) -> None:
     )
 
 
+@retried
 def start(run: SyncRun) -> None:
     """Somebody begins to work on a run, or goes on with it."""
     now = timezone.now()
@@ -117,16 +123,20 @@ def settle(run: SyncRun) -> bool:
         _leave_out(run, Ending(run.ending))
     if run.outcomes.filter(state__in=UNDER_WAY).exists():
         return False
-    with transaction.atomic():
-        locked = SyncRun.objects.select_for_update().get(pk=run.pk)
-        if locked.state not in AT_WORK:
-            nothing_left = True
-        elif run.outcomes.filter(state__in=UNDER_WAY).exists():
-            nothing_left = False
-        else:
-            nothing_left = _bring_on(locked)
+    nothing_left = _settle_locked(run)
     run.refresh_from_db()
     return nothing_left
+
+
+@retried
+@transaction.atomic
+def _settle_locked(run: SyncRun) -> bool:
+    locked = SyncRun.objects.select_for_update().get(pk=run.pk)
+    if locked.state not in AT_WORK:
+        return True
+    if run.outcomes.filter(state__in=UNDER_WAY).exists():
+        return False
+    return _bring_on(locked)
 
 
 def _bring_on(run: SyncRun) -> bool:
@@ -169,14 +179,21 @@ def _clear(run: SyncRun) -> None:
 
 def apply_held(run: SyncRun, by: Any) -> bool:
     """Let a held run go on; false where it is not held (any more)."""
-    with transaction.atomic():
-        locked = _held(run)
-        if locked is None:
-            return False
-        locked.decided_by_id = by
-        locked.save(update_fields=["decided_by"])
-        _clear(locked)
-    events.info("run_applied", run=run.pk, by=str(by) if by is not None else None)
+    applied = _apply_locked(run, by)
+    if applied:
+        events.info("run_applied", run=run.pk, by=str(by) if by is not None else None)
+    return applied
+
+
+@retried
+@transaction.atomic
+def _apply_locked(run: SyncRun, by: Any) -> bool:
+    locked = _held(run)
+    if locked is None:
+        return False
+    locked.decided_by_id = by
+    locked.save(update_fields=["decided_by"])
+    _clear(locked)
     return True
 
 
@@ -204,15 +221,20 @@ def _held(run: SyncRun) -> SyncRun | None:
 
 
 def _end_early(run: SyncRun, ending: Ending, by: Any, *states: RunState) -> bool:
-    decided_by = {} if by is None else {"decided_by_id": by}
-    ended = SyncRun.objects.filter(pk=run.pk, state__in=states, ending="").update(
-        ending=ending, open_key=None, state=RunState.RUNNING, **decided_by
-    )
+    ended = _note_ending(run, ending, by, states)
     if ended:
         events.info("run_ended_early", run=run.pk, ending=ending, by=str(by) if by is not None else None)
         settle(run)
     run.refresh_from_db()
     return bool(ended)
+
+
+@retried
+def _note_ending(run: SyncRun, ending: Ending, by: Any, states: tuple[RunState, ...]) -> int:
+    decided_by = {} if by is None else {"decided_by_id": by}
+    return SyncRun.objects.filter(pk=run.pk, state__in=states, ending="").update(
+        ending=ending, open_key=None, state=RunState.RUNNING, **decided_by
+    )
 
 
 #: The problem with which the learners who still waited are left out.
@@ -236,14 +258,19 @@ def give_up(
 ) -> None:
     """End all that wait in a run with the same problem. Whoever is being worked on comes to an end by themselves."""
     for waiting in _in_batches(run, of):
-        with transaction.atomic():
-            locked = LearnerOutcome.objects.select_for_update().filter(pk__in=waiting, state__in=of)
-            ended = {
-                outcome.pk: [Problem(code, Subject("learner", outcome.learner_pk, outcome.onefile_id))]
-                for outcome in locked.order_by("pk")
-            }
-            LearnerOutcome.objects.filter(pk__in=ended).update(state=state, finished_at=timezone.now())
-            ledger.note_problems(ended)
+        _end(waiting, state, code, of)
+
+
+@retried
+@transaction.atomic
+def _end(waiting: list[int], state: OutcomeState, code: str, of: tuple[OutcomeState, ...]) -> None:
+    locked = LearnerOutcome.objects.select_for_update().filter(pk__in=waiting, state__in=of)
+    ended = {
+        outcome.pk: [Problem(code, Subject("learner", outcome.learner_pk, outcome.onefile_id))]
+        for outcome in locked.order_by("pk")
+    }
+    LearnerOutcome.objects.filter(pk__in=ended).update(state=state, finished_at=timezone.now())
+    ledger.note_problems(ended)
 
 
 def _in_batches(run: SyncRun, of: tuple[OutcomeState, ...]) -> Iterator[list[int]]:

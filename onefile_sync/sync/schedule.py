@@ -12,6 +12,7 @@ from django_q.models import Schedule
 
 from onefile_sync.conf import DAILY, ERRANDS, Errand, deployment
 from onefile_sync.models import OneFileSettings
+from onefile_sync.transactions import retried
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ def installed_schedules(errand: Errand = DAILY) -> list[Schedule]:
     return list(Schedule.objects.filter(name=errand.name).order_by("pk"))
 
 
+@retried
 def install_schedules() -> Installed:
     """See that there is exactly one schedule for each errand, and that it runs our task; safe to repeat.
 

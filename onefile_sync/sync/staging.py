@@ -14,11 +14,13 @@ from operator import attrgetter
 from typing import Any, TypeVar
 from uuid import UUID
 
+from django.db import connection
 from django.utils import timezone
 
 from onefile_sync import host
 from onefile_sync.models import LearnerOutcome, ListingKind, StagedRecord, SyncRun
 from onefile_sync.onefile.records import LearningAim, Review
+from onefile_sync.transactions import retried
 
 Record = TypeVar("Record", LearningAim, Review)
 
@@ -117,6 +119,7 @@ class Known:
         return self.digest, self.unchanged
 
 
+@retried
 def stage(
     run: SyncRun, kept: Kept, records: Sequence[LearningAim | Review], *, centre_id: int | None = None
 ) -> int:
@@ -190,9 +193,10 @@ VALUES = ["values", "digest", "settled", "unchanged", "read_at", "due_in", "clai
 
 def _upsert(rows: Sequence[StagedRecord], names: Sequence[str]) -> None:
     # In the order of their IDs, so that two pages that overlap cannot wait for one another.
-    StagedRecord.objects.bulk_create(
-        rows, update_conflicts=True, unique_fields=["kind", "onefile_id"], update_fields=names
-    )
+    # MariaDB and MySQL go by whatever is unique: that is these two, as the rows come without a primary key.
+    by_name = connection.features.supports_update_conflicts_with_target
+    unique = ["kind", "onefile_id"] if by_name else None
+    StagedRecord.objects.bulk_create(rows, update_conflicts=True, unique_fields=unique, update_fields=names)
 
 
 def _known(kept: Kept, ids: Sequence[int]) -> dict[int, Known]:
@@ -224,11 +228,13 @@ def _is_through(record: LearningAim | Review) -> bool:
     )
 
 
+@retried
 def forget(kept: Kept, record_id: int) -> None:
     """A record that was listed is not there any more."""
     StagedRecord.objects.filter(kind=kept.kind, onefile_id=record_id).delete()
 
 
+@retried
 def could_not_read(kept: Kept, ids: Iterable[int]) -> None:
     """Records that could not be read by themselves: whoever plans with them reads them again, and tells why not."""
     StagedRecord.objects.filter(kind=kept.kind, onefile_id__in=ids).update(

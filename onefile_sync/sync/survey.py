@@ -8,11 +8,11 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from onefile_sync import events, host
@@ -20,6 +20,7 @@ from onefile_sync.conf import deployment
 from onefile_sync.models import LearnerOutcome, ListingKind, OutcomeState, RunKind, SyncRun
 from onefile_sync.onefile.client import OneFile
 from onefile_sync.rows import LearnerRow, Officers
+from onefile_sync.transactions import retried
 
 from . import ledger, staging
 from .fetch import Staged, read_onefile
@@ -149,6 +150,7 @@ class _Batch:
         elif self.run.puts_aside and replaces_values(plan):
             self.aside[outcome.pk] = changes
 
+    @retried
     def write(self) -> int:
         """Write down what became of those who are still ours; whoever is left has to be worked on alone."""
         with transaction.atomic():
@@ -180,21 +182,10 @@ def _claim(run: SyncRun) -> _Batch | None:
     queued = run.outcomes.filter(state=OutcomeState.QUEUED, surveyed=False)
     for size in (BATCH, BATCH // 10, 1):
         token, now = uuid.uuid4(), timezone.now()
-        busy = LearnerOutcome.objects.filter(learner_type=host.learner_type(), state=OutcomeState.WORKING)
+        busy = LearnerOutcome.objects.filter(is_working=True, learner_type=host.learner_type())
         free = queued.exclude(learner_pk__in=busy.values("learner_pk")).order_by("id")
         try:
-            with transaction.atomic():
-                locked = free.select_for_update(
-                    of=("self",), skip_locked=connection.features.has_select_for_update_skip_locked
-                )
-                outcomes = list(locked[:size])
-                LearnerOutcome.objects.filter(pk__in=[outcome.pk for outcome in outcomes]).update(
-                    state=OutcomeState.WORKING,
-                    claimed_by=token,
-                    lease_expires_at=now + deployment.lease,
-                    started_at=now,
-                    attempts=F("attempts") + 1,
-                )
+            outcomes = _take(free, size, token, now)
         except IntegrityError:
             continue  # one of them is being refreshed since just now
         for outcome in outcomes:
@@ -204,6 +195,21 @@ def _claim(run: SyncRun) -> _Batch | None:
         break
     # Whoever is left is being worked on elsewhere: by another worker for this run, or for somebody who clicked.
     return None if not queued.update(surveyed=True) else _Batch(run, uuid.uuid4(), {})
+
+
+@retried
+@transaction.atomic
+def _take(free: QuerySet[LearnerOutcome], size: int, token: uuid.UUID, now: datetime) -> list[LearnerOutcome]:
+    locked = free.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
+    outcomes = list(locked[:size])
+    LearnerOutcome.objects.filter(pk__in=[outcome.pk for outcome in outcomes]).update(
+        state=OutcomeState.WORKING,
+        claimed_by=token,
+        lease_expires_at=now + deployment.lease,
+        started_at=now,
+        attempts=F("attempts") + 1,
+    )
+    return outcomes
 
 
 def _onefile_id(learner: Any) -> int | None:

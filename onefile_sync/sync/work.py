@@ -12,7 +12,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from threading import Event
 
-from django.db import connection
+from django.db import connection, connections
 
 from onefile_sync import events
 from onefile_sync.conf import deployment
@@ -20,6 +20,7 @@ from onefile_sync.models import OneFileSettings, OutcomeState, SyncRun
 from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.errors import OneFileError
 from onefile_sync.onefile.patience import Patience
+from onefile_sync.transactions import drop_closed_connections
 
 from . import claims, reading, runs, survey
 from .connect import NotConnected, connect
@@ -75,6 +76,7 @@ def work_on(
             wait(working, return_when=FIRST_EXCEPTION)
         finally:
             stopping.set()  # where one failed, or somebody pressed Ctrl-C, the others come to an end as well
+    drop_closed_connections()  # ours was idle all that time
     return all([each.result() for each in working])  # noqa: C419 - whichever failed has to be heard of
 
 
@@ -82,7 +84,7 @@ def _with_a_connection_of_its_own(hand: Callable[[], bool]) -> bool:
     try:
         return hand()
     finally:
-        connection.close()
+        connections.close_all()
 
 
 @dataclass(slots=True)

@@ -31,6 +31,7 @@ from onefile_sync.sync import claims, runs
 from onefile_sync.sync.pace import SharedPace
 from onefile_sync.sync.schedule import install_schedules
 from tests.factories import HOSTS, Host
+from tests.services.conftest import SCHEMES
 
 from .conftest import FREE, learners_of, run_of, states, stop_at
 
@@ -42,8 +43,8 @@ pytestmark = [pytest.mark.services, pytest.mark.django_db(transaction=True)]
 
 @pytest.fixture(params=HOSTS)
 def host(request: pytest.FixtureRequest, settings: Any, transactional_db: None) -> Iterator[Host]:
-    if connection.vendor != "postgresql":
-        pytest.fail("set DATABASE_URL to a PostgreSQL database")
+    if connection.vendor not in SCHEMES:
+        pytest.fail("set DATABASE_URL to a PostgreSQL or MariaDB database")
     settings.ONEFILE_SYNC = HOSTS[request.param].mapping
     ContentType.objects.clear_cache()
     yield HOSTS[request.param]

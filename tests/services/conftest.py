@@ -1,4 +1,4 @@
-"""PostgreSQL, Redis and django-q2's own worker processes; not having them is a failure, not a reason to skip."""
+"""PostgreSQL or MariaDB, Redis and django-q2's own workers; not having them is a failure, not a reason to skip."""
 
 from __future__ import annotations
 
@@ -35,6 +35,9 @@ from onefile_sync.sandbox.switches import Switches
 
 LEARNERS, SEED = 20, 1
 
+#: The databases that let several at it at once, with the scheme of their ``DATABASE_URL``.
+SCHEMES = {"postgresql": "postgres", "mysql": "mysql"}
+
 #: What django-q2's scheduler does when the daily sync is due.
 DELIVER_THE_SCHEDULE = """
 import django
@@ -47,8 +50,8 @@ async_task(DAILY.task)
 
 @pytest.fixture(autouse=True)
 def services_are_there() -> None:
-    if connection.vendor != "postgresql":
-        pytest.fail("These tests need PostgreSQL: set DATABASE_URL to a PostgreSQL database.")
+    if connection.vendor not in SCHEMES:
+        pytest.fail("These tests need PostgreSQL or MariaDB: set DATABASE_URL to such a database.")
     if not os.environ.get("REDIS_URL"):
         pytest.fail("These tests need Redis: set REDIS_URL.")
 
@@ -82,7 +85,9 @@ def environment(onefile_url: str = "", broker: str = "") -> dict[str, str]:
         "DEBUG": "1",
         # The stored customer token can be read with the key that it was stored with.
         "SECRET_KEY": django_settings.SECRET_KEY,
-        "DATABASE_URL": "postgres://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(**database),
+        "DATABASE_URL": "{scheme}://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(
+            scheme=SCHEMES[connection.vendor], **database
+        ),
         "ONEFILE_BASE_URL": onefile_url,
         "ONEFILE_CALLS_PER_MINUTE": "60000",
     }
@@ -126,11 +131,11 @@ class Office:
         OrmQ.objects.update(lock=yesterday)
 
 
-@pytest.fixture(params=["PostgreSQL", "Redis"])
+@pytest.fixture(params=["database", "Redis"])
 def office(request: pytest.FixtureRequest, provider: SandboxServer, tmp_path: Path) -> Any:
     """With either as the queue's broker."""
     broker: str = request.param
-    # PostgreSQL's queue is emptied with the rest of the database.
+    # The database's queue is emptied with the rest of the database.
     redis.from_url(os.environ["REDIS_URL"]).delete(f"django_q:{Conf.CLUSTER_NAME}:q")
     with demo.Children(tmp_path, environment(provider.url, broker), patience=15) as children:
         yield Office(children, provider, broker)

@@ -95,7 +95,7 @@ def test_a_cluster_killed_between_created_and_stored_loses_nothing_and_creates_n
     office.children.running.remove(cluster)
     office.let_a_day_pass()
     if office.broker == "Redis":
-        office.deliver_the_schedule()  # Redis forgot the task; PostgreSQL hands it out again
+        office.deliver_the_schedule()  # Redis forgot the task; the database hands it out again
     cluster = office.start_cluster()
     office.wait(cluster, lambda: is_finished(run))
 
