@@ -1,7 +1,8 @@
 """System checks: everything that can be wrong in how the app is deployed, each with a hint that says what to write.
 
 ``onefile_sync.E0…`` would keep the exchange from working, ``onefile_sync.W0…`` would let it work badly. Numbers: 001
-on the mapping and the other deployment settings, 020 on the django-q2 cluster, 030 on what lies in the database.
+on the mapping and the other deployment settings, 020 on the django-q2 cluster, 030 on what lies in the database,
+050 on the database itself.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from uuid import UUID
 from django.core.checks import ERROR, CheckMessage, Tags, Warning, register  # noqa: A004 - Django's own name
 from django.urls import NoReverseMatch, reverse
 
-from . import cluster, database, mapping
+from . import cluster, database, engine, mapping
 from .database import why_it_cannot_run
 
 __all__ = ["mapping_errors", "why_it_cannot_run"]
@@ -22,6 +23,11 @@ __all__ = ["mapping_errors", "why_it_cannot_run"]
 @register("onefile_sync")
 def check_mapping(**_kwargs: Any) -> list[CheckMessage]:
     return list(mapping.messages())
+
+
+@register("onefile_sync")
+def check_settings(**_kwargs: Any) -> list[CheckMessage]:
+    return list(engine.settings_messages())
 
 
 @register("onefile_sync")
@@ -42,9 +48,10 @@ def check_pages(**_kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.database)
 def check_database(*, databases: Sequence[str] | None = None, **_kwargs: Any) -> list[CheckMessage]:
-    return list(database.messages(databases or ()))
+    return [*engine.messages(databases or ()), *database.messages(databases or ())]
 
 
 def mapping_errors() -> list[CheckMessage]:
     """What is so wrong with ``ONEFILE_SYNC`` that no work should be taken on. No query."""
-    return [message for message in mapping.messages() if message.level >= ERROR]
+    found = [*engine.settings_messages(), *mapping.messages()]
+    return [message for message in found if message.level >= ERROR]
