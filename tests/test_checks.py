@@ -1,16 +1,20 @@
 """System checks: one wrong thing at a time, and the id and hint it is told by."""
 
 from enum import Enum
+from pathlib import Path
 
 import pytest
 from django.core.checks import run_checks
 from django.core.management import call_command
-from django.db import DatabaseError
+from django.db import DatabaseError, models
+from django.test.utils import isolate_apps
 from django_q.models import Schedule
 
-from example_project.picsweb.models import Officer, Review
+from example_project.picsweb.models import Officer, Qualification, Review
 from onefile_sync import checks
+from onefile_sync.checks import mapping
 from onefile_sync.conf import DAILY, ERRANDS, SWEEP
+from onefile_sync.mixins import OneFileLearnerMixin
 from onefile_sync.models import OneFileSettings
 from tests.college.models import Meeting
 from tests.factories import HOSTS, PICSWEB, SECOND_HOST, MeetingKindFactory
@@ -29,11 +33,19 @@ def ids(messages):
 
 
 @pytest.mark.parametrize(
-    ("urls", "expected"), [("example_project.urls", []), ("django.contrib.auth.urls", ["W003"])]
+    ("urls", "expected"), [("example_project.urls", []), ("django.contrib.auth.urls", ["E031"])]
 )
 def test_the_pages_that_buttons_lead_to_have_an_address(settings, urls, expected):
     settings.ROOT_URLCONF = urls
     assert ids(checks.check_pages()) == expected
+
+
+def test_rest_addresses_need_the_framework_as_an_app(settings):
+    assert checks.check_pages() == []
+    settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if app != "rest_framework"]
+    messages = checks.check_pages()
+    assert ids(messages) == ["E032"]
+    assert '"rest_framework"' in messages[0].hint
 
 
 @pytest.mark.parametrize("name", HOSTS)
@@ -57,6 +69,14 @@ def not_a_model(learner):
 
 
 not_callable = "text"
+
+
+class NotAFunction:
+    """Any row makes an instance, and an instance counts as true."""
+
+    def __init__(self, learner):
+        self.learner = learner
+
 
 WRONG_KEYS = [
     (None, "E001"),
@@ -118,6 +138,10 @@ WRONG_ROLES = [
     ("LEARNER", {"live": "tests.nowhere.is_live"}, "E014"),
     ("LEARNER", {"live": "tests.test_checks.nothing_here"}, "E014"),
     ("LEARNER", {"live": "tests.test_checks.not_callable"}, "E014"),
+    ("LEARNER", {"live": "tests.test_checks.NotAFunction"}, "E014"),
+    ("LEARNER", {"visible_to": "tests.test_checks.NotAFunction"}, "E030"),
+    ("LEARNER", {"live": {"status__in": ["live"]}}, "E015"),
+    ("LEARNER", {"live": {"status__nonsense": "live"}}, "E015"),
     ("LEARNER", {"live": "tests.broken_on_purpose.is_live"}, "E014"),
     ("LEARNER", {"live": "enrolled"}, "E015"),
     ("LEARNER", {"live": "status"}, "E015"),
@@ -188,6 +212,76 @@ class TestTheMapping:
         monkeypatch.setattr(Review._meta.get_field(name), "null", False)
         assert ids(checks.check_mapping()) == ["E011"]
 
+    @pytest.mark.parametrize("itself", ["auto_now", "auto_now_add"])
+    @pytest.mark.parametrize(
+        ("model", "name"), [(Review, "actual_date"), (Qualification, "registration_date")]
+    )
+    def test_a_field_that_fills_itself_keeps_nothing_of_onefiles(self, monkeypatch, model, name, itself):
+        monkeypatch.setattr(model._meta.get_field(name), itself, True)
+        messages = checks.check_mapping()
+        assert ids(messages) == ["E070"]
+        assert f"fills {name!r} itself" in messages[0].msg
+        assert name not in messages[0].hint
+
+    @pytest.mark.parametrize(
+        ("part", "values", "hint"),
+        [
+            (
+                "QUALIFICATION",
+                {"total_elements": "title"},
+                "Name an IntegerField. picsweb.Qualification has: total_elements, elements_done.",
+            ),
+            (
+                "QUALIFICATION",
+                {"registration_number": "number"},
+                "a TextField. picsweb.Qualification has: reference, title, registration_number.",
+            ),
+            (
+                "REVIEW",
+                {"proposed_time": "proposed_date"},
+                "Name a TimeField, or None where the date-time of",
+            ),
+            ("REVIEW", {"proposed_time": "at"}, "the name of a TimeField, or None where the date-time of"),
+        ],
+    )
+    def test_a_hint_names_what_could_be_written(self, settings, part, values, hint):
+        settings.ONEFILE_SYNC = changed(PICSWEB.mapping, part, **values)
+        (message,) = checks.check_mapping()
+        assert hint in message.hint
+
+    def test_no_message_points_at_a_file_that_is_not_installed(self):
+        sources = (Path(checks.__file__).parent).glob("*.py")
+        assert not [source.name for source in sources if "docs/" in source.read_text("utf-8")]
+
+    @isolate_apps("tests.college")
+    def test_a_base_of_the_hosts_own_keeps_its_meta(self):
+        class Dated(models.Model):
+            class Meta:
+                abstract = True
+                ordering = ["pk"]
+
+        class MixinFirst(OneFileLearnerMixin, Dated):
+            __module__ = "tests.college.models"
+
+        class BaseFirst(Dated, OneFileLearnerMixin):
+            __module__ = "tests.college.models"
+
+        class OwnMeta(OneFileLearnerMixin, Dated):
+            __module__ = "tests.college.models"
+
+            class Meta:
+                verbose_name = "trainee"
+
+        def told(model):
+            return list(mapping._meta_of_bases(model, OneFileLearnerMixin))
+
+        assert BaseFirst._meta.ordering == ["pk"]
+        assert told(BaseFirst) == told(OwnMeta) == []
+        (message,) = told(MixinFirst)
+        assert message.id == "onefile_sync.W070"
+        assert message.hint == "Write class MixinFirst(Dated, OneFileLearnerMixin): your own base first."
+        assert message.msg.endswith("Meta of Dated says: ordering.")
+
     def test_a_foreign_key_must_lead_to_the_primary_key(self, monkeypatch):
         monkeypatch.setattr(Officer._meta.pk, "primary_key", False)
         assert set(ids(checks.check_mapping())) == {"E010"}
@@ -239,6 +333,9 @@ CLUSTERS = [
     ({"catch_up": True}, ["W023"]),
     ({"catch_up": MISSING}, ["W023"]),
     ({"name": MISSING}, ["W024"]),
+    ({"orm": MISSING}, ["E024"]),
+    ({"orm": MISSING, "redis": {"host": "127.0.0.1"}}, []),
+    ({"orm": MISSING, "broker_class": "mis.brokers.Queue"}, []),
     ({"bulk": 10}, ["W025"]),
     ({"workers": 2}, []),
     ({"sync": True}, ["W027"]),
@@ -289,7 +386,14 @@ class TestTheCluster:
 
     def test_postgresql_needs_no_options(self, settings, queue):
         queue.update(ENGINE="django.db.backends.postgresql", OPTIONS={})
+        settings.Q_CLUSTER = {**SAFE, "workers": 2}
         assert checks.check_cluster() == []
+
+    def test_one_worker_makes_whoever_clicks_wait_where_two_could_be(self, settings, queue):
+        settings.Q_CLUSTER = {**SAFE, "workers": 1}
+        assert checks.check_cluster() == []
+        queue.update(ENGINE="django.db.backends.postgresql", OPTIONS={})
+        assert ids(checks.check_cluster()) == ["W060"]
 
     @pytest.mark.parametrize(
         ("site", "queue_zone", "ours", "expected"),
@@ -443,13 +547,13 @@ class TestTheDatabase:
         with django_assert_num_queries(0):
             assert checks.check_database(databases=databases) == []
 
-    def test_tables_that_are_not_there_yet_are_no_error(self, monkeypatch):
+    def test_tables_that_are_not_there_yet_are_named_and_no_error(self, monkeypatch):
         def no_such_table(*args, **kwargs):
             raise DatabaseError
 
         monkeypatch.setattr(Schedule.objects, "order_by", no_such_table)
         scheduled(DAILY, repeats=0)
-        assert self.found() == []
+        assert self.found() == ["W035"]
 
     def test_a_schedule_in_a_database_that_is_not_checked_is_left_alone(self, settings):
         settings.DATABASE_ROUTERS = ["tests.test_checks.QueueElsewhere"]
@@ -469,6 +573,16 @@ class TestTheDatabase:
         if is_there:
             MeetingKindFactory(code="PROG")
         assert self.found() == expected
+
+    def test_every_type_that_is_named_must_be_there(self, settings):
+        settings.ONEFILE_SYNC = changed(SECOND_HOST.mapping, "REVIEW", normal_types=["PROG", "WELF"])
+        OneFileSettings(enabled=True).save()
+        both_scheduled()
+        MeetingKindFactory(code="PROG")
+        (message,) = checks.check_database(databases=["default"])
+        assert message.id == "onefile_sync.W034"
+        assert "no college.MeetingKind 'WELF'" in message.msg
+        assert "(PROG)" in message.hint
 
     def test_rows_are_not_looked_for_by_a_wrong_mapping(self, settings):
         settings.ONEFILE_SYNC = changed(SECOND_HOST.mapping, "REVIEW", type="sort")

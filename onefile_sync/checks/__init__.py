@@ -1,8 +1,8 @@
 """System checks: everything that can be wrong in how the app is deployed, each with a hint that says what to write.
 
 ``onefile_sync.E0…`` would keep the exchange from working, ``onefile_sync.W0…`` would let it work badly. Numbers: 001
-on the mapping and the other deployment settings, 020 on the django-q2 cluster, 030 on what lies in the database,
-050 on the database itself.
+on the mapping and the other deployment settings, 020 on the django-q2 cluster (060 more), 030 on addresses and on what
+lies in the database, 050 on the database itself, 070 more on the mapping.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from django.core.checks import ERROR, CheckMessage, Tags, Warning, register  # noqa: A004 - Django's own name
+from django.apps import apps
+from django.core.checks import ERROR, CheckMessage, Error, Tags, register
 from django.urls import NoReverseMatch, reverse
 
 from . import cluster, database, engine, mapping
@@ -37,13 +38,26 @@ def check_cluster(**_kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.urls)
 def check_pages(**_kwargs: Any) -> list[CheckMessage]:
-    """Whether the run's page has an address: every Refresh button leads there."""
-    try:
-        reverse("onefile_sync:run", args=[UUID(int=0)])
-    except NoReverseMatch:
+    """Whether the run's page has an address: every Refresh button leads there. And what the REST addresses need."""
+    messages: list[CheckMessage] = []
+    if not _has_address("onefile_sync:run"):
         hint = 'Add path("onefile/", include("onefile_sync.urls")) to the URLconf, under an address of your choice.'
-        return [Warning("OneFile's pages are not among the URLs.", hint=hint, id="onefile_sync.W003")]
-    return []
+        messages.append(Error("OneFile's pages are not among the URLs.", hint=hint, id="onefile_sync.E031"))
+    if _has_address("onefile_sync_rest:run") and not apps.is_installed("rest_framework"):
+        hint = (
+            'Write "rest_framework" into INSTALLED_APPS, or take onefile_sync.rest.urls out of the URLconf.'
+        )
+        text = "OneFile's REST interface is among the URLs, and Django REST framework is not installed as an app."
+        messages.append(Error(text, hint=hint, id="onefile_sync.E032"))
+    return messages
+
+
+def _has_address(name: str) -> bool:
+    try:
+        reverse(name, args=[UUID(int=0)])
+    except NoReverseMatch:
+        return False
+    return True
 
 
 @register(Tags.database)

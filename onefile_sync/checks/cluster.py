@@ -52,6 +52,11 @@ class Cluster:
         return (self.written.get("time_zone") or settings.TIME_ZONE) != self.time_zone
 
     @property
+    def on_sqlite(self) -> bool:
+        """There one writer at a time is all there can be."""
+        return str(settings.DATABASES.get("default", {}).get("ENGINE", "")).endswith("sqlite3")
+
+    @property
     def sqlite_may_be_locked(self) -> bool:
         """A transaction that began by reading cannot write while somebody does: one worker and the web site will do."""
         queue = str(self.written.get("orm"))
@@ -68,6 +73,9 @@ class Row:
     text: str
     hint: str
 
+
+#: What may name the broker that carries the queue.
+BROKERS = ("orm", "redis", "django_redis", "broker_class", "mongo", "sqs", "iron_mq", "disque_nodes")
 
 ROWS = (
     Row(
@@ -91,6 +99,13 @@ ROWS = (
         lambda cluster: cluster.is_missing,
         "ONEFILE_SYNC['CLUSTER'] names a cluster that Q_CLUSTER does not have.",
         'Write "ALT_CLUSTERS": {"that name": {}} into Q_CLUSTER and start it with Q_CLUSTER_NAME set to that name.',
+    ),
+    Row(
+        Error,
+        24,
+        lambda cluster: not any(cluster.written.get(broker) for broker in BROKERS),
+        "Q_CLUSTER names no broker, so django-q2 would look for a Redis of its own on this machine.",
+        'Write "orm": "default" for a queue in the database, or "redis": the address of a Redis.',
     ),
     Row(
         Warning,
@@ -162,6 +177,13 @@ ROWS = (
         "Q_CLUSTER is in another time zone than ONEFILE_SYNC: the daily sync drifts an hour when the clocks change.",
         'Write as "time_zone" of Q_CLUSTER the TIME_ZONE of ONEFILE_SYNC, which is "Europe/London" by default.',
     ),
+    Row(
+        Warning,
+        60,
+        lambda cluster: cluster.number("workers", cpu_count() or 1) == 1 and not cluster.on_sqlite,
+        "Q_CLUSTER has one worker: during the daily sync whoever clicks Refresh waits until it is free.",
+        'Write "workers": 2 or more.',
+    ),
 )
 
 
@@ -171,7 +193,8 @@ def messages() -> Iterator[CheckMessage]:
     if not apps.is_installed("django_q") or not written:
         yield Error(
             "django-q2, which carries the work, is not set up.",
-            hint='Write "django_q" into INSTALLED_APPS and Q_CLUSTER into the settings; docs/install.md has one.',
+            hint='Write "django_q" into INSTALLED_APPS and Q_CLUSTER into the settings; '
+            "“Installing” in the documentation has one.",
             id="onefile_sync.E020",
         )
         return

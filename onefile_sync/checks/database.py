@@ -1,4 +1,4 @@
-"""Checks of what lies in the database: the schedule of the daily sync (decision 10) and the type of new reviews.
+"""Checks of what lies in the database: tables, the schedules (decision 10) and the rows that the mapping names.
 
 Warnings only: ``migrate`` runs these checks too and must not be kept from its work by a row.
 """
@@ -24,17 +24,27 @@ if TYPE_CHECKING:
     from django_q.models import Schedule
 
 INSTALL = "Run manage.py onefile_schedule install."
+#: How many of the keys that there are a hint names.
+MOST_NAMED = 10
 
 
 def messages(databases: Sequence[str]) -> Iterator[CheckMessage]:
-    """All messages about rows; none of a database that is not among those checked, or has no tables yet."""
+    """All messages about rows; none of a database that is not among those checked."""
     if router.db_for_read(OneFileSettings) not in databases:
         return
     try:
         with transaction.atomic(using=router.db_for_read(OneFileSettings)):
             is_enabled = OneFileSettings.load().enabled
-            found = [*_schedules(databases, is_enabled), *(_type_of_new_reviews() if is_enabled else ())]
+            found = [
+                *_schedules(databases, is_enabled),
+                *(_rows_that_the_mapping_names() if is_enabled else ()),
+            ]
     except DatabaseError:
+        yield Warning(
+            "OneFile's tables are missing, or their database cannot be reached.",
+            hint="Run manage.py migrate. While it makes them, this is to be expected.",
+            id="onefile_sync.W035",
+        )
         return
     yield from found
 
@@ -77,16 +87,27 @@ def _schedules_of(errand: Errand, rows: Sequence[Schedule], is_enabled: bool) ->
             )
 
 
-def _type_of_new_reviews() -> Iterator[CheckMessage]:
+def _rows_that_the_mapping_names() -> Iterator[CheckMessage]:
+    """Where the type or the attendance of a review is a row of another table: whether there is such a row."""
     if any(mapping.messages()):
         return  # first things first
-    field, value = REVIEW.field("type"), REVIEW.option("created_type")
-    if isinstance(field, ForeignKey) and not field.related_model._base_manager.filter(pk=value).exists():
-        yield Warning(
-            f"ONEFILE_SYNC['REVIEW']: there is no {field.related_model._meta.label} {value!r} for new reviews.",
-            hint='Write as "created_type" the primary key of one that there is, or create it.',
-            id="onefile_sync.W034",
-        )
+    named = {
+        "type": [REVIEW.option("created_type"), *REVIEW.option("normal_types")],
+        "attended": REVIEW.option("attended_values").values(),
+    }
+    for role, keys in named.items():
+        field = REVIEW.field(role)
+        if not isinstance(field, ForeignKey):
+            continue
+        there = {str(pk) for pk in field.related_model._base_manager.values_list("pk", flat=True)}
+        if missing := [key for key in dict.fromkeys(keys) if key is not None and str(key) not in there]:
+            known = ", ".join(sorted(there)[:MOST_NAMED]) or "none yet"
+            yield Warning(
+                f"ONEFILE_SYNC['REVIEW']: there is no {field.related_model._meta.label} "
+                f"{', '.join(map(repr, missing))} for {role!r}.",
+                hint=f"Write primary keys of rows that there are ({known}), or create them.",
+                id="onefile_sync.W034",
+            )
 
 
 def why_it_cannot_run(errand: Errand, row: Schedule) -> str:

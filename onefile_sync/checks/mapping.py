@@ -21,6 +21,7 @@ from onefile_sync.host.mapping import (
     OPTIONS,
     PARTS,
     REVIEW,
+    WRITTEN,
     Kind,
     Part,
 )
@@ -56,6 +57,10 @@ FIELDS: Mapping[Kind, tuple[type[Field[Any, Any]], ...]] = {
 #: Which model a foreign key must lead to.
 TARGETS: Mapping[Kind, Part] = {Kind.LEARNER: LEARNER, Kind.OFFICER: OFFICER}
 
+#: The parts whose fields the exchange writes to; and the fields that the mixins bring.
+WRITTEN_PARTS = tuple(part.key for part in WRITTEN.values() if part is not LEARNER)
+OUR_FIELDS = ("onefile_id", "onefile_centre_id")
+
 #: What a review of OneFile's may lack, and PICSWeb's must therefore be able to lack.
 MAY_BE_BLANK = ("proposed_time", "actual_date", "officer", "trainee_signed_date")
 
@@ -66,7 +71,8 @@ def messages() -> Iterator[CheckMessage]:
     if not isinstance(written, Mapping):
         yield Error(
             "ONEFILE_SYNC is missing from the settings, or is not a dict.",
-            hint='Write ONEFILE_SYNC = {"LEARNER": {"model": "app.Model", …}, …}; docs/install.md has a whole one.',
+            hint='Write ONEFILE_SYNC = {"LEARNER": {"model": "app.Model", …}, …}; '
+            "“Installing” in the documentation has a whole one.",
             id="onefile_sync.E001",
         )
         return
@@ -153,17 +159,18 @@ def _part(part: Part, written: Mapping[str, Any]) -> Iterator[CheckMessage]:
     if not issubclass(model, mixin):
         yield Error(
             f"{model._meta.label}, which is {name}, lacks the OneFile ID.",
-            hint=f"Write class {model.__name__}(onefile_sync.mixins.{mixin.__name__}, …) and make a migration.",
+            hint=f"Let {model.__name__} inherit onefile_sync.mixins.{mixin.__name__} and make a migration.",
             obj=model,
             id="onefile_sync.E006",
         )
     elif not isinstance(model._meta.get_field("onefile_id"), models.PositiveBigIntegerField):
         yield Error(
             f"{model._meta.label}, which is {name}, has a field onefile_id of its own in place of the mixin's.",
-            hint="Rename the model's own field; the IDs in it can be copied over (docs/install.md).",
+            hint="Rename the model's own field; the IDs in it can be copied over (“Installing” in the documentation).",
             obj=model,
             id="onefile_sync.E019",
         )
+    yield from _meta_of_bases(model, mixin)
     fields_by_role: dict[str, Field[Any, Any]] = {}
     for role, kind in part.roles.items():
         if kind is Kind.CONDITION:
@@ -177,6 +184,22 @@ def _part(part: Part, written: Mapping[str, Any]) -> Iterator[CheckMessage]:
         yield from _visible_to()
     if part is REVIEW:
         yield from _review(fields_by_role)
+
+
+def _meta_of_bases(model: type[Model], mixin: type[Model]) -> Iterator[CheckMessage]:
+    """Django takes the Meta of the first base that has one: with a mixin of ours in front, it is the mixin's."""
+    if mixin not in model.__mro__ or model._meta.original_attrs.keys() - {"abstract"}:
+        return  # a Meta of its own says what counts
+    for base in model.__mro__[model.__mro__.index(mixin) + 1 :]:
+        options = vars(vars(base).get("Meta", object))
+        if lost := sorted(name for name in options if not name.startswith("_") and name != "abstract"):
+            yield Warning(
+                f"{model._meta.label} does not have what Meta of {base.__name__} says: {', '.join(lost)}.",
+                hint=f"Write class {model.__name__}({base.__name__}, {mixin.__name__}): your own base first.",
+                obj=model,
+                id="onefile_sync.W070",
+            )
+            return
 
 
 def _condition(part: Part, role: str) -> Iterator[CheckMessage]:
@@ -215,23 +238,23 @@ def _visible_to() -> Iterator[CheckMessage]:
 def _role(part: Part, role: str, found: dict[str, Field[Any, Any]]) -> Iterator[CheckMessage]:
     where, named = f"ONEFILE_SYNC[{part.key!r}][{role!r}]", part.field_name(role)
     kinds = FIELDS[part.kind(role)]
-    wanted = " or a ".join(kind.__name__ for kind in kinds)
+    wanted = " or ".join(map(_a, kinds))
     if part.has_moment and role == "proposed_date":
-        kinds, wanted = (models.DateTimeField,), "DateTimeField, because proposed_time is None"
+        kinds, wanted = (models.DateTimeField,), "a DateTimeField, because proposed_time is None"
     try:
         field = part.field(role)
     except (FieldDoesNotExist, LookupError):
         yield Error(
             f"{where}: {part.model._meta.label} has no field {named!r}.",
-            hint=f'Write "{role}": the name of a {wanted}.',
+            hint=f'Write "{role}": the name of {wanted}{_or_none(role)}.{_candidates(part, kinds)}',
             obj=part.model,
             id="onefile_sync.E008",
         )
         return
     if not isinstance(field, kinds):
         yield Error(
-            f"{where}: {named!r} is a {type(field).__name__}.",
-            hint=f"Name a {wanted}.",
+            f"{where}: {named!r} is {_a(type(field))}.",
+            hint=f"Name {wanted}{_or_none(role)}.{_candidates(part, kinds)}",
             obj=field,
             id="onefile_sync.E009",
         )
@@ -244,7 +267,41 @@ def _role(part: Part, role: str, found: dict[str, Field[Any, Any]]) -> Iterator[
             id="onefile_sync.E010",
         )
         return
+    if part.key in WRITTEN_PARTS and _fills_itself(field) and part.kind(role) is not Kind.LEARNER:
+        yield Error(
+            f"{where}: Django fills {named!r} itself on each save (auto_now, auto_now_add), over what OneFile has.",
+            hint=f"Name {wanted} that keeps what is put into it.{_candidates(part, kinds)}",
+            obj=field,
+            id="onefile_sync.E070",
+        )
+        return
     found[role] = field
+
+
+def _a(kind: type[Field[Any, Any]]) -> str:
+    """A kind of field with its article."""
+    return f"{'an' if kind.__name__[0] in 'AEIOU' else 'a'} {kind.__name__}"
+
+
+def _or_none(role: str) -> str:
+    return ", or None where the date-time of proposed_date holds both" if role == "proposed_time" else ""
+
+
+def _candidates(part: Part, kinds: tuple[type[Field[Any, Any]], ...]) -> str:
+    """The fields of a part's model that could play a role, as a sentence."""
+    fits = [
+        field.name
+        for field in part.model._meta.concrete_fields
+        if isinstance(field, kinds)
+        and not field.primary_key
+        and not _fills_itself(field)
+        and field.name not in OUR_FIELDS
+    ]
+    return f" {part.model._meta.label} has: {', '.join(fits)}." if fits else ""
+
+
+def _fills_itself(field: Field[Any, Any]) -> bool:
+    return bool(getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False))
 
 
 def _leads_to(field: Field[Any, Any], target: Part) -> bool:
@@ -340,5 +397,4 @@ def _fits(field: Field[Any, Any], value: Any) -> bool:
 def _must_be_filled(field: Field[Any, Any]) -> bool:
     if field.null or field.primary_key or field.has_default() or field.has_db_default() or field.generated:
         return False
-    fills_itself = getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False)
-    return not fills_itself and not field.empty_strings_allowed
+    return not _fills_itself(field) and not field.empty_strings_allowed

@@ -106,6 +106,10 @@ def function_at(path: str) -> Callable[[Any], object]:
         found = import_string(path)
     except Exception:  # noqa: BLE001 - whatever PICSWeb's module raises while it is imported
         raise WrongCondition(f"{path!r} cannot be imported") from None
+    if isinstance(found, type):
+        raise WrongCondition(
+            f"{path!r} is a class and not a function: whatever it makes of a row counts as true"
+        )
     if not callable(found):
         raise WrongCondition(f"{path!r} is not callable")
     asked: Callable[[Any], object] = found

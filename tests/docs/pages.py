@@ -60,6 +60,18 @@ def blocks(text: str) -> list[Block]:
     return [Block(found[2], found[1] == "append to", found[3]) for found in marked]
 
 
+def steps(text: str) -> list[Block | list[str]]:
+    """The code blocks that go into files and, between them, the arguments of each ``manage.py`` command."""
+    found: list[Block | list[str]] = []
+    for part in re.split(r"^(?=<!-- (?:file|append to): |```sh$)", text, flags=re.MULTILINE):
+        if part.startswith("<!-- "):
+            found += blocks(part)
+        elif part.startswith("```sh\n"):
+            lines = part.partition("\n```")[0].splitlines()[1:]
+            found += [line.split()[2:] for line in lines if line.startswith("python manage.py ")]
+    return found
+
+
 def links(text: str) -> list[str]:
     """Where a page's links and pictures lead, those to other sites left out."""
     prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)

@@ -76,10 +76,15 @@ def existing_project(folder: Path, python: str = sys.executable) -> Project:
     return project
 
 
+#: The commands of the page that end by themselves and need nothing beside the project.
+CARRIED_OUT = ("makemigrations", "migrate", "check")
+
+
 def follow_the_page(project: Project) -> None:
-    """Put every file of docs/install.md in place, and run its migrations."""
-    for block in pages.blocks(pages.page("install.md")):
-        if block.file.startswith("training/migrations/"):
-            project.manage("makemigrations", "training", "--name", "onefile")
-        project.put(block)
-    project.manage("migrate")
+    """Do what docs/install.md says, in its order: each step has to work when its turn comes."""
+    for step in pages.steps(pages.page("install.md")):
+        if isinstance(step, pages.Block):
+            project.put(step)
+        elif step[0] in CARRIED_OUT:
+            project.manage(*step)
+    project.manage("migrate")  # the migration that comes after the steps
