@@ -55,6 +55,7 @@ class Proxy:
         with contextlib.suppress(OSError):  # either side has left
             while sent := source.recv(65536):
                 target.sendall(sent)
+        with contextlib.suppress(OSError):  # it was reset
             target.shutdown(socket.SHUT_WR)
 
     def stop(self) -> None:
