@@ -85,6 +85,14 @@ class OneFileLearnerAdminMixin(Base):
         if self.actions is not None:  # None is how an admin does without actions altogether
             self.actions = [*self.actions, ACTION]
 
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        """The OneFile ID as it is, to be copied: the admin would write it with the separators of the language."""
+        columns = super().get_list_display(request)
+        by_name = {*(self.list_editable or ()), *(self.get_list_display_links(request, columns) or ())}
+        return [
+            _onefile_id if column == "onefile_id" and column not in by_name else column for column in columns
+        ]
+
     def has_refresh_onefile_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(access.REFRESH)
 
@@ -211,6 +219,11 @@ class OneFileLearnerAdminMixin(Base):
         }
         request.current_app = self.admin_site.name
         return TemplateResponse(request, "admin/onefile_sync/confirm_refresh.html", context)
+
+
+@admin.display(description=gettext_lazy("OneFile ID"), ordering="onefile_id")
+def _onefile_id(learner: Any) -> str | None:
+    return None if learner.onefile_id is None else str(learner.onefile_id)
 
 
 def _by_reason(refused: Iterable[tuple[Model, services.Refusal]]) -> list[Group]:

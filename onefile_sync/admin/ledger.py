@@ -91,8 +91,17 @@ class ReadOnlyMixin(ReadOnly):
         return queryset.filter(found), False
 
 
+def _as_it_is(number: int | None) -> str:
+    """An ID, to be copied: the admin would write a number as people do, with the separators of their language."""
+    return "" if number is None else str(number)
+
+
 class AboutMixin:
-    """The column that changes and problems have in common."""
+    """The columns that changes and problems have in common."""
+
+    @admin.display(description=_("OneFile ID"), empty_value="–")
+    def id_in_onefile(self, row: Change | Problem) -> str:
+        return _as_it_is(row.subject_onefile_id)
 
     @admin.display(description=_("ID in PICSWeb"), empty_value="–")
     def picsweb_id(self, row: Change | Problem) -> str:
@@ -164,16 +173,24 @@ class SyncRunAdmin(ReadOnlyMixin, RunModelAdmin):
 
 @admin.register(LearnerOutcome)
 class LearnerOutcomeAdmin(ReadOnlyMixin, OutcomeModelAdmin):
-    list_display = ("id", "state", "onefile_id", "run", "finished_at", "attempts", "api_calls")
+    list_display = ("number", "state", "id_in_onefile", "run", "finished_at", "attempts", "api_calls")
     list_filter = (AttentionFilter, "state", "run__kind", "run__state")
     date_hierarchy = "finished_at"
     search_fields = ("id", "run__id", "learner_pk", "onefile_id")
     search_help_text = _("Search by the learner's ID or OneFile ID, or by the ID of a run or an outcome.")
     fields = (
-        "learner_id", "onefile_id", "state", "run", "started_at", "finished_at", "attempts", "api_calls",
+        "learner_id", "id_in_onefile", "state", "run", "started_at", "finished_at", "attempts", "api_calls",
         "rate_limited",
     )  # fmt: skip
     change_form_template = "admin/onefile_sync/outcome_change_form.html"
+
+    @admin.display(description=_("ID"))
+    def number(self, outcome: LearnerOutcome) -> str:
+        return _as_it_is(outcome.pk)
+
+    @admin.display(description=_("OneFile ID"), empty_value="–")
+    def id_in_onefile(self, outcome: LearnerOutcome) -> str:
+        return _as_it_is(outcome.onefile_id)
 
     @admin.display(description=_("learner's ID in PICSWeb"))
     def learner_id(self, outcome: LearnerOutcome) -> str:
@@ -184,7 +201,7 @@ class LearnerOutcomeAdmin(ReadOnlyMixin, OutcomeModelAdmin):
         return access.only_visible(request, outcomes).prefetch_related("run", "learner")
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
-        return ["id", _learner_column(request, lambda outcome: outcome), *self.list_display[1:]]
+        return ["number", _learner_column(request, lambda outcome: outcome), *self.list_display[1:]]
 
     def render_change_form(
         self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
@@ -205,7 +222,7 @@ class ChangeAdmin(AboutMixin, ReadOnlyMixin, ChangeModelAdmin):
     search_fields = ("id", "outcome__id", "outcome__run__id", "outcome__learner_pk", "subject_onefile_id")
     search_help_text = _("Search by the ID of the learner, outcome or run, or by a OneFile ID.")
     fields = (
-        "outcome", "subject_kind", "subject_label", "picsweb_id", "subject_onefile_id", "side", "field_label",
+        "outcome", "subject_kind", "subject_label", "picsweb_id", "id_in_onefile", "side", "field_label",
         "old", "new", "made", "rule_in_words",
     )  # fmt: skip
 
@@ -245,7 +262,7 @@ class ProblemAdmin(AboutMixin, ReadOnlyMixin, ProblemModelAdmin):
     )
     fields = (
         "outcome", "in_words", "remedy", "move", "code", "subject_kind", "subject_label", "picsweb_id",
-        "subject_onefile_id",
+        "id_in_onefile",
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Problem]:
