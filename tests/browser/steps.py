@@ -11,7 +11,7 @@ from example_project.picsweb.models import Learner, Qualification
 
 from .office import Office
 
-RUN_PAGE = re.compile(r"/onefile/run/([0-9a-f-]{36})/$")
+RUN_PAGE = re.compile(r"/onefile/run/([0-9a-f-]{36})/(\?next=[^&]*)?$")
 
 BLANK_SIDE_FILLED = "The blank side is filled from the other; where both have a value, OneFile's wins."
 
