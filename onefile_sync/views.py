@@ -152,19 +152,18 @@ def health(request: HttpRequest) -> HttpResponse:
     if not request.user.has_perm(access.VIEW_HEALTH):
         raise PermissionDenied
     now = services.health()
-    held = next(
-        (str(finding.value) for finding in now.findings if finding.code == "held" and finding.value), ""
-    )
-    held_run = SyncRun.objects.filter(pk=held).first() if held else None
+
+    def visible(of: SyncRun | None) -> SyncRun | None:
+        return of if of is not None and access.may_see_run(request, of) else None
+
     findings = sorted(now.findings, key=lambda finding: -finding.level)
     return page_of(
         request,
         "onefile_sync/health.html",
         _("OneFile: is it working?"),
         health=now,
-        answers=[wording.finding_in_words(finding) for finding in findings],
+        answers=[(wording.finding_in_words(finding), visible(finding.run)) for finding in findings],
         headline=wording.health_headline(now),
-        held_run=held_run if held_run is not None and access.may_see_run(request, held_run) else None,
     )
 
 

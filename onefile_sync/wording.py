@@ -165,11 +165,13 @@ _QUESTIONS: dict[str, Promise] = {
     "worker": gettext_lazy("Is a worker running?"),
     "clocks": gettext_lazy("Do the machines' clocks agree?"),
     "last_daily": gettext_lazy("When did the last daily sync finish?"),
+    "last_attempt": gettext_lazy("How did the last attempt at a daily sync end?"),
     "held": gettext_lazy("Does a run wait for a decision?"),
     "oldest_click": gettext_lazy("How long has a refresh been waiting?"),
     "oldest_of_the_day": gettext_lazy("How long has the daily sync been waiting?"),
     "open_uploads": gettext_lazy("Are uploads of reviews unfinished?"),
     "session": gettext_lazy("Is a session with OneFile open?"),
+    "last_call": gettext_lazy("Did OneFile answer the last call?"),
     "pace": gettext_lazy("How fast do we call OneFile?"),
 }
 
@@ -182,8 +184,8 @@ _LEVELS: dict[Level, Promise] = {
 
 def finding_in_words(finding: Finding) -> Answer:
     return Answer(
-        level=finding.level.name.lower(),
-        level_text=str(_LEVELS[finding.level]),
+        level=finding.word,
+        level_text=_("Off") if finding.is_off else str(_LEVELS[finding.level]),
         question=str(_QUESTIONS[finding.code]),
         text=str(finding.text),
         value=_value(finding),
@@ -201,6 +203,8 @@ def _value(finding: Finding) -> str:
 
 def health_headline(health: Health) -> str:
     """The state of the whole in one sentence."""
+    if health.is_off:
+        return _("Switched off: nothing is synchronised, and nothing else was looked at.")
     if health.level is Level.CRITICAL:
         return _("Something is not working.")
     if health.level is Level.WARNING:

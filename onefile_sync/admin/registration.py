@@ -7,8 +7,9 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Model
 
-from onefile_sync.models import Change, LearnerOutcome, OneFileSettings, Problem, SyncRun
+from onefile_sync.models import Change, Heartbeat, LearnerOutcome, OneFileSettings, Problem, SyncRun
 
+from .health import HealthAdmin
 from .ledger import ChangeAdmin, LearnerOutcomeAdmin, ProblemAdmin, SyncRunAdmin
 from .settings import OneFileSettingsAdmin
 
@@ -18,6 +19,7 @@ ADMINS: dict[type[Model], type[admin.ModelAdmin[Any]]] = {
     LearnerOutcome: LearnerOutcomeAdmin,
     Change: ChangeAdmin,
     Problem: ProblemAdmin,
+    Heartbeat: HealthAdmin,
 }
 
 

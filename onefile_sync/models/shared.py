@@ -10,7 +10,9 @@ class ApiSession(models.Model):
     """The session token and the pacing state, one row for all processes (design, decision 2).
 
     ``belongs_to`` is a keyed digest of address and customer token: change either and the session is not used.
-    The last four are the fields of :class:`onefile_sync.sync.pace.PaceState`, kept here unless Redis keeps them.
+    The next four are the fields of :class:`onefile_sync.sync.pace.PaceState`, kept here unless Redis keeps them.
+    The last three tell of the last call that failed, until one succeeds: the code of the failure, when it was, and the
+    digest of address and customer token that it was made with.
     """
 
     encrypted_token = models.TextField(blank=True, default="")
@@ -20,6 +22,9 @@ class ApiSession(models.Model):
     paused_until = models.DateTimeField(null=True)
     share = models.FloatField(default=1.0)
     slowed_at = models.DateTimeField(null=True)
+    failure_code = models.CharField(max_length=40, blank=True, default="")
+    failed_at = models.DateTimeField(null=True)
+    failure_belongs_to = models.CharField(max_length=64, blank=True, default="")
 
     class Meta:
         verbose_name = _("API session")
@@ -40,6 +45,8 @@ class Heartbeat(models.Model):
 
     class Meta:
         verbose_name = _("heartbeat")
+        # The admin's front page lists this model, and leads to the page with all answers.
+        verbose_name_plural = _("Is it working?")
 
     def __str__(self) -> str:
         return self.worker

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.message import Message
 from email.utils import parsedate_to_datetime
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import quote
 
 import requests
@@ -107,6 +107,7 @@ class Transport:
         timeout: tuple[float, float] = (5, 30),
         ca_bundle: str | None = None,
         proxy: str | None = None,
+        told: Callable[[OneFileError | None], object] = lambda _error: None,
     ) -> None:
         if not is_safe_address(base_url):
             raise ValueError("OneFile's address must begin with https://, unless it is on this machine.")
@@ -120,6 +121,7 @@ class Transport:
         self._clock = clock
         self._sleep = sleep
         self._after_each_call = after_each_call
+        self._told = told
         self._timeout = timeout
         self._used_at = clock()
         self._meter = Meter()
@@ -156,11 +158,21 @@ class Transport:
             stop=errand.is_out_of_time,
             reraise=True,
         )
-        return retrying(self._attempt, operation, path, body, errand, about_to_send)
+        return retrying(self._attempt_told, operation, path, body, errand, about_to_send)
 
     def _rest(self, seconds: float) -> None:
         if seconds:
             self._sleep(seconds)
+
+    @sensitive_variables()
+    def _attempt_told(self, *what: Any) -> object:
+        try:
+            answer = self._attempt(*what)
+        except OneFileError as error:
+            self._told(error)
+            raise
+        self._told(None)
+        return answer
 
     @sensitive_variables()
     def _attempt(

@@ -19,6 +19,7 @@ from onefile_sync.onefile.records import AimNames
 from onefile_sync.onefile.transport import SessionStore, Transport
 from onefile_sync.transactions import drop_closed_connections, retried
 
+from .last_failure import LastFailure
 from .pace import SharedPace
 
 
@@ -51,6 +52,12 @@ def customer_token(settings: OneFileSettings) -> str:
 
 
 @sensitive_variables()
+def fingerprint(settings: OneFileSettings) -> str:
+    """A digest of the address and the customer token that are in use. Raises :class:`NotConnected`."""
+    return crypto.fingerprint(deployment.address(settings.environment), customer_token(settings))
+
+
+@sensitive_variables()
 def connect(
     settings: OneFileSettings,
     patience: Patience,
@@ -67,6 +74,7 @@ def connect(
     """
     token = customer_token(settings)
     address = deployment.address(settings.environment)
+    belongs_to = crypto.fingerprint(address, token)
 
     def wait(seconds: float) -> None:
         sleep(seconds)
@@ -75,7 +83,7 @@ def connect(
     transport = Transport(
         address,
         token,
-        sessions=sessions or SharedSession(crypto.fingerprint(address, token)),
+        sessions=sessions or SharedSession(belongs_to),
         pace=SharedPace(deployment.calls_per_minute, before_each_call, wait, for_a_person=for_a_person),
         patience=patience,
         clock=timezone.now,
@@ -84,6 +92,7 @@ def connect(
         timeout=(min(5, deployment.timeout_seconds), deployment.timeout_seconds),
         ca_bundle=deployment.ca_bundle,
         proxy=deployment.proxy,
+        told=LastFailure(belongs_to, keeps=sessions is None),
     )
     return OneFile(transport, aim_names=AimNames(**deployment.aim_names), page_size=deployment.page_size)
 

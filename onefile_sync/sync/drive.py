@@ -100,7 +100,7 @@ def perform(
 
     Raises :class:`Refused` where this machine's clock is wrong.
     """
-    if not heartbeat.beat():
+    if not heartbeat.clock_is_right():
         raise Refused(CLOCK_WRONG)
     claims.sweep()
     while not work_on(run, _patience_for(run), after_each=after_each, after_piece=after_piece, sleep=sleep):

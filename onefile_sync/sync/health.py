@@ -30,9 +30,10 @@ from onefile_sync.models import (
     SyncRun,
     UploadIntent,
 )
+from onefile_sync.onefile.errors import Scope, case_for
 
 from . import heartbeat, runs
-from .connect import NotConnected, customer_token
+from .connect import NotConnected, customer_token, fingerprint
 from .pace import PaceLost, PaceState, present_share, shared_store
 from .schedule import installed_schedules
 
@@ -58,7 +59,7 @@ class Level(IntEnum):
 class Finding:
     """The answer to one question, with what to do about it.
 
-    ``value`` is for programs: a number, a moment, a code or an ID.
+    ``value`` is for programs: a number, a moment, a code or an ID. ``run`` is the run that the answer speaks of.
     """
 
     code: str
@@ -66,6 +67,17 @@ class Finding:
     text: str | Promise
     value: str | int | float | datetime | None = None
     remedy: str | Promise = ""
+    run: SyncRun | None = None
+
+    @property
+    def is_off(self) -> bool:
+        """Nothing is wrong, and nothing works either: the integration is switched off."""
+        return (self.code, self.value) == ("integration", "off")
+
+    @property
+    def word(self) -> str:
+        """The level for programs."""
+        return "off" if self.is_off else self.level.name.lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +90,15 @@ class Health:
     @property
     def level(self) -> Level:
         return max(finding.level for finding in self.findings)
+
+    @property
+    def is_off(self) -> bool:
+        return any(finding.is_off for finding in self.findings)
+
+    @property
+    def word(self) -> str:
+        """The level for programs; ``off`` is not ``fine``."""
+        return "off" if self.is_off else self.level.name.lower()
 
 
 NOT_SET_UP = Finding(
@@ -167,36 +188,66 @@ def _clocks(_settings: OneFileSettings, now: datetime) -> Finding:
 
 
 def _last_daily(_settings: OneFileSettings, now: datetime) -> Finding:
-    finished = SyncRun.objects.filter(kind=RunKind.DAILY, state=RunState.FINISHED, ending="")
-    last = finished.order_by("-finished_at").first()
+    last = runs.successful_daily_runs().order_by("-finished_at").first()
     if last is None or last.finished_at is None:
         return Finding(
             "last_daily",
             Level.WARNING,
-            _("No daily sync has finished yet."),
+            _("No daily sync has succeeded yet."),
             None,
             _("Run “python manage.py onefile_sync”, or wait for the first night."),
         )
     remedy = _("See whether the worker is running and whether the schedule is there.")
     if SyncRun.objects.filter(kind=RunKind.DAILY, state=RunState.HELD).exists():
         remedy = _("A daily sync is held: apply or discard it.")
-    by_age = _by_age(now - last.finished_at, LAST_DAILY)
-    failed, all_of_them = last.outcomes.filter(state=OutcomeState.FAILED).count(), last.outcomes.count()
-    if failed:
-        return Finding(
-            "last_daily",
-            Level.CRITICAL if 2 * failed > all_of_them else max(Level.WARNING, by_age),
-            _("The last daily sync failed for %(failed)d of %(all)d learners.")
-            % {"failed": failed, "all": all_of_them},
-            last.finished_at,
-            _("Its page says why and whose move it is."),
-        )
     return Finding(
         "last_daily",
-        by_age,
+        _by_age(now - last.finished_at, LAST_DAILY),
         _("The last daily sync has finished."),
         last.finished_at,
         remedy,
+        last,
+    )
+
+
+def _last_attempt(_settings: OneFileSettings, _now: datetime) -> Finding:
+    run = runs.daily_attempts().first()
+    if run is None:
+        return Finding("last_attempt", Level.FINE, _("No daily sync has been tried yet."))
+    at = run.finished_at or run.held_at
+    failed, all_of_them = run.outcomes.filter(state=OutcomeState.FAILED).count(), run.outcomes.count()
+    if not failed:
+        ended = run.get_ending_display() if run.ending else run.get_state_display()
+        text = _("How the last daily sync ended: %(ended)s.") % {"ended": ended}
+        return Finding("last_attempt", Level.FINE, text, at, run=run)
+    return Finding(
+        "last_attempt",
+        Level.CRITICAL if 2 * failed > all_of_them else Level.WARNING,
+        _("The last daily sync failed for %(failed)d of %(all)d learners.")
+        % {"failed": failed, "all": all_of_them},
+        at,
+        _("Its page says why and whose move it is."),
+        run,
+    )
+
+
+def _last_call(settings: OneFileSettings, _now: datetime) -> Finding:
+    fine = Finding("last_call", Level.FINE, _("OneFile answered the last call, or has not been called yet."))
+    try:
+        belongs_to = fingerprint(settings)
+    except NotConnected:
+        return fine  # another question's answer
+    row = ApiSession.objects.filter(pk=1, failure_belongs_to=belongs_to).exclude(failure_code="").first()
+    if row is None or row.failed_at is None:
+        return fine
+    case = case_for(row.failure_code)
+    when = timezone.localtime(row.failed_at)
+    return Finding(
+        "last_call",
+        Level.CRITICAL if case.scope is Scope.RUN and case.code != "rate_limited" else Level.WARNING,
+        _("%(what)s Last tried on %(when)s.") % {"what": case.text, "when": f"{when:%d/%m/%Y %H:%M}"},
+        row.failure_code,
+        case.remedy,
     )
 
 
@@ -210,6 +261,7 @@ def _held(_settings: OneFileSettings, _now: datetime) -> Finding:
         _("A run is held, because it would replace values of many learners."),
         str(run.pk),
         _("Open its page, look who it is, and apply or discard it."),
+        run,
     )
 
 
@@ -218,15 +270,18 @@ def _oldest(code: str, kinds: tuple[RunKind, ...], bounds: tuple[timedelta, time
         queued = LearnerOutcome.objects.filter(
             state=OutcomeState.QUEUED, run__kind__in=kinds, run__state__in=runs.AT_WORK
         )
-        since = queued.aggregate(since=Min(Coalesce("run__cleared_at", "run__created_at")))["since"]
-        if since is None:
+        asked = queued.annotate(since=Coalesce("run__cleared_at", "run__created_at"))
+        oldest = asked.select_related("run").order_by("since").first()
+        if oldest is None:
             return Finding(code, Level.FINE, _("Nobody is waiting."))
+        since = oldest.since
         return Finding(
             code,
             Level.FINE if settings.paused else _by_age(now - since, bounds),
             _("Since then the first of those who wait has been waiting."),
             since,
             _("See that a worker runs: “python manage.py qcluster”."),
+            oldest.run,
         )
 
     return look
@@ -298,10 +353,12 @@ LOOKS: tuple[LookFunction, ...] = (
     _worker,
     _clocks,
     _last_daily,
+    _last_attempt,
     _held,
     _oldest("oldest_click", (RunKind.REFRESH, RunKind.PREVIEW), OLDEST_CLICK),
     _oldest("oldest_of_the_day", (RunKind.DAILY,), OLDEST_OF_A_DAY),
     _open_uploads,
     _session,
+    _last_call,
     _pace,
 )

@@ -17,7 +17,7 @@ from django_q.conf import Conf
 
 from onefile_sync import events
 from onefile_sync.conf import deployment
-from onefile_sync.models import Heartbeat
+from onefile_sync.models import Heartbeat, OneFileSettings
 from onefile_sync.transactions import retried
 
 #: The part of a lease by which clocks may differ.
@@ -28,7 +28,7 @@ FORGOTTEN_AFTER = timedelta(days=7)
 
 @retried
 def beat() -> bool:
-    """A worker is at work here; false where it had better not be, because its clock is wrong."""
+    """A worker of ``qcluster`` is at work here; false where it had better not be, because its clock is wrong."""
     now = timezone.now()
     worker = f"{socket.gethostname()} {Conf.CLUSTER_NAME}"[:200]
     row, _created = Heartbeat.objects.get_or_create(worker=worker, defaults={"beaten_at": now})
@@ -58,12 +58,13 @@ class _DatabaseClock(Now):
 
 
 def _clock_ahead() -> float:
-    """Seconds by which this machine's clock is ahead of the database's; none where both are one machine.
-
-    Nor where no worker has ever been at work: then nobody has anything that could be taken away.
-    """
+    """Seconds by which this machine's clock is ahead of the database's; none where both are one machine."""
     if connection.vendor == "sqlite":
         return 0.0
-    query = Heartbeat.objects.annotate(there=_DatabaseClock()).values_list("there", flat=True)
-    there = query.first()
+    # Any row of ours will do: where no worker was ever seen there is one of the settings.
+    clocks = (
+        model._default_manager.annotate(there=_DatabaseClock()).values_list("there", flat=True).first()
+        for model in (Heartbeat, OneFileSettings)
+    )
+    there = next((each for each in clocks if each is not None), None)
     return (timezone.now() - there).total_seconds() if there is not None else 0.0

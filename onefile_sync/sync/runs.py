@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import IntegrityError, models, transaction
 from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from onefile_sync import events, host
@@ -292,7 +293,7 @@ def successful_daily_runs() -> models.QuerySet[SyncRun]:
 def daily_attempts() -> models.QuerySet[SyncRun]:
     """The daily runs that are not under way, the last one first: finished, whatever came of them, or held."""
     over = SyncRun.objects.filter(kind=RunKind.DAILY, state__in=(RunState.FINISHED, RunState.HELD))
-    return over.order_by("-created_at")
+    return over.order_by(Coalesce("finished_at", "held_at").desc(nulls_last=True))
 
 
 def waiting() -> models.QuerySet[SyncRun]:

@@ -23,13 +23,17 @@ from onefile_sync.models import (
     SyncRun,
     UploadIntent,
 )
+from onefile_sync.sandbox.faults import Fault
+from onefile_sync.sandbox.server import SandboxServer
+from onefile_sync.sandbox.world import World
 from onefile_sync.sync import intents, runs
 from onefile_sync.sync.connect import SharedSession
 from onefile_sync.sync.health import LOOKS
 from onefile_sync.sync.pace import DatabaseStore, SharedPace
+from tests.conftest import dont_wait, sync
 from tests.factories import Host
 
-from .conftest import Away, a_day_done, claimed, learners_of, run_of
+from .conftest import Away, a_day_done, claimed, learners_of, refuse_the_token, run_of
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 FINE, WARNING, CRITICAL = services.Level.FINE, services.Level.WARNING, services.Level.CRITICAL
@@ -64,11 +68,13 @@ class TestWhenAllIsWell:
             "worker",
             "clocks",
             "last_daily",
+            "last_attempt",
             "held",
             "oldest_click",
             "oldest_of_the_day",
             "open_uploads",
             "session",
+            "last_call",
             "pace",
         ]
         assert len(LOOKS) == len(health.findings)
@@ -82,7 +88,7 @@ class TestWhenAllIsWell:
             run_of(learners_of(host, 30), kind=RunKind.DAILY)
         services.health()
 
-        with django_assert_max_num_queries(17):
+        with django_assert_max_num_queries(21):
             services.health()
 
     def test_the_values_are_for_programs(self, in_order: OneFileSettings) -> None:
@@ -97,11 +103,13 @@ class TestWhenAllIsWell:
             "worker": NOON,
             "clocks": None,
             "last_daily": NOON - 8 * HOUR,
+            "last_attempt": NOON - 8 * HOUR,
             "held": None,
             "oldest_click": None,
             "oldest_of_the_day": None,
             "open_uploads": 0,
             "session": NOON - HOUR,
+            "last_call": None,
             "pace": 1.0,
         }
 
@@ -110,6 +118,11 @@ class TestSwitchedOff:
     def test_nothing_of_it_is_wrong(self, host: Host) -> None:
         assert found() == {"integration": found()["integration"]}
         assert (services.health().level, found()["integration"].value) == (FINE, "off")
+
+    def test_is_not_called_fine(self, in_order: OneFileSettings) -> None:
+        assert (services.health().word, found()["integration"].word) == ("fine", "fine")
+        OneFileSettings.objects.update(enabled=False)
+        assert (services.health().word, found()["integration"].word) == ("off", "off")
 
     def test_whatever_else_would_be(self, in_order: OneFileSettings, away: Away, settings: Any) -> None:
         Schedule.objects.all().delete()
@@ -197,9 +210,8 @@ def fail_for_half(host: Host, settings: Any) -> None:
     a_day_done(HOUR, "failed", "unchanged")
 
 
-def fail_for_half_long_ago(host: Host, settings: Any) -> None:
-    SyncRun.objects.all().delete()
-    a_day_done(5 * 24 * HOUR, "failed", "unchanged")
+def cancel_another_day(host: Host, settings: Any) -> None:
+    a_day_done(HOUR, "skipped", ending="cancelled")
 
 
 def have_a_clock_ahead(host: Host, settings: Any) -> None:
@@ -271,11 +283,12 @@ def have_recovered(host: Host, settings: Any) -> None:
         (finish_no_day, "last_daily", WARNING, None),
         (cancel_the_only_day, "last_daily", WARNING, None),
         (finish_nothing_but_a_refresh, "last_daily", WARNING, None),
-        (fail_for_everybody, "last_daily", CRITICAL, NOON - HOUR),
-        (fail_for_most, "last_daily", CRITICAL, NOON - HOUR),
-        (fail_for_half, "last_daily", WARNING, NOON - HOUR),
-        (fail_for_half_long_ago, "last_daily", CRITICAL, NOON - 5 * 24 * HOUR),
+        (fail_for_everybody, "last_attempt", CRITICAL, NOON - HOUR),
+        (fail_for_most, "last_attempt", CRITICAL, NOON - HOUR),
+        (fail_for_half, "last_attempt", WARNING, NOON - HOUR),
+        (fail_for_everybody_the_day_before, "last_attempt", FINE, NOON - 8 * HOUR),
         (fail_for_everybody_the_day_before, "last_daily", FINE, NOON - 8 * HOUR),
+        (cancel_another_day, "last_attempt", FINE, NOON - HOUR),
         (sync_a_day_with_nobody_in_scope, "last_daily", FINE, NOON - HOUR),
         (lose_half_of_the_pace, "pace", FINE, 0.5),
         (lose_more_than_half_of_the_pace, "pace", WARNING, 0.49),
@@ -302,6 +315,135 @@ class TestOneThingWrong:
         assert wrong() == ({} if level is FINE else {code: level})
         assert services.health().level is level
         assert bool(finding.remedy) or level is FINE
+
+
+class TestTheLastDailySync:
+    def test_that_failed_for_everybody_is_an_attempt_and_no_success(self, in_order: OneFileSettings) -> None:
+        """However often: the age of the last success is that of the last one that compared somebody."""
+        SyncRun.objects.update(finished_at=NOON - 3 * DAY)
+        LearnerOutcome.objects.all().delete()
+        failed = [a_day_done(day * DAY, "failed", "failed") for day in (2, 1)][-1]
+
+        assert wrong() == {"last_daily": CRITICAL, "last_attempt": CRITICAL}
+        assert found()["last_daily"].value == NOON - 3 * DAY
+        assert found()["last_attempt"].value == NOON - DAY
+        assert found()["last_attempt"].run == failed
+        assert found()["last_daily"].run != failed
+
+    def test_that_was_held_is_an_attempt(self, in_order: OneFileSettings, host: Host) -> None:
+        hold_a_day(host, None)
+
+        assert found()["last_attempt"].value == NOON
+        assert found()["last_attempt"].run == found()["held"].run != found()["last_daily"].run
+
+
+class TestTheLastCall:
+    """With a real server. What OneFile refused, or did not answer, is kept until a call succeeds."""
+
+    @pytest.fixture
+    def learner(self, world: World, host: Host, onefile: SandboxServer) -> Any:
+        return host.learner(onefile_id=world.add_learner().id)
+
+    def test_is_fine_before_there_was_one(self, in_order: OneFileSettings) -> None:
+        assert found()["last_call"].level is FINE
+
+    def test_that_refused_the_token(self, learner: Any, onefile: SandboxServer) -> None:
+        refuse_the_token(onefile)
+        sync(learner)
+
+        finding = found()["last_call"]
+        assert (finding.level, finding.value) == (CRITICAL, "bad_customer_token")
+        assert "OneFile did not accept the customer token. Last tried on 02/03/2026 12:00." in str(
+            finding.text
+        )
+        assert "Check the environment and enter the customer token again" in str(finding.remedy)
+
+    def test_that_came_to_no_answer(self, learner: Any, onefile: SandboxServer) -> None:
+        sync(learner)
+        assert found()["last_call"].level is FINE
+        onefile.stop()
+        sync(learner)
+
+        assert (found()["last_call"].level, found()["last_call"].value) == (CRITICAL, "unreachable")
+
+    def test_that_met_an_error_of_onefiles_own_is_a_warning(
+        self, learner: Any, onefile: SandboxServer
+    ) -> None:
+        sync(learner)
+        onefile.faults.append(Fault(operation="*", kind="status", status=500, times=1000))
+        sync(learner)
+
+        assert (found()["last_call"].level, found()["last_call"].value) == (WARNING, "server_error")
+
+    def test_is_forgotten_with_the_next_success(self, learner: Any, onefile: SandboxServer) -> None:
+        accepted = onefile.customer_token
+        refuse_the_token(onefile)
+        sync(learner)
+        assert found()["last_call"].level is CRITICAL
+        onefile.customer_token = accepted
+
+        assert services.test_connection(OneFileSettings.load()).ok
+
+        assert found()["last_call"].level is FINE
+        assert ApiSession.objects.get().failed_at is None
+
+    @pytest.mark.parametrize("status", [400, 403, 404, 409])
+    def test_is_an_answer_where_one_record_is_refused(
+        self, learner: Any, host: Host, onefile: SandboxServer, status: int
+    ) -> None:
+        onefile.faults.append(Fault(operation="User/get", kind="status", status=status, times=1000))
+        sync(learner)
+
+        assert found()["last_call"].level is FINE
+
+    def test_with_another_token_says_nothing_of_the_present_one(
+        self, learner: Any, onefile: SandboxServer
+    ) -> None:
+        refuse_the_token(onefile)
+        sync(learner)
+        row = OneFileSettings.load()
+        row.set_customer_token("another")
+        row.save()
+
+        assert found()["last_call"].level is FINE
+
+    def test_with_settings_that_nobody_saved_is_not_kept(self, learner: Any, onefile: SandboxServer) -> None:
+        typed = OneFileSettings.load()
+        typed.set_customer_token("mistyped")
+
+        assert not services.test_connection(typed).ok
+
+        assert found()["last_call"].level is FINE
+        assert not ApiSession.objects.exclude(failure_code="").exists()
+
+    def test_is_kept_as_a_code_and_a_time_and_nothing_else(
+        self, learner: Any, onefile: SandboxServer
+    ) -> None:
+        refuse_the_token(onefile)
+        sync(learner)
+
+        row = ApiSession.objects.get()
+        assert (row.failure_code, row.failed_at) == ("bad_customer_token", NOON)
+        assert onefile.customer_token not in row.failure_belongs_to
+
+
+class TestTheWorker:
+    def test_is_not_the_command_that_works_in_the_foreground(
+        self, linked: Callable[[int], list[Any]], onefile: SandboxServer
+    ) -> None:
+        linked(1)
+        services.perform(services.start_daily(), sleep=dont_wait)
+
+        assert not Heartbeat.objects.exists()
+        assert (found()["worker"].level, found()["worker"].value) == (CRITICAL, None)
+
+    @pytest.mark.parametrize("task", [tasks.sweep, tasks.daily])
+    def test_is_whoever_takes_tasks_of_the_queue(
+        self, switched_on: OneFileSettings, task: Callable[[], str]
+    ) -> None:
+        task()
+
+        assert found()["worker"].level is FINE
 
 
 class TestWhatIsHeld:

@@ -37,7 +37,7 @@ class TestTheCommand:
         ("arrange", "code", "level"),
         [
             (lambda: None, 0, "fine"),
-            (lambda: OneFileSettings.objects.update(enabled=False), 0, "fine"),
+            (lambda: OneFileSettings.objects.update(enabled=False), 0, "off"),
             (lambda: OneFileSettings.objects.update(paused=True), 1, "warning"),
             (lambda: OneFileSettings.objects.update(encrypted_customer_token=""), 2, "critical"),
         ],
@@ -69,6 +69,7 @@ class TestTheCommand:
             "level": "warning",
             "text": "The last daily sync has finished.",
             "value": "2026-03-01T09:00:00+00:00",
+            "run": str(SyncRun.objects.get().pk),
         }
         assert printed["findings"]["pace"]["value"] == 1.0
         assert printed["findings"]["held"]["value"] is None

@@ -23,11 +23,13 @@ QUESTIONS = [
     "Is a worker running?",
     "Do the machines&#x27; clocks agree?",
     "When did the last daily sync finish?",
+    "How did the last attempt at a daily sync end?",
     "Does a run wait for a decision?",
     "How long has a refresh been waiting?",
     "How long has the daily sync been waiting?",
     "Are uploads of reviews unfinished?",
     "Is a session with OneFile open?",
+    "Did OneFile answer the last call?",
     "How fast do we call OneFile?",
 ]
 
@@ -95,11 +97,40 @@ def test_the_worst_comes_first(in_order, page):
     assert "Start one: “python manage.py qcluster”. If one runs, restart it." in text
 
 
-def test_switched_off_there_is_one_answer_and_it_is_fine(page):
+def test_switched_off_there_is_one_answer_and_it_is_not_called_fine(page):
     OneFileSettings.objects.update(enabled=False)
     text = page()
-    assert rows(text) == [("Is the integration on?", "Fine", "The integration is switched off.")]
-    assert "Everything is fine." in text
+    assert rows(text) == [("Is the integration on?", "Off", "The integration is switched off.")]
+    assert "Switched off: nothing is synchronised" in text
+    assert "Everything is fine." not in text
+
+
+def test_an_answer_leads_to_the_run_that_it_speaks_of(in_order, learner, page):
+    failed = a_run((learner, "failed"), kind="daily")
+    link = f'<a href="{failed.get_absolute_url()}">Open the run</a>'
+    assert "The last daily sync failed for 1 of 1 learners." in page()
+    assert link not in page()
+    assert link in page("view_syncrun")
+
+
+def test_it_is_found_from_the_admins_front_page_and_navigation(in_order, browser, staff):
+    listed = reverse("admin:onefile_sync_heartbeat_changelist")
+    visitor = browser(staff("view_health"))
+    text = words(visitor.get(reverse("admin:index")))
+    assert f'<a href="{listed}">Is it working?</a>' in text
+    assert visitor.get(listed)["Location"] == reverse("onefile_sync:health")
+    assert listed in words(visitor.get(reverse("onefile_sync:health"))), "the navigation is there too"
+    assert listed not in words(browser(staff("view_syncrun")).get(reverse("admin:index")))
+    assert listed not in words(
+        browser(staff("view_heartbeat", "change_heartbeat")).get(reverse("admin:index"))
+    )
+
+
+def test_it_is_found_from_the_page_of_a_run(in_order, learner, browser, staff):
+    run = a_run((learner, "failed"), kind="daily")
+    link = f'<a href="{reverse("onefile_sync:health")}">'
+    assert link in words(browser(staff("view_syncrun", "view_health")).get(run.get_absolute_url()))
+    assert link not in words(browser(staff("view_syncrun")).get(run.get_absolute_url()))
 
 
 def test_moments_are_told_as_on_the_wall_and_shares_in_per_cent(in_order, page):

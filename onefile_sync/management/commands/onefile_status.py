@@ -35,13 +35,14 @@ class Command(OneFileCommand):
 def as_json(health: services.Health) -> dict[str, Any]:
     """The contract of ``--json``: keys are added, never renamed."""
     return {
-        "level": health.level.name.lower(),
+        "level": health.word,
         "looked_at": health.looked_at.isoformat(),
         "findings": {
             finding.code: {
-                "level": finding.level.name.lower(),
+                "level": finding.word,
                 "text": str(finding.text),
                 "value": _value(finding),
+                "run": str(finding.run.pk) if finding.run is not None else None,
             }
             for finding in health.findings
         },
@@ -54,11 +55,11 @@ def _value(finding: services.Finding) -> str | int | float | None:
 
 
 def in_words(health: services.Health) -> str:
-    lines = [f"{health.level.name.lower()}: the OneFile integration"]
+    lines = [f"{health.word}: the OneFile integration"]
     for finding in sorted(health.findings, key=lambda finding: -finding.level):
         value = _value(finding)
         told = "" if value is None else f"{value}: "
-        lines.append(f"  {finding.level.name.lower():8} {finding.code}: {told}{finding.text}")
+        lines.append(f"  {finding.word:8} {finding.code}: {told}{finding.text}")
         if finding.level and finding.remedy:
             lines.append(f"  {'':8} {finding.remedy}")
     return "\n".join(lines)
