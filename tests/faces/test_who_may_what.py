@@ -63,6 +63,7 @@ PAGES: dict[str, tuple[tuple[str, ...], tuple[int, ...], tuple[int, ...]]] = {
     "discard as one who may not see the run": (("decide_syncrun",), ONLY_LOOKING_SUPERUSER, ONLY_DOING_SUPERUSER),
     "discard as one who may cancel": (("cancel_syncrun", "view_syncrun"), ONLY_LOOKING_SUPERUSER, ONLY_DOING_SUPERUSER),
     "health": (("view_health",), LOOKING_AT_LISTS, NOT_AT_ALL),
+    "way to health": (("view_health",), SETTING_UP, SETTING_UP),
     "health as one who may change the settings": (
         ("change_onefilesettings", "view_syncrun"), ONLY_LOOKING_SUPERUSER, NOT_AT_ALL,
     ),
@@ -137,6 +138,7 @@ def addresses(learner: Learner) -> dict[str, str]:
         "apply": reverse("onefile_sync:apply", args=[held.pk]),
         "discard": reverse("onefile_sync:discard", args=[held.pk]),
         "health": reverse("onefile_sync:health"),
+        "way to health": in_admin("heartbeat_changelist"),
         "admin refresh": reverse("admin:picsweb_learner_onefile_refresh", args=[learner.pk]),
         "admin preview": reverse("admin:picsweb_learner_onefile_preview", args=[learner.pk]),
         "asking for the action": reverse("admin:picsweb_learner_changelist"),
