@@ -16,7 +16,7 @@ from django.http import Http404, HttpRequest
 
 from . import services
 from .models import LearnerOutcome, SyncRun
-from .visibility import may_view_learner, only_visible, visible, visible_pks
+from .visibility import may_view_learner, only_visible, search, visible, visible_pks
 
 __all__ = [
     "CANCEL",
@@ -40,6 +40,7 @@ __all__ = [
     "only_visible",
     "progress",
     "refuse",
+    "search",
     "sees_everyone_in",
     "visible",
     "visible_outcomes",

@@ -104,6 +104,23 @@ def only_visible(request: HttpRequest, rows: QuerySet[Row], outcome: str = "") -
     return rows.filter(**of_visible)
 
 
+def search(request: HttpRequest, term: str) -> list[str]:
+    """The primary keys, as text, of the learners whom PICSWeb's learner admin finds by these words.
+
+    Only those whom this person may see; nobody where no admin has the learner, or it has no search.
+    """
+    try:
+        found = learner_admin(services.learner_model())
+    except (ImproperlyConfigured, LookupError):
+        return []
+    if found is None or not found.model_admin.get_search_fields(request):
+        return []
+    learners = found.model_admin.get_queryset(request).order_by()
+    matching, _may_have_duplicates = found.model_admin.get_search_results(request, learners, term)
+    pks, visible_to_them = {str(pk) for pk in matching.values_list("pk", flat=True)}, visible_pks(request)
+    return sorted(pks if visible_to_them is None else pks & visible_to_them)
+
+
 def _find_visible_pks(request: HttpRequest) -> frozenset[str] | None:
     answer = _answer(request)
     if answer is None:

@@ -79,16 +79,28 @@ class ReadOnlyMixin(ReadOnly):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Exact IDs and codes only: Django's own search would cast every number to text and scan the table."""
+        """Exact IDs and codes, and learners as PICSWeb's own list of them is searched.
+
+        Django's own search would cast every number to text and scan the table. What is found by a name is asked for
+        alone, as a choice between tables cannot use their indexes; only a number may be either.
+        """
         term = search_term.strip()
         if not term:
             return queryset, False
-        found = Q(pk__in=[])
+        learners = access.search(request, term)
+        of_learners = self.of_learners(learners) if learners else Q(pk__in=[])
+        if learners and not term.isdigit():
+            return queryset.filter(of_learners), False
+        found = of_learners
         for search_field in self.search_fields:
             kind_of_field = get_fields_from_path(self.model, search_field)[-1]
             with suppress(ValidationError):  # the term cannot be an ID of this kind
                 found |= Q(**{search_field: kind_of_field.to_python(term)})
         return queryset.filter(found), False
+
+    def of_learners(self, pks: list[str]) -> Q:
+        """The rows that speak of these learners."""
+        return Q(outcome__learner_type=services.learner_type(), outcome__learner_pk__in=pks)
 
 
 def _as_it_is(number: int | None) -> str:
@@ -117,7 +129,7 @@ class SyncRunAdmin(ReadOnlyMixin, RunModelAdmin):
     list_select_related = ("requested_by",)
     date_hierarchy = "created_at"
     search_fields = ("id",)
-    search_help_text = _("Search by the run's ID.")
+    search_help_text = _("Search by learner, as in the list of learners, or by the run's ID.")
     fields = (
         "page", "kind", "state", "ending", "requested_by", "decided_by", "environment", "address", "created_at",
         "started_at", "held_at", "finished_at", "learners", "attention", "failed",
@@ -142,6 +154,10 @@ class SyncRunAdmin(ReadOnlyMixin, RunModelAdmin):
         failed = run.state == RunState.FINISHED and run.failed_count and not run.compared_count
         label = wording.run_result(run, failed=failed)
         return _as_failed(label) if failed else label
+
+    def of_learners(self, pks: list[str]) -> Q:
+        outcomes = LearnerOutcome.objects.filter(learner_type=services.learner_type(), learner_pk__in=pks)
+        return Q(pk__in=outcomes.order_by().values("run"))
 
     @admin.display(description=_("learners"))
     def learners(self, run: Any) -> str:
@@ -177,7 +193,10 @@ class LearnerOutcomeAdmin(ReadOnlyMixin, OutcomeModelAdmin):
     list_filter = (AttentionFilter, "state", "run__kind", "run__state")
     date_hierarchy = "finished_at"
     search_fields = ("id", "run__id", "learner_pk", "onefile_id")
-    search_help_text = _("Search by the learner's ID or OneFile ID, or by the ID of a run or an outcome.")
+    search_help_text = _(
+        "Search by learner, as in the list of learners, by the learner's ID or OneFile ID, or by the ID of a run or an "
+        "outcome."
+    )
     fields = (
         "learner_id", "id_in_onefile", "state", "run", "started_at", "finished_at", "attempts", "api_calls",
         "rate_limited",
@@ -191,6 +210,9 @@ class LearnerOutcomeAdmin(ReadOnlyMixin, OutcomeModelAdmin):
     @admin.display(description=_("OneFile ID"), empty_value="–")
     def id_in_onefile(self, outcome: LearnerOutcome) -> str:
         return _as_it_is(outcome.onefile_id)
+
+    def of_learners(self, pks: list[str]) -> Q:
+        return Q(learner_type=services.learner_type(), learner_pk__in=pks)
 
     @admin.display(description=_("learner's ID in PICSWeb"))
     def learner_id(self, outcome: LearnerOutcome) -> str:
@@ -220,7 +242,9 @@ class ChangeAdmin(AboutMixin, ReadOnlyMixin, ChangeModelAdmin):
     list_filter = (MadeFilter, "side", RuleFilter, "subject_kind", "outcome__run__kind")
     date_hierarchy = "outcome__finished_at"
     search_fields = ("id", "outcome__id", "outcome__run__id", "outcome__learner_pk", "subject_onefile_id")
-    search_help_text = _("Search by the ID of the learner, outcome or run, or by a OneFile ID.")
+    search_help_text = _(
+        "Search by learner, as in the list of learners, by the ID of the learner, outcome or run, or by a OneFile ID."
+    )
     fields = (
         "outcome", "subject_kind", "subject_label", "picsweb_id", "id_in_onefile", "side", "field_label",
         "old", "new", "made", "rule_in_words",
@@ -258,7 +282,8 @@ class ProblemAdmin(AboutMixin, ReadOnlyMixin, ProblemModelAdmin):
         "id", "code", "outcome__id", "outcome__run__id", "outcome__learner_pk", "subject_onefile_id",
     )  # fmt: skip
     search_help_text = _(
-        "Search by a problem's code, the ID of the learner, outcome or run, or a OneFile ID."
+        "Search by learner, as in the list of learners, by a problem's code, by the ID of the learner, outcome or run, "
+        "or by a OneFile ID."
     )
     fields = (
         "outcome", "in_words", "remedy", "move", "code", "subject_kind", "subject_label", "picsweb_id",

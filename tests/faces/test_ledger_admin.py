@@ -1,11 +1,13 @@
 """The read-only admin of runs, outcomes, changes and problems: what needs attention, found quickly."""
 
 import pytest
+from django.contrib import admin
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from example_project.picsweb.models import Learner
 from onefile_sync import services
 from onefile_sync.models import Change, LearnerOutcome, Problem, SyncRun
 from tests.factories import LearnerFactory
@@ -255,9 +257,34 @@ def test_searching_by_ids(name, daily, found):
     models = {"syncrun": SyncRun, "learneroutcome": LearnerOutcome, "change": Change, "problem": Problem}
     row = models[name].objects.last()
     assert row in found(name, q=str(row.pk))
-    for nothing in ("O'Brien", "0" * 40, str(2**70), "00000000-0000-4000-8000-000000000000"):
+    for nothing in ("O'Nobody", "0" * 40, str(2**70), "00000000-0000-4000-8000-000000000000"):
         assert found(name, q=nothing) == []
     assert len(found(name, q="   ")) == models[name].objects.count()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_searching_for_a_learner_as_in_the_list_of_learners(name, found):
+    learner = LearnerFactory(first_name="Gwen", surname="Price", ident="NV-4711", onefile_id=611)
+    other = LearnerFactory(first_name="Gwen", surname="Pritchard", ident="NV-4712", onefile_id=612)
+    for each in (learner, other):
+        outcome = a_run((each, "attention")).outcomes.get()
+        a_change(outcome)
+        a_problem(outcome)
+    for term in ("Price", "price gwen", "NV-4711", "4711", "611"):
+        assert [outcome_of(row).learner for row in found(name, q=term)] == [learner], term
+    assert len(found(name, q="Gwen")) == 2
+    assert found(name, q="Gwen Nobody") == []
+
+
+def outcome_of(row) -> LearnerOutcome:
+    if isinstance(row, SyncRun):
+        return row.outcomes.get()
+    return row if isinstance(row, LearnerOutcome) else row.outcome
+
+
+def test_an_admin_without_a_search_finds_no_learner_rather_than_all(daily, found, monkeypatch):
+    monkeypatch.setattr(type(admin.site._registry[Learner]), "search_fields", [])
+    assert found("learneroutcome", q="Llewellyn") == []
 
 
 def test_searching_by_the_id_of_the_run_the_learner_and_the_problems_code(daily, found):

@@ -164,6 +164,13 @@ def test_no_list_filter_or_count_tells_of_others(model, query, client, run, othe
         assert shown.count() == {"syncrun": 1, "learneroutcome": 5, "change": 5, "problem": 2}[model]
 
 
+def test_a_search_for_somebody_else_finds_nothing_of_a_run_that_both_are_in(either_way, run, own):
+    for model in ("syncrun", "learneroutcome", "change", "problem"):
+        address = reverse(f"admin:onefile_sync_{model}_changelist")
+        assert not either_way.get(f"{address}?q=Secret").context["cl"].queryset
+        assert either_way.get(f"{address}?q={own[4].ident}").context["cl"].queryset
+
+
 def test_a_run_that_needs_no_attention_of_theirs_is_not_among_those_that_do(client, own, others):
     a_run((own[0], "unchanged"), (others[0], "failed"))
     answer = client.get(reverse("admin:onefile_sync_syncrun_changelist") + "?attention=yes")
