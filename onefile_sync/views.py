@@ -214,6 +214,10 @@ def page_of(request: HttpRequest, template: str, title: str, **context: Any) -> 
     site = _admin_site()
     request.current_app = site.name  # where {% url 'admin:…' %} leads
     frame = site.each_context(request) if is_served(site) else {}
+    if not frame.get(
+        "has_permission"
+    ):  # every link of the sidebar would lead to a log-in that they do not have
+        frame["is_nav_sidebar_enabled"] = False
     return render(request, template, {**frame, "title": title, **context})
 
 

@@ -1,5 +1,8 @@
 """The run's page, the progress it polls, and the page of one learner's outcome."""
 
+import html
+import re
+
 import pytest
 from django.contrib.auth.models import User
 from django.urls import reverse
@@ -51,6 +54,27 @@ def test_a_colleagues_second_click_leads_to_the_same_run_and_they_may_see_it(lea
         ("", "/learners/{pk}/delivery-plan/"),
         ("https://elsewhere.example/", "/learners/{pk}/delivery-plan/"),
         ("//elsewhere.example/", "/learners/{pk}/delivery-plan/"),
+        *(
+            (odd, "/learners/{pk}/delivery-plan/")
+            for odd in (
+                *(
+                    "foo",
+                    "login",
+                    "learners",
+                    "onefile_sync:health",
+                    "javascript:alert(1)",
+                    "?page=2",
+                    "#top",
+                ),
+                *(
+                    "http://testserver/learners/",
+                    "///elsewhere.example/",
+                    "/\\elsewhere.example/",
+                    "\\elsewhere",
+                ),
+                *(" /learners/", "/\n/elsewhere.example/", "/" + 500 * "x"),
+            )
+        ),
     ],
 )
 def test_a_refusal_leads_back_with_the_reason(came_from, back_to, learner, clerk, browser):
@@ -62,6 +86,79 @@ def test_a_refusal_leads_back_with_the_reason(came_from, back_to, learner, clerk
     assert "The OneFile integration is paused" in words(
         client.get(reverse("admin:picsweb_learner_changelist"))
     )
+
+
+class TestOpenTheLearner:
+    """The link leads back to where somebody came from, else to a page of the learner that they may open."""
+
+    @pytest.fixture
+    def office_worker(self, clerk):
+        """Somebody who works with PICSWeb's own pages and has no log-in for the admin."""
+        clerk.is_staff = False
+        clerk.save()
+        return clerk
+
+    def link(self, answer) -> str:
+        found = re.search(r'<a href="([^"]*)">Open the learner</a>', words(answer))
+        return html.unescape(found[1]) if found else ""
+
+    @pytest.mark.parametrize("came_from", ["/learners/?q=%C3%A1&page=2", "/learners/7/delivery-plan/"])
+    def test_it_leads_back_to_the_page_of_the_click(self, came_from, learner, clerk, browser):
+        client = browser(clerk)
+        answer = client.post(reverse("onefile_sync:refresh", args=[learner.pk]), {"next": came_from})
+        page = client.get(answer["Location"])
+        assert self.link(page) == came_from
+        assert f'href="{answer["Location"].replace("&", "&amp;")}">Reload' in words(page)
+        assert (
+            self.link(client.get(f"{SyncRun.objects.get().get_absolute_url()}?outcome=queued")) != came_from
+        )
+
+    def test_it_leads_back_to_the_admin_for_whoever_came_from_there(self, learner, clerk, browser):
+        client = browser(clerk)
+        for name in ("refresh", "preview"):
+            answer = client.post(reverse(f"admin:picsweb_learner_onefile_{name}", args=[learner.pk]))
+            page = client.get(answer["Location"])
+            assert self.link(page) == reverse("admin:picsweb_learner_change", args=[learner.pk])
+
+    @pytest.mark.parametrize("elsewhere", ["https://elsewhere.example/", "login", "//elsewhere.example/"])
+    def test_no_address_leads_elsewhere(self, elsewhere, learner, clerk, browser):
+        run = a_run((learner, "updated"))
+        for address in (
+            run.get_absolute_url(),
+            reverse("onefile_sync:outcome", args=[run.outcomes.get().pk]),
+        ):
+            page = browser(clerk).get(address, {"next": elsewhere})
+            assert self.link(page) == reverse("admin:picsweb_learner_change", args=[learner.pk])
+
+    def test_whoever_cannot_log_in_to_the_admin_is_not_sent_there(self, learner, office_worker, browser):
+        run = a_run((learner, "updated"))
+        client = browser(office_worker)
+        pages = [client.get(run.get_absolute_url())]
+        pages.append(client.get(reverse("onefile_sync:outcome", args=[run.outcomes.get().pk])))
+        for page in pages:
+            assert self.link(page) == learner.get_absolute_url()
+            assert 'href="/admin/' not in words(page)
+            assert "PICSWeb administration" in words(page)
+
+    def test_where_there_is_no_page_for_them_there_is_no_link(
+        self, learner, office_worker, browser, monkeypatch
+    ):
+        run = a_run((learner, "updated"))
+        monkeypatch.delattr(type(learner), "get_absolute_url")
+        assert self.link(browser(office_worker).get(run.get_absolute_url())) == ""
+
+    def test_each_of_several_learners_has_a_link_of_their_own(self, learner, clerk, browser):
+        other = LearnerFactory(onefile_id=502)
+        run = a_run((learner, "updated"), (other, "updated"))
+        text = words(browser(clerk).get(run.get_absolute_url(), {"next": "/learners/"}))
+        for each in (learner, other):
+            link = reverse("admin:picsweb_learner_change", args=[each.pk])
+            assert f'<a href="{link}">Open the learner</a>' in text
+
+    def test_pages_and_tallies_keep_the_way_back(self, learner, clerk, browser):
+        run = a_run((learner, "updated"), (LearnerFactory(onefile_id=502), "failed"))
+        text = words(browser(clerk).get(run.get_absolute_url(), {"next": "/learners/"}))
+        assert "?outcome=failed&amp;next=%2Flearners%2F" in text
 
 
 def test_a_host_without_learner_pages_gets_the_refusal_on_the_learners_admin_page(
