@@ -8,6 +8,7 @@ question about a single row.
 from __future__ import annotations
 
 from typing import NoReturn
+from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser, PermissionsMixin
 from django.core.exceptions import PermissionDenied
@@ -58,6 +59,9 @@ CHANGE_SETTINGS = "onefile_sync.change_onefilesettings"
 #: Each of these lets a user see how the learners whom they may see were synchronised.
 SEE_STATUS = (REFRESH, PREVIEW, VIEW_RUNS)
 
+#: Where a request keeps which learners of a run are for whoever asks.
+_KEPT = "_onefile_learners_of_runs"
+
 User = PermissionsMixin | AnonymousUser
 
 
@@ -106,19 +110,38 @@ def may_see_run(request: HttpRequest, run: SyncRun) -> bool:
     nobody who may see none of its learners.
     """
     if _may_open_run(request.user, run):
-        return visible_outcomes(request, run).exists() or not run.outcomes.exists()
+        return _theirs_in(request, run) != frozenset() or not run.outcomes.exists()
     first_two = list(run.outcomes.all()[:2])
     return len(first_two) == 1 and may_see_outcome(request, first_two[0])
 
 
 def visible_outcomes(request: HttpRequest, run: SyncRun) -> QuerySet[LearnerOutcome]:
     """What became of those learners of a run whom the user may see."""
-    return only_visible(request, run.outcomes.all())
+    theirs = _theirs_in(request, run)
+    if theirs is None:
+        return run.outcomes.all()
+    return run.outcomes.filter(learner_type=services.learner_type(), learner_pk__in=theirs)
+
+
+def _theirs_in(request: HttpRequest, run: SyncRun) -> frozenset[str] | None:
+    """The primary keys of the learners of a run whom the user may see; ``None``: all.
+
+    Compared here and kept: in the database, a caseload of thousands would be compared in each of several queries.
+    """
+    pks = visible_pks(request)
+    if not pks:
+        return pks
+    kept: dict[UUID, frozenset[str]] = request.__dict__.setdefault(_KEPT, {})
+    if run.pk not in kept:
+        outcomes = run.outcomes.filter(learner_type=services.learner_type()).order_by()
+        kept[run.pk] = pks.intersection(outcomes.values_list("learner_pk", flat=True))
+    return kept[run.pk]
 
 
 def sees_everyone_in(request: HttpRequest, run: SyncRun) -> bool:
     """Whether the user may see every learner of a run."""
-    return visible_pks(request) is None or visible_outcomes(request, run).count() == run.outcomes.count()
+    theirs = _theirs_in(request, run)
+    return theirs is None or len(theirs) == run.outcomes.count()
 
 
 def progress(request: HttpRequest, run: SyncRun) -> services.Progress:
