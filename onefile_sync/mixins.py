@@ -6,9 +6,35 @@ the learner, not about this app (design, decision 7).
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.contenttypes.fields import GenericRelation
-from django.db import models
+from django.db import models, router
 from django.utils.translation import gettext_lazy as _
+
+
+class RecordedAbout(GenericRelation):
+    """What we recorded about a learner, which goes with the learner: also where that is in a database of its own.
+
+    Django deletes related rows in the database of the learner only. Where ours are elsewhere, a signal deletes them.
+    """
+
+    def bulk_related_objects(self, objs: Any, using: str = "default") -> Any:
+        return super().bulk_related_objects(objs, using) if using == self._database() else []
+
+    def contribute_to_class(self, cls: type[models.Model], name: str, *args: Any, **kwargs: Any) -> None:
+        super().contribute_to_class(cls, name, *args, **kwargs)
+        if not cls._meta.abstract:
+            models.signals.post_delete.connect(self._delete_elsewhere, sender=cls)
+
+    def _delete_elsewhere(self, instance: models.Model, using: str, **_kwargs: Any) -> None:
+        if using != self._database():
+            rows: Any = self.remote_field.model
+            about = {f"{self.content_type_field_name}_id": self.get_content_type().pk}
+            rows._base_manager.filter(**about, **{self.object_id_field_name: str(instance.pk)}).delete()
+
+    def _database(self) -> str:
+        return router.db_for_write(self.remote_field.model)
 
 
 class OneFileLearnerMixin(models.Model):
@@ -29,16 +55,16 @@ class OneFileLearnerMixin(models.Model):
     onefile_centre_id = models.PositiveBigIntegerField(
         _("OneFile centre ID"), null=True, blank=True, editable=False
     )
-    onefile_outcomes = GenericRelation(
+    onefile_outcomes = RecordedAbout(
         "onefile_sync.LearnerOutcome", content_type_field="learner_type", object_id_field="learner_pk"
     )
-    onefile_staged_records = GenericRelation(
+    onefile_staged_records = RecordedAbout(
         "onefile_sync.StagedRecord", content_type_field="learner_type", object_id_field="learner_pk"
     )
-    onefile_upload_intents = GenericRelation(
+    onefile_upload_intents = RecordedAbout(
         "onefile_sync.UploadIntent", content_type_field="learner_type", object_id_field="learner_pk"
     )
-    onefile_differences = GenericRelation(
+    onefile_differences = RecordedAbout(
         "onefile_sync.Difference", content_type_field="learner_type", object_id_field="learner_pk"
     )
 

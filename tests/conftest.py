@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -15,6 +16,16 @@ from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World
 from tests.factories import HOSTS, Host
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Under settings with several databases (:mod:`tests.databases`) a test may use all of them."""
+    if len(settings.DATABASES) == 1:
+        return
+    for item in items:
+        marker = item.get_closest_marker("django_db")
+        options = {**(marker.kwargs if marker else {}), "databases": "__all__"}
+        item.add_marker(pytest.mark.django_db(**options), append=False)
 
 
 @pytest.fixture(params=HOSTS)

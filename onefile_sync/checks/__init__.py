@@ -2,7 +2,7 @@
 
 ``onefile_sync.E0…`` would keep the exchange from working, ``onefile_sync.W0…`` would let it work badly. Numbers: 001
 on the mapping and the other deployment settings, 020 on the django-q2 cluster (060 more), 030 on addresses and on what
-lies in the database, 050 on the database itself, 070 more on the mapping.
+lies in the database, 040 on routers, 050 on the database itself, 070 more on the mapping.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from django.apps import apps
 from django.core.checks import ERROR, CheckMessage, Error, Tags, register
 from django.urls import NoReverseMatch, reverse
 
-from . import cluster, database, engine, mapping
+from . import cluster, database, databases, engine, mapping
 from .database import why_it_cannot_run
 
 __all__ = ["mapping_errors", "why_it_cannot_run"]
@@ -23,7 +23,7 @@ __all__ = ["mapping_errors", "why_it_cannot_run"]
 
 @register("onefile_sync")
 def check_mapping(**_kwargs: Any) -> list[CheckMessage]:
-    return list(mapping.messages())
+    return [*mapping.messages(), *databases.messages()]
 
 
 @register("onefile_sync")
@@ -67,5 +67,5 @@ def check_database(*, databases: Sequence[str] | None = None, **_kwargs: Any) ->
 
 def mapping_errors() -> list[CheckMessage]:
     """What is so wrong with ``ONEFILE_SYNC`` that no work should be taken on. No query."""
-    found = [*engine.settings_messages(), *mapping.messages()]
+    found = [*engine.settings_messages(), *mapping.messages(), *databases.messages()]
     return [message for message in found if message.level >= ERROR]

@@ -17,7 +17,7 @@ from .reading import (
     shared_among,
     shared_onefile_ids,
 )
-from .saving import Rejected, Saved, can_hold, create_review, save_fields, still_holds
+from .saving import Rejected, Saved, can_hold, create_review, save_fields, saving, still_holds
 from .visible import visible_learners
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "read_learners",
     "read_officers",
     "save_fields",
+    "saving",
     "scope",
     "shared_among",
     "shared_onefile_ids",

@@ -51,13 +51,16 @@ _label = lazy(label, str)
 
 
 def shown(part: Part) -> QuerySet[Model]:
-    """The rows that PICSWeb itself shows: its default manager may hide some, such as archived ones."""
-    return part.model._default_manager.all()
+    """The rows that PICSWeb itself shows: its default manager may hide some, such as archived ones.
+
+    Like everything here from the database that is written: what decides a write must not come from a replica that lags.
+    """
+    return part.model._default_manager.using(part.database)
 
 
 def everything(part: Part) -> QuerySet[Model]:
     """All rows, those that PICSWeb hides included."""
-    return part.model._base_manager.all()
+    return part.model._base_manager.using(part.database)
 
 
 def hides(part: Part) -> bool:

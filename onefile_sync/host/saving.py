@@ -64,7 +64,7 @@ def save_fields(kind: str, pk: str, old: Mapping[str, Value], new: Mapping[str, 
     fields meanwhile or the row is gone. Raises :class:`Rejected` when PICSWeb does not take the values.
     """
     part = WRITTEN[kind]
-    with _short_transaction(part, kind, pk):
+    with saving(kind, pk):
         row = _locked(part, pk)
         if row is None or not all(same(plain(part, row, field), old[field]) for field in new):
             return None
@@ -96,7 +96,7 @@ def still_holds(kind: str, pk: str, values: Mapping[str, Value]) -> bool:
     """Whether a row still has these values; false when it is gone. Asked right before they are sent to OneFile."""
     part = WRITTEN[kind]
     key: Any = part.to_pk(pk)
-    row = part.model._base_manager.filter(pk=key).first() if key is not None else None
+    row = part.model._base_manager.using(part.database).filter(pk=key).first() if key is not None else None
     return row is not None and all(same(plain(part, row, field), value) for field, value in values.items())
 
 
@@ -107,7 +107,7 @@ def create_review(learner_pk: str, values: Mapping[str, Value]) -> Saved | None:
     because another worker was quicker, ``None`` is returned and nothing is created. Raises :class:`Rejected`
     when the learner is gone or PICSWeb does not take the values.
     """
-    with _short_transaction(REVIEW, "review", ""):
+    with saving("review"):
         learner = _locked(LEARNER, learner_pk)  # one at a time for this learner
         if learner is None:
             raise Rejected("learner", learner_pk)
@@ -123,7 +123,9 @@ def create_review(learner_pk: str, values: Mapping[str, Value]) -> Saved | None:
 
 
 @contextmanager
-def _short_transaction(part: Part, kind: str, pk: str) -> Iterator[None]:
+def saving(kind: str, pk: str = "") -> Iterator[None]:
+    """A transaction in PICSWeb's database, for a row that is saved; refusals are raised as :class:`Rejected`."""
+    part = WRITTEN[kind]
     try:
         with transaction.atomic(using=part.database):
             yield

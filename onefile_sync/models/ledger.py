@@ -9,7 +9,6 @@ from __future__ import annotations
 import uuid
 
 from django.conf import settings
-from django.contrib.contenttypes.fields import GenericForeignKey
 from django.contrib.contenttypes.models import ContentType
 from django.db import models
 from django.db.models import Case, Q, Value, When
@@ -17,6 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from .base import LearnerKey, OwnModel
 from .staff import Environment
 
 
@@ -41,7 +41,7 @@ class Ending(models.TextChoices):
     REPLACED = "replaced", _("Replaced by a new run")
 
 
-class SyncRun(models.Model):
+class SyncRun(OwnModel):
     """One request to synchronise, whoever asked: a click, a command or the schedule.
 
     ``open_key`` is set while the run is open and unique: it makes a second click lead to the run that is already
@@ -168,7 +168,7 @@ OPEN_OUTCOMES = (OutcomeState.QUEUED, OutcomeState.WORKING, OutcomeState.ASIDE)
 UNDER_WAY = (OutcomeState.QUEUED, OutcomeState.WORKING)
 
 
-class LearnerOutcome(models.Model):
+class LearnerOutcome(OwnModel):
     """One learner in one run: the record of it, and the guard (design, section 4).
 
     ``surveyed``: the learner was compared together with others, and has to be worked on alone.
@@ -181,7 +181,7 @@ class LearnerOutcome(models.Model):
     run = models.ForeignKey(SyncRun, verbose_name=_("run"), on_delete=models.CASCADE, related_name="outcomes")
     learner_type = models.ForeignKey(ContentType, on_delete=models.CASCADE, related_name="+")
     learner_pk = models.CharField(max_length=64)
-    learner = GenericForeignKey("learner_type", "learner_pk")
+    learner = LearnerKey("learner_type", "learner_pk")
     onefile_id = models.PositiveBigIntegerField(_("OneFile ID"), null=True)
     state = models.CharField(_("outcome"), max_length=10, choices=OutcomeState, default=OutcomeState.QUEUED)
     lease_expires_at = models.DateTimeField(null=True)
@@ -238,7 +238,7 @@ class SubjectKind(models.TextChoices):
     REVIEW = "review", _("Review")
 
 
-class About(models.Model):
+class About(OwnModel):
     """What both changes and problems say: in which outcome, and about which row or OneFile record.
 
     ``subject_pk`` is the primary key in PICSWeb (blank for a review that is yet to be created there), and
@@ -308,7 +308,7 @@ class Problem(About):
         return self.code.replace("_", " ").capitalize()
 
 
-class Difference(models.Model):
+class Difference(OwnModel):
     """A value that a side keeps differently from what it was given: said once, and left until either side changes.
 
     ``side`` keeps ``kept`` since it was given ``offered``, both as :func:`onefile_sync.rows.told` writes them; the
@@ -317,7 +317,7 @@ class Difference(models.Model):
 
     learner_type = models.ForeignKey(ContentType, on_delete=models.CASCADE, related_name="+")
     learner_pk = models.CharField(max_length=64)
-    learner = GenericForeignKey("learner_type", "learner_pk")
+    learner = LearnerKey("learner_type", "learner_pk")
     side = models.CharField(max_length=10, choices=Side)
     subject_kind = models.CharField(max_length=15, choices=SubjectKind)
     subject_pk = models.CharField(max_length=64)
@@ -339,7 +339,7 @@ class Difference(models.Model):
         return f"{self.subject_kind} {self.subject_pk} {self.field}"
 
 
-class UploadIntent(models.Model):
+class UploadIntent(OwnModel):
     """Written before a review is created in OneFile and finished after, so a crash in between is looked up (R7).
 
     ``review_pk`` is PICSWeb's review. ``finished_at`` is empty while it is not known how the creation ended.
@@ -350,7 +350,7 @@ class UploadIntent(models.Model):
 
     learner_type = models.ForeignKey(ContentType, on_delete=models.CASCADE, related_name="+")
     learner_pk = models.CharField(max_length=64)
-    learner = GenericForeignKey("learner_type", "learner_pk")
+    learner = LearnerKey("learner_type", "learner_pk")
     review_pk = models.CharField(max_length=64)
     scheduled_for = models.DateTimeField()
     visit_id = models.PositiveBigIntegerField(null=True)

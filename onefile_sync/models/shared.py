@@ -5,8 +5,10 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from .base import OwnModel
 
-class ApiSession(models.Model):
+
+class ApiSession(OwnModel):
     """The session token and the pacing state, one row for all processes (design, decision 2).
 
     ``belongs_to`` is a keyed digest of address and customer token: change either and the session is not used.
@@ -33,7 +35,7 @@ class ApiSession(models.Model):
         return str(_("API session"))
 
 
-class Heartbeat(models.Model):
+class Heartbeat(OwnModel):
     """When a worker last did something of ours: one row for each machine and cluster.
 
     ``clock_ahead`` is by how many seconds its machine's clock is ahead of the database's.

@@ -12,6 +12,8 @@ from onefile_sync import crypto
 from onefile_sync.conf import deployment
 from onefile_sync.secret import Secret
 
+from .base import OwnModel
+
 
 class Environment(models.TextChoices):
     """Which OneFile to talk to. A customer token belongs to one environment (R26)."""
@@ -38,7 +40,7 @@ class DemographicsMode(models.TextChoices):
     PULL = "pull", _("Update PICS from OneFile Data")
 
 
-class OneFileSettings(models.Model):
+class OneFileSettings(OwnModel):
     """The one row of settings that staff edit. Read it with :meth:`load`.
 
     The customer token is encrypted at rest, set with :meth:`set_customer_token` and never shown again. It belongs to

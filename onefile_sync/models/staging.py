@@ -9,10 +9,11 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from .base import OwnModel
 from .ledger import SyncRun
 
 
-class Leased(models.Model):
+class Leased(OwnModel):
     """A piece of work that one worker has at a time, until its lease ends."""
 
     claimed_by = models.UUIDField(null=True)

@@ -290,7 +290,7 @@ def _save(write: RowWrite, applied: Applied) -> None:
     """Save one row of PICSWeb's, unless somebody changed one of its values since it was read."""
     old = {change.field: _plain(change.old) for change in write.changes}
     try:
-        with transaction.atomic():
+        with transaction.atomic(), host.saving(write.kind, write.pk):
             saved = host.save_fields(write.kind, write.pk, old, _new_values(write.changes))
             if not saved:
                 applied.stale = True
@@ -310,7 +310,7 @@ def _save(write: RowWrite, applied: Applied) -> None:
 @retried
 def _create(learner_pk: str, creation: ReviewCreation, applied: Applied) -> None:
     try:
-        with transaction.atomic():
+        with transaction.atomic(), host.saving("review"):
             saved = host.create_review(learner_pk, _new_values(creation.changes))
             if not saved:
                 applied.stale = True  # another worker was quicker: the review is compared as it is now

@@ -185,11 +185,13 @@ class _Planner:
         """Reviews that PICSWeb hides are there, and are left as they are; returns their OneFile IDs."""
         ids = set()
         for review in self.learner.hidden_reviews:
+            if review.onefile_id is None:
+                continue
             about = _about_review(review)
             said = (PICSWEB, "review", review.pk, "review_hidden") in self.learner.differences
             if review.onefile_id in records and not said:
                 self.problems.append(Problem("review_hidden", about))
-            ids |= {review.onefile_id} - {None}
+            ids.add(review.onefile_id)
         return ids
 
     def plan_uploads_that_are_over(self) -> None:

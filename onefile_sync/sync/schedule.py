@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import router, transaction
 from django.utils import timezone
 from django_q.models import Schedule
 
@@ -25,7 +25,8 @@ class Installed:
 
 def installed_schedules(errand: Errand = DAILY) -> list[Schedule]:
     """The rows of one of our schedules, the one that counts first. There should be exactly one."""
-    return list(Schedule.objects.filter(name=errand.name).order_by("pk"))
+    schedules = Schedule.objects.using(router.db_for_write(Schedule))
+    return list(schedules.filter(name=errand.name).order_by("pk"))
 
 
 @retried
