@@ -8,3 +8,5 @@ exclude_patterns = ["_build"]
 html_theme = "alabaster"
 html_theme_options = {"description": "Keeps PICSWeb in step with OneFile", "page_width": "70rem"}
 myst_heading_anchors = 3
+# Under addresses of their own, for the README where it is shown elsewhere.
+html_extra_path = ["images", "openapi.yaml"]

@@ -88,3 +88,26 @@ def follow_the_page(project: Project) -> None:
         elif step[0] in CARRIED_OUT:
             project.manage(*step)
     project.manage("migrate")  # the migration that comes after the steps
+
+
+def take_out(project: Project) -> None:
+    """The project's own files as they were before the page, with the migrations that have been run since."""
+    models = project.folder / "training" / "models.py"
+    models.write_text(before_the_app(models.read_text("utf-8")), encoding="utf-8")
+    for name, plain in (("settings", settings_before(project)), ("urls", URLS_BEFORE)):
+        (project.folder / "mis" / f"{name}.py").write_text(plain, encoding="utf-8")
+    for name in ("admin", "views", "visibility", "test_onefile"):
+        (project.folder / "training" / f"{name}.py").write_text("", encoding="utf-8")
+
+
+URLS_BEFORE = (
+    "from django.contrib import admin\nfrom django.urls import path\n\n"
+    'urlpatterns = [path("admin/", admin.site.urls)]\n'
+)
+
+
+def settings_before(project: Project) -> str:
+    """What stood in the settings before the page appended to them, and django-q2, which is the project's own."""
+    text = (project.folder / "mis" / "settings.py").read_text("utf-8")
+    before = text.partition('INSTALLED_APPS += ["onefile_sync", "django_q"]')[0]
+    return before + 'INSTALLED_APPS += ["django_q"]\n'

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from .project import Project, existing_project, follow_the_page
+from . import pages
+from .project import Project, existing_project, follow_the_page, take_out
 
 
 @pytest.fixture(scope="module")
@@ -99,3 +102,31 @@ for trainee in (own, another):
     printed = project.manage("shell", "-v0", "-c", "exec(open('adviser.py').read())")
 
     assert printed.split() == ["200", "302", "404", "404"]
+
+
+def test_taking_it_out_leaves_a_project_that_works(tmp_path: Path) -> None:
+    """Everything that the page had put in is taken out again, in the order of its last section."""
+    project = existing_project(tmp_path)
+    follow_the_page(project)
+    steps = pages.steps(pages.page("install.md").partition("## Taking it out again")[2])
+    commands = [step for step in steps if not isinstance(step, pages.Block)]
+    assert [command[0] for command in commands] == [
+        "onefile_schedule", "migrate", "makemigrations", "migrate", "remove_stale_contenttypes",
+    ]  # fmt: skip
+
+    for command in commands[:2]:
+        project.manage(*command)
+    take_out(project)
+    for command in commands[2:]:
+        project.manage(*command, *(["--noinput"] if command[0] == "remove_stale_contenttypes" else []))
+
+    project.manage("check", "--database", "default", "--fail-level", "WARNING")
+    left = project.manage(
+        "shell", "-v0", "-c",
+        "from django.db import connection; from training.models import Trainee; "
+        "from django.contrib.contenttypes.models import ContentType; "
+        "tables = connection.introspection.table_names(); "
+        "print(Trainee.objects.count(), [name for name in tables if 'onefile' in name], "
+        "ContentType.objects.filter(app_label='onefile_sync').count())",
+    )  # fmt: skip
+    assert left.strip() == "2 [] 0"
