@@ -83,6 +83,13 @@ def sync(learner: Any) -> LearnerOutcome:
     return outcome
 
 
+def daily_of(learner: Any) -> LearnerOutcome:
+    """The daily sync of everyone, here and now; what became of one learner."""
+    run = services.perform(services.start_daily(new_run=True), sleep=dont_wait)
+    outcome: LearnerOutcome = run.outcomes.get(learner_pk=str(learner.pk))
+    return outcome
+
+
 def preview(learner: Any) -> LearnerOutcome:
     run = services.perform(services.preview_now([learner]), sleep=dont_wait)
     outcome: LearnerOutcome = run.outcomes.get()

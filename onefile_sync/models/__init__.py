@@ -17,6 +17,7 @@ from .ledger import (
     SyncRun,
     UploadIntent,
 )
+from .lists import ListedProperty
 from .shared import ApiSession, Heartbeat
 from .staff import DemographicsMode, Environment, OneFileSettings, VisitType
 from .staging import ListedPage, Listing, ListingKind, StagedRecord
@@ -33,6 +34,7 @@ __all__ = [
     "Heartbeat",
     "LearnerOutcome",
     "ListedPage",
+    "ListedProperty",
     "Listing",
     "ListingKind",
     "Move",

@@ -33,10 +33,10 @@ class Listing(Leased):
     """One search for everybody that a run makes, page after page. ``centre_id`` is 0 for all centres.
 
     ``page_length`` is how many records the first page had: a server may give fewer than were asked for. ``last_page``
-    is known once a page was shorter, or had nothing new. ``items`` tells what the first page was like: full records,
-    or thin ones whose details have to be read one by one; it is thin too where a sample of the details ``differs``
-    from the listing. ``fallback`` is the code of why the search is of no use, so that learner by learner is asked
-    instead. The lease is that of what is done once for the whole: the centres, or the sample.
+    is known once a page was shorter, or had nothing new. ``items`` tells what the first page was like: records that
+    may be whole, or thin ones whose details have to be read one by one; it is thin too where a sample of the details
+    ``differs`` from the listing. ``fallback`` is the code of why the search is of no use, so that learner by learner is
+    asked instead. The lease is that of what is done once for the whole: the centres, or the sample.
     """
 
     class Items(models.TextChoices):
@@ -85,7 +85,10 @@ class StagedRecord(Leased):
     ``owner_id`` is the learner's user ID in OneFile, empty while nobody knows it; ``learner_pk`` is PICSWeb's learner,
     blank for somebody who is not in scope: of them nothing else is kept. ``values`` are the fields of
     :mod:`onefile_sync.onefile.records` that are synchronised, empty while they were not read; ``unchanged`` counts the
-    readings in a row that gave the same. ``due_in`` is the run in which the record has to be read by itself.
+    readings in a row that gave the same. ``told_in`` is the run that read them last: ``read_alone``, the record by
+    itself, or else from the item of a list. ``left_out`` are the fields for which the last list had no value: they may
+    have been left out (:mod:`onefile_sync.sync.list_evidence`). ``due_in`` is the run in which the record has to be
+    read by itself.
     """
 
     kind = models.CharField(max_length=7, choices=ListingKind)
@@ -100,6 +103,9 @@ class StagedRecord(Leased):
     unchanged = models.PositiveSmallIntegerField(default=0)
     read_at = models.DateTimeField(null=True)
     listed_in = models.UUIDField(null=True)
+    told_in = models.UUIDField(null=True)
+    read_alone = models.BooleanField(default=True)
+    left_out = models.CharField(max_length=255, blank=True, default="")
     due_in = models.UUIDField(null=True)
 
     class Meta:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import astuple, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 from string import whitespace
@@ -26,6 +26,18 @@ TWO_WAY = (
     "certificate_applied_date",
     "certificate_received_date",
 )
+#: What a learning aim or a review has to say, and OneFile's names for it; those of :class:`AimNames` can be set.
+REVIEW_NAMES: Mapping[str, str] = {
+    "learner_id": "LearnerID",
+    "assessor_id": "AssessorID",
+    "visit_id": "VisitID",
+    "scheduled_for": "ScheduledFor",
+    "started_on": "StartedOn",
+    "learner_signed_on": "LearnerSignedOn",
+    "assessor_signed_on": "AssessorSignedOn",
+}
+#: Without these an item of a list is complete: nothing is concluded from their being blank.
+NOT_CONCLUDED_FROM = frozenset({"visit_id", "assessor_signed_on"})
 #: What else a client is known to send with an update of a learning aim.
 OTHER_WRITABLE = ("Status", "StartDate", "PlannedEnd", "AchievedDate")
 
@@ -250,12 +262,16 @@ def item_with_id(sent: object) -> tuple[Item, int] | None:
     return (item, item.id) if item.id else None
 
 
+def aim_names(names: AimNames) -> Mapping[str, str]:
+    """OneFile's names for what a learning aim has to say, by the fields of :class:`LearningAim`."""
+    return {"learner_id": "UserID", **asdict(names)}
+
+
 def learning_aim(sent: object, names: AimNames, *, read_alone: bool = False) -> LearningAim | None:
     """A learning aim, or ``None`` if no record can be made of it.
 
-    A search may answer with thin items. An item with any of the properties in ``names`` is full, whatever the value;
-    other details do not count, or the values that it lacks would be taken for blanks. A record that was
-    ``read_alone`` is full in any case.
+    What an item of a search has no value for may have been left out, so such an item is ``silent`` about it. In a
+    record that was ``read_alone`` it is a blank.
     """
     found = item_with_id(sent)
     if found is None:
@@ -274,14 +290,15 @@ def learning_aim(sent: object, names: AimNames, *, read_alone: bool = False) -> 
         certificate_received_date=item.read(
             "certificate_received_date", names.certificate_received_date, london_date
         ),
-        complete=read_alone or any(item.has(name) for name in astuple(names)),
+        unreadable=item.unreadable,
     )
     # A two-way value that we cannot read goes back as it came: an update that replaces the record must not lose it.
     kept = (*OTHER_WRITABLE, *(getattr(names, name) for name in TWO_WAY if name in item.unreadable))
     writable = {name: item.as_sent(name) for name in kept if not is_blank(item.as_sent(name))}
     odd = {getattr(names, name): name for name in TWO_WAY if name in item.unreadable}
     odd |= {name: name for name in OTHER_WRITABLE if not _makes_sense(name, item.as_sent(name))}
-    return replace(aim, unreadable=item.unreadable, writable=writable, odd=odd)
+    silent = frozenset() if read_alone else _silent(aim, aim_names(names))
+    return replace(aim, silent=silent, complete=not silent, writable=writable, odd=odd)
 
 
 def _makes_sense(name: str, value: object) -> bool:
@@ -307,10 +324,19 @@ def review(sent: object, *, read_alone: bool = False) -> Review | None:
         started_on=item.read("started_on", "StartedOn", london_date),
         learner_signed_on=item.read("learner_signed_on", "LearnerSignedOn", london_date),
         assessor_signed_on=item.read("assessor_signed_on", "AssessorSignedOn", london_date),
-        complete=read_alone
-        or not (is_blank(item.as_sent("LearnerID")) or is_blank(item.as_sent("CreatedOn"))),
     )
-    return replace(record, unreadable=item.unreadable)
+    record = replace(record, unreadable=item.unreadable)
+    silent = frozenset() if read_alone else _silent(record, REVIEW_NAMES)
+    return replace(record, silent=silent, complete=silent <= NOT_CONCLUDED_FROM)
+
+
+def _silent(record: LearningAim | Review, names: Iterable[str]) -> frozenset[str]:
+    return frozenset(name for name in names if not has_value(record, name))
+
+
+def has_value(record: LearningAim | Review, name: str) -> bool:
+    """Whether OneFile has something in this field, even if it cannot be read."""
+    return name in record.unreadable or not is_blank(getattr(record, name))
 
 
 def user(sent: object) -> User | None:

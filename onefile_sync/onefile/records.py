@@ -29,8 +29,10 @@ class AimNames:
 
 @dataclass(frozen=True, slots=True)
 class LearningAim:
-    """A learner's copy of a standard. ``complete`` tells a full record from a thin search item.
+    """A learner's copy of a standard.
 
+    ``silent`` names the fields for which an item of a list has no value: that is not to say that they are blank. What
+    is not ``complete`` leaves out something that matters; a record that was read by itself is complete, and not silent.
     ``writable`` holds the other writable values exactly as read, to be sent along with an update. ``odd`` names those
     of them that cannot be read: OneFile's name for each, and ours.
     """
@@ -44,6 +46,7 @@ class LearningAim:
     certificate_applied_date: date | None = None
     certificate_received_date: date | None = None
     complete: bool = True
+    silent: frozenset[str] = frozenset()
     unreadable: frozenset[str] = frozenset()
     writable: Mapping[str, object] = field(default_factory=dict, repr=False)
     odd: Mapping[str, str] = field(default_factory=dict)
@@ -51,7 +54,7 @@ class LearningAim:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """A review. ``scheduled_for`` is aware, in UTC; the others are London dates. ``complete`` as above.
+    """A review. ``scheduled_for`` is aware, in UTC; the others are London dates. ``complete``, ``silent`` as above.
 
     ``assessor_signed_on`` is not synchronised: together with the learner's it tells a review that is through.
     """
@@ -65,6 +68,7 @@ class Review:
     learner_signed_on: date | None = None
     assessor_signed_on: date | None = None
     complete: bool = True
+    silent: frozenset[str] = frozenset()
     unreadable: frozenset[str] = frozenset()
 
 

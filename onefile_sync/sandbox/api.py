@@ -304,7 +304,8 @@ class Api:
             return NO_CONTENT if when_empty == "no content" else in_json([])
         if call.page is not None and self.switches.items == "rich":
             return in_json([self.detail_of(record) for record in chosen])
-        return in_json([as_item(record, self.switches) for record in chosen])
+        paged = call.page is not None
+        return in_json([as_item(record, self.switches, paged=paged) for record in chosen])
 
     def in_order(self, records: Collection[AnyRecord]) -> list[AnyRecord]:
         if self.switches.page_order == "by id":

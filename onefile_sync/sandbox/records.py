@@ -23,9 +23,15 @@ Moment = date | datetime
 
 @dataclass(slots=True, kw_only=True)
 class Record:
-    """What all records share. ``ITEM`` names the attributes that a thin search item carries."""
+    """What all records share.
+
+    ``ITEM`` names the attributes that a thin search item carries, ``SOME`` those that one in between has besides, and
+    ``NOT_IN_MOST`` those that even one with nearly everything lacks.
+    """
 
     ITEM: ClassVar[tuple[str, ...]] = ("id",)
+    SOME: ClassVar[tuple[str, ...]] = ()
+    NOT_IN_MOST: ClassVar[tuple[str, ...]] = ()
 
     id: int
     wire: dict[str, object] = field(default_factory=dict, repr=False)
@@ -110,6 +116,8 @@ class Aim(Record):
     """A learning aim: a learner's copy of a standard. ``title`` is shown on the page and never sent."""
 
     ITEM: ClassVar[tuple[str, ...]] = ("id", "standard_id", "user_id", "status")
+    SOME: ClassVar[tuple[str, ...]] = ("registration_number", "progress")
+    NOT_IN_MOST: ClassVar[tuple[str, ...]] = ("elements_done", "certificate_received_date")
     WRITABLE: ClassVar[tuple[str, ...]] = (
         "status",
         "start_date",
@@ -154,6 +162,8 @@ class Review(Record):
     """A progress review. Its stage follows from the dates; ``status`` is 1 throughout, as one client observed."""
 
     ITEM: ClassVar[tuple[str, ...]] = ("id", "scheduled_for")
+    SOME: ClassVar[tuple[str, ...]] = ("learner_id", "created_on")
+    NOT_IN_MOST: ClassVar[tuple[str, ...]] = ("started_on", "visit_id")
 
     learner_id: int
     scheduled_for: Moment | None = None

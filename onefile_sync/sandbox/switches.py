@@ -29,8 +29,8 @@ class Switches:
     bad_customer_token: Literal[401, 403] = _either(401, 403)
 
     # Searches
-    items: Literal["thin", "rich"] = _either(
-        "thin", "rich"
+    items: Literal["thin", "some", "most", "rich"] = _either(
+        "thin", "some", "most", "rich"
     )  # of paged searches; unpaged ones are always thin
     empty_search: Literal["no content", "empty list"] = _either("no content", "empty list")
     past_the_end: Literal["no content", "empty list"] = _either("no content", "empty list")

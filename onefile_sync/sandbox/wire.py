@@ -74,9 +74,14 @@ def _sent_attributes(kind: type[Record]) -> tuple[str, ...]:
     )
 
 
-def as_item(record: Record, switches: Switches) -> dict[str, object]:
-    """The thin form that searches give."""
-    return _as_json(record, record.ITEM, switches)
+def as_item(record: Record, switches: Switches, *, paged: bool) -> dict[str, object]:
+    """What a search gives of a record that is not whole."""
+    attributes = record.ITEM
+    if paged and switches.items == "some":
+        attributes += record.SOME
+    elif paged and switches.items == "most":
+        attributes = tuple(name for name in _sent_attributes(type(record)) if name not in record.NOT_IN_MOST)
+    return _as_json(record, attributes, switches)
 
 
 def as_detail(record: Record, switches: Switches) -> dict[str, object]:

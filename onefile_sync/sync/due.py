@@ -14,8 +14,9 @@ from django.utils import timezone
 
 from onefile_sync import host
 from onefile_sync.conf import deployment
-from onefile_sync.models import Listing, ListingKind, StagedRecord, SyncRun
+from onefile_sync.models import ListingKind, StagedRecord, SyncRun
 
+from .list_evidence import ListEvidence
 from .pace import SPACED
 from .staging import KEPT, TWICE, Kept
 
@@ -27,7 +28,8 @@ BATCH = 2_000
 
 def mark_what_is_due(run: SyncRun) -> int:
     """Mark what has to be read by itself; returns how many settled reviews are put off to another night."""
-    due = {kept.kind: _due(run, kept) for kept in KEPT.values()}
+    lists = ListEvidence.load(run.address)
+    due = {kept.kind: _due(run, kept, lists) for kept in KEPT.values()}
     aims = _linked(due[ListingKind.AIM])
     reviews = due[ListingKind.REVIEW]
     put_off = 0
@@ -42,15 +44,20 @@ def mark_what_is_due(run: SyncRun) -> int:
     return put_off
 
 
-def _due(run: SyncRun, kept: Kept) -> QuerySet[StagedRecord]:
+def _due(run: SyncRun, kept: Kept, lists: ListEvidence) -> QuerySet[StagedRecord]:
     """What is listed of a kind and not known by the list: of learners in scope, and of nobody knows whom."""
     listed = StagedRecord.objects.filter(kind=kept.kind, listed_in=run.pk)
     listings = run.listings.filter(kind=kept.kind)
     if listings.exclude(fallback="").exists():
         return listed.none()  # learners are asked about one by one
     of_interest = listed.filter(~Q(learner_pk="") | Q(owner_id=None))
-    thin = listings.filter(items=Listing.Items.THIN).exists()
-    return of_interest if thin else of_interest.filter(digest="")
+    if listings.filter(differs=True).exists():
+        return of_interest.exclude(told_in=run.pk, read_alone=True)
+    silences = of_interest.order_by().values_list("left_out", flat=True).distinct()
+    not_believed = [names for names in silences if not lists.believes(kept.kind, names.split())]
+    return of_interest.filter(
+        Q(digest="") | ~Q(told_in=run.pk) | Q(read_alone=False, left_out__in=not_believed)
+    )
 
 
 def _linked(aims: QuerySet[StagedRecord]) -> list[int]:

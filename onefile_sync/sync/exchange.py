@@ -30,6 +30,7 @@ from .claims import (
 )
 from .fetch import NotTheLearner, Staged, read_onefile
 from .ledger import note_changes, note_differences, state_of
+from .list_evidence import ListEvidence
 from .pace import PaceLost
 from .parts import Change, Kept, Plan, Policy, Problem, Subject, assessors_of
 from .plan import make_plan
@@ -140,7 +141,11 @@ class Exchange:
             return None
         row = host.read_learner(learner)
         self.differences = row.differences
-        onefile = read_onefile(self.onefile, row, policy, self.staged)
+        lists = ListEvidence.load(self.settings.address)
+        try:
+            onefile = read_onefile(self.onefile, row, policy, self.staged, lists)
+        finally:
+            lists.save()
         self.staged = None  # whoever has to look again looks at OneFile itself
         officers = {review.officer for review in row.reviews if review.officer is not None}
         self.officers = host.read_officers(assessors_of(row, onefile), also=officers)

@@ -10,12 +10,14 @@ from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from onefile_sync.models import ListingKind
 from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.errors import OneFileError, Scope
 from onefile_sync.onefile.records import LearningAim, Listing, Review
-from onefile_sync.rows import LearnerRow
+from onefile_sync.rows import LearnerRow, QualificationRow, ReviewRow
 
 from . import rules
+from .list_evidence import ListEvidence
 from .parts import OneFileSide, Policy, Problem, Subject
 
 #: OneFile's number for the role of a learner.
@@ -42,42 +44,46 @@ class Staged:
 
 
 def read_onefile(
-    onefile: OneFile, learner: LearnerRow, policy: Policy, staged: Staged | None = None
+    onefile: OneFile,
+    learner: LearnerRow,
+    policy: Policy,
+    staged: Staged | None = None,
+    lists: ListEvidence | None = None,
 ) -> OneFileSide:
     """Everything of one learner in OneFile that the exchange needs.
 
-    Costs two searches, one call for each item whose search result is thin, one for each linked record that is not
-    listed, and once in a learner's life one to three calls to find out the centre. Where a linked review is missing,
-    or none was found, the centre is looked up again: the learner may have moved, or the OneFile ID may have been
-    corrected. So it is before a review is created, as its visit belongs to the learner's centre. Raises
-    :class:`NotTheLearner`, and OneFileError of scope RUN.
+    Costs two searches; one call for each search result that leaves out what ``lists`` do not believe to be blank, or
+    by which PICSWeb would lose or send a value; one for each linked record that is not listed; and once in a learner's
+    life one to three calls to find out the centre. Where a linked review is missing, or none was found, the centre is
+    looked up again: the learner may have moved, or the OneFile ID may have been corrected. So it is before a review is
+    created, as its visit belongs to the learner's centre. Raises :class:`NotTheLearner`, and OneFileError of scope RUN.
 
     With what is ``staged`` it costs calls only where that leaves a doubt; for a review that we began to create the
     learner's reviews are searched afresh.
     """
-    staged = staged or Staged(None, None)
+    staged, lists = staged or Staged(None, None), lists or ListEvidence()
     problems: list[Problem] = []
     centre_id = staged.centre_id or learner.centre_id or _find_centre(onefile, learner, problems)
     about = Subject("learner", learner.pk, learner.onefile_id, learner.label)
 
     linked_aims = {row.onefile_id for row in learner.qualifications if row.onefile_id is not None}
-    aims: _Reading[LearningAim] = _Reading(about, "qualification", problems)
+    aims: _Reading[LearningAim] = _Reading(about, ListingKind.AIM, "qualification", problems, lists)
     if linked_aims:
         if staged.aims is None:
             aims.search(lambda: onefile.learning_aims(learner.onefile_id, linked_aims))
         else:
-            aims.records = staged.aims
+            aims.take(staged.aims, lambda: onefile.learning_aims(learner.onefile_id, linked_aims))
         aims.keep_only(linked_aims)
-        aims.fill_in(onefile.learning_aim)
+        aims.fill_in(onefile.learning_aim, learner.qualifications)
 
-    reviews: _Reading[Review] = _Reading(about, "review", problems)
+    reviews: _Reading[Review] = _Reading(about, ListingKind.REVIEW, "review", problems, lists)
     begun = any(
         row.onefile_id is None and row.open_upload and row.open_upload.may_be_there for row in learner.reviews
     )
     # Before a review is created once more, the search for it has to come to a certain end.
     known = None if begun else _linked_reviews(learner)
     if staged.reviews is not None and policy.download_reviews and not begun:
-        reviews.records = staged.reviews
+        reviews.take(staged.reviews, lambda: onefile.reviews(learner.onefile_id, centre_id))
     elif policy.download_reviews or begun:
         reviews.search(lambda: onefile.reviews(learner.onefile_id, centre_id, known))
 
@@ -96,7 +102,7 @@ def read_onefile(
                 centre_id = present_centre_id
                 if reviews.asked:
                     reviews.search(lambda: onefile.reviews(learner.onefile_id, centre_id, known))
-    reviews.fill_in(onefile.review)
+    reviews.fill_in(onefile.review, learner.reviews, rules.TELL_AN_UPLOAD if begun else frozenset())
     aims.look_for(linked_aims, onefile.learning_aim)
     if policy.download_reviews:
         reviews.look_for(_linked_reviews(learner), onefile.review)
@@ -160,10 +166,21 @@ class _Reading(Generic[Record]):
     those that could not be read.
     """
 
-    def __init__(self, learner: Subject, kind: str, problems: list[Problem]) -> None:
+    def __init__(
+        self,
+        learner: Subject,
+        listed_as: ListingKind,
+        kind: str,
+        problems: list[Problem],
+        lists: ListEvidence,
+    ) -> None:
         self.learner = learner
+        self.listed_as = listed_as
         self.kind = kind
         self.problems = problems
+        self.lists = lists
+        #: Where what is had may be hours old: how to ask OneFile for what a list says now.
+        self.ask_again: Callable[[], Listing[Record]] | None = None
         self.records: tuple[Record, ...] = ()
         self.asked = False
         self.answered = True
@@ -179,11 +196,16 @@ class _Reading(Generic[Record]):
             self.answered = self.complete = False
             self.report(error, self.learner)
             return
-        self.records = listing.records
+        self.records, self.ask_again = listing.records, None
+        self.lists.saw(self.listed_as, self.records)
         if listing.unreadable_items:
             self.complete = False
             details: dict[str, str | int] = {"items": listing.unreadable_items}
             self.problems.append(Problem("unreadable_items", self.learner, details))
+
+    def take(self, records: tuple[Record, ...], ask_again: Callable[[], Listing[Record]]) -> None:
+        """What was read for everyone, in place of a search."""
+        self.records, self.ask_again = records, ask_again
 
     def look_for(self, linked: set[int], read: Callable[[int], Record]) -> None:
         """Read what is linked and not listed: a list may have left it out, so only OneFile can say that it is gone."""
@@ -194,13 +216,47 @@ class _Reading(Generic[Record]):
     def keep_only(self, wanted: Container[int]) -> None:
         self.records = tuple(record for record in self.records if record.id in wanted)
 
-    def fill_in(self, read: Callable[[int], Record]) -> None:
-        """Replace thin search results by the full records."""
-        thin = [record.id for record in self.records if not record.complete]
-        full = {record.id: record for record in self.read_alone(thin, read)}
-        self.records = tuple(
-            full.get(record.id, record) for record in self.records if record.complete or record.id in full
-        )
+    def fill_in(
+        self,
+        read: Callable[[int], Record],
+        rows: Iterable[QualificationRow | ReviewRow],
+        needed: frozenset[str] = frozenset(),
+    ) -> None:
+        """Replace search results by the full records where something rests on what they leave out.
+
+        Of records that PICSWeb does not have, ``needed`` is what must be known for sure.
+        """
+        linked = {row.onefile_id: row for row in rows if row.onefile_id is not None}
+        filled: list[Record] = []
+        for record in self.records:
+            row = linked.get(record.id)
+            doubtful = (
+                not needed.isdisjoint(record.silent) if row is None else rules.rests_on_silence(row, record)
+            )
+            if not doubtful and self.is_known(record):
+                filled.append(record)
+                continue
+            for full in self.read_alone([record.id], read):
+                self.learn(record, full)
+                filled.append(full)
+        self.records = tuple(filled)
+
+    def is_known(self, record: Record) -> bool:
+        """Whether a record can be taken as it is: what its item left out, if it was read at all, is blank."""
+        return record.complete or bool(record.silent and self.lists.believes(self.listed_as, record.silent))
+
+    def learn(self, item: Record, full: Record) -> None:
+        """What the full record tells of lists, by what the item left out of it."""
+        silent = item.silent
+        if self.ask_again is not None and self.lists.contradicted(self.listed_as, silent, full):
+            try:
+                again = {record.id: record.silent for record in self.ask_again().records}
+            except OneFileError as error:
+                if error.scope is Scope.RUN:
+                    raise
+                again = {}
+            silent = again.get(item.id, frozenset())
+        self.lists.compare(self.listed_as, silent, full, one_learner=True)
 
     def read_alone(self, ids: Iterable[int], read: Callable[[int], Record]) -> tuple[Record, ...]:
         found = []

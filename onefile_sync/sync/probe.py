@@ -6,7 +6,7 @@ Reads only, and values stay here: what comes out are names of properties, kinds 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields, replace
 from datetime import date
 from typing import Any, Literal
@@ -194,11 +194,11 @@ def look(transport: Transport, learner: LearnerRow) -> ProbeReport:
         api_calls=transport.calls - calls_before,
         user=_detail(user_answer),
         user_tells_centre=user.centre_id is not None,
-        learning_aims=_search(aims, read_aim),
+        learning_aims=_search(aims, astuple(names)),
         learning_aim=_detail(aim, read_aim) if aim else None,
         aim_names=_aim_names(aim_records, names),
         aim_name_candidates=_candidates(aim_records, names),
-        reviews=_search(reviews, parsing.review),
+        reviews=_search(reviews, ("CreatedOn",)),
         reviews_searched_with_centre=centre_id is not None,
         review=_detail(review, parsing.review) if review else None,
         visit=_detail(visit) if visit else None,
@@ -316,8 +316,10 @@ def _first_id(answer: _Answer) -> int | None:
     return next(ids, None)
 
 
-def _search(answer: _Answer, read: Callable[[object], LearningAim | Review | None]) -> Search:
-    completeness = {record.complete for record in map(read, answer.records) if record is not None}
+def _search(answer: _Answer, details: Iterable[str]) -> Search:
+    """``details`` are OneFile's names of properties that thin items do not have."""
+    records = [record for record in answer.records if parsing.item_with_id(record) is not None]
+    completeness = {any(map(parsing.Item(record).has, details)) for record in records}
     items: Literal["thin", "full", "mixed", "none"] = "none"
     if completeness:
         items = "mixed" if len(completeness) > 1 else "full" if True in completeness else "thin"

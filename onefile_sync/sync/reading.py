@@ -7,14 +7,13 @@ a lease and written down when it is done, so that whoever goes on after a crash 
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
 from django.utils import timezone
 
 from onefile_sync import events
@@ -26,10 +25,11 @@ from onefile_sync.onefile.records import LearningAim, Page, Review
 from onefile_sync.transactions import retried
 
 from . import staging
-from .claims import TimeIsUp
 from .due import mark_what_is_due
-from .pace import PaceLost
-from .staging import KEPT, Kept
+from .list_evidence import ListEvidence
+from .pieces import Piece, free, new_lease
+from .sample import Sample
+from .staging import KEPT
 
 #: Pages of one list that are read at a time: so many more than there are may be asked for at its end.
 AHEAD = 2
@@ -39,8 +39,6 @@ IN_A_ROW = 20
 CHUNK = 20
 #: A list may take so many pages for each learner before learner by learner is the shorter way, and so many anyhow.
 PAGES_A_LEARNER, PAGES_ANYHOW = 2, 10
-#: Records of each list that are compared with the records themselves, at least, and one more for so many pages.
-SAMPLE, PAGES_A_SAMPLE = 2, 50
 
 
 def read_on(run: SyncRun, onefile: OneFile, time_is_up: Callable[[], bool]) -> bool:
@@ -53,8 +51,12 @@ def read_on(run: SyncRun, onefile: OneFile, time_is_up: Callable[[], bool]) -> b
         piece = claim(run)
         if piece is not None:
             piece.time_is_up = time_is_up
+            piece.lists = ListEvidence.load(run.address)
             with _counted(run, onefile), piece.let_go_of():
-                piece.carry_out(onefile)
+                try:
+                    piece.carry_out(onefile)
+                finally:
+                    piece.lists.save()
             return True
     return _bring_on(run)
 
@@ -78,37 +80,6 @@ def _count(run: SyncRun, calls: int, limited: int) -> None:
     )
 
 
-def _free(rows: QuerySet[Any]) -> QuerySet[Any]:
-    """Those that nobody has, or whose lease has run out."""
-    return rows.filter(Q(lease_expires_at=None) | Q(lease_expires_at__lt=timezone.now()))
-
-
-@dataclass(slots=True)
-class Piece:
-    """A piece of reading that is ours until its lease ends. ``mine`` are the rows that stand for it."""
-
-    run: SyncRun
-    mine: QuerySet[Any]
-    time_is_up: Callable[[], bool] = field(default=lambda: False, kw_only=True)
-
-    @contextmanager
-    def let_go_of(self) -> Iterator[None]:
-        """Whatever keeps us from finishing leaves the piece to the next who comes."""
-        try:
-            yield
-        except (OneFileError, TimeIsUp, PaceLost):
-            self.let_go()
-            raise
-
-    @retried
-    def let_go(self) -> None:
-        self.mine.update(claimed_by=None, lease_expires_at=None)
-
-
-def _lease() -> dict[str, Any]:
-    return {"claimed_by": uuid.uuid4(), "lease_expires_at": timezone.now() + deployment.lease}
-
-
 # The centres
 
 
@@ -124,10 +95,10 @@ def _claim_centres(run: SyncRun) -> _Centres | None:
 
 @retried
 def _claim_listing(candidates: QuerySet[Listing]) -> tuple[QuerySet[Listing], Listing] | None:
-    lease = _lease()
-    for listing in _free(candidates.filter(finished_at=None)).order_by("pk"):
+    lease = new_lease()
+    for listing in free(candidates.filter(finished_at=None)).order_by("pk"):
         mine = Listing.objects.filter(pk=listing.pk)
-        if _free(mine.filter(finished_at=None)).update(**lease):
+        if free(mine.filter(finished_at=None)).update(**lease):
             return mine.filter(claimed_by=lease["claimed_by"]), listing
     return None
 
@@ -180,7 +151,7 @@ def _next_page(listing_pk: int) -> ListedPage | None:
     listing = Listing.objects.select_for_update().get(pk=listing_pk)
     if listing.finished_at is not None:
         return None
-    lease, under_way = _lease(), list(ListedPage.objects.filter(listing=listing).order_by("number"))
+    lease, under_way = new_lease(), list(ListedPage.objects.filter(listing=listing).order_by("number"))
     for page in under_way:
         if listing.last_page is not None and page.number > listing.last_page:
             page.delete()  # whoever was to read it went away, and there is nothing on it
@@ -224,6 +195,7 @@ class _Page(Piece):
 
     def _write_down(self, read: Page[LearningAim] | Page[Review], size: int) -> bool:
         """Note what was read, and go on to the next page; false where there is none, or this one is ours no more."""
+        self.lists.saw(self.listing.kind, read.records)
         following = self._note(read, size)
         if following is None:
             return False
@@ -241,8 +213,11 @@ class _Page(Piece):
         lease_expires_at = timezone.now() + deployment.lease
         if listing.fallback or not self.mine.update(number=following, lease_expires_at=lease_expires_at):
             return None
-        new = staging.stage(self.run, KEPT[listing.kind], read.records, centre_id=listing.centre_id)
+        kept = KEPT[listing.kind]
+        new = staging.stage(self.run, kept, read.records, self.lists, centre_id=listing.centre_id)
         if _learn(listing, self.page.number, read, new, size):
+            if self.page.number == 1:
+                listing.items = self._items(read)
             listing.save(update_fields=["items", "page_length", "unreadable_items", "last_page"])
         if listing.last_page is not None:
             self.mine.delete()
@@ -253,6 +228,10 @@ class _Page(Piece):
         if self.listing.kind == ListingKind.AIM:
             return onefile.page_of_learning_aims(self.page.number)
         return onefile.page_of_reviews(self.page.number, self.listing.centre_id or None)
+
+    def _items(self, page: Page[Any]) -> str:
+        thin = any(self.lists.refutes(self.listing.kind, record.silent) for record in page.records)
+        return Listing.Items.THIN if thin else Listing.Items.RICH
 
     def _is_too_long(self) -> bool:
         pages = sum(self.run.listings.values_list("next_page", flat=True))
@@ -268,7 +247,7 @@ def _learn(listing: Listing, number: int, page: Page[Any], new: int, size: int) 
     learnt = bool(page.unreadable_items)
     listing.unreadable_items += page.unreadable_items
     if number == 1:
-        listing.items, listing.page_length, learnt = _items(page), page.items, True
+        listing.page_length, learnt = page.items, True
         is_short = page.items < size and _gives_whole_pages(listing, size)
     else:
         is_short = page.items < (listing.page_length or 0)
@@ -279,11 +258,6 @@ def _learn(listing: Listing, number: int, page: Page[Any], new: int, size: int) 
 
 def _gives_whole_pages(listing: Listing, size: int) -> bool:
     return Listing.objects.filter(run=listing.run_id, page_length__gte=size).exists()
-
-
-def _items(page: Page[Any]) -> str:
-    whole = all(record.complete for record in page.records)
-    return Listing.Items.RICH if whole else Listing.Items.THIN
 
 
 @retried
@@ -300,69 +274,18 @@ def _fall_back(listing: Listing, code: str) -> None:
 # The sample
 
 
-def _claim_sample(run: SyncRun) -> _Sample | None:
+def _claim_sample(run: SyncRun) -> Sample | None:
     under_way = ListedPage.objects.filter(listing=OuterRef("pk"))
     listed = run.listings.filter(~Exists(under_way), kind__in=KEPT, last_page__isnull=False)
     claimed = _claim_listing(listed)
-    return claimed and _Sample(run, *claimed)
-
-
-@dataclass(slots=True)
-class _Sample(Piece):
-    """Whether lists tell what the records themselves do: never trusted blindly."""
-
-    listing: Listing
-
-    def carry_out(self, onefile: OneFile) -> None:
-        kept = KEPT[self.listing.kind]
-        differs = False
-        if self.listing.items == Listing.Items.RICH:
-            differs = any(self._differs(onefile, kept, row) for row in self._chosen(kept))
-        if differs:
-            events.warning("listing_differs", run=self.run.pk, kind=self.listing.kind)
-        values: dict[str, Any] = {"items": Listing.Items.THIN, "differs": True} if differs else {}
-        self.mine.update(finished_at=timezone.now(), lease_expires_at=None, **values)
-
-    def _chosen(self, kept: Kept) -> list[StagedRecord]:
-        listed = StagedRecord.objects.filter(kind=kept.kind, listed_in=self.run.pk).exclude(learner_pk="")
-        if self.listing.centre_id:
-            listed = listed.filter(centre_id=self.listing.centre_id)
-        return list(listed.order_by("?")[: SAMPLE + (self.listing.last_page or 0) // PAGES_A_SAMPLE])
-
-    def _differs(self, onefile: OneFile, kept: Kept, row: StagedRecord) -> bool:
-        try:
-            record = _read_one(onefile, kept, row.onefile_id)
-            alone = staging.digest_of(kept.values(record))
-            if alone == row.digest:
-                return False
-            # It may have been changed since it was listed: what does a list say of it now?
-            again = [item for item in _search(onefile, kept, row) if item.id == row.onefile_id]
-        except OneFileError as error:
-            if error.scope is Scope.RUN:
-                raise
-            return False  # gone since, or out of reach for now: that tells nothing about lists
-        if any(staging.digest_of(kept.values(item)) != alone for item in again):
-            return True
-        staging.stage(self.run, kept, [record])
-        return False
-
-
-def _read_one(onefile: OneFile, kept: Kept, record_id: int) -> LearningAim | Review:
-    return onefile.learning_aim(record_id) if kept.kind == ListingKind.AIM else onefile.review(record_id)
-
-
-def _search(onefile: OneFile, kept: Kept, row: StagedRecord) -> Sequence[LearningAim | Review]:
-    owner = row.owner_id or 0
-    if kept.kind == ListingKind.AIM:
-        return onefile.learning_aims(owner).records
-    return onefile.reviews(owner, row.centre_id or None).records
+    return claimed and Sample(run, *claimed)
 
 
 # What lists leave out
 
 
 def _claim_records(run: SyncRun) -> _Records | None:
-    lease = _lease()
+    lease = new_lease()
     rows = _take(run, lease)
     if not rows:
         return None
@@ -372,7 +295,7 @@ def _claim_records(run: SyncRun) -> _Records | None:
 @retried
 @transaction.atomic
 def _take(run: SyncRun, lease: dict[str, Any]) -> list[StagedRecord]:
-    due = _free(StagedRecord.objects.filter(due_in=run.pk)).order_by("pk")
+    due = free(StagedRecord.objects.filter(due_in=run.pk)).order_by("pk")
     locked = due.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
     rows = list(locked[:CHUNK])
     StagedRecord.objects.filter(pk__in=[row.pk for row in rows]).update(**lease)
@@ -382,32 +305,21 @@ def _take(run: SyncRun, lease: dict[str, Any]) -> list[StagedRecord]:
 @dataclass(slots=True)
 class _Records(Piece):
     rows: list[StagedRecord]
-    read: list[LearningAim | Review] = field(default_factory=list)
 
     def carry_out(self, onefile: OneFile) -> None:
         for kept in KEPT.values():
-            self.read = []
+            were_read: list[LearningAim | Review] = []
             try:
                 for row in self.rows:
-                    if row.kind == kept.kind:
-                        self._read(onefile, kept, row)
+                    record = self.read(onefile, kept, row) if row.kind == kept.kind else None
+                    if record is not None:
+                        were_read.append(record)
             finally:
-                staging.stage(self.run, kept, self.read)  # what was read is worth keeping, whatever happens
-
-    def _read(self, onefile: OneFile, kept: Kept, row: StagedRecord) -> None:
-        try:
-            self.read.append(_read_one(onefile, kept, row.onefile_id))
-        except OneFileError as error:
-            if error.scope is Scope.RUN:
-                raise
-            if error.code == "not_found":
-                staging.forget(kept, row.onefile_id)  # deleted since it was listed
-            else:
-                staging.could_not_read(kept, [row.onefile_id])
+                self.keep(kept, were_read)  # what was read is worth keeping, whatever happens
 
 
 #: What there may be to do, in this order.
-CLAIMS: tuple[Callable[[SyncRun], _Centres | _Page | _Sample | _Records | None], ...] = (
+CLAIMS: tuple[Callable[[SyncRun], _Centres | _Page | Sample | _Records | None], ...] = (
     _claim_centres,
     _claim_page,
     _claim_sample,

@@ -15,8 +15,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from onefile_sync.onefile.parsing import LONDON
-from onefile_sync.onefile.records import Review
-from onefile_sync.rows import Attendance, ReviewRow, Value
+from onefile_sync.onefile.records import LearningAim, Review
+from onefile_sync.rows import Attendance, QualificationRow, ReviewRow, Value
 
 #: PICSWeb keeps no duration for a review, so OneFile is told this one (R9).
 VISIT_LENGTH = timedelta(hours=1)
@@ -250,6 +250,17 @@ def attendance(review: Review) -> tuple[Attendance, date | None]:
     return (Attendance.YES, review.started_on) if review.started_on else (Attendance.UNKNOWN, None)
 
 
+def rests_on_silence(row: QualificationRow | ReviewRow, record: LearningAim | Review) -> bool:
+    """Whether PICSWeb would lose a value, or send one, because the item of a list has none.
+
+    Such a record is read by itself first, whatever lists are believed to carry.
+    """
+    if isinstance(row, QualificationRow):
+        return any(name in record.silent and not is_blank(getattr(row, name)) for name in TWO_WAY_FIELDS)
+    staff_know_more = row.actual_date is not None or row.attended in (Attendance.YES, Attendance.NO)
+    return staff_know_more and "started_on" in record.silent
+
+
 @dataclass(frozen=True, slots=True)
 class Resumption:
     """How to go on with a review whose creation in OneFile was begun and not seen to end (R7).
@@ -288,6 +299,10 @@ def resume_upload(review: ReviewRow, in_onefile: Collection[Review], linked: Col
     return Resumption(found=candidates[0].id if candidates else None)
 
 
+#: What tells whether a review is the one that we began to create.
+TELL_AN_UPLOAD = frozenset({"learner_id", "visit_id", "scheduled_for"})
+
+
 def may_hide_an_upload(record: Review) -> bool:
     """Whether a record may be a review that we began to create, because what would tell is unreadable."""
-    return not record.unreadable.isdisjoint({"learner_id", "visit_id", "scheduled_for"})
+    return not record.unreadable.isdisjoint(TELL_AN_UPLOAD)

@@ -19,14 +19,17 @@ from django.utils import timezone
 
 from onefile_sync import host
 from onefile_sync.models import LearnerOutcome, ListingKind, StagedRecord, SyncRun
+from onefile_sync.onefile.parsing import NOT_CONCLUDED_FROM
 from onefile_sync.onefile.records import LearningAim, Review
 from onefile_sync.transactions import retried
 
+from .list_evidence import ListEvidence
+
 Record = TypeVar("Record", LearningAim, Review)
 
-#: What is not kept of a record: the first is the row's, the second is said by there being values, and nobody pushes
-#: from here (the third), because a learning aim is read again right before.
-NOT_KEPT = ("id", "complete", "writable")
+#: What is not kept of a record's values: the first and the third are the row's, the second is said by there being
+#: values, and nobody pushes from here (the last two), because a learning aim is read again right before.
+NOT_KEPT = ("id", "complete", "silent", "writable", "odd")
 #: Readings in a row that gave the same, after which a review that is through is settled.
 TWICE = 2
 
@@ -51,7 +54,13 @@ class Kept:
         return told
 
     def revived(
-        self, onefile_id: int, owner_id: int | None, values: Mapping[str, Any], *, complete: bool
+        self,
+        onefile_id: int,
+        owner_id: int | None,
+        values: Mapping[str, Any],
+        *,
+        was_read: bool,
+        silent: frozenset[str],
     ) -> Any:
         """The record that a row was made of; of one whose values were not read, only whose it is."""
         told: dict[str, Any] = {}
@@ -64,7 +73,8 @@ class Kept:
                 told[name] = frozenset(value) if name == "unreadable" else value
         if not told:
             told["learner_id"] = owner_id
-        return self.record(id=onefile_id, complete=complete, **told)
+        complete = was_read and silent <= NOT_CONCLUDED_FROM
+        return self.record(id=onefile_id, complete=complete, silent=silent, **told)
 
 
 def _as_json(value: Any) -> Any:
@@ -109,50 +119,58 @@ class Known:
     digest: str
     unchanged: int
     listed_in: UUID | None
+    read_alone: bool
+    left_out: str
 
     @property
-    def place(self) -> tuple[int | None, int | None, str]:
-        return self.owner_id, self.centre_id, self.learner_pk
+    def place(self) -> tuple[int | None, int | None, str, str]:
+        return self.owner_id, self.centre_id, self.learner_pk, self.left_out
 
     @property
-    def reading(self) -> tuple[str, int]:
-        return self.digest, self.unchanged
+    def reading(self) -> tuple[str, int, bool]:
+        return self.digest, self.unchanged, self.read_alone
 
 
 @retried
 def stage(
-    run: SyncRun, kept: Kept, records: Sequence[LearningAim | Review], *, centre_id: int | None = None
+    run: SyncRun,
+    kept: Kept,
+    records: Sequence[LearningAim | Review],
+    lists: ListEvidence,
+    *,
+    centre_id: int | None = None,
 ) -> int:
     """Write down what was read; returns how many of the records this run had not seen before.
 
     ``centre_id`` is that of a page's listing (0: of all centres); without it the records were read by themselves, and
-    are due no longer. Four queries at most, whatever the number of records.
+    are due no longer. Six queries at most, whatever the number of records.
     """
     known = _known(kept, [record.id for record in records])
     owners = {record.id: record.learner_id or _owner_on_record(known, record.id) for record in records}
     learners = _learners_in_scope(run, set(owners.values()) - {None})
     now, listed, learner_type = timezone.now(), centre_id is not None, host.learner_type()
     same: list[int] = []
+    same_place: list[int] = []
     placed: list[StagedRecord] = []
     taken_over: list[StagedRecord] = []
     for record in sorted(records, key=attrgetter("id")):
         before, owner = known.get(record.id), owners[record.id]
         learner_pk = learners.get(owner, "")
-        place = (owner, centre_id or (before.centre_id if before else None), learner_pk)
+        left_out = _joined(record.silent) if listed else before.left_out if before else ""
+        place = (owner, centre_id or (before.centre_id if before else None), learner_pk, left_out)
         moved = before is None or place != before.place
         row: dict[str, Any] = {}
-        if record.complete or (owner is not None and not learner_pk):
-            row = _with_values(kept, record, before, is_ours=bool(learner_pk)) | {"read_at": now}
-            changed, rows = (
-                moved or before is None or before.reading != (row["digest"], row["unchanged"]),
-                taken_over,
-            )
+        values = _with_values(kept, record, before, is_ours=bool(learner_pk))
+        if (owner is not None and not learner_pk) or _tells(lists, kept, record, before, values["digest"]):
+            row = values | {"read_at": now, "told_in": run.pk, "read_alone": not listed}
+            reading = (row["digest"], row["unchanged"], row["read_alone"])
+            changed, rows, unchanged = moved or before is None or before.reading != reading, taken_over, same
         elif before is not None and before.digest == OF_SOMEBODY_ELSE:
-            changed, rows = True, taken_over  # whose it is is in scope now, and nothing of theirs was kept
+            changed, rows, unchanged = True, taken_over, same  # theirs is in scope now, and nothing was kept
         else:
-            changed, rows = moved, placed
+            changed, rows, unchanged = moved, placed, same_place
         if before is not None and not changed:
-            same.append(before.pk)
+            unchanged.append(before.pk)
             continue
         rows.append(
             StagedRecord(
@@ -163,15 +181,35 @@ def stage(
                 learner_type=learner_type if learner_pk else None,
                 learner_pk=learner_pk,
                 listed_in=run.pk if listed or before is None else before.listed_in,
+                left_out=left_out,
                 **row,
             )
         )
     through: dict[str, Any] = {} if listed else {"due_in": None, "claimed_by": None, "lease_expires_at": None}
-    read_now = {"read_at": now} if all(record.complete for record in records) else {}
-    StagedRecord.objects.filter(pk__in=same).update(listed_in=run.pk, **read_now, **through)
+    told: dict[str, Any] = {"read_at": now, "told_in": run.pk}
+    StagedRecord.objects.filter(pk__in=same).update(listed_in=run.pk, **told, **through)
+    StagedRecord.objects.filter(pk__in=same_place).update(listed_in=run.pk, **through)
     _upsert(placed, PLACE)
     _upsert(taken_over, PLACE + VALUES)
     return sum(record.id not in known or known[record.id].listed_in != run.pk for record in records)
+
+
+def _tells(
+    lists: ListEvidence, kept: Kept, record: LearningAim | Review, before: Known | None, digest: str
+) -> bool:
+    """Whether what was read stands for the record, and for what it is silent about until more is known of lists.
+
+    What is known of the record itself is not given up for an item of a list that may leave something out.
+    """
+    if record.complete or lists.believes(kept.kind, record.silent):
+        return True
+    if lists.refutes(kept.kind, record.silent):
+        return False
+    return before is None or not before.digest or not before.read_alone or before.digest == digest
+
+
+def _joined(names: Iterable[str]) -> str:
+    return " ".join(sorted(names))
 
 
 def _with_values(
@@ -187,8 +225,9 @@ def _with_values(
 
 #: In place of a digest: whose record it is is known, and it is nobody's in scope.
 OF_SOMEBODY_ELSE = "-"
-PLACE = ["owner_id", "centre_id", "learner_type", "learner_pk", "listed_in"]
-VALUES = ["values", "digest", "settled", "unchanged", "read_at", "due_in", "claimed_by", "lease_expires_at"]
+PLACE = ["owner_id", "centre_id", "learner_type", "learner_pk", "listed_in", "left_out"]
+VALUES = ["values", "digest", "settled", "unchanged", "read_at", "told_in", "read_alone"]
+VALUES += ["due_in", "claimed_by", "lease_expires_at"]
 
 
 def _upsert(rows: Sequence[StagedRecord], names: Sequence[str]) -> None:
@@ -201,7 +240,7 @@ def _upsert(rows: Sequence[StagedRecord], names: Sequence[str]) -> None:
 
 def _known(kept: Kept, ids: Sequence[int]) -> dict[int, Known]:
     rows = StagedRecord.objects.filter(kind=kept.kind, onefile_id__in=ids)
-    names = ("pk", "owner_id", "centre_id", "learner_pk", "digest", "unchanged", "listed_in")
+    names = ("pk", *(each.name for each in fields(Known) if each.name != "pk"))
     return {onefile_id: Known(*values) for onefile_id, *values in rows.values_list("onefile_id", *names)}
 
 
@@ -251,9 +290,14 @@ def records_of(
     rows = StagedRecord.objects.filter(
         learner_type=host.learner_type(), learner_pk__in=list(learner_pks), listed_in=run.pk
     )
-    names = ("kind", "learner_pk", "centre_id", "onefile_id", "owner_id", "values", "digest")
-    for kind, learner_pk, centre_id, *about, digest in rows.order_by("onefile_id").values_list(*names):
-        record = KEPT[kind].revived(*about, complete=bool(digest))
+    names = ("kind", "learner_pk", "centre_id", "digest", "told_in", "read_alone", "left_out")
+    about = ("onefile_id", "owner_id", "values")
+    for kind, learner_pk, centre_id, digest, told_in, read_alone, left_out, *kept in rows.order_by(
+        "onefile_id"
+    ).values_list(*names, *about):
+        # What is older than this run's list was read alone, or else it would have been read again.
+        silent = frozenset() if read_alone or told_in != run.pk else frozenset(left_out.split())
+        record = KEPT[kind].revived(*kept, was_read=bool(digest), silent=silent)
         found.setdefault((learner_pk, kind), []).append(record)
         if centre_id:
             centres[learner_pk] = centre_id

@@ -24,6 +24,7 @@ from onefile_sync.transactions import retried
 
 from . import ledger, staging
 from .fetch import Staged, read_onefile
+from .list_evidence import ListEvidence
 from .parts import Change, OneFileSide, Plan, Policy, Problem, assessors_of
 from .plan import make_plan
 from .safety import replaces_values
@@ -131,11 +132,12 @@ class _Batch:
         shared = host.shared_among([_onefile_id(learner) for learner in learners])
         known = [learner for learner in learners if _onefile_id(learner) not in shared]
         staged = staged_for(self.run, list(self.outcomes))
+        lists = ListEvidence.load(self.run.address)
         sides: list[tuple[LearnerRow, OneFileSide]] = []
         for row in host.read_learners(known):
             if row.pk in staged and self.outcomes[row.pk].attempts == 1:
                 try:
-                    sides.append((row, read_onefile(NOBODY_ASKS, row, policy, staged[row.pk])))
+                    sides.append((row, read_onefile(NOBODY_ASKS, row, policy, staged[row.pk], lists)))
                 except Asked:
                     continue
         self.officers = _officers_in(sides)

@@ -44,7 +44,8 @@ def test_learning_aim() -> None:
         elements_done=8,
         registration_number="REG1",
         registration_date=date(2025, 10, 1),
-        complete=True,
+        complete=False,
+        silent=frozenset({"certificate_applied_date", "certificate_received_date"}),
         writable={"Status": 0, "StartDate": "2025-09-01T00:00:00Z"},
     )
 
@@ -95,36 +96,34 @@ THIN_AIM = {"ID": 7001, "StandardID": 5, "UserID": 41, "Status": 0}
 
 
 @pytest.mark.parametrize(
-    ("more", "complete"),
+    ("more", "said"),
     [
-        ({}, False),
-        ({"MISID": "X"}, False),
-        ({"Progress": 0, "StartDate": "2025-09-01"}, False),
-        ({"PlannedEnd": None, "AchievedDate": None}, False),
-        ({"Progress": 0, "TotalElements": 20}, True),
-        ({"TotalElements": None}, True),
-        ({"elementsdone": 0}, True),
-        ({"RegistrationNumber": ""}, True),
-        ({"RegistrationDate": None}, True),
-        ({"CertificateAppliedDate": None}, True),
-        ({"CertificateReceivedDate": None}, True),
+        ({}, set()),
+        ({"MISID": "X", "Progress": 0, "AchievedDate": "2025-09-01"}, set()),
+        ({"TotalElements": 20}, {"total_elements"}),
+        ({"elementsdone": 0}, {"elements_done"}),
+        ({"TotalElements": "many"}, {"total_elements"}),
+        ({"RegistrationNumber": ""}, set()),
+        ({"RegistrationDate": None, "CertificateAppliedDate": "0001-01-01T00:00:00"}, set()),
+        ({"CertificateReceivedDate": "2026-01-02"}, {"certificate_received_date"}),
     ],
 )
-def test_a_learning_aim_with_any_value_of_the_exchange_is_complete(
-    more: dict[str, object], complete: bool
+def test_a_listed_learning_aim_is_silent_about_what_it_has_no_value_for(
+    more: dict[str, object], said: set[str]
 ) -> None:
     aim = parsing.learning_aim(THIN_AIM | more, NAMES)
     assert aim is not None
-    assert aim.complete is complete
+    assert aim.silent == set(parsing.aim_names(NAMES)) - {"learner_id"} - said
+    assert not aim.complete
 
 
-def test_a_learning_aim_is_complete_by_the_names_that_are_set() -> None:
+def test_a_learning_aim_is_silent_by_the_names_that_are_set() -> None:
     names = AimNames(total_elements="ElementsTotal")
     renamed = parsing.learning_aim(THIN_AIM | {"ElementsTotal": 9}, names)
     not_ours = parsing.learning_aim(THIN_AIM | {"TotalElements": 9}, names)
     assert renamed is not None
     assert not_ours is not None
-    assert (renamed.complete, not_ours.complete) == (True, False)
+    assert not_ours.silent - renamed.silent == {"total_elements"}
 
 
 def test_a_record_that_was_read_alone_is_complete() -> None:
@@ -132,8 +131,8 @@ def test_a_record_that_was_read_alone_is_complete() -> None:
     record = parsing.review({"ID": 5}, read_alone=True)
     assert aim is not None
     assert record is not None
-    assert aim.complete
-    assert record.complete
+    assert (aim.complete, aim.silent) == (True, frozenset())
+    assert (record.complete, record.silent) == (True, frozenset())
 
 
 def test_review() -> None:
@@ -154,22 +153,33 @@ def test_review() -> None:
         visit_id=77,
         scheduled_for=utc(2026, 6, 15, 8),
         started_on=date(2026, 6, 15),
-        complete=True,
+        complete=False,
+        silent=frozenset({"assessor_id", "assessor_signed_on"}),
         unreadable=frozenset({"learner_signed_on"}),
     )
 
 
-@pytest.mark.parametrize(
-    "sent",
-    [
-        {"ID": 5},
-        {"ID": 5, "ScheduledFor": "2026-06-15"},
-        {"ID": 5, "LearnerID": 41},
-        {"ID": 5, "CreatedOn": "x"},
-    ],
-)
-def test_a_review_without_learner_or_creation_date_is_thin(sent: dict[str, object]) -> None:
-    record = parsing.review(sent)
+WHOLE_REVIEW = {
+    "ID": 5,
+    "LearnerID": 41,
+    "AssessorID": 71,
+    "ScheduledFor": "2026-06-15",
+    "StartedOn": "2026-06-15",
+    "LearnerSignedOn": "2026-06-15",
+}
+
+
+def test_a_listed_review_is_complete_with_everything_that_something_is_concluded_from() -> None:
+    record = parsing.review(WHOLE_REVIEW)
+    assert record is not None
+    assert record.complete
+    assert record.silent == {"visit_id", "assessor_signed_on"}
+
+
+@pytest.mark.parametrize("name", [name for name in WHOLE_REVIEW if name != "ID"])
+def test_a_listed_review_without_one_of_them_is_not(name: str) -> None:
+    sent = {each: value for each, value in WHOLE_REVIEW.items() if each != name}
+    record = parsing.review(sent | {"CreatedOn": "2026-05-01"})
     assert record is not None
     assert not record.complete
 

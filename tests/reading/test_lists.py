@@ -13,12 +13,12 @@ import time_machine
 from django.utils import timezone
 
 from onefile_sync import services
-from onefile_sync.models import Listing, ListingKind, Problem, StagedRecord, SyncRun
+from onefile_sync.models import Listing, ListingKind, OneFileSettings, Problem, StagedRecord, SyncRun
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World
-from onefile_sync.sync import due, reading
+from onefile_sync.sync import due, reading, sample
 from tests.conftest import dont_wait, problems
 from tests.factories import Host
 
@@ -60,7 +60,7 @@ class TestAQuietDay:
         pages = 3 + 4  # 24 learning aims and 36 reviews
         assert services.totals(run).api_calls == sum(onefile.calls.values())
         assert sum(onefile.calls.values()) <= pages + 10
-        assert detail_calls(onefile) == {"LearningAim/get": reading.SAMPLE, "Review/get": reading.SAMPLE}
+        assert detail_calls(onefile) == {"LearningAim/get": sample.SAMPLE, "Review/get": sample.SAMPLE}
 
     @pytest.mark.parametrize("items", ["thin"])
     def test_reads_what_can_matter_where_lists_are_thin(
@@ -135,14 +135,14 @@ class TestTheSample:
         self, host: Host, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         quiet_village(host, world, LEARNERS)
-        chosen = reading._Sample._chosen
+        chosen = sample.Sample._chosen
 
         def change_first(self: Any, kept: Any) -> Any:
             for aim in world.aims.values():
                 aim.registration_number = "CHANGED"
             return chosen(self, kept)
 
-        monkeypatch.setattr(reading._Sample, "_chosen", change_first)
+        monkeypatch.setattr(sample.Sample, "_chosen", change_first)
 
         run = daily()
 
@@ -184,6 +184,9 @@ class TestFallingBack:
         quiet_village(host, world, 3)
         refuses = make_onefile_sandbox(world=world, switches=replace(switches, **refusing))
         settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "BASE_URL": refuses.url}
+        connected = OneFileSettings.load()
+        connected.set_customer_token(refuses.customer_token)
+        connected.save()
 
         run = daily()
 

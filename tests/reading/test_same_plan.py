@@ -24,7 +24,7 @@ ALTERNATIVES = [
     for items in ("thin", "rich")
     for switch, value, behaviour in [("nothing", "special", Switches()), *Switches.each_alternative()]
     if switch not in ("items", "users_carry_centre")
-]
+] + [pytest.param(Switches(rate_limit=0), items, id=items) for items in ("some", "most")]
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_whatever_onefile_is_like(host: Host, world: World, onefile: SandboxServ
 
 
 @pytest.mark.parametrize(
-    "switches", [(Switches(rate_limit=0), "thin"), (Switches(rate_limit=0), "rich")], indirect=True
+    "switches", [(Switches(rate_limit=0), items) for items in ("thin", "some", "most", "rich")], indirect=True
 )
 def test_on_either_host(host: Host, world: World, onefile: SandboxServer) -> None:
     check(host, world)

@@ -6,23 +6,24 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from onefile_sync.models import ListedProperty, OutcomeState
+from onefile_sync.rows import Attendance
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World
-from tests.conftest import problems, sync
-from tests.exchange.hamlet import Hamlet, build_hamlet
+from onefile_sync.sync import sample, survey
+from tests.conftest import daily_of, problems, sync
+from tests.exchange.hamlet import SPRING, SUMMER_AT_TEN, Hamlet, build_hamlet, ending, review_of
 from tests.factories import Host
 
-from .village import daily
+from .village import daily, quiet_village
 
-
-def at_once(learner: Any) -> Any:
-    return daily().outcomes.get(learner_pk=str(learner.pk))
-
-
-WAYS = [pytest.param(sync, id="one learner"), pytest.param(at_once, id="everyone")]
+WAYS = [pytest.param(sync, id="one learner"), pytest.param(daily_of, id="everyone")]
 
 
 @pytest.fixture
@@ -108,3 +109,169 @@ class TestAPageLimit:
     ) -> None:
         assert codes(refresh(hamlet.learner)) == set()
         assert codes(refresh(hamlet.learner)) == set()
+
+
+AIM_NAMES = {
+    "UserID",
+    "TotalElements",
+    "ElementsDone",
+    "RegistrationNumber",
+    "RegistrationDate",
+    "CertificateAppliedDate",
+    "CertificateReceivedDate",
+}
+REVIEW_NAMES = {
+    "LearnerID",
+    "AssessorID",
+    "VisitID",
+    "ScheduledFor",
+    "StartedOn",
+    "LearnerSignedOn",
+    "CreatedOn",
+}
+
+
+def leave_out(onefile: SandboxServer, names: set[str]) -> None:
+    """From now on, lists have none of these."""
+
+    def without(items: Any) -> Any:
+        return [{name: value for name, value in item.items() if name not in names} for item in items]
+
+    onefile.faults[:] = [
+        Fault(operation=operation, kind="edited", when="after", times=10**6, edit=without)
+        for operation in ("LearningAim/Search", "Review/Search")
+    ]
+
+
+class WithFullLists:
+    @pytest.fixture
+    def items(self) -> Any:
+        return "rich"
+
+
+class TestHalfRichLists(WithFullLists):
+    @pytest.mark.parametrize("refresh", WAYS)
+    @settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(names=st.sets(st.sampled_from(sorted(AIM_NAMES | REVIEW_NAMES)), min_size=1))
+    def test_lead_to_the_same_end_whatever_they_carry(
+        self,
+        refresh: Callable[[Any], Any],
+        host: Host,
+        world: World,
+        onefile: SandboxServer,
+        names: set[str],
+    ) -> None:
+        ends = []
+        for left_out in (set[str](), names):
+            with transaction.atomic():
+                hamlet = build_hamlet(host, world)
+                leave_out(onefile, left_out)
+                assert set(problems(refresh(hamlet.learner))) == set()
+                ends.append(ending(hamlet, world))
+                writes = world.writes
+                assert refresh(hamlet.learner).state == OutcomeState.UNCHANGED
+                assert world.writes == writes
+                transaction.set_rollback(True)
+
+        assert ends[0] == ends[1]
+
+    @pytest.mark.parametrize("refresh", WAYS)
+    def test_blank_no_attendance_and_report_nobody(
+        self, refresh: Callable[[Any], Any], hamlet: Hamlet, onefile: SandboxServer
+    ) -> None:
+        sync(hamlet.learner)
+        leave_out(onefile, {"StartedOn", "RegistrationDate"})
+
+        for _night in range(3):
+            outcome = refresh(hamlet.learner)
+            assert outcome.state == OutcomeState.UNCHANGED
+        assert review_of(hamlet, hamlet.held).attended is Attendance.YES
+
+    @pytest.mark.parametrize("refresh", WAYS)
+    def test_hide_no_unreadable_value(
+        self, refresh: Callable[[Any], Any], hamlet: Hamlet, world: World, onefile: SandboxServer
+    ) -> None:
+        sync(hamlet.learner)
+        hamlet.held.wire = {"StartedOn": "yesterday"}
+        hamlet.aim.wire = {"TotalElements": "many"}
+
+        assert codes(refresh(hamlet.learner)) == {"bad_value"}
+        leave_out(onefile, {"StartedOn", "TotalElements"})
+        assert codes(refresh(hamlet.learner)) == {"bad_value"}
+
+    @pytest.mark.parametrize("refresh", WAYS)
+    def test_that_gave_everything_until_now_are_found_out_at_once(
+        self, refresh: Callable[[Any], Any], host: Host, world: World, onefile: SandboxServer
+    ) -> None:
+        """Nothing that PICSWeb has is blanked or sent on a list's silence, however sure lists seemed to be."""
+        hamlet = build_hamlet(host, world)
+        for _number in range(10):
+            world.add_review(
+                hamlet.onefile_id, scheduled_for=SUMMER_AT_TEN, assessor_id=hamlet.officer.onefile_id
+            )
+            refresh(hamlet.learner)
+        assert ListedProperty.objects.filter(name="StartedOn", shown=True, missing_at=None).exists()
+        writes = world.writes
+        leave_out(onefile, {"StartedOn", "RegistrationDate", "RegistrationNumber"})
+
+        assert refresh(hamlet.learner).state == OutcomeState.UNCHANGED
+
+        assert world.writes == writes
+        assert ListedProperty.objects.filter(name="StartedOn", missing_at__isnull=False).exists()
+        assert ListedProperty.objects.filter(name="RegistrationDate", missing_at__isnull=False).exists()
+        hamlet.new.started_on = None
+        hamlet.new.learner_signed_on = None
+        refresh(hamlet.learner)
+        assert review_of(hamlet, hamlet.new).attended is Attendance.UNKNOWN
+
+    def test_are_found_out_for_everybody_in_the_same_night(
+        self, host: Host, world: World, onefile: SandboxServer
+    ) -> None:
+        quiet_village(host, world, 5)
+        daily()
+        daily()
+        leave_out(onefile, {"RegistrationNumber"})
+        for number, aim in enumerate(world.aims.values()):
+            aim.registration_number = f"NEW-{number}"
+
+        run = daily()
+
+        assert set(run.outcomes.values_list("state", flat=True)) == {"updated"}
+        assert ListedProperty.objects.filter(name="RegistrationNumber", missing_at__isnull=False).exists()
+
+
+class TestFullLists(WithFullLists):
+    def test_are_believed_after_the_first_night(
+        self, host: Host, world: World, onefile: SandboxServer
+    ) -> None:
+        quiet_village(host, world, 5)
+        daily()
+        onefile.reset_counts()
+
+        daily()
+
+        read_alone = onefile.calls["LearningAim/get"] + onefile.calls["Review/get"]
+        assert read_alone == 2 * 2
+
+    def test_that_were_overtaken_by_a_change_stay_believed(
+        self, hamlet: Hamlet, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A review is started after the lists were read: that tells nothing about lists."""
+        for _night in range(3):
+            daily()
+        review_row = review_of(hamlet, hamlet.new)
+        assert review_row.attended is Attendance.YES
+        hamlet.new.started_on = None
+        staged_for = survey.staged_for
+
+        def start_it(*about: Any) -> Any:
+            hamlet.new.started_on = SPRING
+            return staged_for(*about)
+
+        monkeypatch.setattr(survey, "staged_for", start_it)
+        monkeypatch.setattr(sample.Sample, "_rows", lambda *_about: iter(()))
+
+        run = daily()
+
+        assert run.outcomes.get().state == OutcomeState.UNCHANGED
+        assert not ListedProperty.objects.filter(name="StartedOn", missing_at__isnull=False).exists()

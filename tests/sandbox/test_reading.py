@@ -230,6 +230,26 @@ def test_paged_items_can_be_rich_but_unpaged_ones_are_thin(serve: Serve, five_re
     assert set(onefile.post("/Review/Search", {}).json()[0]) == {"ID", "ScheduledFor"}
 
 
+def test_paged_items_can_have_some_of_the_properties(serve: Serve, world: World, learner: User) -> None:
+    world.add_review(
+        learner.id, scheduled_for=date(2026, 6, 1), created_on=date(2026, 5, 1), started_on=date(2026, 6, 1)
+    )
+    aim = world.add_aim(learner.id, registration_number="OF-1", total_elements=9, elements_done=3)
+    some, most = serve(switches=Switches(items="some")), serve(switches=Switches(items="most"))
+    (review,) = some.post("/Review/Search/1/2", {}).json()
+    assert set(review) == {"ID", "ScheduledFor", "LearnerID", "CreatedOn"}
+    (review,) = most.post("/Review/Search/1/2", {}).json()
+    assert {"LearnerID", "CreatedOn", "ScheduledFor"} < set(review)
+    assert "StartedOn" not in review
+    (listed,) = some.post("/LearningAim/Search/1/2", {}).json()
+    assert listed["RegistrationNumber"] == "OF-1"
+    assert "TotalElements" not in listed
+    (listed,) = most.post("/LearningAim/Search/1/2", {}).json()
+    assert listed["TotalElements"] == 9
+    assert "ElementsDone" not in listed
+    assert most.get(f"/LearningAim/{aim.id}").json()["ElementsDone"] == 3
+
+
 def test_unstable_pages_repeat_records_but_lose_none(serve: Serve, five_reviews: list[int]) -> None:
     onefile = serve(switches=Switches(page_order="unstable"))
     seen: list[object] = []

@@ -24,9 +24,9 @@ class Command(BaseCommand):
         parser.add_argument("--seed", type=int, default=1, help="the same as for seed_demo")
         parser.add_argument(
             "--profile",
-            choices=("thin", "rich"),
+            choices=("thin", "some", "most", "rich"),
             default="thin",
-            help="what paged searches give: a few properties of each record, or all of them",
+            help="what paged searches give of each record: a few properties, some more, all but two, or all",
         )
         parser.add_argument("--rate-limit", type=int, default=300, help="calls per minute; 0: no limit")
         parser.add_argument("--latency-ms", type=int, default=0, help="milliseconds before every answer")

@@ -1,0 +1,189 @@
+"""Whether a value that a list leaves out can be taken for a blank: only where this OneFile has shown it.
+
+An item of a list may have no value for a property because the record has none, or because lists do not carry it. So
+records are read by themselves and compared with their items. What was found is kept for each OneFile, kind and
+property:
+
+- A list item with a value shows that lists carry the property. A few records without a value on either side confirm it.
+- Where no item ever had a value, many records have to be compared, or all there are; and lists must not leave out
+  anything else of that kind.
+- One record with a value that its item lacks, and the property is not believed any more. Only lists that show it again
+  are believed again, after many comparisons.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from onefile_sync.conf import deployment
+from onefile_sync.models import ListedProperty, ListingKind
+from onefile_sync.onefile.parsing import NOT_CONCLUDED_FROM, REVIEW_NAMES, aim_names, has_value
+from onefile_sync.onefile.records import AimNames, LearningAim, Review
+from onefile_sync.transactions import retried
+
+#: Comparisons that confirm a property which lists have shown.
+FEW = 2
+#: Comparisons that stand in for being shown, unless there are fewer records.
+MANY = 50
+
+
+@dataclass(slots=True)
+class _Property:
+    shown: bool = False
+    agreed: int = 0
+    records: int | None = None
+    was_missing: bool = False
+
+
+@dataclass(slots=True)
+class _News:
+    """What was found since it was last saved. Whatever was ``missing`` makes the rest begin anew."""
+
+    shown: bool = False
+    agreed: int = 0
+    missing: bool = False
+    records: int | None = None
+
+
+@dataclass(slots=True)
+class ListEvidence:
+    """What is known of the lists of the OneFile at one address. Not to be shared by threads."""
+
+    address: str = ""
+    names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    _known: dict[tuple[str, str], _Property] = field(default_factory=dict)
+    _news: dict[tuple[str, str], _News] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, address: str) -> ListEvidence:
+        names = {
+            ListingKind.AIM.value: aim_names(AimNames(**deployment.aim_names)),
+            ListingKind.REVIEW.value: REVIEW_NAMES,
+        }
+        evidence = cls(address, names)
+        rows = {(row.kind, row.name): row for row in ListedProperty.objects.filter(address=address)}
+        for kind, of_kind in names.items():
+            for name, sent_as in of_kind.items():
+                if (row := rows.get((kind, sent_as))) is not None:
+                    evidence._known[kind, name] = _Property(
+                        row.shown, row.agreed, row.records, row.missing_at is not None
+                    )
+        return evidence
+
+    @retried
+    @transaction.atomic
+    def save(self) -> None:
+        """Add what was found to what is on record; other processes may have added to it, too."""
+        if not self._news or not self.names:
+            return
+        named = {(kind, name): self.names[kind][name] for kind, name in self._news}
+        ListedProperty.objects.bulk_create(
+            [
+                ListedProperty(address=self.address, kind=kind, name=sent_as)
+                for (kind, _name), sent_as in named.items()
+            ],
+            ignore_conflicts=True,
+        )
+        for (kind, name), news in self._news.items():  # one for each property at most, and none on most days
+            row = ListedProperty.objects.filter(address=self.address, kind=kind, name=named[kind, name])
+            if news.missing:
+                row.update(shown=news.shown, agreed=news.agreed, missing_at=timezone.now())
+            elif news.shown:
+                row.update(shown=True, agreed=F("agreed") + news.agreed)
+            elif news.agreed:
+                row.update(agreed=F("agreed") + news.agreed)
+            if news.records is not None:
+                row.update(records=news.records)
+        self._news = {}
+
+    # What can be concluded. ``silent`` are the fields without a value in an item of a list.
+
+    def believes(self, kind: str, silent: Iterable[str]) -> bool:
+        """Whether all of them are blank in the record, too."""
+        return all(self._carries(kind, name) for name in self._concluded_from(silent))
+
+    def refutes(self, kind: str, silent: Iterable[str]) -> bool:
+        """Whether lists are known to leave one of them out."""
+        return any(self._refuted(kind, name) for name in self._concluded_from(silent))
+
+    def wanted(self, kind: str, name: str) -> int:
+        """How many more comparisons are needed to believe in a property; none where lists leave it out."""
+        if self._refuted(kind, name) or self._carries(kind, name) or name in NOT_CONCLUDED_FROM:
+            return 0
+        return max(0, self._needed(kind, name) - self._of(kind, name).agreed)
+
+    def _carries(self, kind: str, name: str) -> bool:
+        known = self._of(kind, name)
+        if not known.shown and (known.was_missing or self._leaves_out_something(kind)):
+            return False
+        return known.agreed >= self._needed(kind, name)
+
+    def _needed(self, kind: str, name: str) -> int:
+        known = self._of(kind, name)
+        if known.shown:
+            return MANY if known.was_missing else FEW
+        return MANY if known.records is None else min(MANY, max(known.records, FEW))
+
+    def _refuted(self, kind: str, name: str) -> bool:
+        known = self._of(kind, name)
+        return known.was_missing and not (known.shown and known.agreed >= MANY)
+
+    def _leaves_out_something(self, kind: str) -> bool:
+        return any(self._refuted(kind, name) for name in self.names.get(kind, ()))
+
+    def _of(self, kind: str, name: str) -> _Property:
+        return self._known.get((kind, name)) or _Property()
+
+    @staticmethod
+    def _concluded_from(silent: Iterable[str]) -> frozenset[str]:
+        return frozenset(silent) - NOT_CONCLUDED_FROM
+
+    # What was found
+
+    def saw(self, kind: str, items: Iterable[LearningAim | Review]) -> None:
+        """Items of a list: each value shows that lists carry the property."""
+        unshown = {name for name in self.names.get(kind, ()) if not self._of(kind, name).shown}
+        for item in items:
+            for name in unshown - item.silent:
+                self._known.setdefault((kind, name), _Property()).shown = True
+                self._news.setdefault((kind, name), _News()).shown = True
+                unshown.discard(name)
+            if not unshown:
+                return
+
+    def contradicted(self, kind: str, silent: Iterable[str], record: LearningAim | Review) -> bool:
+        """Whether a record, read by itself, has a value that the item of a list should have had."""
+        return any(
+            has_value(record, name) and not self._refuted(kind, name) for name in self._concluded_from(silent)
+        )
+
+    def compare(
+        self, kind: str, silent: Iterable[str], record: LearningAim | Review, *, one_learner: bool = False
+    ) -> None:
+        """Learn from a record that was read by itself, and from what the item of a list did not say of it.
+
+        The same records of ``one_learner`` may be read again and again: they do not count for many.
+        """
+        for name in self._concluded_from(silent):
+            known = self._known.setdefault((kind, name), _Property())
+            if known.was_missing and not known.shown:
+                continue  # known to be left out, until lists show it again
+            if has_value(record, name):
+                self._known[kind, name] = _Property(records=known.records, was_missing=True)
+                self._news[kind, name] = _News(missing=True)
+            elif not self._carries(kind, name) and (known.shown or not one_learner or known.agreed < FEW):
+                known.agreed += 1
+                self._news.setdefault((kind, name), _News()).agreed += 1
+
+    def count(self, kind: str, records: Mapping[str, int]) -> None:
+        """Of how many records the lists of a daily sync gave no value, by field."""
+        for name in self.names.get(kind, ()):
+            known = self._known.setdefault((kind, name), _Property())
+            if not known.shown and known.records != records.get(name, 0):
+                known.records = records.get(name, 0)
+                self._news.setdefault((kind, name), _News()).records = known.records

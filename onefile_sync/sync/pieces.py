@@ -1,0 +1,111 @@
+"""A piece of reading: what one worker does at a time, and the calls that several kinds of pieces make."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from onefile_sync.conf import deployment
+from onefile_sync.models import ListingKind, StagedRecord, SyncRun
+from onefile_sync.onefile.client import OneFile
+from onefile_sync.onefile.errors import OneFileError, Scope
+from onefile_sync.onefile.records import LearningAim, Review
+from onefile_sync.transactions import retried
+
+from . import staging
+from .claims import TimeIsUp
+from .list_evidence import ListEvidence
+from .pace import PaceLost
+from .staging import Kept
+
+
+def free(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """Those that nobody has, or whose lease has run out."""
+    return rows.filter(Q(lease_expires_at=None) | Q(lease_expires_at__lt=timezone.now()))
+
+
+@dataclass(slots=True)
+class Piece:
+    """A piece of reading that is ours until its lease ends. ``mine`` are the rows that stand for it."""
+
+    run: SyncRun
+    mine: QuerySet[Any]
+    time_is_up: Callable[[], bool] = field(default=lambda: False, kw_only=True)
+    lists: ListEvidence = field(default_factory=ListEvidence, kw_only=True)
+
+    @contextmanager
+    def let_go_of(self) -> Iterator[None]:
+        """Whatever keeps us from finishing leaves the piece to the next who comes."""
+        try:
+            yield
+        except (OneFileError, TimeIsUp, PaceLost):
+            self.let_go()
+            raise
+
+    @retried
+    def let_go(self) -> None:
+        self.mine.update(claimed_by=None, lease_expires_at=None)
+
+    def keep(self, kept: Kept, records: Sequence[LearningAim | Review]) -> None:
+        """Write down records that were read by themselves."""
+        staging.stage(self.run, kept, records, self.lists)
+
+    def read(self, onefile: OneFile, kept: Kept, row: StagedRecord) -> LearningAim | Review | None:
+        """A record by itself, compared with what the list left out; ``None`` where it cannot be had."""
+        try:
+            record = read_one(onefile, kept, row.onefile_id)
+        except OneFileError as error:
+            if error.scope is Scope.RUN:
+                raise
+            if error.code == "not_found":
+                staging.forget(kept, row.onefile_id)  # deleted since it was listed
+            else:
+                staging.could_not_read(kept, [row.onefile_id])
+            return None
+        silent = frozenset(row.left_out.split())
+        if self.lists.contradicted(kept.kind, silent, record):
+            # It may have been filled in since it was listed: what does a list say of it now?
+            silent = _silent_now(onefile, kept, row, record)
+        self.lists.compare(kept.kind, silent, record)
+        return record
+
+
+def new_lease() -> dict[str, Any]:
+    return {"claimed_by": uuid.uuid4(), "lease_expires_at": timezone.now() + deployment.lease}
+
+
+def read_one(onefile: OneFile, kept: Kept, record_id: int) -> LearningAim | Review:
+    return onefile.learning_aim(record_id) if kept.kind == ListingKind.AIM else onefile.review(record_id)
+
+
+def search_for(
+    onefile: OneFile, kept: Kept, row: StagedRecord, owner_id: int | None = None
+) -> Sequence[LearningAim | Review]:
+    """What a search for its learner says of a record now: one item at most."""
+    owner = row.owner_id or owner_id or 0
+    listed: Sequence[LearningAim | Review]
+    if kept.kind == ListingKind.AIM:
+        listed = onefile.learning_aims(owner, {row.onefile_id}).records
+    else:
+        listed = onefile.reviews(owner, row.centre_id or None).records
+    return [item for item in listed if item.id == row.onefile_id]
+
+
+def _silent_now(
+    onefile: OneFile, kept: Kept, row: StagedRecord, record: LearningAim | Review
+) -> frozenset[str]:
+    """What a list leaves out of a record; nothing where that cannot be told."""
+    try:
+        return next(
+            (item.silent for item in search_for(onefile, kept, row, record.learner_id)), frozenset[str]()
+        )
+    except OneFileError as error:
+        if error.scope is Scope.RUN:
+            raise
+        return frozenset()

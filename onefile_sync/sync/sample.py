@@ -1,0 +1,107 @@
+"""Compares some of what lists give with the records themselves: lists are never trusted blindly."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Container, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Count, QuerySet
+from django.utils import timezone
+
+from onefile_sync import events
+from onefile_sync.models import Listing, StagedRecord
+from onefile_sync.onefile.client import OneFile
+from onefile_sync.onefile.errors import OneFileError, Scope
+from onefile_sync.onefile.records import LearningAim, Review
+
+from .pieces import Piece, read_one, search_for
+from .staging import KEPT, Kept
+
+#: Records of each list that are compared with the records themselves, at least, and one more for so many pages.
+SAMPLE, PAGES_A_SAMPLE = 2, 50
+
+
+@dataclass(slots=True)
+class Sample(Piece):
+    """Whether lists tell what the records themselves do, and what can be concluded from what they leave out."""
+
+    listing: Listing
+
+    def carry_out(self, onefile: OneFile) -> None:
+        kept = KEPT[self.listing.kind]
+        self.lists.count(kept.kind, self._left_out(kept))
+        differs = any(self._differs(onefile, kept, row) for row in self._rows(kept))
+        if differs:
+            events.warning("listing_differs", run=self.run.pk, kind=self.listing.kind)
+        values: dict[str, Any] = {"items": Listing.Items.THIN, "differs": True} if differs else {}
+        self.mine.update(finished_at=timezone.now(), lease_expires_at=None, **values)
+
+    def _listed(self, kept: Kept) -> QuerySet[StagedRecord]:
+        """Records in scope."""
+        return StagedRecord.objects.filter(kind=kept.kind, listed_in=self.run.pk).exclude(learner_pk="")
+
+    def _told(self, kept: Kept) -> QuerySet[StagedRecord]:
+        """Those of which nothing is known but what this list says."""
+        told = self._listed(kept).filter(told_in=self.run.pk, read_alone=False)
+        return told.filter(centre_id=self.listing.centre_id) if self.listing.centre_id else told
+
+    def _left_out(self, kept: Kept) -> dict[str, int]:
+        """Of how many records the lists have no value, by field."""
+        counted: Counter[str] = Counter()
+        for names, records in self._listed(kept).order_by().values_list("left_out").annotate(Count("pk")):
+            counted.update(dict.fromkeys(names.split(), records))
+        return counted
+
+    def _rows(self, kept: Kept) -> Iterator[StagedRecord]:
+        """What to read by itself: some of all, and as many as are needed to know what a list leaves out."""
+        yield from self._chosen(kept)
+        for name in self.lists.names[kept.kind]:
+            wanted = self.lists.wanted(kept.kind, name)
+            silent = self._told(kept).filter(left_out__contains=name).order_by("?") if wanted else ()
+            for row in silent[:wanted]:
+                if self.lists.wanted(kept.kind, name) and not self._is_thin(kept, row.left_out):
+                    yield row
+
+    def _is_thin(self, kept: Kept, left_out: str) -> bool:
+        """Whether a record has to be read by itself anyway, for what its item is known to leave out."""
+        return self.lists.refutes(kept.kind, left_out.split())
+
+    def _chosen(self, kept: Kept) -> list[StagedRecord]:
+        """A sample of those that the list may stand for; half of them rest on what it leaves out, where any do."""
+        silences = self._told(kept).order_by().values_list("left_out", flat=True).distinct()
+        usable = [left_out for left_out in silences if not self._is_thin(kept, left_out)]
+        listed = self._told(kept).filter(left_out__in=usable).order_by("?")
+        size = SAMPLE + (self.listing.last_page or 0) // PAGES_A_SAMPLE
+        chosen = list(listed.exclude(left_out="")[: size // 2])
+        return chosen + list(listed.exclude(pk__in=[row.pk for row in chosen])[: size - len(chosen)])
+
+    def _differs(self, onefile: OneFile, kept: Kept, row: StagedRecord) -> bool:
+        silent, said = frozenset(row.left_out.split()), row.values
+        try:
+            record = read_one(onefile, kept, row.onefile_id)
+            if _says_otherwise(kept, said, silent, record) or self.lists.contradicted(
+                kept.kind, silent, record
+            ):
+                # It may have been changed since it was listed: what does a list say of it now?
+                (item,) = search_for(onefile, kept, row) or [record]
+                silent, said = item.silent, kept.values(item)
+        except OneFileError as error:
+            if error.scope is Scope.RUN:
+                raise
+            return False  # gone since, or out of reach for now: that tells nothing about lists
+        if _says_otherwise(kept, said, silent, record):
+            return True
+        self.lists.compare(kept.kind, silent, record)
+        self.keep(kept, [record])
+        return False
+
+
+def _says_otherwise(
+    kept: Kept, values: Mapping[str, Any], silent: Container[str], record: LearningAim | Review
+) -> bool:
+    """Whether a list has another value than the record itself, where it has one at all."""
+    alone = kept.values(record)
+    told = (name for name in kept.names if name != "unreadable" and name not in silent)
+    return any(values.get(name) != alone.get(name) for name in told)
