@@ -140,6 +140,8 @@ WRONG_ROLES = [
     ("LEARNER", {"live": "tests.test_checks.not_callable"}, "E014"),
     ("LEARNER", {"live": "tests.test_checks.NotAFunction"}, "E014"),
     ("LEARNER", {"visible_to": "tests.test_checks.NotAFunction"}, "E030"),
+    ("LEARNER", {"visible_to": "tests.nowhere.visible_learners"}, "E030"),
+    ("LEARNER", {"visible_to": ["visible_learners"]}, "E030"),
     ("LEARNER", {"live": {"status__in": ["live"]}}, "E015"),
     ("LEARNER", {"live": {"status__nonsense": "live"}}, "E015"),
     ("LEARNER", {"live": "tests.broken_on_purpose.is_live"}, "E014"),
