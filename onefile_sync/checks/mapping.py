@@ -130,8 +130,8 @@ def _wrong_values() -> Iterator[CheckMessage]:
 def _part(part: Part, written: Mapping[str, Any]) -> Iterator[CheckMessage]:
     name = f"ONEFILE_SYNC[{part.key!r}]"
     spec = written.get(part.key, {})
-    if not isinstance(spec, Mapping):
-        return  # told by E003
+    if not isinstance(spec, Mapping) or (part.key == "ORGANISATION" and not spec):
+        return  # told by E003, or left out: a refresh does not read organisations
     if not isinstance(spec.get("model"), str):
         yield Error(
             f"{name} does not say which model it is.",
@@ -163,10 +163,10 @@ def _part(part: Part, written: Mapping[str, Any]) -> Iterator[CheckMessage]:
             obj=model,
             id="onefile_sync.E006",
         )
-    elif not isinstance(model._meta.get_field("onefile_id"), models.PositiveBigIntegerField):
+    elif not isinstance(own := model._meta.get_field("onefile_id"), models.IntegerField) or not own.null:
         yield Error(
-            f"{model._meta.label}, which is {name}, has a field onefile_id of its own in place of the mixin's.",
-            hint="Rename the model's own field; the IDs in it can be copied over (“Installing” in the documentation).",
+            f"{model._meta.label}, which is {name}, has a field onefile_id of its own that cannot hold the IDs.",
+            hint="Make it a whole number with null=True, or rename it (“Installing” in the documentation).",
             obj=model,
             id="onefile_sync.E019",
         )

@@ -15,5 +15,4 @@ ACADEMY: dict[str, Any] = {
     "QUALIFICATION": {"model": "academy.Award", "learner": "apprentice", "has_units": "modular"},
     "REVIEW": {"model": "academy.Sitting", "learner": "apprentice"},
     "OFFICER": {"model": "academy.Coach"},
-    "ORGANISATION": {"model": "picsweb.Organisation"},
 }

@@ -33,6 +33,7 @@ class Coach(OneFileOfficerMixin):
 
 
 class Apprentice(OneFileLearnerMixin):
+    onefile_id = models.BigIntegerField("OneFile ID", db_column="portfolio_ref", null=True, db_index=True)
     ident = models.CharField(max_length=20, unique=True)
     active = models.BooleanField(default=True)
     ended_on = models.DateField(null=True, blank=True)
