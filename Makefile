@@ -6,9 +6,10 @@ BIN := $(VENV)/bin
 # Tests and checks see the sources as they are; the stamp is renewed when the dependencies change.
 STAMP := $(VENV)/.installed
 SERVICES_DATABASE ?= postgres://postgres:postgres@127.0.0.1:5432/onefile_sync
+MARIADB_DATABASE ?= mysql://root@127.0.0.1:3306/onefile_sync
 REDIS ?= redis://127.0.0.1:6379/0
 
-.PHONY: help demo test check test-services test-browser reliability bench docs clean
+.PHONY: help demo test check test-services test-mariadb versions test-browser reliability bench docs clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -46,6 +47,15 @@ docs: $(STAMP) ## the documentation, with every warning an error
 
 test-services: $(STAMP) ## what needs PostgreSQL and Redis (SERVICES_DATABASE, REDIS)
 	DATABASE_URL=$(SERVICES_DATABASE) REDIS_URL=$(REDIS) $(BIN)/pytest -m services
+	DATABASE_URL=$(SERVICES_DATABASE) $(BIN)/pytest --numprocesses auto tests/reliability
+
+test-mariadb: $(STAMP) ## the same on MariaDB (MARIADB_DATABASE, REDIS; builds its driver with the client library)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[mariadb]'
+	DATABASE_URL=$(MARIADB_DATABASE) REDIS_URL=$(REDIS) $(BIN)/pytest -m services
+	DATABASE_URL=$(MARIADB_DATABASE) $(BIN)/pytest --numprocesses auto tests/reliability tests/test_migrations.py
+
+versions: $(STAMP) ## the core of the suite with every Python and Django that is supported
+	$(BIN)/nox
 
 reliability: $(STAMP) ## the long fault, kill and budget runs, with their figures (up to an hour; needs PostgreSQL and Redis)
 	RELIABILITY=long $(BIN)/pytest --numprocesses auto tests/reliability
@@ -59,4 +69,4 @@ test-browser: $(STAMP) ## the pages in headless Chromium
 	$(BIN)/pytest -m browser
 
 clean:
-	rm -rf $(VENV) docs/_build .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .nox docs/_build .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
