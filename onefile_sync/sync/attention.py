@@ -14,7 +14,16 @@ from itertools import groupby
 
 from django.db.models import Exists, Max, OuterRef, Q, QuerySet, Subquery
 
-from onefile_sync.models import LearnerOutcome, OutcomeState, Problem, RunKind, SubjectKind, SyncRun
+from onefile_sync.models import (
+    Difference,
+    LearnerOutcome,
+    OutcomeState,
+    Problem,
+    RunKind,
+    Side,
+    SubjectKind,
+    SyncRun,
+)
 from onefile_sync.onefile.errors import CASES
 
 from .safety import NOT_COMPARED
@@ -29,6 +38,13 @@ NOT_HAD = frozenset({*(case.code for case in CASES), "unreadable_items"})
 GATHERED = frozenset({"officer_unmatched", "officer_ambiguous"})
 #: Problems that are told once and that no comparison can see, because OneFile's visits cannot be looked up.
 TOLD_ONCE = frozenset({"visit_left_over"})
+
+#: Problems that are said once and stand as long as there is a :class:`Difference` for them, and its side.
+LASTING = {
+    "kept_differently": Side.PICSWEB,
+    "kept_differently_there": Side.ONEFILE,
+    "review_hidden": Side.PICSWEB,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +72,7 @@ def open_problems() -> QuerySet[Problem]:
 
 
 def unsettled_problems() -> Unsettled:
-    """Which problems nothing has settled. Four queries, whatever has been recorded."""
+    """Which problems nothing has settled. At most five queries, whatever has been recorded."""
     began, taken = _last_taken()
     within: list[int] = []
     beyond: list[int] = []
@@ -86,7 +102,8 @@ def _last_taken() -> tuple[datetime | None, set[tuple[int, str]]]:
 
 def _unsettled() -> Iterable[Problem]:
     """Learner by learner, from the last comparison on that could see everything: it has settled what was before."""
-    met = Problem.objects.filter(Q(outcome__in=_since_all_was_seen()) | Q(code__in=TOLD_ONCE))
+    told_once = Q(code__in=[*TOLD_ONCE, *LASTING])
+    met = Problem.objects.filter(Q(outcome__in=_since_all_was_seen()) | told_once)
     met = met.filter(outcome__state__in=NEEDS_ATTENTION, outcome__finished_at__isnull=False).exclude(
         outcome__run__kind=RunKind.PREVIEW
     )
@@ -94,6 +111,9 @@ def _unsettled() -> Iterable[Problem]:
         met.select_related("outcome"),
         key=lambda each: (*_learner(each.outcome), _ended_at(each.outcome), each.outcome_id, each.pk),
     )
+    standing: set[tuple[str, str, str, str]] = set()
+    if any(problem.code in LASTING for problem in in_order):
+        standing = set(Difference.objects.values_list("side", "subject_kind", "subject_pk", "field"))
     for _who, of_learner in groupby(in_order, key=lambda each: _learner(each.outcome)):
         left: dict[tuple[str, ...], Problem] = {}
         for _outcome, of_outcome in groupby(of_learner, key=lambda each: each.outcome_id):
@@ -102,7 +122,9 @@ def _unsettled() -> Iterable[Problem]:
                 not_had = [problem for problem in together if problem.code in NOT_HAD]
                 left = {key: each for key, each in left.items() if not _is_settled(each, not_had)}
             left |= {_identity(problem): problem for problem in together}
-        yield from left.values()
+        yield from (
+            each for each in left.values() if each.code not in LASTING or _difference(each) in standing
+        )
 
 
 def _since_all_was_seen() -> list[int]:
@@ -124,7 +146,7 @@ def _was_compared(problems: list[Problem]) -> bool:
 
 def _is_settled(problem: Problem, not_had: list[Problem]) -> bool:
     """Whether a comparison in which this could not be had would have met the problem again, had it still been there."""
-    if problem.code in TOLD_ONCE:
+    if problem.code in TOLD_ONCE or problem.code in LASTING:
         return False
     if problem.code in GATHERED:
         return not not_had
@@ -146,8 +168,16 @@ def _is_about_the_same(one: Problem, other: Problem) -> bool:
 
 def _identity(problem: Problem) -> tuple[str, ...]:
     """What is the same of a problem that is met again."""
+    if problem.code in LASTING:
+        return problem.code, *_difference(problem)
     subject = problem.subject_pk or f"OneFile {problem.subject_onefile_id}"
     return problem.code, problem.subject_kind, subject, json.dumps(problem.details, sort_keys=True)
+
+
+def _difference(problem: Problem) -> tuple[str, str, str, str]:
+    """How the difference that a lasting problem tells of is kept."""
+    field = problem.details.get("field", problem.code)
+    return str(LASTING[problem.code]), problem.subject_kind, problem.subject_pk, field
 
 
 def _learner(outcome: LearnerOutcome) -> tuple[int, str]:

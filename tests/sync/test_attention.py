@@ -12,11 +12,11 @@ from django.utils import timezone
 
 from onefile_sync import host as picsweb
 from onefile_sync import services
-from onefile_sync.models import LearnerOutcome, Problem, SyncRun
+from onefile_sync.models import Difference, LearnerOutcome, Problem, SyncRun
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
-from onefile_sync.sync.attention import GATHERED, NOT_HAD, TOLD_ONCE
+from onefile_sync.sync.attention import GATHERED, LASTING, NOT_HAD, TOLD_ONCE
 from onefile_sync.sync.problems import explain
 from onefile_sync.sync.safety import NOT_COMPARED
 from tests.conftest import dont_wait, preview, sync
@@ -204,6 +204,41 @@ class TestEachIsShownOnce:
         assert still_open() == visits
 
 
+class TestADifferenceThatIsSaidOnce:
+    """A value that a side keeps in its own way is not met again, so no comparison says that it is gone."""
+
+    @pytest.mark.parametrize(
+        ("code", "side", "details"),
+        [
+            ("kept_differently", "picsweb", {"field": "registration_number", "value": "R 1", "kept": "R1"}),
+            (
+                "kept_differently_there",
+                "onefile",
+                {"field": "registration_number", "value": "R", "kept": "r"},
+            ),
+            ("review_hidden", "picsweb", {}),
+        ],
+    )
+    def test_stands_until_there_is_none(
+        self, night: Any, learner: Any, code: str, side: str, details: dict[str, str]
+    ) -> None:
+        difference = Difference.objects.create(
+            learner_type=picsweb.learner_type(),
+            learner_pk=str(learner.pk),
+            side=side,
+            subject_kind="review",
+            subject_pk="12",
+            field=details.get("field", code),
+        )
+        said = night("attention", {"code": code, **REVIEW, "details": details})
+        night("unchanged")
+        assert still_open() == said
+        again = night("attention", {"code": code, **REVIEW, "details": {**details, "value": "another"}})
+        assert still_open() == again
+        difference.delete()
+        assert still_open() == []
+
+
 class TestALearnerWhoLeft:
     """Left the scope of the daily sync, was unlinked, or was deleted behind Django's back."""
 
@@ -283,4 +318,4 @@ class TestInRealRuns:
 
 
 def test_every_code_named_is_one_that_is_reported() -> None:
-    assert all(explain(code).code == code for code in (*GATHERED, *NOT_HAD, *TOLD_ONCE))
+    assert all(explain(code).code == code for code in (*GATHERED, *NOT_HAD, *TOLD_ONCE, *LASTING))
