@@ -17,6 +17,7 @@ from onefile_sync.conf import KEYS, deployment
 from onefile_sync.host.conditions import WrongCondition, condition, function_at
 from onefile_sync.host.mapping import (
     LEARNER,
+    MAY_BE_ELSEWHERE,
     OFFICER,
     OPTIONS,
     PARTS,
@@ -173,7 +174,7 @@ def _part(part: Part, written: Mapping[str, Any]) -> Iterator[CheckMessage]:
     yield from _meta_of_bases(model, mixin)
     fields_by_role: dict[str, Field[Any, Any]] = {}
     for role, kind in part.roles.items():
-        if kind is Kind.CONDITION:
+        if kind is Kind.CONDITION or part.is_told_by_function(role):
             yield from _condition(part, role)
         elif role == "proposed_time" and part.has_moment:
             continue
@@ -284,6 +285,8 @@ def _a(kind: type[Field[Any, Any]]) -> str:
 
 
 def _or_none(role: str) -> str:
+    if role in MAY_BE_ELSEWHERE["LEARNER"]:
+        return ", a path to one over relations to single rows (relation__field), or the dotted path of a function"
     return ", or None where the date-time of proposed_date holds both" if role == "proposed_time" else ""
 
 

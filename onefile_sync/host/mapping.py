@@ -47,6 +47,10 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
+#: What may be on another row than the part's own, to which a path over relations leads, or be told by a function.
+MAY_BE_ELSEWHERE: Mapping[str, tuple[str, ...]] = {"LEARNER": ("main_officer", "ended_on")}
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """One of PICSWeb's models, looked up afresh each time so that changed settings count at once.
@@ -85,11 +89,20 @@ class Part:
         return FROM_MIXINS.get(role) or self.written.get(role, role)
 
     def field(self, role: str) -> Field[Any, Any]:
-        name = self.field_name(role)
-        field = self.model._meta.get_field(name) if isinstance(name, str) else None
+        name, model = self.field_name(role), self.model
+        if isinstance(name, str) and role in MAY_BE_ELSEWHERE.get(self.key, ()):
+            *relations, name = name.split("__")
+            for relation in relations:
+                model = _single(model, relation)
+        field = model._meta.get_field(name) if isinstance(name, str) else None
         if not isinstance(field, models.Field):
             raise LookupError(f"{name!r} is not a field with a column")
         return field
+
+    def is_told_by_function(self, role: str) -> bool:
+        """Whether the mapping gives the dotted path of a function, for a role of which that may be said."""
+        name = self.field_name(role)
+        return role in MAY_BE_ELSEWHERE.get(self.key, ()) and isinstance(name, str) and "." in name
 
     def kind(self, role: str) -> Kind:
         return Kind.NUMBER if role in FROM_MIXINS else self.roles[role]
@@ -106,6 +119,15 @@ class Part:
             return pk.to_python(text)
         except (ValidationError, ValueError):
             return None
+
+
+def _single(model: type[Model], name: str) -> type[Model]:
+    """The model to which a relation leads that has one row at its other end."""
+    relation: Any = model._meta.get_field(name)
+    if not (relation.is_relation and (relation.many_to_one or relation.one_to_one)):
+        raise LookupError(f"{name!r} does not lead to a single row")
+    related: type[Model] = relation.related_model
+    return related
 
 
 LEARNER = Part(

@@ -28,6 +28,7 @@ from onefile_sync.models import Difference, UploadIntent
 from onefile_sync.rows import Differences, LearnerRow, Officers, OpenUpload, QualificationRow, ReviewRow
 
 from .conditions import condition
+from .elsewhere import source
 from .mapping import LEARNER, OFFICER, QUALIFICATION, REVIEW, Part
 from .values import local_date, local_midnight, plain, reader
 
@@ -83,8 +84,7 @@ def learner_by_pk(pk: str) -> Model | None:
     key = LEARNER.to_pk(pk)
     if key is None:
         return None
-    main_officer = LEARNER.field("main_officer").name
-    return shown(LEARNER).select_related(main_officer).filter(pk=key).first()
+    return _with_main_officer(shown(LEARNER)).filter(pk=key).first()
 
 
 def learners_sharing(onefile_id: int) -> list[str]:
@@ -118,30 +118,44 @@ def scope(today: date) -> Iterator[Model]:
     """
     live, in_learning = condition(LEARNER, "live"), condition(LEARNER, "in_learning")
     since = today - timedelta(days=deployment.ended_within_days)
-    ended_on = LEARNER.field("ended_on")
-    earliest = local_midnight(since) if isinstance(ended_on, DateTimeField) else since
+    ended_on = source(LEARNER, "ended_on")
     candidates = shown(LEARNER).filter(onefile_id__isnull=False)
     if live.sql is not None:
         candidates = candidates.filter(live.sql)
-    if in_learning.sql is not None:
-        candidates = candidates.filter(in_learning.sql | Q(**{f"{ended_on.name}__gte": earliest}))
+    if in_learning.sql is not None and ended_on.path:
+        is_moment = isinstance(LEARNER.field("ended_on"), DateTimeField)
+        earliest = local_midnight(since) if is_moment else since
+        candidates = candidates.filter(in_learning.sql | Q(**{f"{ended_on.path}__gte": earliest}))
+    elif in_learning.sql is not None:
+        candidates = candidates.annotate(onefile_in_learning=_as_column(in_learning.sql))
+    if ended_on.relations:
+        candidates = candidates.select_related(*ended_on.relations)
 
     def belongs(learner: Model) -> bool:
         if not live.holds_where_sql_cannot_tell(learner):
             return False
-        if in_learning.holds_where_sql_cannot_tell(learner):
+        told = getattr(learner, "onefile_in_learning", True)
+        if told and in_learning.holds_where_sql_cannot_tell(learner):
             return True
-        ended = local_date(getattr(learner, ended_on.attname))
+        ended = local_date(ended_on.read(learner))
         return ended is not None and ended >= since
 
     return (learner for learner in candidates.order_by("pk").iterator(chunk_size=500) if belongs(learner))
 
 
+def _as_column(condition: Q) -> Case:
+    return Case(When(condition, then=True), default=False, output_field=BooleanField())
+
+
 def learners_by_pk(pks: Iterable[str]) -> list[Model]:
     """The learners with these primary keys, main officers included; those who are gone or hidden are left out."""
     keys = [key for pk in pks if (key := LEARNER.to_pk(pk)) is not None]
-    main_officer = LEARNER.field("main_officer").name
-    return list(shown(LEARNER).select_related(main_officer).filter(pk__in=keys).order_by("pk"))
+    return list(_with_main_officer(shown(LEARNER)).filter(pk__in=keys).order_by("pk"))
+
+
+def _with_main_officer(learners: QuerySet[Model]) -> QuerySet[Model]:
+    relations = source(LEARNER, "main_officer").relations
+    return learners.select_related(*relations) if relations else learners
 
 
 def read_learner(learner: Model) -> LearnerRow:
@@ -161,8 +175,8 @@ def read_learners(learners: Sequence[Model]) -> Iterator[LearnerRow]:
     reviews = _reviews(learners, uploads)
     differences = _differences(learners)
     hidden = _hidden_reviews(learners, reviews) if hides(REVIEW) else {}
-    main_officer = attrgetter(LEARNER.field("main_officer").name)
-    values = reader(LEARNER, ("onefile_id", "centre_id", "main_officer"))
+    main_officer = source(LEARNER, "main_officer").read
+    values = reader(LEARNER, ("onefile_id", "centre_id"))
     for learner in learners:
         officer: Any = main_officer(learner)
         of_learner = tuple(reviews.get(learner.pk, ()))
@@ -170,6 +184,7 @@ def read_learners(learners: Sequence[Model]) -> Iterator[LearnerRow]:
         yield LearnerRow(
             pk=str(learner.pk),
             label=_label(learner),
+            main_officer=None if officer is None else str(officer.pk),
             main_officer_onefile_id=officer and officer.onefile_id,
             uploads_without_review={pk: begun[pk] for pk in begun.keys() - {row.pk for row in of_learner}},
             differences=differences.get(str(learner.pk), {}),
@@ -247,8 +262,7 @@ def _qualifications(learners: Sequence[Model]) -> dict[Any, list[QualificationRo
     has_units = condition(QUALIFICATION, "has_units")
     rows = _of(learners, QUALIFICATION)
     if has_units.sql is not None:
-        told = Case(When(has_units.sql, then=True), default=False, output_field=BooleanField())
-        rows = rows.annotate(onefile_has_units=told)
+        rows = rows.annotate(onefile_has_units=_as_column(has_units.sql))
     values = reader(
         QUALIFICATION,
         (

@@ -32,6 +32,21 @@ class Coach(OneFileOfficerMixin):
         return self.name
 
 
+class Caseload(models.Model):
+    coach = models.ForeignKey(Coach, null=True, on_delete=models.SET_NULL)
+
+    def __str__(self) -> str:
+        return f"Caseload of {self.coach}"
+
+
+class Programme(models.Model):
+    title = models.CharField(max_length=100, default="Apprenticeship")
+    end_date = models.DateField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.title
+
+
 class Apprentice(OneFileLearnerMixin):
     onefile_id = models.BigIntegerField("OneFile ID", db_column="portfolio_ref", null=True, db_index=True)
     ident = models.CharField(max_length=20, unique=True)
@@ -39,6 +54,9 @@ class Apprentice(OneFileLearnerMixin):
     ended_on = models.DateField(null=True, blank=True)
     coach = models.ForeignKey(Coach, null=True, blank=True, on_delete=models.SET_NULL)
     archived = models.BooleanField(default=False)
+    withdrawn = models.BooleanField(default=False)
+    caseload = models.ForeignKey(Caseload, null=True, blank=True, on_delete=models.SET_NULL)
+    programme = models.ForeignKey(Programme, null=True, blank=True, on_delete=models.SET_NULL)
 
     objects = NotArchived()
     everybody = models.Manager["Apprentice"]()

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from django.db import connections, models
 
 from onefile_sync import checks, services
+from onefile_sync import host as picsweb_side
 from onefile_sync.models import LearnerOutcome
 
 from .conftest import Academy
-from .models import Apprentice
+from .mapping import ACADEMY
+from .models import Apprentice, Caseload, Programme
 
 
 def test_without_organisations_everything_else_works(
@@ -53,3 +56,78 @@ def test_a_column_that_cannot_hold_the_ids_is_refused(
     )
 
     assert [each.id for each in checks.mapping_errors()] == ["onefile_sync.E019"]
+
+
+TODAY = date(2026, 11, 23)
+BY_PATH = {"main_officer": "caseload__coach", "ended_on": "programme__end_date"}
+BY_FUNCTION = {name: f"tests.academy.mapping.{name}_of" for name in BY_PATH}
+
+
+class TestKeptElsewhere:
+    @pytest.fixture(params=[BY_PATH, BY_FUNCTION], ids=["path", "function"], autouse=True)
+    def elsewhere(self, request: pytest.FixtureRequest, academy: Academy, settings: Any) -> None:
+        learner = {**ACADEMY["LEARNER"], "in_learning": {"withdrawn": False}, **request.param}
+        settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "LEARNER": learner}
+        Apprentice.objects.update(
+            coach=None,
+            caseload=Caseload.objects.create(coach=academy.coach),
+            programme=Programme.objects.create(end_date=None),
+        )
+
+    def test_the_checks_have_nothing_to_say(self) -> None:
+        assert checks.mapping_errors() == []
+
+    def test_the_main_officer_is_found(self, academy: Academy) -> None:
+        learner = picsweb_side.learner_by_pk(str(academy.apprentice.pk))
+        assert learner is not None
+
+        row = picsweb_side.read_learner(learner)
+
+        assert (row.main_officer, row.main_officer_onefile_id) == (
+            str(academy.coach.pk),
+            academy.coach.onefile_id,
+        )
+
+    def test_nobody_is_the_main_officer_where_the_way_ends(self, academy: Academy) -> None:
+        Apprentice.objects.update(caseload=None)
+        learner = picsweb_side.learner_by_pk(str(academy.apprentice.pk))
+        assert learner is not None
+        assert picsweb_side.read_learner(learner).main_officer is None
+
+    @pytest.mark.parametrize(
+        ("withdrawn", "days_ago", "taken"),
+        [(False, None, True), (True, 31, True), (True, 32, False), (True, None, False)],
+    )
+    def test_the_daily_sync_takes_whom_it_should(
+        self, academy: Academy, withdrawn: bool, days_ago: int | None, taken: bool
+    ) -> None:
+        ended = None if days_ago is None else TODAY - timedelta(days=days_ago)
+        Programme.objects.update(end_date=ended)
+        Apprentice.objects.update(withdrawn=withdrawn)
+
+        assert [learner.pk for learner in picsweb_side.scope(TODAY)] == [academy.apprentice.pk] * taken
+
+    def test_whoever_has_no_programme_has_not_ended(self) -> None:
+        Apprentice.objects.update(programme=None, withdrawn=True)
+        assert list(picsweb_side.scope(TODAY)) == []
+
+
+@pytest.mark.parametrize(
+    ("named", "code"),
+    [
+        ({"main_officer": "caseload__coaches"}, "E008"),
+        ({"main_officer": "caseloads__coach"}, "E008"),
+        ({"main_officer": "caseload"}, "E010"),
+        ({"main_officer": "award__apprentice"}, "E008"),
+        ({"ended_on": "programme__title"}, "E009"),
+        ({"ended_on": "tests.academy.mapping.nothing"}, "E014"),
+    ],
+)
+def test_a_way_that_leads_nowhere_is_refused(
+    host: Any, settings: Any, named: dict[str, str], code: str
+) -> None:
+    settings.ONEFILE_SYNC = {**ACADEMY, "LEARNER": {**ACADEMY["LEARNER"], **named}}
+
+    [error] = checks.mapping_errors()
+
+    assert error.id == f"onefile_sync.{code}"
