@@ -5,10 +5,11 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from .base import OwnModel
 from .staging import ListingKind
 
 
-class ListedProperty(models.Model):
+class ListedProperty(OwnModel):
     """What is known of one property in the lists of one OneFile: whether a value that is there is in the list, too.
 
     ``name`` is OneFile's. ``shown``: a list item has had a value of it. ``agreed`` counts the records that were read by
