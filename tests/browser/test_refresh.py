@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from example_project.picsweb.models import Learner, Qualification, Review
-from onefile_sync.models import SyncRun
+from onefile_sync.models import LearnerOutcome
 
 from .office import Office
 from .steps import (
@@ -100,10 +100,10 @@ def test_what_needs_attention_is_said_with_whose_move_it_is(
 
     problem = staff.locator(".onefile-problems li")
     expect(problem).to_contain_text(
-        "This review is no longer in OneFile. PICSWeb's review was left as it is."
+        "OneFile has no review with this OneFile ID: we asked for that very record. PICSWeb's review was left as it is."
     )
     expect(problem).to_contain_text(
-        "What to do: If it was deleted on purpose, delete the review in PICSWeb too"
+        "What to do: Look for the review in OneFile. If it was deleted by mistake, ask OneFile to restore it"
     )
     expect(problem).to_contain_text("Whose move: You")
     assert office.rows(Review).filter(pk=review.pk).exists()
@@ -152,7 +152,7 @@ def test_refresh_of_selected_learners_says_first_who_and_who_not(
 
     outcomes = staff.locator("section.onefile-learner h2")
     assert outcomes.count() == 3
-    assert not office.rows(SyncRun).get(pk=run).outcomes.filter(learner_pk=str(without_id.pk)).exists()
+    assert not office.rows(LearnerOutcome).filter(run=run, learner_pk=str(without_id.pk)).exists()
     staff.locator('[data-tally="updated"] a').click()
     expect(outcomes).to_have_count(1)
     expect(outcomes).to_contain_text(f"{changed} Updated")
