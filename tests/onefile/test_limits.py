@@ -142,7 +142,12 @@ def test_an_answer_of_just_the_allowed_size_is_read(
 
 @pytest.mark.parametrize(
     ("packing", "body"),
-    [("br", b"[]"), ("gzip, gzip", b"[]"), ("gzip", b"[]"), ("gzip", gzip.compress(b"[]" * 99, mtime=0)[:-9])],
+    [
+        ("br", b"[]"),
+        ("gzip, gzip", b"[]"),
+        ("gzip", b"[]"),
+        ("gzip", gzip.compress(b"[]" * 99, mtime=0)[:-9]),
+    ],
 )
 def test_what_is_packed_in_another_way_or_cut_short_cannot_be_read(
     connect: Connect, serve: Callable[..., PieceServer], packing: str, body: bytes
