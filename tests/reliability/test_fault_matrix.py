@@ -16,6 +16,7 @@ from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World
+from onefile_sync.sync import heartbeat
 from tests.conftest import problems, sync
 from tests.exchange.hamlet import Hamlet, assert_linked_once, build_hamlet, ending, let_doubts_pass
 from tests.factories import HOSTS, Host
@@ -100,8 +101,12 @@ def test_clocks_that_differ_change_nothing(
     settings: Any,
     items: Any,
     without_trouble: tuple[list[str], list[str]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Not even where every few calls meet the rate limit, and OneFile says by its own clock how long to wait."""
+    monkeypatch.setattr(
+        heartbeat, "_clock_ahead", lambda: 0.0
+    )  # the database's clock does not travel with ours
     skew = timedelta(minutes=minutes)
     skewed = make_onefile_sandbox(
         world=world,
