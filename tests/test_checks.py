@@ -59,6 +59,7 @@ def test_the_cluster_of_the_tests_is_safe():
     assert checks.check_cluster() == []
 
 
+@pytest.mark.django_db
 def test_the_checks_run_with_djangos_own(settings):
     settings.ONEFILE_SYNC = None
     assert "onefile_sync.E001" in [message.id for message in run_checks()]

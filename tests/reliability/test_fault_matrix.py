@@ -11,7 +11,7 @@ import pytest
 import time_machine
 
 from onefile_sync import services
-from onefile_sync.models import ApiSession, LearnerOutcome, SyncRun
+from onefile_sync.models import ApiSession, LearnerOutcome, OneFileSettings, SyncRun
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.switches import Switches
@@ -114,6 +114,9 @@ def test_clocks_that_differ_change_nothing(
         clock=lambda: datetime.now(UTC) + skew,
     )
     settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "BASE_URL": skewed.url, "TIMEOUT_SECONDS": 30}
+    row = OneFileSettings.load()
+    row.set_customer_token(skewed.customer_token)
+    row.save()
     hamlet = build_hamlet(host, world)
 
     with time_machine.travel(datetime.now(UTC), tick=False) as now:
