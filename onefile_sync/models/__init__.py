@@ -18,7 +18,7 @@ from .ledger import (
     UploadIntent,
 )
 from .lists import ListedProperty
-from .shared import ApiSession, Heartbeat
+from .shared import ApiSession, AssessorName, Heartbeat
 from .staff import DemographicsMode, Environment, OneFileSettings, VisitType
 from .staging import ListedPage, Listing, ListingKind, StagedRecord
 
@@ -26,6 +26,7 @@ __all__ = [
     "OPEN_OUTCOMES",
     "UNDER_WAY",
     "ApiSession",
+    "AssessorName",
     "Change",
     "DemographicsMode",
     "Difference",

@@ -1,8 +1,9 @@
-"""What all processes share: the session with its pace, and when each worker was last seen."""
+"""What all processes share: the session with its pace, when each worker was last seen, names of assessors."""
 
 from __future__ import annotations
 
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from .base import OwnModel
@@ -52,3 +53,27 @@ class Heartbeat(OwnModel):
 
     def __str__(self) -> str:
         return self.worker
+
+
+class AssessorName(OwnModel):
+    """What one of OneFile's assessors is called there, for problems with the officer who is to be linked.
+
+    IDs belong to the ``address`` of OneFile at which they were met. A name that could not be had is blank.
+    """
+
+    #: Characters of an address and of a name.
+    LONGEST = 200
+
+    address = models.CharField(max_length=LONGEST)
+    onefile_id = models.PositiveBigIntegerField()
+    name = models.CharField(max_length=LONGEST, blank=True, default="")
+    read_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name = _("assessor's name")
+        constraints = [
+            models.UniqueConstraint(fields=["address", "onefile_id"], name="onefile_one_assessor_name")
+        ]
+
+    def __str__(self) -> str:
+        return self.name or f"OneFile {self.onefile_id}"

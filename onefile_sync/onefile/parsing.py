@@ -344,10 +344,12 @@ def user(sent: object) -> User | None:
     if found is None:
         return None
     item, user_id = found
+    names = (item.read("name", name, text) for name in ("FirstName", "LastName"))
     return User(
         id=user_id,
         centre_id=item.read("centre_id", "OrganisationID", reference),
         role=item.read("role", "Role", whole_number),
+        name=" ".join(name for name in names if name),
     )
 
 

@@ -74,9 +74,12 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class User:
+    """``name`` is first and last name, or whichever of them OneFile has."""
+
     id: int
     centre_id: int | None = None
     role: int | None = None
+    name: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

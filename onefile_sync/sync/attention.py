@@ -171,7 +171,9 @@ def _identity(problem: Problem) -> tuple[str, ...]:
     if problem.code in LASTING:
         return problem.code, *_difference(problem)
     subject = problem.subject_pk or f"OneFile {problem.subject_onefile_id}"
-    return problem.code, problem.subject_kind, subject, json.dumps(problem.details, sort_keys=True)
+    # A name that was learnt since makes it no other problem.
+    details = {name: value for name, value in problem.details.items() if name != "assessor_name"}
+    return problem.code, problem.subject_kind, subject, json.dumps(details, sort_keys=True)
 
 
 def _difference(problem: Problem) -> tuple[str, str, str, str]:

@@ -18,7 +18,7 @@ from onefile_sync.onefile.errors import OneFileError
 from onefile_sync.rows import Differences, Officers
 from onefile_sync.transactions import retried
 
-from . import intents
+from . import assessors, intents
 from .apply import Applied, apply_plan
 from .claims import (
     MOST_ATTEMPTS,
@@ -123,6 +123,7 @@ class Exchange:
             if self.puts_aside and replaces_values(plan):
                 self.claim.put_aside(list(plan.changes()), self.officers, self.cost())
                 return
+            assessors.learn_names(self.onefile, assessors.mentioned(plan.problems))
             if self.preview:
                 self.applied.done(*plan.changes())
             else:

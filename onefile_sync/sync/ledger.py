@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sized
 from datetime import date, datetime, time
+from itertools import chain
 
 from onefile_sync.models import Change as ChangeRow
 from onefile_sync.models import Difference, LearnerOutcome, OutcomeState, RunKind, Side
@@ -11,6 +12,7 @@ from onefile_sync.models import Problem as ProblemRow
 from onefile_sync.onefile.parsing import LONDON
 from onefile_sync.rows import Attendance, Officers, Value, told
 
+from . import assessors
 from .parts import Change, Kept, Problem, Subject
 from .problems import SAID_ONCE, explain
 from .rules import is_blank
@@ -84,20 +86,28 @@ def _said_once(each: Kept, officers: Officers) -> Problem:
 
 
 def note_problems(problems_of: Mapping[int, Iterable[Problem]]) -> None:
-    """Write problems down, by the primary key of the outcome in which they were met."""
+    """Write problems down, by the primary key of the outcome in which they were met; assessors are named if known."""
     problems_of = {pk: list(problems) for pk, problems in problems_of.items()}
     _remember_said(problems_of)
+    names = assessors.known_names(assessors.mentioned(chain.from_iterable(problems_of.values())))
     ProblemRow.objects.bulk_create(
         ProblemRow(
             outcome_id=outcome_pk,
             code=problem.code,
             move=explain(problem.code).move,
-            details=dict(problem.details),
+            details=_details(problem, names),
             **_about(problem.subject),
         )
         for outcome_pk, problems in problems_of.items()
         for problem in problems
     )
+
+
+def _details(problem: Problem, names: Mapping[int, str]) -> dict[str, str | int]:
+    details = dict(problem.details)
+    if (name := names.get(int(details.get("assessor", 0)))) is not None:
+        details["assessor_name"] = name
+    return details
 
 
 def _remember_said(problems_of: Mapping[int, Iterable[Problem]]) -> None:

@@ -359,7 +359,14 @@ def read_out(code: str, details: Mapping[str, str | int]) -> tuple[str, str]:
     filled["field"] = _label(filled["field"])
     named = [_label(name) for name in filled["fields"].split(", ") if name]
     filled["fields"] = ", ".join(named) or gettext("no field was named")
-    return str(row.text) % filled, str(row.remedy) % filled
+    return str(row.text) % (filled | _assessor(filled)), str(row.remedy) % filled
+
+
+def _assessor(filled: Mapping[str, str]) -> dict[str, str]:
+    """An assessor by name where it is known; what is to be entered is the number in any case."""
+    if "assessor_name" not in filled:
+        return {}
+    return {"assessor": gettext("%(assessor_name)s (OneFile ID %(assessor)s)") % filled}
 
 
 def _label(field: str) -> str:

@@ -52,7 +52,7 @@ def read_on(run: SyncRun, onefile: OneFile, time_is_up: Callable[[], bool]) -> b
         if piece is not None:
             piece.time_is_up = time_is_up
             piece.lists = ListEvidence.load(run.address)
-            with _counted(run, onefile), piece.let_go_of():
+            with counted(run, onefile), piece.let_go_of():
                 try:
                     piece.carry_out(onefile)
                 finally:
@@ -62,7 +62,8 @@ def read_on(run: SyncRun, onefile: OneFile, time_is_up: Callable[[], bool]) -> b
 
 
 @contextmanager
-def _counted(run: SyncRun, onefile: OneFile) -> Iterator[None]:
+def counted(run: SyncRun, onefile: OneFile) -> Iterator[None]:
+    """Count the calls that are made meanwhile with the run."""
     transport = onefile.transport
     calls, limited = transport.calls, transport.rate_limited
     try:

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from onefile_sync.models import LearnerOutcome, RunState, StagedRecord, SyncRun, UploadIntent
+from onefile_sync.models import AssessorName, LearnerOutcome, RunState, StagedRecord, SyncRun, UploadIntent
 
 #: Outcomes, with their changes and problems, or other rows that are deleted in one transaction.
 BATCH = 500
@@ -17,7 +17,8 @@ BATCH = 500
 def prune(before: datetime) -> int:
     """Delete the runs that finished before a moment, with all that was recorded in them; returns how many.
 
-    Upload intents that were finished before it go too, and what was last read of OneFile before it. What is open stays.
+    Upload intents that were finished before it go too, and what was last read of OneFile before it, names of assessors
+    as well. What is open stays.
     """
     number = 0
     for run in SyncRun.objects.filter(state=RunState.FINISHED, finished_at__lt=before).order_by(
@@ -29,6 +30,7 @@ def prune(before: datetime) -> int:
         number += 1
     _delete(UploadIntent.objects.filter(finished_at__lt=before))
     _delete(StagedRecord.objects.filter(read_at__lt=before, due_in=None))
+    _delete(AssessorName.objects.filter(read_at__lt=before))
     return number
 
 

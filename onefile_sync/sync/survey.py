@@ -1,12 +1,13 @@
 """Compares learners with what was read for everyone, many at a time and without a call, and ends all who need nothing.
 
 Whoever has something to be written, or to be asked of OneFile, is left to the exchange (:mod:`.exchange`), one by one.
+Only the names of assessors in the problems are asked for in between, by whoever works on the run.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -22,7 +23,7 @@ from onefile_sync.onefile.client import OneFile
 from onefile_sync.rows import LearnerRow, Officers
 from onefile_sync.transactions import retried
 
-from . import ledger, staging
+from . import assessors, ledger, staging
 from .fetch import Staged, read_onefile
 from .list_evidence import ListEvidence
 from .parts import Change, OneFileSide, Plan, Policy, Problem, assessors_of
@@ -102,13 +103,18 @@ class _Lists:
         return tuple(records or ()) if self.usable[kind] else None
 
 
-def survey(run: SyncRun, policy: Policy) -> int | None:
-    """Compare the next learners of a run; returns how many came to an end, and ``None`` where all were compared."""
+def survey(run: SyncRun, policy: Policy, learn_names: Callable[[set[int]], None]) -> int | None:
+    """Compare the next learners of a run; returns how many came to an end, and ``None`` where all were compared.
+
+    ``learn_names`` is told the OneFile IDs of assessors in the problems, if there are any, before these are recorded.
+    """
     batch = _claim(run)
     if batch is None:
         return None
     try:
         batch.compare(policy)
+        if met := batch.assessors():
+            learn_names(met)
         return batch.write()
     except Exception as error:  # noqa: BLE001 - R25: one learner's failure must not stop the others
         events.error("survey_stopped", run=run.pk, error=type(error).__name__)
@@ -151,6 +157,11 @@ class _Batch:
             self.ended[outcome.pk] = ledger.state_of(0, plan.problems), plan.problems
         elif self.run.puts_aside and replaces_values(plan):
             self.aside[outcome.pk] = changes
+
+    def assessors(self) -> set[int]:
+        return assessors.mentioned(
+            problem for _state, problems in self.ended.values() for problem in problems
+        )
 
     @retried
     def write(self) -> int:

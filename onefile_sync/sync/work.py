@@ -22,7 +22,7 @@ from onefile_sync.onefile.errors import OneFileError
 from onefile_sync.onefile.patience import Patience
 from onefile_sync.transactions import drop_closed_connections
 
-from . import claims, reading, runs, survey
+from . import assessors, claims, reading, runs, survey
 from .connect import NotConnected, connect
 from .exchange import Exchange, policy_of
 from .pace import PaceLost
@@ -100,6 +100,7 @@ class _Hand:
     sleep: Callable[[float], None]
     current: claims.Claim | None = None
     all_surveyed: bool = False
+    names_wait: bool = False
 
     def work(self) -> bool:
         settings = OneFileSettings.load()
@@ -139,7 +140,7 @@ class _Hand:
         if run.reads_everyone and run.read_at is None:
             return self.read(onefile)
         if run.reads_everyone and not self.all_surveyed:
-            ended = survey.survey(run, policy_of(settings))
+            ended = survey.survey(run, policy_of(settings), lambda ids: self.learn_names(onefile, ids))
             self.all_surveyed = ended is None
             for _learner in range(ended or 0):
                 self.after_each()
@@ -163,6 +164,16 @@ class _Hand:
                 return False
             self.give_up(error.code)
         return True
+
+    def learn_names(self, onefile: OneFile, ids: set[int]) -> None:
+        """Names are worth no learner: where OneFile takes no more calls for now, the problems do without."""
+        if self.names_wait:
+            return
+        try:
+            with reading.counted(self.run, onefile):
+                assessors.learn_names(onefile, ids)
+        except (claims.TimeIsUp, PaceLost, OneFileError):
+            self.names_wait = True
 
     def exchange(self, claim: claims.Claim, onefile: OneFile, settings: OneFileSettings) -> bool:
         pk, run = claim.outcome.learner_pk, self.run

@@ -340,6 +340,10 @@ def test_records_speak_of_rows_as_picsweb_does(learner, browser, auditor):
     assert "officer_unmatched" in text, "for whoever looks the code up in the docs"
     assert "› officer_unmatched" not in text
     assert "Officer unmatched" in text
+    problem.details["assessor_name"] = "<Gwen> Price"
+    problem.save()
+    text = words(browser(auditor).get(reverse("admin:onefile_sync_problem_change", args=[problem.pk])))
+    assert "assessor &lt;Gwen&gt; Price (OneFile ID 4711)" in text
 
 
 def test_changes_are_narrowed_to_those_made_or_only_planned(learner, browser, auditor):

@@ -69,7 +69,7 @@ def test_centres(onefile: OneFile, exchange: Exchange) -> None:
 
 def test_user(onefile: OneFile, exchange: Exchange) -> None:
     exchange.will_answer({"ID": 41, "FirstName": "Zoë", "OrganisationID": 5740, "Role": 1})
-    assert onefile.user(41) == User(41, 5740, 1)
+    assert onefile.user(41) == User(41, 5740, 1, "Zoë")
     assert exchange.asked == [("GET", "/User/41", None)]
 
 

@@ -187,6 +187,11 @@ def test_a_listed_review_without_one_of_them_is_not(name: str) -> None:
 def test_user_centre_and_customer() -> None:
     assert parsing.user({"ID": 41, "OrganisationID": 5740, "Role": "1"}) == User(41, 5740, 1)
     assert parsing.user({"ID": 41}) == User(41, None, None)
+    named = parsing.user({"ID": 41, "FirstName": " Gwen ", "LastName": "Price"})
+    assert named == User(41, name="Gwen Price")
+    assert "Gwen" not in repr(named)
+    assert parsing.user({"ID": 41, "FirstName": None, "LastName": "Price"}) == User(41, name="Price")
+    assert parsing.user({"ID": 41, "FirstName": ["Gwen"]}) == User(41)
     assert parsing.centre({"ID": 5740, "Name": "Care"}) == Centre(5740, "Care")
     assert parsing.customer({"ID": 2070, "Name": "Beta"}) == Customer(2070, "Beta")
 

@@ -188,6 +188,20 @@ class TestOutcomes:
             "move": "yours",
         }
 
+    def test_an_outcome_names_an_assessor_whose_name_is_known(self, host):
+        run = a_run(host, "attention")
+        Problem.objects.create(
+            outcome=run.outcomes.get(),
+            subject_kind="learner",
+            code="officer_unmatched",
+            move="yours",
+            details={"assessor": 3001, "reviews": 2, "assessor_name": "Gwen Price"},
+        )
+        (answer,) = supervisor(host).get(outcomes_url(run)).json()["results"]
+        (problem,) = answer["problems"]
+        assert "assessor Gwen Price (OneFile ID 3001) (reviews: 2)" in problem["text"]
+        assert problem["remedy"].startswith("Enter OneFile ID 3001 on")
+
     def test_an_outcome_leads_to_its_learner(self, host):
         run = a_run(host, "updated")
         reader = supervisor(host)

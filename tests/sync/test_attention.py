@@ -193,6 +193,16 @@ class TestEachIsShownOnce:
         assert again in still_open()
         assert one not in still_open()
 
+    def test_also_where_the_assessor_got_a_name_since(self, night: Any) -> None:
+        about = {"code": "officer_unmatched", **LEARNER}
+        night("attention", {**about, "details": {"assessor": 1, "reviews": 1}})
+        named, not_read = night(
+            "attention",
+            {**about, "details": {"assessor": 1, "reviews": 1, "assessor_name": "Gwen Price"}},
+            {"code": "timed_out", **READING_THE_REVIEW},
+        )
+        assert still_open() == [named, not_read]
+
     def test_a_visit_that_nobody_can_look_up_stays_until_its_run_is_deleted(self, night: Any) -> None:
         """It is told once, and no comparison sees whether it is still there."""
         visits = night(

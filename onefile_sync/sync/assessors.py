@@ -1,0 +1,86 @@
+"""The names of OneFile's assessors to whom no officer is linked, or several: staff know nobody by a number.
+
+Each is read once and kept. It is read again when it is met and is older than :data:`GOOD_FOR`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from onefile_sync.models import AssessorName, OneFileSettings
+from onefile_sync.onefile.client import OneFile
+from onefile_sync.onefile.errors import OneFileError, Scope
+from onefile_sync.transactions import retried
+
+from .parts import Problem
+
+#: For so long a name is not read again; nor is one that could not be had.
+GOOD_FOR = timedelta(days=30)
+#: Names that are read between two times of writing them down.
+AT_A_TIME = 20
+
+
+def mentioned(problems: Iterable[Problem]) -> set[int]:
+    """The OneFile IDs of the assessors that these problems are about."""
+    return {int(problem.details["assessor"]) for problem in problems if "assessor" in problem.details}
+
+
+def known_names(ids: Collection[int]) -> dict[int, str]:
+    """The names on record at the present address, by OneFile ID. No query where nobody is asked for."""
+    if not ids:
+        return {}
+    kept = AssessorName.objects.filter(address=_address(), onefile_id__in=ids).exclude(name="")
+    return dict(kept.values_list("onefile_id", "name"))
+
+
+def learn_names(onefile: OneFile, ids: Collection[int]) -> None:
+    """Read the names that are not on record, or too old; not to be called in a transaction.
+
+    A name that OneFile does not give leaves what is on record as it is. Raises OneFileError of scope ``RUN`` and
+    whatever keeps a call from being made, after keeping what was read.
+    """
+    if not ids:
+        return
+    address = _address()
+    kept = AssessorName.objects.filter(address=address, onefile_id__in=ids)
+    known = {row.onefile_id: row for row in kept}
+    good_from = timezone.now() - GOOD_FOR
+    wanted = [each for each in sorted(ids) if each not in known or known[each].read_at < good_from]
+    for first in range(0, len(wanted), AT_A_TIME):
+        names: dict[int, str] = {}
+        try:
+            for each in wanted[first : first + AT_A_TIME]:
+                names[each] = _name(onefile, each) or (known[each].name if each in known else "")
+        finally:
+            _keep(address, names)
+
+
+def _name(onefile: OneFile, assessor_id: int) -> str:
+    try:
+        return onefile.user(assessor_id).name
+    except OneFileError as error:
+        if error.scope is Scope.RUN:
+            raise
+        return ""
+
+
+@retried
+@transaction.atomic
+def _keep(address: str, names: Mapping[int, str]) -> None:
+    AssessorName.objects.filter(address=address, onefile_id__in=list(names)).delete()
+    # Another worker may have read the same ones at the same moment.
+    AssessorName.objects.bulk_create(
+        (
+            AssessorName(address=address, onefile_id=onefile_id, name=name[: AssessorName.LONGEST])
+            for onefile_id, name in names.items()
+        ),
+        ignore_conflicts=True,
+    )
+
+
+def _address() -> str:
+    return OneFileSettings.load().address[: AssessorName.LONGEST]
