@@ -34,7 +34,7 @@ class Switches:
     )  # of paged searches; unpaged ones are always thin
     empty_search: Literal["no content", "empty list"] = _either("no content", "empty list")
     past_the_end: Literal["no content", "empty list"] = _either("no content", "empty list")
-    page_limit: int | None = None  # the largest page that is given, whatever was asked for
+    page_limit: int | None = _either(None, 3)  # the largest page that is given, whatever was asked for
     unpaged_limit: int | None = _either(None, 50)
     page_order: Literal["by id", "unstable"] = _either("by id", "unstable")
     aim_search_without_user: Literal["everybody", "refused"] = _either("everybody", "refused")
