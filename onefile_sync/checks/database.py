@@ -6,16 +6,18 @@ Warnings only: ``migrate`` runs these checks too and must not be kept from its w
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.core.checks import CheckMessage, Warning  # noqa: A004 - Django's own name for it
 from django.db import DatabaseError, router, transaction
-from django.db.models import ForeignKey
+from django.db.models import Field, ForeignKey
 
 from onefile_sync.conf import DAILY, ERRANDS, Errand
-from onefile_sync.host.mapping import REVIEW
+from onefile_sync.host.conditions import values_of
+from onefile_sync.host.lookups import NoSuchRow, kept_for
+from onefile_sync.host.mapping import PARTS, REVIEW, Kind, Part
 from onefile_sync.models import OneFileSettings
 
 from . import cluster, mapping
@@ -88,26 +90,50 @@ def _schedules_of(errand: Errand, rows: Sequence[Schedule], is_enabled: bool) ->
 
 
 def _rows_that_the_mapping_names() -> Iterator[CheckMessage]:
-    """Where the type or the attendance of a review is a row of another table: whether there is such a row."""
+    """Where a value of the mapping is a row of another table: whether there is such a row."""
     if any(mapping.messages()):
         return  # first things first
-    named = {
-        "type": [REVIEW.option("created_type"), *REVIEW.option("normal_types")],
-        "attended": REVIEW.option("attended_values").values(),
-    }
-    for role, keys in named.items():
-        field = REVIEW.field(role)
+    for part, role, field, values in _values_named():
         if not isinstance(field, ForeignKey):
             continue
-        there = {str(pk) for pk in field.related_model._base_manager.values_list("pk", flat=True)}
-        if missing := [key for key in dict.fromkeys(keys) if key is not None and str(key) not in there]:
-            known = ", ".join(sorted(there)[:MOST_NAMED]) or "none yet"
+        related = field.related_model
+        if missing := _missing(part, field, [value for value in values if value is not None]):
+            keys = related._base_manager.using(part.database).values_list(
+                field.target_field.attname, flat=True
+            )
+            known = ", ".join(str(key) for key in keys.order_by("pk")[:MOST_NAMED]) or "none yet"
             yield Warning(
-                f"ONEFILE_SYNC['REVIEW']: there is no {field.related_model._meta.label} "
-                f"{', '.join(map(repr, missing))} for {role!r}.",
-                hint=f"Write primary keys of rows that there are ({known}), or create them.",
+                f"ONEFILE_SYNC[{part.key!r}]: there is no {related._meta.label} {', '.join(missing)} for {role!r}.",
+                hint=f"Write primary keys of rows that there are ({known}), or natural keys, or create the rows.",
                 id="onefile_sync.W034",
             )
+
+
+def _values_named() -> Iterator[tuple[Part, str, Field[Any, Any], list[Any]]]:
+    """The values in the mapping, with the part, the role and the field that they are for."""
+    kinds = [REVIEW.option("created_type"), *REVIEW.option("normal_types")]
+    yield REVIEW, "type", REVIEW.field("type"), kinds
+    yield REVIEW, "attended", REVIEW.field("attended"), list(REVIEW.option("attended_values").values())
+    for part in PARTS:
+        for role in (role for role, kind in part.roles.items() if kind is Kind.CONDITION):
+            wanted = part.field_name(role)
+            for name, value in wanted.items() if isinstance(wanted, Mapping) else ():
+                field: Any = part.model._meta.get_field(name)
+                yield part, role, field, values_of(field, value)
+
+
+def _missing(part: Part, field: ForeignKey[Any, Any], values: list[Any]) -> list[str]:
+    """Those of the values, as the mapping writes them, for which there is no row."""
+    keys: dict[str, Any] = {}
+    for value in values:
+        try:
+            keys[repr(value)] = kept_for(part, field, value)
+        except NoSuchRow:
+            keys[repr(value)] = None
+    attname = field.target_field.attname
+    rows = field.related_model._base_manager.using(part.database)
+    there = set(rows.filter(**{f"{attname}__in": list(keys.values())}).values_list(attname, flat=True))
+    return [written for written, key in keys.items() if key not in there]
 
 
 def why_it_cannot_run(errand: Errand, row: Schedule) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning  # noqa: A004 - Django's own name for it
-from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured, ValidationError
+from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.db import models
 from django.db.models import Field, Model
 
@@ -26,11 +26,12 @@ from onefile_sync.host.mapping import (
     Kind,
     Part,
 )
-from onefile_sync.host.values import accepted
 from onefile_sync.onefile.records import AimNames
 from onefile_sync.onefile.safety import is_safe_address
 from onefile_sync.onefile.transport import LONGEST_PAUSE
-from onefile_sync.rows import Attendance
+
+from . import review
+from .review import fills_itself
 
 #: The most calls a minute that OneFile takes before it answers 429 (R23).
 ONEFILE_LIMIT = 300
@@ -61,9 +62,6 @@ TARGETS: Mapping[Kind, Part] = {Kind.LEARNER: LEARNER, Kind.OFFICER: OFFICER}
 #: The parts whose fields the exchange writes to; and the fields that the mixins bring.
 WRITTEN_PARTS = tuple(part.key for part in WRITTEN.values() if part is not LEARNER)
 OUR_FIELDS = ("onefile_id", "onefile_centre_id")
-
-#: What a review of OneFile's may lack, and PICSWeb's must therefore be able to lack.
-MAY_BE_BLANK = ("proposed_time", "actual_date", "officer", "trainee_signed_date")
 
 
 def messages() -> Iterator[CheckMessage]:
@@ -184,7 +182,7 @@ def _part(part: Part, written: Mapping[str, Any]) -> Iterator[CheckMessage]:
     if part is LEARNER:
         yield from _visible_to()
     if part is REVIEW:
-        yield from _review(fields_by_role)
+        yield from review.messages(fields_by_role)
 
 
 def _meta_of_bases(model: type[Model], mixin: type[Model]) -> Iterator[CheckMessage]:
@@ -206,7 +204,7 @@ def _meta_of_bases(model: type[Model], mixin: type[Model]) -> Iterator[CheckMess
 def _condition(part: Part, role: str) -> Iterator[CheckMessage]:
     written = part.field_name(role)
     try:
-        condition(part, role)
+        condition(part, role, look_up=False)
     except WrongCondition as wrong:
         is_callable = isinstance(written, str) and "." in written
         yield Error(
@@ -214,7 +212,7 @@ def _condition(part: Part, role: str) -> Iterator[CheckMessage]:
             hint="Write the dotted path of a function that takes the instance and tells true or false."
             if is_callable
             else 'Write {"field": value or [values]} (None for null), the name of a boolean field or of a relation, '
-            "or the dotted path of a function.",
+            f"or the dotted path of a function. {review.HOW_TO_NAME_ROWS}",
             obj=part.model,
             id="onefile_sync.E014" if is_callable else "onefile_sync.E015",
         )
@@ -268,7 +266,7 @@ def _role(part: Part, role: str, found: dict[str, Field[Any, Any]]) -> Iterator[
             id="onefile_sync.E010",
         )
         return
-    if part.key in WRITTEN_PARTS and _fills_itself(field) and part.kind(role) is not Kind.LEARNER:
+    if part.key in WRITTEN_PARTS and fills_itself(field) and part.kind(role) is not Kind.LEARNER:
         yield Error(
             f"{where}: Django fills {named!r} itself on each save (auto_now, auto_now_add), over what OneFile has.",
             hint=f"Name {wanted} that keeps what is put into it.{_candidates(part, kinds)}",
@@ -297,14 +295,10 @@ def _candidates(part: Part, kinds: tuple[type[Field[Any, Any]], ...]) -> str:
         for field in part.model._meta.concrete_fields
         if isinstance(field, kinds)
         and not field.primary_key
-        and not _fills_itself(field)
+        and not fills_itself(field)
         and field.name not in OUR_FIELDS
     ]
     return f" {part.model._meta.label} has: {', '.join(fits)}." if fits else ""
-
-
-def _fills_itself(field: Field[Any, Any]) -> bool:
-    return bool(getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False))
 
 
 def _leads_to(field: Field[Any, Any], target: Part) -> bool:
@@ -329,75 +323,3 @@ def _shared(part: Part, found: Mapping[str, Field[Any, Any]]) -> Iterator[CheckM
                 obj=part.model,
                 id="onefile_sync.E018",
             )
-
-
-def _review(found: Mapping[str, Field[Any, Any]]) -> Iterator[CheckMessage]:
-    for role in MAY_BE_BLANK:
-        if role in found and not found[role].null:
-            yield Error(
-                f"ONEFILE_SYNC['REVIEW'][{role!r}]: {found[role].name!r} cannot be null, and a review may lack it.",
-                hint="Write null=True, blank=True on the field and make a migration.",
-                obj=found[role],
-                id="onefile_sync.E011",
-            )
-    if "attended" in found and (wrong := _attendance(found["attended"])):
-        yield Error(
-            f"ONEFILE_SYNC['REVIEW']['attended_values'] {wrong}.",
-            hint='Write {"blank": …, "yes": …, "no": …, "unknown": …} with values of the field; '
-            "blank and unknown may be the same.",
-            obj=found["attended"],
-            id="onefile_sync.E012",
-        )
-    if "type" in found and (wrong := _types(found["type"])):
-        yield Error(
-            f"ONEFILE_SYNC['REVIEW']: {wrong}.",
-            hint='Write "normal_types": [values of the type field], and as "created_type" one of its values.',
-            obj=found["type"],
-            id="onefile_sync.E013",
-        )
-    others = [field for field in REVIEW.model._meta.concrete_fields if field not in found.values()]
-    if must := [field.name for field in others if _must_be_filled(field)]:
-        yield Warning(
-            f"Reviews downloaded from OneFile do not fill {', '.join(must)}, which {REVIEW.model._meta.label} needs.",
-            hint="Give the field a default, or null=True, or fill it in the model's save().",
-            obj=REVIEW.model,
-            id="onefile_sync.W002",
-        )
-
-
-def _attendance(field: Field[Any, Any]) -> str:
-    values = REVIEW.option("attended_values")
-    names = {attendance.value for attendance in Attendance}
-    if not isinstance(values, Mapping) or values.keys() != names:
-        return f"does not give a value to each of {', '.join(sorted(names))}, and to nothing else"
-    for name, value in values.items():
-        if not _fits(field, value):
-            return f"gives {name!r} a value that {field.name!r} cannot have"
-    others = [values["blank"], values["unknown"]]
-    if values["yes"] in [*others, values["no"]] or values["no"] in others:
-        return "gives one value two meanings"
-    return ""
-
-
-def _types(field: Field[Any, Any]) -> str:
-    normal, created = REVIEW.option("normal_types"), REVIEW.option("created_type")
-    if not isinstance(normal, list | tuple) or not normal:
-        return "normal_types is not a list with something in it"
-    for value in normal:
-        if not _fits(field, value):
-            return f"normal_types has a value that {field.name!r} cannot have"
-    return "" if _fits(field, created) else f"created_type is a value that {field.name!r} cannot have"
-
-
-def _fits(field: Field[Any, Any], value: Any) -> bool:
-    try:
-        accepted(field, value)
-    except (ValidationError, ValueError, TypeError):
-        return False
-    return True
-
-
-def _must_be_filled(field: Field[Any, Any]) -> bool:
-    if field.null or field.primary_key or field.has_default() or field.has_db_default() or field.generated:
-        return False
-    return not _fills_itself(field) and not field.empty_strings_allowed

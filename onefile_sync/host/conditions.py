@@ -1,7 +1,8 @@
 """How "live", "in learning" and "has units" are told in PICSWeb: as SQL where possible, else by asking each row.
 
 The mapping may give a dict of field -> value or list of values (``None``: is null), the name of a boolean field
-(is true) or of a relation (related rows exist), or the dotted path of a callable that takes the instance.
+(is true) or of a relation (related rows exist), or the dotted path of a callable that takes the instance. Rows to which
+a foreign key leads may be named by natural key.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db.models import BooleanField, Exists, Field, Model, OuterRef, Q
 from django.utils.module_loading import import_string
 
+from .lookups import is_natural_key, kept_for, why_no_natural_key
 from .mapping import Part
 
 
@@ -33,11 +35,15 @@ class Condition:
         return self.ask is None or bool(self.ask(instance))
 
 
-def condition(part: Part, role: str) -> Condition:
-    """The condition that plays a role; raises :class:`WrongCondition`."""
+def condition(part: Part, role: str, *, look_up: bool = True) -> Condition:
+    """The condition that plays a role; raises :class:`WrongCondition`.
+
+    One query for each natural key in it, where :class:`~onefile_sync.host.lookups.NoSuchRow` may be raised; without
+    ``look_up`` none, and the condition is good for nothing but to be checked.
+    """
     written = part.field_name(role)
     if isinstance(written, Mapping) and written:
-        return Condition(sql=_all_of(part.model, written))
+        return Condition(sql=_all_of(part, written, look_up))
     if isinstance(written, str) and "." in written:
         return Condition(ask=function_at(written))
     if isinstance(written, str):
@@ -45,14 +51,18 @@ def condition(part: Part, role: str) -> Condition:
     raise WrongCondition("it is neither a dict with something in it nor a text")
 
 
-def _all_of(model: type[Model], wanted: Mapping[str, Any]) -> Q:
+def _all_of(part: Part, wanted: Mapping[str, Any], look_up: bool) -> Q:
     every = Q()
     for name, value in wanted.items():
-        field, values = _field(model, name), _as_list(value)
+        field = _field(part.model, name)
+        values = values_of(field, value)
         if not values:
             raise WrongCondition(f"the list of values of {name!r} is empty")
+        if wrong := next(filter(None, (why_no_natural_key(field, each) for each in values)), ""):
+            raise WrongCondition(wrong)
+        wanted_rows = [each for each in values if look_up or not is_natural_key(field, each)]
         try:
-            known = [field.to_python(value) for value in values if value is not None]
+            known = [kept_for(part, field, each) for each in wanted_rows if each is not None]
         except (ValidationError, ValueError, TypeError):
             raise WrongCondition(f"{name!r} cannot have such a value") from None
         choices = ["", *(choice for choice, _label in field.flatchoices)]
@@ -63,8 +73,11 @@ def _all_of(model: type[Model], wanted: Mapping[str, Any]) -> Q:
     return every
 
 
-def _as_list(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, list | tuple | set | frozenset) else [value]
+def values_of(field: Field[Any, Any], written: Any) -> list[Any]:
+    """The values that a dict gives to a field, one or several; a tuple is one where it is a natural key."""
+    if is_natural_key(field, written):
+        return [written]
+    return list(written) if isinstance(written, list | tuple | set | frozenset) else [written]
 
 
 def _field(model: type[Model], name: Any) -> Field[Any, Any]:

@@ -29,6 +29,7 @@ from onefile_sync.rows import Differences, LearnerRow, Officers, OpenUpload, Qua
 
 from .conditions import condition
 from .elsewhere import source
+from .lookups import kept_for
 from .mapping import LEARNER, OFFICER, QUALIFICATION, REVIEW, Part
 from .values import local_date, local_midnight, plain, reader
 
@@ -293,7 +294,7 @@ def _reviews(
     """By the learner's primary key."""
     officer_field, type_field = REVIEW.field("officer"), REVIEW.field("type")
     related = [field.name for field in (officer_field, type_field) if isinstance(field, ForeignKey)]
-    normal_types = [type_field.to_python(each) for each in REVIEW.option("normal_types")]
+    normal_types = [kept_for(REVIEW, type_field, each) for each in REVIEW.option("normal_types")]
     officer_of, type_of = attrgetter(officer_field.name), attrgetter(type_field.attname)
     values = reader(
         REVIEW,

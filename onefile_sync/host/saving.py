@@ -35,7 +35,9 @@ class Rejected(Exception):
 
 
 def can_hold(kind: str, field: str, value: Value) -> bool:
-    """Whether PICSWeb's field can hold a value: type, length, range, choices, null. No query.
+    """Whether PICSWeb's field can hold a value: type, length, range, choices, null.
+
+    No query, but for attendance that the mapping names by natural key.
 
     ``kind`` is "learner", "qualification" or "review"; ``field`` a name of :mod:`onefile_sync.rows`.
     """

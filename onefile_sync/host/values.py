@@ -1,4 +1,7 @@
-"""PICSWeb's values <-> plain values, one field at a time. Nothing here touches the database."""
+"""PICSWeb's values <-> plain values, one field at a time.
+
+Nothing here touches the database, unless the mapping names a row by its natural key.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from django.db.models import DateTimeField, Field, ForeignKey, Model
 from onefile_sync.conf import deployment
 from onefile_sync.rows import Attendance, Value
 
+from .lookups import NoSuchRow, kept_for
 from .mapping import Kind, Part
 
 
@@ -58,7 +62,7 @@ def stored(part: Part, role: str, value: Value) -> Any:
     field = part.field(role)
     try:
         return accepted(field, _converted(part, role, field, value))
-    except (ValidationError, ValueError, TypeError, KeyError, OverflowError):
+    except (ValidationError, ValueError, TypeError, KeyError, OverflowError, NoSuchRow):
         raise CannotHold(role) from None
 
 
@@ -131,7 +135,9 @@ def _converted(part: Part, role: str, field: Field[Any, Any], value: Value) -> A
         case Kind.DATE if isinstance(field, DateTimeField) and isinstance(value, date):
             return local_midnight(value)
         case Kind.ATTENDED:
-            return part.option("attended_values")[Attendance(value).value]
+            return kept_for(part, field, part.option("attended_values")[Attendance(value).value])
+        case Kind.TYPE:
+            return kept_for(part, field, value)
         case Kind.OFFICER | Kind.LEARNER:
             return field.to_python(value)
         case _:
@@ -152,7 +158,8 @@ def _without_moment(
 
 def _attendances(part: Part) -> Mapping[Any, Attendance]:
     """PICSWeb's values of attendance; where blank and unknown share one, it means unknown."""
-    return {_key(value): Attendance(name) for name, value in sorted(part.option("attended_values").items())}
+    field, values = part.field("attended"), sorted(part.option("attended_values").items())
+    return {_key(kept_for(part, field, value)): Attendance(name) for name, value in values}
 
 
 def _key(value: Any) -> Any:

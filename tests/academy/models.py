@@ -47,6 +47,26 @@ class Programme(models.Model):
         return self.title
 
 
+class Options(models.Manager["Option"]):
+    def get_by_natural_key(self, group: str, code: str) -> Option:
+        return self.get(group=group, code=code)
+
+
+class Option(models.Model):
+    """What the academy's lists offer, by the group they belong to."""
+
+    group = models.CharField(max_length=20)
+    code = models.CharField(max_length=20)
+
+    objects = Options()
+
+    class Meta:
+        constraints = (models.UniqueConstraint("group", "code", name="one_option_of_a_code"),)
+
+    def __str__(self) -> str:
+        return self.code
+
+
 class Apprentice(OneFileLearnerMixin):
     onefile_id = models.BigIntegerField("OneFile ID", db_column="portfolio_ref", null=True, db_index=True)
     ident = models.CharField(max_length=20, unique=True)
@@ -57,6 +77,7 @@ class Apprentice(OneFileLearnerMixin):
     withdrawn = models.BooleanField(default=False)
     caseload = models.ForeignKey(Caseload, null=True, blank=True, on_delete=models.SET_NULL)
     programme = models.ForeignKey(Programme, null=True, blank=True, on_delete=models.SET_NULL)
+    stage = models.ForeignKey(Option, null=True, blank=True, on_delete=models.PROTECT)
 
     objects = NotArchived()
     everybody = models.Manager["Apprentice"]()
@@ -95,6 +116,8 @@ class Sitting(OneFileReviewMixin):
     proposed_date = models.DateField(null=True, blank=True)
     proposed_time = models.TimeField(null=True, blank=True)
     attended = models.CharField(max_length=10, blank=True, default="")
+    sort = models.ForeignKey(Option, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    turnout = models.ForeignKey(Option, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     actual_date = models.DateField(null=True, blank=True)
     officer = models.ForeignKey(Coach, null=True, blank=True, on_delete=models.SET_NULL)
     trainee_signed_date = models.DateField(null=True, blank=True)
