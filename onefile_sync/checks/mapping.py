@@ -283,6 +283,11 @@ def _a(kind: type[Field[Any, Any]]) -> str:
 
 
 def _or_none(role: str) -> str:
+    if role == "learner":
+        return (
+            ", or a path to one over relations to single rows (relation__field). A function cannot say whose a row is, "
+            "for the database is asked"
+        )
     if role in MAY_BE_ELSEWHERE["LEARNER"]:
         return ", a path to one over relations to single rows (relation__field), or the dotted path of a function"
     return ", or None where the date-time of proposed_date holds both" if role == "proposed_time" else ""
@@ -312,13 +317,13 @@ def _leads_to(field: Field[Any, Any], target: Part) -> bool:
 
 
 def _shared(part: Part, found: Mapping[str, Field[Any, Any]]) -> Iterator[CheckMessage]:
-    roles: dict[str, list[str]] = {}
+    roles: dict[Field[Any, Any], list[str]] = {}
     for role, field in found.items():
-        roles.setdefault(field.name, []).append(role)
-    for name, playing in roles.items():
+        roles.setdefault(field, []).append(role)
+    for field, playing in roles.items():
         if len(playing) > 1:
             yield Error(
-                f"ONEFILE_SYNC[{part.key!r}]: the field {name!r} plays several parts: {', '.join(playing)}.",
+                f"ONEFILE_SYNC[{part.key!r}]: the field {field.name!r} plays several parts: {', '.join(playing)}.",
                 hint="Name a field of its own for each.",
                 obj=part.model,
                 id="onefile_sync.E018",

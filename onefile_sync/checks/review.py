@@ -49,8 +49,9 @@ def messages(found: Mapping[str, Field[Any, Any]]) -> Iterator[CheckMessage]:
             obj=found["type"],
             id="onefile_sync.E013",
         )
+    parent = str(REVIEW.field_name("learner")).split("__")[0]
     others = [field for field in REVIEW.model._meta.concrete_fields if field not in found.values()]
-    if must := [field.name for field in others if _must_be_filled(field)]:
+    if must := [field.name for field in others if field.name != parent and _must_be_filled(field)]:
         yield Warning(
             f"Reviews downloaded from OneFile do not fill {', '.join(must)}, which {REVIEW.model._meta.label} needs.",
             hint="Give the field a default, or null=True, or fill it in the model's save().",

@@ -17,10 +17,11 @@ from .reading import (
     shared_among,
     shared_onefile_ids,
 )
-from .saving import Rejected, Saved, can_hold, create_review, save_fields, saving, still_holds
+from .saving import NowhereToPut, Rejected, Saved, can_hold, create_review, save_fields, saving, still_holds
 from .visible import visible_learners
 
 __all__ = [
+    "NowhereToPut",
     "Rejected",
     "Saved",
     "can_hold",

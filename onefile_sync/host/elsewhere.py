@@ -1,4 +1,4 @@
-"""What PICSWeb may keep elsewhere than on the learner: over relations, or where only a function can tell."""
+"""What PICSWeb may keep elsewhere than on the row itself: over relations, or where only a function can tell."""
 
 from __future__ import annotations
 
@@ -29,10 +29,11 @@ def source(part: Part, role: str) -> Source:
     path, field = part.field_name(role), part.field(role)
     names = path.split("__")
     related = names if field.is_relation else names[:-1]
-    return Source(path, ("__".join(related),) if related else (), lambda row: _follow(row, names))
+    return Source(path, ("__".join(related),) if related else (), lambda row: follow(row, names))
 
 
-def _follow(row: Any, names: list[str]) -> Any:
+def follow(row: Any, names: list[str]) -> Any:
+    """What is at the end of these relations, or ``None`` where they end before."""
     for name in names:
         try:
             row = getattr(row, name) if row is not None else None

@@ -47,8 +47,13 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-#: What may be on another row than the part's own, to which a path over relations leads, or be told by a function.
-MAY_BE_ELSEWHERE: Mapping[str, tuple[str, ...]] = {"LEARNER": ("main_officer", "ended_on")}
+#: What may be on another row than the part's own, to which a path over relations leads. Of a learner it may be told by
+#: a function too; whose a row is must be asked of the database.
+MAY_BE_ELSEWHERE: Mapping[str, tuple[str, ...]] = {
+    "LEARNER": ("main_officer", "ended_on"),
+    "QUALIFICATION": ("learner",),
+    "REVIEW": ("learner",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +107,8 @@ class Part:
     def is_told_by_function(self, role: str) -> bool:
         """Whether the mapping gives the dotted path of a function, for a role of which that may be said."""
         name = self.field_name(role)
-        return role in MAY_BE_ELSEWHERE.get(self.key, ()) and isinstance(name, str) and "." in name
+        is_of_learner = self.key == "LEARNER" and role in MAY_BE_ELSEWHERE["LEARNER"]
+        return is_of_learner and isinstance(name, str) and "." in name
 
     def kind(self, role: str) -> Kind:
         return Kind.NUMBER if role in FROM_MIXINS else self.roles[role]

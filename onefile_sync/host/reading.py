@@ -28,7 +28,7 @@ from onefile_sync.models import Difference, UploadIntent
 from onefile_sync.rows import Differences, LearnerRow, Officers, OpenUpload, QualificationRow, ReviewRow
 
 from .conditions import condition
-from .elsewhere import source
+from .elsewhere import follow, source
 from .lookups import kept_for
 from .mapping import LEARNER, OFFICER, QUALIFICATION, REVIEW, Part
 from .values import local_date, local_midnight, plain, reader
@@ -241,20 +241,21 @@ def _hidden(part: Part, rows: Sequence[Model]) -> set[Any]:
 
 
 def _of(learners: Sequence[Model], part: Part) -> QuerySet[Model]:
-    field = part.field("learner")
-    return shown(part).filter(**{f"{field.name}__in": learners}).order_by("pk")
+    return shown(part).filter(**{f"{part.field_name('learner')}__in": learners}).order_by("pk")
 
 
-def _by_learner(rows: Iterable[Model], part: Part, learners: Sequence[Model]) -> Iterator[tuple[Model, Any]]:
+def _by_learner(rows: QuerySet[Model], part: Part, learners: Sequence[Model]) -> Iterator[tuple[Model, Any]]:
     """Each row with its learner.
 
     PICSWeb's __str__ may name the learner: they are handed over rather than fetched again for every row.
     """
-    name, of_learner = part.field("learner").name, attrgetter(part.field("learner").attname)
+    *parents, name = part.field_name("learner").split("__")
+    of_learner = attrgetter(part.field("learner").attname)
     by_pk = {learner.pk: learner for learner in learners}
-    for row in rows:
-        learner = by_pk[of_learner(row)]
-        setattr(row, name, learner)
+    for row in rows.select_related("__".join(parents)) if parents else rows:
+        parent = follow(row, parents)
+        learner = by_pk[of_learner(parent)]
+        setattr(parent, name, learner)
         yield row, learner.pk
 
 
@@ -328,14 +329,13 @@ def _hidden_reviews(
     learners: Sequence[Model], read: Mapping[Any, Sequence[ReviewRow]]
 ) -> dict[Any, list[ReviewRow]]:
     """By the learner's primary key: the linked reviews that PICSWeb hides, of which nothing else is told."""
-    field = REVIEW.field("learner")
+    path = REVIEW.field_name("learner")
     seen = {review.pk for reviews in read.values() for review in reviews}
-    linked = everything(REVIEW).filter(**{f"{field.name}__in": learners}, onefile_id__isnull=False)
+    linked = everything(REVIEW).filter(**{f"{path}__in": learners}, onefile_id__isnull=False).order_by("pk")
     found: dict[Any, list[ReviewRow]] = {}
-    for row in linked.order_by("pk"):
+    for row, learner_pk in _by_learner(linked, REVIEW, learners):
         if str(row.pk) not in seen:
-            of_learner = getattr(row, field.attname)
-            found.setdefault(of_learner, []).append(
+            found.setdefault(learner_pk, []).append(
                 ReviewRow(str(row.pk), _label(row), plain(REVIEW, row, "onefile_id"))
             )
     return found

@@ -34,6 +34,10 @@ class Rejected(Exception):
         self.fields = tuple(fields)
 
 
+class NowhereToPut(Exception):
+    """A review is kept under a row of PICSWeb's that leads to the learner, and there is none, or several."""
+
+
 def can_hold(kind: str, field: str, value: Value) -> bool:
     """Whether PICSWeb's field can hold a value: type, length, range, choices, null.
 
@@ -107,21 +111,33 @@ def create_review(learner_pk: str, values: Mapping[str, Value]) -> Saved | None:
 
     Its type is the mapping's ``created_type``. Where the learner already has a review with that ``onefile_id``,
     because another worker was quicker, ``None`` is returned and nothing is created. Raises :class:`Rejected`
-    when the learner is gone or PICSWeb does not take the values.
+    when the learner is gone or PICSWeb does not take the values, and :class:`NowhereToPut`.
     """
     with saving("review"):
         learner = _locked(LEARNER, learner_pk)  # one at a time for this learner
         if learner is None:
             raise Rejected("learner", learner_pk)
-        of_learner = {REVIEW.field("learner").name: learner}
+        path = REVIEW.field_name("learner")
         reviews = REVIEW.model._base_manager.using(REVIEW.database)
-        if reviews.filter(**of_learner, onefile_id=values["onefile_id"]).exists():
+        if reviews.filter(**{path: learner}, onefile_id=values["onefile_id"]).exists():
             return None
-        review = REVIEW.model(**of_learner)
+        first, *onward = path.split("__")
+        review = REVIEW.model(**{first: _only_parent(first, onward, learner) if onward else learner})
         setattr(review, REVIEW.field("type").attname, stored(REVIEW, "type", REVIEW.option("created_type")))
         assign(REVIEW, review, values)
         review.save()
         return _read_back(REVIEW, "review", review, values, before={})
+
+
+def _only_parent(first: str, onward: list[str], learner: Model) -> Model:
+    """The one row to which a review can be attached so that its path leads to the learner."""
+    relation: Any = REVIEW.model._meta.get_field(first)
+    rows = relation.related_model._default_manager.using(REVIEW.database)
+    found = list(rows.filter(**{"__".join(onward): learner})[:2]) if relation.concrete else []
+    if len(found) != 1:
+        raise NowhereToPut
+    parent: Model = found[0]
+    return parent
 
 
 @contextmanager

@@ -320,6 +320,8 @@ def _create(learner_pk: str, creation: ReviewCreation, applied: Applied) -> None
             applied.done(*_as_kept(kept))
             said = applied.compare(kept)
         applied.problems += said
+    except host.NowhereToPut:
+        applied.problems.append(Problem("review_nowhere_to_put", creation.changes[0].subject))
     except host.Rejected as refused:
         _not_saved(refused, creation.changes[0].subject, applied)
 

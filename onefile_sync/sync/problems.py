@@ -95,6 +95,18 @@ CATALOGUE: tuple[Explanation, ...] = (
         _("Nothing to do if that was meant; otherwise bring it back in PICSWeb. This is reported once."),
     ),
     Explanation(
+        "review_nowhere_to_put",
+        YOURS,
+        _(
+            "OneFile has this review and PICSWeb does not. It was not created, because what PICSWeb keeps reviews "
+            "under is there more than once for this learner, or not at all."
+        ),
+        _(
+            "Enter the review in PICSWeb where it belongs, with its OneFile System ID. The next refresh then keeps it "
+            "up to date."
+        ),
+    ),
+    Explanation(
         "foreign_aim",
         YOURS,
         _(

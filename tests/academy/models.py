@@ -86,7 +86,17 @@ class Apprentice(OneFileLearnerMixin):
         return self.ident
 
 
+class Place(models.Model):
+    """What an apprentice has on a course."""
+
+    apprentice = models.ForeignKey(Apprentice, null=True, on_delete=models.CASCADE)
+
+    def __str__(self) -> str:
+        return f"Place of {self.apprentice}"
+
+
 class Award(OneFileQualificationMixin):
+    place = models.ForeignKey(Place, null=True, blank=True, on_delete=models.CASCADE)
     apprentice = models.ForeignKey(Apprentice, on_delete=models.CASCADE)
     title = models.CharField(max_length=100, default="Team Leader")
     modular = models.BooleanField(default=False)
@@ -111,7 +121,8 @@ class Award(OneFileQualificationMixin):
 
 
 class Sitting(OneFileReviewMixin):
-    apprentice = models.ForeignKey(Apprentice, on_delete=models.CASCADE)
+    apprentice = models.ForeignKey(Apprentice, null=True, blank=True, on_delete=models.CASCADE)
+    place = models.ForeignKey(Place, null=True, blank=True, on_delete=models.CASCADE)
     type = models.CharField(max_length=20, default="Normal")
     proposed_date = models.DateField(null=True, blank=True)
     proposed_time = models.TimeField(null=True, blank=True)
