@@ -138,6 +138,7 @@ class TestReports:
             "reviews": "36, 37",
             "when": "01/07/2026 10:00",
             "fields": "38",
+            "kept": "39",
         }
         row = problems.explain(code)
         Problem.objects.create(
