@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -62,11 +63,13 @@ def test_three_processes_share_one_budget(
     make_onefile_sandbox: Callable[..., SandboxServer],
     tmp_path: Path,
     figures: Callable[..., None],
+    settings: Any,
 ) -> None:
     onefile = make_onefile_sandbox(learners=1, switches=Switches(rate_limit=ALLOWED))
-    settings = OneFileSettings(enabled=True, environment=Environment.SANDBOX)
-    settings.set_customer_token(onefile.customer_token)
-    settings.save()
+    settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "BASE_URL": onefile.url}
+    row = OneFileSettings(enabled=True, environment=Environment.SANDBOX)
+    row.set_customer_token(onefile.customer_token)
+    row.save()
     ApiSession.objects.create(pk=1)
     connection.close()
     shared = environment(onefile.url, broker) | {"ONEFILE_CALLS_PER_MINUTE": str(ALLOWED)}

@@ -105,8 +105,11 @@ class Machines:
 
 
 @pytest.fixture
-def onefile(transactional_db: None, make_onefile_sandbox: Callable[..., SandboxServer]) -> SandboxServer:
+def onefile(
+    transactional_db: None, make_onefile_sandbox: Callable[..., SandboxServer], settings: Any
+) -> SandboxServer:
     server = make_onefile_sandbox(world=World(), switches=Switches(rate_limit=0), latency=LATENCY)
+    settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "BASE_URL": server.url}
     row = OneFileSettings(enabled=True, environment=Environment.SANDBOX)
     row.set_customer_token(server.customer_token)
     row.save()
