@@ -428,13 +428,13 @@ def test_what_ends_the_run_for_everybody_ends_it_for_those_put_aside_too(
     said = services.start_scheduled_daily()
     run = SyncRun.objects.get(pk=said.split()[-1])
 
-    def refuse_once_all_wait() -> None:
-        if states_of(run, aside) == ["aside"] * 3:
+    def refuse_once_somebody_waits() -> None:
+        if "aside" in states_of(run, aside):
             refuse_the_token(onefile)
 
-    services.perform(run, after_each=refuse_once_all_wait, sleep=dont_wait)
+    services.perform(run, after_each=refuse_once_somebody_waits, sleep=dont_wait)
 
     assert how(run) == ("finished", "")
     assert states_of(run, aside) == ["failed"] * 3
-    assert codes(run).count(["bad_customer_token"]) > 3, "those who were still queued as well"
+    assert codes(run).count(["bad_customer_token"]) >= 3
     assert rows_of(aside) == before
