@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -76,6 +77,20 @@ def provider(
     return onefile
 
 
+def others_connected() -> int:
+    """How many connections to this test's database there are beside our own."""
+    query = {
+        "postgresql": "SELECT count(*) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        "mysql": "SELECT count(*) FROM information_schema.processlist "
+        "WHERE db = database() AND id <> connection_id()",
+    }[connection.vendor]
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        (number,) = cursor.fetchone()
+    return int(number)
+
+
 def environment(onefile_url: str = "", broker: str = "") -> dict[str, str]:
     """The environment in which another process shares this test's database, OneFile and queue."""
     database = connection.settings_dict
@@ -111,6 +126,11 @@ class Office:
         """As the kernel does when memory runs out: all its processes at once, without a word."""
         demo.kill_group(cluster.process.pid)
         cluster.process.wait()
+        # The server may still carry out what it was sent last.
+        until = time.monotonic() + 30
+        while others_connected():
+            assert time.monotonic() < until, "connections of a killed cluster stay open"
+            time.sleep(0.02)
 
     def deliver_the_schedule(self) -> None:
         delivery = self.children.start_command("scheduler", [demo.sys.executable, "-c", DELIVER_THE_SCHEDULE])
