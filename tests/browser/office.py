@@ -34,7 +34,7 @@ from onefile_sync.models import (
 #: The alias under which the tests reach the site's own database.
 SITE = "site"
 #: Enough that every test has learners of its own.
-LEARNERS = 120
+LEARNERS = 80
 
 
 @dataclass(frozen=True)
