@@ -234,10 +234,8 @@ class Demonstration:
         )
         reported, counted = self.first_sync["api_calls"], calls_at(self.sandbox)
         self.expect(
-            # The command looks once whether OneFile answers, before the run begins.
-            reported + 1 == counted,
-            f"First sync: {reported} API calls reported, {counted} counted by the sandbox "
-            "(one to see whether OneFile answers)",
+            reported == counted,
+            f"First sync: {reported} API calls reported, {counted} counted by the sandbox",
         )
 
     def check_refresh_by_click(self) -> None:
