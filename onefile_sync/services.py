@@ -50,6 +50,7 @@ from .sync.refusals import (
     Selection,
     check_setup,
     outcomes,
+    refuse_missing_rows,
     refuse_wrong_mapping,
     sort_out,
     why_not,
@@ -259,6 +260,7 @@ def probe(learner_pk: str | None = None) -> ProbeReport:
     At most twelve reads, also while the integration is off: they may be needed to set it up. Raises :class:`Refused`.
     """
     refuse_wrong_mapping()
+    refuse_missing_rows()
     return look_closely(learner_to_probe(learner_pk, drive.today()))
 
 

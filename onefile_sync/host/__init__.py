@@ -3,6 +3,7 @@
 Everything above asks here and never touches PICSWeb's models itself. Primary keys are text.
 """
 
+from .named_rows import is_a_row_missing
 from .reading import (
     learner_by_pk,
     learner_model,
@@ -26,6 +27,7 @@ __all__ = [
     "Saved",
     "can_hold",
     "create_review",
+    "is_a_row_missing",
     "learner_by_pk",
     "learner_model",
     "learner_type",

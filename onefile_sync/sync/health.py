@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from onefile_sync import checks
+from onefile_sync import checks, host
 from onefile_sync.conf import DAILY, ERRANDS
 from onefile_sync.models import (
     ApiSession,
@@ -109,6 +109,14 @@ NOT_SET_UP = Finding(
     _("Run “python manage.py check” to see what is wrong."),
 )
 
+ROW_MISSING = Finding(
+    "integration",
+    Level.CRITICAL,
+    _("A row of a lookup table that PICSWeb's OneFile setup names is missing, or there twice."),
+    "row_missing",
+    _("Run “python manage.py check --database default” to see which it is, and restore it."),
+)
+
 
 def health() -> Health:
     """How the integration is doing. A handful of queries, no network but Redis where it keeps the pace."""
@@ -118,6 +126,8 @@ def health() -> Health:
         return Health(now, (off,))
     if checks.mapping_errors():
         return Health(now, (NOT_SET_UP,))
+    if host.is_a_row_missing():
+        return Health(now, (ROW_MISSING,))
     return Health(now, tuple(look(settings, now) for look in LOOKS))
 
 

@@ -336,6 +336,18 @@ CATALOGUE: tuple[Explanation, ...] = (
         ),
     ),
     Explanation(
+        "row_missing",
+        OURS,
+        _(
+            "PICSWeb's OneFile setup names a row of a lookup table that is missing, or there twice. "
+            "Nothing was changed."
+        ),
+        _(
+            "Ask your PICSWeb support team to restore the row: “python manage.py check --database default” names it. "
+            "Then refresh again."
+        ),
+    ),
+    Explanation(
         "interrupted",
         OURS,
         _("The refresh of this learner was cut off several times and given up. What had been saved stays."),

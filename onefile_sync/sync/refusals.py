@@ -89,18 +89,28 @@ MAPPING_WRONG = Refusal(
     _("PICSWeb is not set up for OneFile: run “python manage.py check” to see what is wrong."),
 )
 
+ROW_MISSING = Refusal(
+    "row_missing",
+    _(
+        "PICSWeb's OneFile setup names a row of a lookup table that is missing, or there twice. Nobody can be compared "
+        "without it. Run “python manage.py check --database default” to see which it is, and restore it."
+    ),
+)
+
 
 NOT_CONNECTED = {refusal.code: refusal for refusal in (NO_TOKEN, TOKEN_UNREADABLE, TOKEN_OTHER_ENVIRONMENT)}
 
 
 def why_not_at_all(settings: OneFileSettings) -> Refusal | None:
-    """What stands in the way for every learner. No network."""
+    """What stands in the way for every learner. No network; a query for each natural key that the mapping names."""
     if checks.mapping_errors():
         return MAPPING_WRONG
     if not settings.enabled:
         return OFF
     if settings.paused:
         return PAUSED
+    if host.is_a_row_missing():
+        return ROW_MISSING
     try:
         customer_token(settings)
     except NotConnected as reason:
@@ -114,7 +124,10 @@ def _onefile_id(learner: Model) -> int | None:
 
 
 def why_not(learner: Model) -> Refusal | None:
-    """Why this learner cannot be refreshed now, or ``None``. No network and at most three queries."""
+    """Why this learner cannot be refreshed now, or ``None``. No network and at most three queries.
+
+    One more for each natural key that the mapping names.
+    """
     refusal = why_not_at_all(OneFileSettings.load())
     if refusal is not None:
         return refusal
@@ -165,6 +178,12 @@ def refuse_wrong_mapping() -> None:
     """Raises :class:`Refused` when the deployment's mapping has an error that a system check would name."""
     if checks.mapping_errors():
         raise Refused(MAPPING_WRONG)
+
+
+def refuse_missing_rows() -> None:
+    """Raises :class:`Refused` when a row that the mapping names is missing. The mapping has to be right otherwise."""
+    if host.is_a_row_missing():
+        raise Refused(ROW_MISSING)
 
 
 def outcomes() -> QuerySet[LearnerOutcome]:

@@ -14,7 +14,7 @@ from threading import Event
 
 from django.db import connection, connections
 
-from onefile_sync import events
+from onefile_sync import events, host
 from onefile_sync.conf import deployment
 from onefile_sync.models import OneFileSettings, OutcomeState, SyncRun
 from onefile_sync.onefile.client import OneFile
@@ -104,6 +104,10 @@ class _Hand:
 
     def work(self) -> bool:
         settings = OneFileSettings.load()
+        if not settings.paused and host.is_a_row_missing():
+            self.give_up("row_missing")
+            runs.settle(self.run)
+            return True
         try:
             onefile = connect(
                 settings,

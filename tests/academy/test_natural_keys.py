@@ -6,16 +6,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 
-from onefile_sync import checks
+from onefile_sync import checks, services
 from onefile_sync import host as picsweb_side
 from onefile_sync.host.conditions import condition
 from onefile_sync.host.lookups import NoSuchRow
 from onefile_sync.host.mapping import LEARNER
-from onefile_sync.models import LearnerOutcome, OneFileSettings
+from onefile_sync.models import LearnerOutcome, OneFileSettings, SyncRun
 from onefile_sync.rows import Attendance
 from tests.college.mapping import COLLEGE
-from tests.conftest import problems
+from tests.conftest import dont_wait, problems
 
 from .conftest import Academy
 from .mapping import ACADEMY
@@ -152,15 +153,57 @@ def test_a_row_that_is_renamed_is_not_taken_for_what_it_was(by_key: Academy) -> 
     assert review_of(by_key).attended is Attendance.YES
 
 
-@pytest.mark.parametrize("code", ["came", "WELF"])
-def test_nothing_is_guessed_while_a_row_is_missing(by_key: Academy, once: Once, code: str) -> None:
-    Option.objects.filter(code=code).update(code="gone")
+class TestARowThatIsMissing:
+    """Without it nobody can be compared, and nothing is guessed."""
+
+    @pytest.fixture(autouse=True, params=["came", "WELF", "active"])
+    def missing(self, by_key: Academy, request: pytest.FixtureRequest) -> None:
+        Option.objects.filter(code=request.param).update(code="gone")
+
+    def test_refuses_a_refresh(self, by_key: Academy, once: Once) -> None:
+        by_key.record.started_on = None
+        before = Sitting.objects.values().get()
+
+        with pytest.raises(services.Refused, match="row_missing"):
+            once()
+
+        assert not SyncRun.objects.exists()
+        assert Sitting.objects.values().get() == before
+
+    def test_is_said_before_somebody_asks(self, by_key: Academy) -> None:
+        status = services.learner_status(by_key.apprentice)
+
+        assert status.refusal is not None
+        assert status.refusal.code == "row_missing"
+
+    def test_is_one_line_of_the_command(self, by_key: Academy) -> None:
+        for command in ("onefile_sync", "onefile_probe"):
+            with pytest.raises(CommandError, match="lookup table") as refused:
+                call_command(command)
+            assert refused.value.returncode == 2
+
+    def test_is_the_result_of_the_schedule(self, by_key: Academy) -> None:
+        assert services.start_scheduled_daily() == "not started: row_missing"
+
+    def test_keeps_health_from_calling_all_fine(self, by_key: Academy) -> None:
+        [finding] = services.health().findings
+
+        assert (finding.level.name, finding.value) == ("CRITICAL", "row_missing")
+
+
+@pytest.mark.parametrize("start", [services.start_daily, lambda: services.preview_now()])
+def test_a_row_that_goes_missing_ends_the_run_for_everyone(
+    by_key: Academy, start: Callable[[], SyncRun]
+) -> None:
+    run = start()
+    Option.objects.filter(code="came").update(code="gone")
     before = Sitting.objects.values().get()
-    by_key.record.started_on = None
 
-    outcome = once()
+    services.perform(run, sleep=dont_wait)
 
-    assert (outcome.state, problems(outcome)) == ("failed", ["stopped"])
+    outcome = run.outcomes.get()
+    assert (outcome.state, problems(outcome)) == ("failed", ["row_missing"])
+    assert not run.api_calls
     assert Sitting.objects.values().get() == before
 
 
