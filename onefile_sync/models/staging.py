@@ -32,11 +32,10 @@ class ListingKind(models.TextChoices):
 class Listing(Leased):
     """One search for everybody that a run makes, page after page. ``centre_id`` is 0 for all centres.
 
-    ``page_length`` is how many records the first page had: a server may give fewer than were asked for. ``last_page``
-    is known once a page was shorter, or had nothing new. ``items`` tells what the first page was like: records that
-    may be whole, or thin ones whose details have to be read one by one; it is thin too where a sample of the details
-    ``differs`` from the listing. ``fallback`` is the code of why the search is of no use, so that learner by learner is
-    asked instead. The lease is that of what is done once for the whole: the centres, or the sample.
+    ``last_page`` is known once a page was empty, or had nothing new. ``items`` tells what the first page was like:
+    records that may be whole, or thin ones whose details have to be read one by one; it is thin too where a sample of
+    the details ``differs`` from the listing. ``fallback`` is the code of why the search is of no use, so that learner
+    by learner is asked instead. The lease is that of what is done once for the whole: the centres, or the sample.
     """
 
     class Items(models.TextChoices):
@@ -47,7 +46,6 @@ class Listing(Leased):
     kind = models.CharField(max_length=7, choices=ListingKind)
     centre_id = models.PositiveBigIntegerField(default=0)
     next_page = models.PositiveIntegerField(default=1)
-    page_length = models.PositiveIntegerField(null=True)
     last_page = models.PositiveIntegerField(null=True)
     items = models.CharField(max_length=4, choices=Items, blank=True, default="")
     differs = models.BooleanField(default=False)

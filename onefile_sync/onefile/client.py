@@ -243,18 +243,24 @@ class OneFile:
         """Read page after page, each ID once: OneFile promises neither an order nor a total.
 
         The end is an empty page, or one with nothing new (from a server that knows no pages). A short page is not: a
-        server may give fewer records a page than it is asked for. ``is_enough`` is told the IDs found so far and the
+        server may give fewer records a page than it is asked for. Nor is one of broken items only, the first time.
+        ``is_enough`` is told the IDs found so far and the
         length of the last page, and may end the search earlier.
         """
         found: dict[int, Listed] = {}
-        unreadable_items = 0
+        unreadable_items, is_broken = 0, False
         for number in range(1, MAX_PAGES + 1):
             page = self._page(operation, number, body, parse)
             unreadable_items += page.unreadable_items
-            known_before = len(found)
+            known_before, was_broken, is_broken = (
+                len(found),
+                is_broken,
+                0 < page.unreadable_items == page.items,
+            )
             for record in page.records:
                 found.setdefault(record.id, record)
-            if len(found) == known_before or is_enough(found.keys(), page.items):
+            nothing_new = len(found) == known_before and (was_broken or not is_broken)
+            if nothing_new or is_enough(found.keys(), page.items):
                 return Listing(tuple(found.values()), unreadable_items)
         raise operation.failure("bad_answer")
 

@@ -188,16 +188,16 @@ class _Page(Piece):
                     raise
                 _fall_back(self.listing, error.code)
                 return
-            if not self._write_down(read, onefile.page_size):
+            if not self._write_down(read):
                 return
             if self.time_is_up():
                 break
         self.let_go()
 
-    def _write_down(self, read: Page[LearningAim] | Page[Review], size: int) -> bool:
+    def _write_down(self, read: Page[LearningAim] | Page[Review]) -> bool:
         """Note what was read, and go on to the next page; false where there is none, or this one is ours no more."""
         self.lists.saw(self.listing.kind, read.records)
-        following = self._note(read, size)
+        following = self._note(read)
         if following is None:
             return False
         self.page.number = following
@@ -208,7 +208,7 @@ class _Page(Piece):
 
     @retried
     @transaction.atomic
-    def _note(self, read: Page[LearningAim] | Page[Review], size: int) -> int | None:
+    def _note(self, read: Page[LearningAim] | Page[Review]) -> int | None:
         listing = Listing.objects.select_for_update().get(pk=self.listing.pk)
         following = listing.next_page
         lease_expires_at = timezone.now() + deployment.lease
@@ -216,10 +216,10 @@ class _Page(Piece):
             return None
         kept = KEPT[listing.kind]
         new = staging.stage(self.run, kept, read.records, self.lists, centre_id=listing.centre_id)
-        if _learn(listing, self.page.number, read, new, size):
+        if _learn(listing, self.page.number, read, new):
             if self.page.number == 1:
                 listing.items = self._items(read)
-            listing.save(update_fields=["items", "page_length", "unreadable_items", "last_page"])
+            listing.save(update_fields=["items", "unreadable_items", "last_page"])
         if listing.last_page is not None:
             self.mine.delete()
             return None
@@ -239,26 +239,17 @@ class _Page(Piece):
         return pages > PAGES_ANYHOW + PAGES_A_LEARNER * self.run.outcomes.count()
 
 
-def _learn(listing: Listing, number: int, page: Page[Any], new: int, size: int) -> bool:
+def _learn(listing: Listing, number: int, page: Page[Any], new: int) -> bool:
     """What a page tells of its list; false where that is nothing. ``new`` of its records were on no page before.
 
-    The end is a page that is shorter than the first, or one with nothing new, from a server that knows no pages. A
-    short first page is the end only where another list shows that the server gives as many as it is asked for.
+    The end is an empty page, or one with nothing new, from a server that knows no pages. A short page is not: a server
+    may give fewer than it is asked for, or leave out a record that we may not see. Nor is one of broken items only.
     """
-    learnt = bool(page.unreadable_items)
     listing.unreadable_items += page.unreadable_items
-    if number == 1:
-        listing.page_length, learnt = page.items, True
-        is_short = page.items < size and _gives_whole_pages(listing, size)
-    else:
-        is_short = page.items < (listing.page_length or 0)
-    if is_short or not new:
-        listing.last_page, learnt = min(number, listing.last_page or number), True
-    return learnt
-
-
-def _gives_whole_pages(listing: Listing, size: int) -> bool:
-    return Listing.objects.filter(run=listing.run_id, page_length__gte=size).exists()
+    is_the_end = not new and page.unreadable_items < max(page.items, 1)
+    if is_the_end:
+        listing.last_page = min(number, listing.last_page or number)
+    return is_the_end or number == 1 or bool(page.unreadable_items)
 
 
 @retried

@@ -51,6 +51,18 @@ def test_a_search_reads_page_after_page(
     ]
 
 
+def test_a_page_of_broken_items_only_is_not_the_end(onefile: OneFile, exchange: Exchange) -> None:
+    exchange.will_answer([{"ID": 1}], [None], [{"ID": 2}], NOTHING)
+    listing = onefile.reviews(41, 5740)
+    assert [review.id for review in listing.records] == [1, 2]
+    assert listing.unreadable_items == 1
+
+
+def test_two_pages_of_broken_items_only_are(onefile: OneFile, exchange: Exchange) -> None:
+    exchange.will_answer([{"ID": 1}], [None], [None])
+    assert [review.id for review in onefile.reviews(41, 5740).records] == [1]
+
+
 def test_of_two_items_with_one_id_the_first_counts(onefile: OneFile, exchange: Exchange) -> None:
     exchange.will_answer([{"ID": 1, "VisitID": 10}, {"ID": 1, "VisitID": 20}], NOTHING)
     assert [review.visit_id for review in onefile.reviews(41, 5740).records] == [10]
@@ -126,7 +138,7 @@ def test_no_server_however_odd_makes_a_search_repeat_an_id_or_go_on_for_ever(
     transport = Pages(page)
     found = [aim.id for aim in OneFile(cast(Transport, transport), page_size=size).learning_aims(41).records]
     assert len(found) == len(set(found))
-    assert transport.asked <= len(found) + 1
+    assert transport.asked <= 2 * (len(found) + 1)  # one page of broken items may come before each other
 
 
 #: Records a page at the most, whatever the server is asked for.

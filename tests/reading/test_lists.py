@@ -240,6 +240,55 @@ class TestAPageLimit:
         assert kept.filter(kind=ListingKind.REVIEW).count() == len(world.reviews)
 
 
+class TestAShortPage:
+    """OneFile may leave a record out of a page, such as one that we may not see."""
+
+    @pytest.mark.parametrize("page", [1, 2, 3])
+    def test_hides_no_new_review_that_comes_after_it(
+        self, host: Host, world: World, onefile: SandboxServer, page: int
+    ) -> None:
+        *_others, learner = quiet_village(host, world, LEARNERS)
+        daily()
+        left_out = sorted(world.reviews)[page * 10 - 5]
+        world.add_review(learner.onefile_id, scheduled_for=timezone.now())
+        onefile.faults.append(
+            Fault(
+                operation="Review/Search",
+                kind="edited",
+                when="after",
+                times=10**6,
+                edit=lambda items: [item for item in items if item["ID"] != left_out],
+            )
+        )
+
+        run = daily()
+
+        assert run.outcomes.get(learner_pk=str(learner.pk)).state == "updated"
+
+    @pytest.mark.parametrize("broken", [1, 2])
+    def test_of_broken_items_only_ends_no_list(
+        self, host: Host, world: World, onefile: SandboxServer, settings: Any, broken: int
+    ) -> None:
+        settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "PAGE_SIZE": 2}
+        *_others, learner = quiet_village(host, world, 4)
+        daily()
+        spoilt = sorted(world.reviews)[2 : 2 + 2 * broken]
+        world.add_review(learner.onefile_id, scheduled_for=timezone.now())
+        onefile.faults.append(
+            Fault(
+                operation="Review/Search",
+                kind="edited",
+                when="after",
+                times=10**6,
+                edit=lambda items: [None if item["ID"] in spoilt else item for item in items],
+            )
+        )
+
+        run = daily()
+
+        assert run.outcomes.get(learner_pk=str(learner.pk)).state == "updated"
+
+
 class TestRecordsThatMove:
     def test_that_vanish_are_reported_as_deleted(
         self, host: Host, world: World, onefile: SandboxServer
