@@ -34,12 +34,14 @@ from .models import (
     RunState,
     SyncRun,
 )
-from .sync import claims, drive, queue, retention, runs, safety
+from .sync import claims, drive, queue, retention, runs
 from .sync.attention import COMPARED, NEEDS_ATTENTION, Unsettled, compared, open_problems, unsettled_problems
 from .sync.claims import Cost
 from .sync.contact import ConnectionReport, check_connection, look_closely, test_connection
 from .sync.drive import perform, resume, start_daily, start_scheduled_daily, sweep, work
 from .sync.health import Finding, Health, Level, health
+from .sync.planning import safety_stop
+from .sync.planning.rules import RULES
 from .sync.probe import ProbeReport, learner_to_probe
 from .sync.problems import read_out
 from .sync.refusals import (
@@ -70,7 +72,6 @@ from .sync.reports import (
     rule_text,
     totals,
 )
-from .sync.rules import RULES
 from .sync.schedule import (
     install_schedules,
     installed_schedules,
@@ -169,7 +170,9 @@ def refresh(learners: Sequence[Model], *, by: User | None = None) -> SyncRun:
 def is_guarded(learners: int) -> bool:
     """Whether the safety stop guards a refresh of so many learners: from the number in the settings on."""
     settings = OneFileSettings.load()
-    return safety.can_be_implausible(learners, settings.safety_stop_percent, settings.safety_stop_learners)
+    return safety_stop.can_be_implausible(
+        learners, settings.safety_stop_percent, settings.safety_stop_learners
+    )
 
 
 def preview(learner: Model, *, by: User | None = None) -> SyncRun:

@@ -49,8 +49,8 @@ class SyncRun(OwnModel):
     repeated delivery of the schedule's task does not sync everyone twice.
 
     A ``guarded`` run puts learners whose existing values would be replaced aside until ``cleared_at``; where they are
-    implausibly many it is held from ``held_at`` on until somebody decides (:mod:`onefile_sync.sync.safety`).
-    ``decided_by`` is whoever applied, discarded or cancelled it.
+    implausibly many it is held from ``held_at`` on until somebody decides
+    (:mod:`onefile_sync.sync.planning.safety_stop`). ``decided_by`` is whoever applied, discarded or cancelled it.
 
     A run that ``reads_everyone`` reads OneFile for all of its learners at once, in lists until ``listed_at`` and what
     they leave out until ``read_at`` (:mod:`onefile_sync.sync.reading`). ``put_off`` counts the reviews that are not
@@ -259,7 +259,7 @@ class Change(About):
 
     ``old`` and ``new`` are text as staff read it (dates dd/mm/yyyy). ``made`` is false for a change that was planned
     only: in a preview, and of a learner who was put aside. ``rule`` is the code of a row of
-    :data:`onefile_sync.sync.rules.RULES`.
+    :data:`onefile_sync.sync.planning.rules.RULES`.
     """
 
     outcome = models.ForeignKey(LearnerOutcome, on_delete=models.CASCADE, related_name="changes")

@@ -20,10 +20,11 @@ from onefile_sync.onefile.records import LearningAim
 from onefile_sync.rows import Value, told
 from onefile_sync.transactions import retried
 
-from . import intents, rules
+from . import intents
 from .claims import TimeIsUp
 from .pace import PaceLost
-from .parts import (
+from .planning import rules
+from .planning.types import (
     PICSWEB,
     AimPush,
     Change,

@@ -16,7 +16,7 @@ from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.errors import OneFileError, Scope
 from onefile_sync.transactions import retried
 
-from .parts import Problem
+from .planning.types import Problem
 
 #: For so long a name is not read again; nor is one that could not be had.
 GOOD_FOR = timedelta(days=30)

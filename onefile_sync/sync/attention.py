@@ -26,7 +26,7 @@ from onefile_sync.models import (
 )
 from onefile_sync.onefile.errors import CASES
 
-from .safety import NOT_COMPARED
+from .planning.safety_stop import NOT_COMPARED
 
 #: The outcomes that somebody ought to look at.
 NEEDS_ATTENTION = (OutcomeState.ATTENTION, OutcomeState.FAILED)

@@ -23,7 +23,7 @@ from onefile_sync.rows import Officers
 from onefile_sync.transactions import retried
 
 from . import heartbeat, ledger, runs
-from .parts import Change, Problem, Subject
+from .planning.types import Change, Problem, Subject
 
 #: A learner whose refresh is cut off this often is given up for the run, so that no learner can stop the others.
 MOST_ATTEMPTS = 3

@@ -32,9 +32,9 @@ from .fetch import NotTheLearner, Staged, read_onefile
 from .ledger import note_changes, note_differences, state_of
 from .list_evidence import ListEvidence
 from .pace import PaceLost
-from .parts import Change, Kept, Plan, Policy, Problem, Subject, assessors_of
-from .plan import make_plan
-from .safety import replaces_values
+from .planning.planner import make_plan
+from .planning.safety_stop import replaces_values
+from .planning.types import Change, Kept, Plan, Policy, Problem, Subject, assessors_of
 
 #: How often a learner is planned again because somebody was editing them at the same time.
 ROUNDS = 3

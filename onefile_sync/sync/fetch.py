@@ -16,9 +16,9 @@ from onefile_sync.onefile.errors import OneFileError, Scope
 from onefile_sync.onefile.records import LearningAim, Listing, Review
 from onefile_sync.rows import LearnerRow, QualificationRow, ReviewRow
 
-from . import rules
 from .list_evidence import ListEvidence
-from .parts import OneFileSide, Policy, Problem, Subject
+from .planning import rules
+from .planning.types import OneFileSide, Policy, Problem, Subject
 
 #: OneFile's number for the role of a learner.
 ROLE_LEARNER = 1

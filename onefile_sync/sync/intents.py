@@ -20,8 +20,8 @@ from onefile_sync.models import UploadIntent
 from onefile_sync.transactions import retried
 
 from .claims import LostClaim
-from .parts import FinishedUpload, Problem
-from .rules import in_words
+from .planning.rules import in_words
+from .planning.types import FinishedUpload, Problem
 
 #: How long the visit of a review that OneFile refuses is kept for the next try, before another visit is made.
 KEEP_VISIT = timedelta(days=7)

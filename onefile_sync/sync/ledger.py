@@ -13,9 +13,9 @@ from onefile_sync.onefile.parsing import LONDON
 from onefile_sync.rows import Attendance, Officers, Value, told
 
 from . import assessors
-from .parts import Change, Kept, Problem, Subject
+from .planning.rules import is_blank
+from .planning.types import Change, Kept, Problem, Subject
 from .problems import SAID_ONCE, explain
-from .rules import is_blank
 
 
 def note_changes(

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from onefile_sync.onefile import errors
 
-from .rules import FIELD_LABELS
+from .planning.rules import FIELD_LABELS
 
 YOURS, OURS, WAIT = "yours", "ours", "wait"
 

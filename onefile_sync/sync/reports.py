@@ -24,10 +24,11 @@ from onefile_sync.models import (
     SyncRun,
 )
 
-from . import problems, rules
+from . import problems
 from .attention import COMPARED
 from .due import ROTATION
 from .pace import PaceLost, shared_store
+from .planning import rules
 
 #: What a finished run comes to in which nobody came through.
 RESULT_FAILED = "failed"

@@ -25,8 +25,9 @@ from onefile_sync.models import (
 )
 from onefile_sync.transactions import retried
 
-from . import attention, ledger, safety
-from .parts import Problem, Subject
+from . import attention, ledger
+from .planning import safety_stop
+from .planning.types import Problem, Subject
 
 #: The ``open_key`` of the one daily run that may be open.
 DAILY_KEY = "daily"
@@ -149,11 +150,11 @@ def _bring_on(run: SyncRun) -> bool:
         return True
     compared = (
         run.outcomes.exclude(state__in=[OutcomeState.FAILED, OutcomeState.SKIPPED])
-        .exclude(problems__code__in=safety.NOT_COMPARED)
+        .exclude(problems__code__in=safety_stop.NOT_COMPARED)
         .count()
     )
     settings = OneFileSettings.load()
-    if run.cleared_at is None and safety.is_implausible(
+    if run.cleared_at is None and safety_stop.is_implausible(
         aside, compared, settings.safety_stop_percent, settings.safety_stop_learners
     ):
         run.state, run.held_at = RunState.HELD, timezone.now()

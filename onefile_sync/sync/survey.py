@@ -26,9 +26,9 @@ from onefile_sync.transactions import retried
 from . import assessors, ledger, staging
 from .fetch import Staged, read_onefile
 from .list_evidence import ListEvidence
-from .parts import Change, OneFileSide, Plan, Policy, Problem, assessors_of
-from .plan import make_plan
-from .safety import replaces_values
+from .planning.planner import make_plan
+from .planning.safety_stop import replaces_values
+from .planning.types import Change, OneFileSide, Plan, Policy, Problem, assessors_of
 
 #: Learners who are compared at a time.
 BATCH = 100

@@ -14,7 +14,7 @@ from django.utils import timezone
 from onefile_sync.models import LearnerOutcome, OutcomeState, RunKind, RunState
 from onefile_sync.rows import Officers
 from onefile_sync.sync import claims, ledger, runs
-from onefile_sync.sync.parts import Change, Problem, Subject
+from onefile_sync.sync.planning.types import Change, Problem, Subject
 from tests.factories import Host
 
 from .conftest import FREE, claimed, codes, learners_of, run_of, states

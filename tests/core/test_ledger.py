@@ -9,7 +9,7 @@ import pytest
 
 from onefile_sync.rows import Attendance, Officers
 from onefile_sync.sync import ledger
-from onefile_sync.sync.parts import Change, Subject
+from onefile_sync.sync.planning.types import Change, Subject
 from tests.factories import Host
 
 from .conftest import learners_of, run_of

@@ -17,7 +17,7 @@ from onefile_sync.models import LearnerOutcome, OneFileSettings, OutcomeState, R
 from onefile_sync.rows import Officers
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sync import claims, runs
-from onefile_sync.sync.parts import Problem, Subject
+from onefile_sync.sync.planning.types import Problem, Subject
 from tests.conftest import dont_wait
 from tests.factories import Host
 

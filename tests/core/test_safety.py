@@ -10,8 +10,8 @@ import pytest
 
 from onefile_sync.onefile.records import LearningAim, Review
 from onefile_sync.rows import Attendance, QualificationRow, ReviewRow
-from onefile_sync.sync.parts import Policy
-from onefile_sync.sync.safety import is_implausible, replaces_values
+from onefile_sync.sync.planning.safety_stop import is_implausible, replaces_values
+from onefile_sync.sync.planning.types import Policy
 from tests.sync.stories import (
     CENTRE,
     GWEN,

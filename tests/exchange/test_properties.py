@@ -27,11 +27,12 @@ from onefile_sync.sandbox.records import on_london_date
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.wire import Body, Refusal
 from onefile_sync.sandbox.world import World
-from onefile_sync.sync import intents, rules
+from onefile_sync.sync import intents
 from onefile_sync.sync.apply import Applied, apply_plan
 from onefile_sync.sync.fetch import read_onefile
-from onefile_sync.sync.parts import Change, OneFileSide, Plan, Policy
-from onefile_sync.sync.plan import make_plan
+from onefile_sync.sync.planning import rules
+from onefile_sync.sync.planning.planner import make_plan
+from onefile_sync.sync.planning.types import Change, OneFileSide, Plan, Policy
 from tests.factories import HOSTS, Host
 
 PROFILES = {

@@ -33,7 +33,8 @@ from onefile_sync.sandbox.records import on_london_date
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.wire import Body, Refusal
 from onefile_sync.sandbox.world import World
-from onefile_sync.sync import rules, work
+from onefile_sync.sync import work
+from onefile_sync.sync.planning import rules
 from tests.conftest import dont_wait
 from tests.exchange.hamlet import let_doubts_pass
 from tests.factories import HOSTS, Host

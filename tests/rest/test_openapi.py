@@ -12,7 +12,8 @@ import yaml
 from drf_spectacular.generators import SchemaGenerator
 
 from onefile_sync.rest import examples
-from onefile_sync.sync import problems, refusals, rules
+from onefile_sync.sync import problems, refusals
+from onefile_sync.sync.planning import rules
 
 from .callers import clerk, outcomes_url, refresh_url, status_url
 

@@ -17,8 +17,8 @@ from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
 from onefile_sync.sync.attention import GATHERED, LASTING, NOT_HAD, TOLD_ONCE
+from onefile_sync.sync.planning.safety_stop import NOT_COMPARED
 from onefile_sync.sync.problems import explain
-from onefile_sync.sync.safety import NOT_COMPARED
 from tests.conftest import dont_wait, preview, sync
 from tests.factories import Host
 

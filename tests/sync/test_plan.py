@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from onefile_sync.rows import Attendance, Officers, OpenUpload
-from onefile_sync.sync.parts import Policy, Problem, Subject
+from onefile_sync.sync.planning.types import Policy, Problem, Subject
 
 from .stories import (
     AIM,

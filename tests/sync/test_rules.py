@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from onefile_sync.onefile.records import LearningAim, Review
 from onefile_sync.rows import Attendance, QualificationRow, ReviewRow
-from onefile_sync.sync import rules
-from onefile_sync.sync.parts import ONEFILE, PICSWEB, OneFileSide, Policy
+from onefile_sync.sync.planning import rules
+from onefile_sync.sync.planning.types import ONEFILE, PICSWEB, OneFileSide, Policy
 
 from .stories import (
     CENTRE,

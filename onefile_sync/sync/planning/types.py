@@ -39,7 +39,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One value that would change. ``rule`` is the code of a row of :data:`onefile_sync.sync.rules.RULES`."""
+    """One value that would change. ``rule`` is the code of a row of :data:`onefile_sync.sync.planning.rules.RULES`."""
 
     side: str
     subject: Subject

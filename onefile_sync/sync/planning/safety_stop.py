@@ -9,7 +9,7 @@ from __future__ import annotations
 from onefile_sync.rows import Attendance
 
 from . import rules
-from .parts import PICSWEB, Change, Plan
+from .types import PICSWEB, Change, Plan
 
 #: What says nothing yet, and so is not lost when OneFile knows better: of a review's attendance, and of progress.
 UNSAID = (Attendance.BLANK, Attendance.UNKNOWN, 0)

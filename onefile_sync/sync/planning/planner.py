@@ -23,7 +23,7 @@ from onefile_sync.rows import (
 )
 
 from . import rules
-from .parts import (
+from .types import (
     ONEFILE,
     PICSWEB,
     AimPush,
@@ -44,7 +44,8 @@ from .parts import (
 def make_plan(
     learner: LearnerRow, onefile: OneFileSide, officers: Officers, policy: Policy, can_hold: CanHold
 ) -> Plan:
-    """Decide what one learner's exchange does. The rules are those of :data:`onefile_sync.sync.rules.RULES`."""
+    """Decide what one learner's exchange does. The rules are those of
+    :data:`onefile_sync.sync.planning.rules.RULES`."""
     return _Planner(learner, onefile, officers, policy, can_hold).plan()
 
 
