@@ -22,7 +22,7 @@ from onefile_sync.transactions import retried
 
 from . import intents
 from .claims import TimeIsUp
-from .pace import PaceLost
+from .connection.rate_limit import PaceLost
 from .planning import rules
 from .planning.types import (
     PICSWEB,

@@ -16,8 +16,8 @@ from onefile_sync.rows import LearnerRow
 
 from . import problems
 from .claims import Cost
-from .connect import NotConnected, OwnSession, connect
-from .pace import PaceLost
+from .connection.rate_limit import PaceLost
+from .connection.session import NotConnected, OwnSession, connect
 from .probe import ProbeReport, look
 from .refusals import NOT_CONNECTED, PACE_LOST, Refusal, Refused, refuse_wrong_mapping
 

@@ -16,8 +16,8 @@ from onefile_sync import host
 from onefile_sync.conf import deployment
 from onefile_sync.models import ListingKind, StagedRecord, SyncRun
 
-from .list_evidence import ListEvidence
-from .pace import SPACED
+from .connection.list_evidence import ListEvidence
+from .connection.rate_limit import SPACED
 from .staging import KEPT, TWICE, Kept
 
 #: Within so many days every settled review is read, where a night is too short for all of them.

@@ -18,7 +18,7 @@ from onefile_sync.onefile.errors import OneFileError
 from onefile_sync.rows import Differences, Officers
 from onefile_sync.transactions import retried
 
-from . import assessors, intents
+from . import intents
 from .apply import Applied, apply_plan
 from .claims import (
     MOST_ATTEMPTS,
@@ -28,10 +28,11 @@ from .claims import (
     PutBack,
     TimeIsUp,
 )
+from .connection import assessors
+from .connection.list_evidence import ListEvidence
+from .connection.rate_limit import PaceLost
 from .fetch import NotTheLearner, Staged, read_onefile
 from .ledger import note_changes, note_differences, state_of
-from .list_evidence import ListEvidence
-from .pace import PaceLost
 from .planning.planner import make_plan
 from .planning.safety_stop import replaces_values
 from .planning.types import Change, Kept, Plan, Policy, Problem, Subject, assessors_of

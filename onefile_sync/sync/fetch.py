@@ -16,7 +16,7 @@ from onefile_sync.onefile.errors import OneFileError, Scope
 from onefile_sync.onefile.records import LearningAim, Listing, Review
 from onefile_sync.rows import LearnerRow, QualificationRow, ReviewRow
 
-from .list_evidence import ListEvidence
+from .connection.list_evidence import ListEvidence
 from .planning import rules
 from .planning.types import OneFileSide, Policy, Problem, Subject
 

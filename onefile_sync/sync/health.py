@@ -33,8 +33,8 @@ from onefile_sync.models import (
 from onefile_sync.onefile.errors import Scope, case_for
 
 from . import heartbeat, runs
-from .connect import NotConnected, customer_token, fingerprint
-from .pace import PaceLost, PaceState, present_share, shared_store
+from .connection.rate_limit import PaceLost, PaceState, present_share, shared_store
+from .connection.session import NotConnected, customer_token, fingerprint
 from .schedule import installed_schedules
 
 #: From what age on something is a warning, and from what age on it is critical.

@@ -12,7 +12,7 @@ from onefile_sync.models import Problem as ProblemRow
 from onefile_sync.onefile.parsing import LONDON
 from onefile_sync.rows import Attendance, Officers, Value, told
 
-from . import assessors
+from .connection import assessors
 from .planning.rules import is_blank
 from .planning.types import Change, Kept, Problem, Subject
 from .problems import SAID_ONCE, explain

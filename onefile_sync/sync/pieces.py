@@ -20,8 +20,8 @@ from onefile_sync.transactions import retried
 
 from . import staging
 from .claims import TimeIsUp
-from .list_evidence import ListEvidence
-from .pace import PaceLost
+from .connection.list_evidence import ListEvidence
+from .connection.rate_limit import PaceLost
 from .staging import Kept
 
 

@@ -25,8 +25,8 @@ from onefile_sync.onefile.records import LearningAim, Page, Review
 from onefile_sync.transactions import retried
 
 from . import staging
+from .connection.list_evidence import ListEvidence
 from .due import mark_what_is_due
-from .list_evidence import ListEvidence
 from .pieces import Piece, free, new_lease
 from .sample import Sample
 from .staging import KEPT

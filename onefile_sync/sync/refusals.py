@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from onefile_sync import checks, host
 from onefile_sync.models import OPEN_OUTCOMES, LearnerOutcome, OneFileSettings, RunKind, RunState
 
-from .connect import NotConnected, customer_token
+from .connection.session import NotConnected, customer_token
 
 
 @dataclass(frozen=True, slots=True)

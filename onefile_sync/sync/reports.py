@@ -26,8 +26,8 @@ from onefile_sync.models import (
 
 from . import problems
 from .attention import COMPARED
+from .connection.rate_limit import PaceLost, shared_store
 from .due import ROTATION
-from .pace import PaceLost, shared_store
 from .planning import rules
 
 #: What a finished run comes to in which nobody came through.

@@ -23,7 +23,7 @@ from onefile_sync.onefile.parsing import NOT_CONCLUDED_FROM
 from onefile_sync.onefile.records import LearningAim, Review
 from onefile_sync.transactions import retried
 
-from .list_evidence import ListEvidence
+from .connection.list_evidence import ListEvidence
 
 Record = TypeVar("Record", LearningAim, Review)
 

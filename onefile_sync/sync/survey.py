@@ -23,9 +23,10 @@ from onefile_sync.onefile.client import OneFile
 from onefile_sync.rows import LearnerRow, Officers
 from onefile_sync.transactions import retried
 
-from . import assessors, ledger, staging
+from . import ledger, staging
+from .connection import assessors
+from .connection.list_evidence import ListEvidence
 from .fetch import Staged, read_onefile
-from .list_evidence import ListEvidence
 from .planning.planner import make_plan
 from .planning.safety_stop import replaces_values
 from .planning.types import Change, OneFileSide, Plan, Policy, Problem, assessors_of

@@ -22,10 +22,11 @@ from onefile_sync.onefile.errors import OneFileError
 from onefile_sync.onefile.patience import Patience
 from onefile_sync.transactions import drop_closed_connections
 
-from . import assessors, claims, reading, runs, survey
-from .connect import NotConnected, connect
+from . import claims, reading, runs, survey
+from .connection import assessors
+from .connection.rate_limit import PaceLost
+from .connection.session import NotConnected, connect
 from .exchange import Exchange, policy_of
-from .pace import PaceLost
 
 #: Seconds between two looks when all that is left is being worked on by somebody else.
 LOOK_AGAIN = 1.0

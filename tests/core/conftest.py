@@ -20,7 +20,8 @@ from onefile_sync.models import Environment, LearnerOutcome, OneFileSettings, Ru
 from onefile_sync.rows import LearnerRow
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
-from onefile_sync.sync import claims, drive, health, pace, runs
+from onefile_sync.sync import claims, drive, health, runs
+from onefile_sync.sync.connection import rate_limit
 from tests.conftest import dont_wait
 from tests.factories import Host
 
@@ -109,20 +110,20 @@ class Away:
     def __init__(self) -> None:
         self.is_back = False
 
-    def read(self) -> pace.PaceState:
+    def read(self) -> rate_limit.PaceState:
         if self.is_back:
-            return pace.PaceState()
-        raise pace.PaceLost
+            return rate_limit.PaceState()
+        raise rate_limit.PaceLost
 
     def change(self, _how: Any) -> Any:
-        raise pace.PaceLost
+        raise rate_limit.PaceLost
 
 
 @pytest.fixture
 def away(monkeypatch: pytest.MonkeyPatch) -> Away:
     """Redis, which keeps the pace, cannot be reached until it ``is_back``. Calls are not limited otherwise."""
     store = Away()
-    for module in (pace, health):
+    for module in (rate_limit, health):
         monkeypatch.setattr(module, "shared_store", lambda: store)
     return store
 

@@ -22,8 +22,8 @@ from onefile_sync.onefile.patience import Patience
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
-from onefile_sync.sync import pace
-from onefile_sync.sync.connect import connect
+from onefile_sync.sync.connection import rate_limit
+from onefile_sync.sync.connection.session import connect
 from tests.conftest import dont_wait
 from tests.factories import Host
 
@@ -181,8 +181,8 @@ def test_a_token_is_not_in_the_error_page_of_a_failed_test_connection(
     def broken(_store: Any) -> Any:
         raise OperationalError("server closed the connection unexpectedly")
 
-    monkeypatch.setattr(pace.DatabaseStore, "read", broken)
-    monkeypatch.setattr(pace.DatabaseStore, "change", broken)
+    monkeypatch.setattr(rate_limit.DatabaseStore, "read", broken)
+    monkeypatch.setattr(rate_limit.DatabaseStore, "change", broken)
 
     with pytest.raises(OperationalError) as raised:
         services.test_connection(OneFileSettings.load())

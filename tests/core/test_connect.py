@@ -16,8 +16,8 @@ from onefile_sync import crypto, services
 from onefile_sync.models import ApiSession, OneFileSettings
 from onefile_sync.onefile.patience import Patience
 from onefile_sync.sandbox.server import SandboxServer
-from onefile_sync.sync.connect import NotConnected, SharedSession, connect, customer_token
-from onefile_sync.sync.pace import SharedPace
+from onefile_sync.sync.connection.rate_limit import SharedPace
+from onefile_sync.sync.connection.session import NotConnected, SharedSession, connect, customer_token
 from tests.factories import Host
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)

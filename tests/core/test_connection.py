@@ -13,7 +13,7 @@ from onefile_sync.models import ApiSession, OneFileSettings
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sync import contact
-from onefile_sync.sync.pace import SharedPace
+from onefile_sync.sync.connection.rate_limit import SharedPace
 
 from .conftest import Away
 

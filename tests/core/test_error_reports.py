@@ -20,8 +20,8 @@ from onefile_sync.onefile.patience import Patience
 from onefile_sync.sandbox.limits import Sessions
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.secret import Secret
-from onefile_sync.sync import connect as connecting
-from onefile_sync.sync.pace import SharedPace
+from onefile_sync.sync.connection import session as connecting
+from onefile_sync.sync.connection.rate_limit import SharedPace
 from tests.conftest import dont_wait
 from tests.factories import Host
 from tests.reports import everything_shown

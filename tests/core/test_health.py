@@ -27,9 +27,9 @@ from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
 from onefile_sync.sync import intents, runs
-from onefile_sync.sync.connect import SharedSession
+from onefile_sync.sync.connection.rate_limit import DatabaseStore, SharedPace
+from onefile_sync.sync.connection.session import SharedSession
 from onefile_sync.sync.health import LOOKS
-from onefile_sync.sync.pace import DatabaseStore, SharedPace
 from tests.conftest import dont_wait, sync
 from tests.factories import Host
 

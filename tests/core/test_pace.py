@@ -12,12 +12,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from onefile_sync.sync.pace import (
-    PaceState,
-    pause,
-    present_share,
-    take_place,
-)
+from onefile_sync.sync.connection.rate_limit import PaceState, pause, present_share, take_place
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 LIMIT = 300

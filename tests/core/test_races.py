@@ -28,7 +28,7 @@ from onefile_sync.models import (
 )
 from onefile_sync.rows import Officers
 from onefile_sync.sync import claims, runs
-from onefile_sync.sync.pace import SharedPace
+from onefile_sync.sync.connection.rate_limit import SharedPace
 from onefile_sync.sync.schedule import install_schedules
 from tests.factories import HOSTS, Host
 from tests.services.conftest import SCHEMES

@@ -27,7 +27,7 @@ from onefile_sync.models import (
 from onefile_sync.onefile.errors import CASES
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sync import claims, problems, runs
-from onefile_sync.sync.pace import SharedPace
+from onefile_sync.sync.connection.rate_limit import SharedPace
 from onefile_sync.sync.planning import rules
 from tests.conftest import dont_wait, preview, sync
 from tests.factories import Host

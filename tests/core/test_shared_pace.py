@@ -16,8 +16,8 @@ import pytest
 import time_machine
 
 from onefile_sync.models import ApiSession
-from onefile_sync.sync import pace
-from onefile_sync.sync.pace import (
+from onefile_sync.sync.connection import rate_limit
+from onefile_sync.sync.connection.rate_limit import (
     DatabaseStore,
     PaceLost,
     PaceState,
@@ -229,7 +229,7 @@ class TestDatabaseStore:
         assert (row.encrypted_token, row.belongs_to, row.issued_at) == ("secret", "fingerprint", NOON)
 
 
-def keeps_what_it_is_given(store: pace.Store) -> None:
+def keeps_what_it_is_given(store: rate_limit.Store) -> None:
     """A store hands out what was last put into it, and nothing of what went wrong."""
     full = PaceState(NOON, NOON + timedelta(microseconds=1), 0.42, NOON - timedelta(hours=1))
 
@@ -260,11 +260,11 @@ def keeps_what_it_is_given(store: pace.Store) -> None:
 )
 def test_the_state_lies_where_the_queue_is(settings: Any, cluster: dict[str, Any], kind: type) -> None:
     settings.Q_CLUSTER = {"name": "picsweb", **cluster}
-    pace._redis_store.cache_clear()
+    rate_limit._redis_store.cache_clear()
     try:
         assert isinstance(shared_store(), kind)
     finally:
-        pace._redis_store.cache_clear()
+        rate_limit._redis_store.cache_clear()
 
 
 @pytest.mark.services

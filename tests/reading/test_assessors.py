@@ -16,7 +16,7 @@ from onefile_sync.models import AssessorName, LearnerOutcome, SyncRun
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
-from onefile_sync.sync import assessors
+from onefile_sync.sync.connection import assessors
 from tests.conftest import preview, sync
 from tests.exchange.hamlet import LONG_AGO
 from tests.factories import Host

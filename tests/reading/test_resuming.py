@@ -20,7 +20,7 @@ from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
 from onefile_sync.sync import reading, runs, survey, work
-from onefile_sync.sync.connect import connect
+from onefile_sync.sync.connection.session import connect
 from onefile_sync.sync.sample import SAMPLE
 from tests.conftest import dont_wait
 from tests.core.conftest import codes, refuse_the_token, states

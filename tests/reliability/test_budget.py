@@ -39,7 +39,7 @@ django.setup()
 from datetime import datetime, timezone
 from onefile_sync.models import OneFileSettings
 from onefile_sync.onefile.patience import Patience
-from onefile_sync.sync.connect import connect
+from onefile_sync.sync.connection.session import connect
 onefile = connect(OneFileSettings.load(), Patience.unattended(), for_a_person=False)
 onefile.customer()
 first = datetime.now(timezone.utc)

@@ -22,7 +22,7 @@ from onefile_sync.models import ApiSession, OutcomeState, SyncRun
 from onefile_sync.onefile.transport import LONGEST_PAUSE
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sync import exchange
-from onefile_sync.sync.pace import SPARE
+from onefile_sync.sync.connection.rate_limit import SPARE
 from tests.conftest import changes, dont_wait
 from tests.factories import PICSWEB
 
@@ -39,7 +39,7 @@ import django
 django.setup()
 from datetime import timedelta
 from django.utils import timezone
-from onefile_sync.sync.pace import SharedPace
+from onefile_sync.sync.connection.rate_limit import SharedPace
 
 def note_the_place(seconds):
     print((timezone.now() + timedelta(seconds=seconds)).isoformat())

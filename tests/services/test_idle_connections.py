@@ -15,7 +15,8 @@ from onefile_sync import services
 from onefile_sync.models import OutcomeState
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
-from onefile_sync.sync import connect, pace, work
+from onefile_sync.sync import work
+from onefile_sync.sync.connection import rate_limit, session
 from tests.factories import PICSWEB
 from tests.test_transactions import end_our_session
 
@@ -60,7 +61,7 @@ def test_a_connection_that_was_closed_while_onefile_took_its_time(
         calls.append(None)
         return send(transport, *what)
 
-    transport = connect.Transport
+    transport = session.Transport
     send = transport._receive
     monkeypatch.setattr(transport, "_receive", request)
     # The wrapper stands before the real one, whose end is what looks after the connection.
@@ -94,14 +95,14 @@ def test_the_connection_of_a_worker_whose_threads_read_for_minutes(
 
 def test_a_connection_to_redis_that_was_closed() -> None:
     """redis-py looks at a kept connection before it is used again, and connects anew."""
-    store = pace.RedisStore(redis.from_url(os.environ["REDIS_URL"]), f"{Conf.PREFIX}:a_test:pace")
+    store = rate_limit.RedisStore(redis.from_url(os.environ["REDIS_URL"]), f"{Conf.PREFIX}:a_test:pace")
     store.connection.delete(store.key)
-    store.change(lambda state: (pace.pause(state, pace.timezone.now(), 5), None))
+    store.change(lambda state: (rate_limit.pause(state, rate_limit.timezone.now(), 5), None))
     mine = store.connection.client_id()
     redis.from_url(os.environ["REDIS_URL"]).client_kill_filter(_id=mine)
 
     assert store.read().paused_until is not None
     assert store.connection.client_id() != mine
     redis.from_url(os.environ["REDIS_URL"]).client_kill_filter(_id=store.connection.client_id())
-    store.change(lambda state: (pace.PaceState(), None))
+    store.change(lambda state: (rate_limit.PaceState(), None))
     assert store.read().paused_until is None

@@ -14,9 +14,8 @@ from django.utils import timezone
 from onefile_sync.models import AssessorName, OneFileSettings
 from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.errors import OneFileError, Scope
+from onefile_sync.sync.planning.types import Problem
 from onefile_sync.transactions import retried
-
-from .planning.types import Problem
 
 #: For so long a name is not read again; nor is one that could not be had.
 GOOD_FOR = timedelta(days=30)

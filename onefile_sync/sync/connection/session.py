@@ -20,7 +20,7 @@ from onefile_sync.onefile.transport import SessionStore, Transport
 from onefile_sync.transactions import drop_closed_connections, retried
 
 from .last_failure import LastFailure
-from .pace import SharedPace
+from .rate_limit import SharedPace
 
 
 class NotConnected(Exception):
