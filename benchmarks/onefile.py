@@ -13,7 +13,7 @@ from werkzeug.wrappers import Request
 
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.switches import Switches
-from onefile_sync.sandbox.wire import Answer
+from onefile_sync.sandbox.wire import SandboxResponse
 
 from .provider import build_world, change_some
 
@@ -33,7 +33,7 @@ class Counted:
 class _Timed(SandboxServer):
     first = last = 0.0
 
-    def _answer(self, request: Request) -> Answer:
+    def _answer(self, request: Request) -> SandboxResponse:
         self.last = time.monotonic()
         self.first = self.first or self.last
         return super()._answer(request)

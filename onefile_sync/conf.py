@@ -32,7 +32,7 @@ ADDRESSES: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class ScheduledTask:
     """Something that django-q2 starts by a schedule of ours: the schedule's name, the task, and its kwargs."""
 
     name: str
@@ -40,10 +40,10 @@ class Errand:
     kwargs: str | None = None
 
 
-DAILY = Errand("onefile_sync daily", "onefile_sync.tasks.daily")
+DAILY = ScheduledTask("onefile_sync daily", "onefile_sync.tasks.daily")
 #: Runs every minute, so its successes are not kept: they would push everybody else's out of django-q2's list.
-SWEEP = Errand("onefile_sync sweep", "onefile_sync.tasks.sweep", "{'q_options': {'save': False}}")
-ERRANDS = (DAILY, SWEEP)
+SWEEP = ScheduledTask("onefile_sync sweep", "onefile_sync.tasks.sweep", "{'q_options': {'save': False}}")
+SCHEDULED_TASKS = (DAILY, SWEEP)
 
 API_PATH = "/api/v2.1"
 

@@ -26,7 +26,7 @@ Row = TypeVar("Row", bound=Model)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class VisibleLearners:
     """PICSWeb's answer for one person: the learners in ``among`` of whom ``ask``, where there is one, is true."""
 
     model: type[Model]
@@ -128,21 +128,21 @@ def _find_visible_pks(request: HttpRequest) -> frozenset[str] | None:
     return answer.pks()
 
 
-def _answer(request: HttpRequest) -> Answer | None:
+def _answer(request: HttpRequest) -> VisibleLearners | None:
     """``None`` where the mapping is so wrong that nobody knows who the learners are."""
     try:
         model, chosen = services.learner_model(), services.visible_learners(request.user)
     except (ImproperlyConfigured, LookupError):
         return None
     if chosen is not None:
-        return Answer(model, chosen)
+        return VisibleLearners(model, chosen)
     found = learner_admin(model)
     if found is None:
         return _by_permission(request, model, model, model._default_manager.all())
     model_admin = found.model_admin
     among = model_admin.get_queryset(request)
     if _decides_itself(model_admin):
-        return Answer(
+        return VisibleLearners(
             model, among, lambda learner: model_admin.has_view_or_change_permission(request, learner)
         )
     return _by_permission(request, model, model_admin.model, among)
@@ -157,16 +157,16 @@ def _decides_itself(model_admin: ModelAdmin[Any]) -> bool:
 
 def _by_permission(
     request: HttpRequest, model: type[Model], asked_of: type[Model], among: QuerySet[Model]
-) -> Answer:
+) -> VisibleLearners:
     """By Django's permission to view or change, held for every learner or, by a backend of PICSWeb's, for one."""
     options, user = asked_of._meta, request.user
     either = [
         f"{options.app_label}.{get_permission_codename(action, options)}" for action in ("view", "change")
     ]
     if any(user.has_perm(permission) for permission in either):
-        return Answer(model, among)
+        return VisibleLearners(model, among)
     if all(type(backend).__module__.startswith("django.contrib.auth.") for backend in get_backends()):
-        return Answer(model, among.none())  # Django's own backends grant nothing for single rows
-    return Answer(
+        return VisibleLearners(model, among.none())  # Django's own backends grant nothing for single rows
+    return VisibleLearners(
         model, among, lambda learner: any(user.has_perm(permission, learner) for permission in either)
     )

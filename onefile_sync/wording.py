@@ -147,7 +147,7 @@ def _finished(run: SyncRun, progress: Progress) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HealthAnswer:
     """One answer of the health page, ready to be read."""
 
     level: str
@@ -182,8 +182,8 @@ _LEVELS: dict[Level, Promise] = {
 }
 
 
-def finding_in_words(finding: Finding) -> Answer:
-    return Answer(
+def finding_in_words(finding: Finding) -> HealthAnswer:
+    return HealthAnswer(
         level=finding.word,
         level_text=_("Off") if finding.is_off else str(_LEVELS[finding.level]),
         question=str(_QUESTIONS[finding.code]),

@@ -13,7 +13,7 @@ from django_q.models import Schedule
 from example_project.picsweb.models import Officer, Qualification, Review
 from onefile_sync import checks
 from onefile_sync.checks import mapping
-from onefile_sync.conf import DAILY, ERRANDS, SWEEP
+from onefile_sync.conf import DAILY, SCHEDULED_TASKS, SWEEP
 from onefile_sync.mixins import OneFileLearnerMixin
 from onefile_sync.models import OneFileSettings
 from tests.college.models import Meeting
@@ -467,7 +467,7 @@ def scheduled(errand, **values):
 
 
 def both_scheduled():
-    for errand in ERRANDS:
+    for errand in SCHEDULED_TASKS:
         scheduled(errand)
 
 
@@ -498,7 +498,7 @@ class TestTheDatabase:
         assert message.id == "onefile_sync.W030"
         assert f"nothing starts {says}" in message.msg
 
-    @pytest.mark.parametrize("errand", ERRANDS, ids=lambda errand: errand.name)
+    @pytest.mark.parametrize("errand", SCHEDULED_TASKS, ids=lambda errand: errand.name)
     def test_it_is_doubled(self, errand):
         both_scheduled()
         scheduled(errand)
@@ -506,7 +506,7 @@ class TestTheDatabase:
         assert message.id == "onefile_sync.W031"
         assert errand.name in message.msg
 
-    @pytest.mark.parametrize("errand", ERRANDS, ids=lambda errand: errand.name)
+    @pytest.mark.parametrize("errand", SCHEDULED_TASKS, ids=lambda errand: errand.name)
     @pytest.mark.parametrize(
         "values",
         [
@@ -532,7 +532,7 @@ class TestTheDatabase:
     @pytest.mark.parametrize("cluster", ["picsweb", "onefile"])
     def test_an_operator_may_give_it_to_another_cluster(self, settings, cluster):
         settings.Q_CLUSTER = {**SAFE, "ALT_CLUSTERS": {"onefile": {}}}
-        for errand in ERRANDS:
+        for errand in SCHEDULED_TASKS:
             scheduled(errand, cluster=cluster)
         assert self.found() == []
 

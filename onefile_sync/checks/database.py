@@ -14,7 +14,7 @@ from django.core.checks import CheckMessage, Warning  # noqa: A004 - Django's ow
 from django.db import DatabaseError, router, transaction
 from django.db.models import Field, ForeignKey
 
-from onefile_sync.conf import DAILY, ERRANDS, Errand
+from onefile_sync.conf import DAILY, SCHEDULED_TASKS, ScheduledTask
 from onefile_sync.host.conditions import values_of
 from onefile_sync.host.lookups import NoSuchRow, kept_for
 from onefile_sync.host.mapping import PARTS, REVIEW, Kind, Part
@@ -66,11 +66,13 @@ def _schedules(databases: Sequence[str], is_enabled: bool) -> Iterator[CheckMess
                 hint="Mend or delete that schedule in the admin of django-q2.",
                 id="onefile_sync.W033",
             )
-    for errand in ERRANDS:
+    for errand in SCHEDULED_TASKS:
         yield from _schedules_of(errand, [row for row in schedules if row.name == errand.name], is_enabled)
 
 
-def _schedules_of(errand: Errand, rows: Sequence[Schedule], is_enabled: bool) -> Iterator[CheckMessage]:
+def _schedules_of(
+    errand: ScheduledTask, rows: Sequence[Schedule], is_enabled: bool
+) -> Iterator[CheckMessage]:
     what = "the daily sync" if errand is DAILY else "the sweep, which takes up what workers leave behind"
     if not rows and is_enabled:
         yield Warning(
@@ -136,7 +138,7 @@ def _missing(part: Part, field: ForeignKey[Any, Any], values: list[Any]) -> list
     return [written for written, key in keys.items() if key not in there]
 
 
-def why_it_cannot_run(errand: Errand, row: Schedule) -> str:
+def why_it_cannot_run(errand: ScheduledTask, row: Schedule) -> str:
     """What keeps a schedule of ours from starting its task, or ``""``."""
     if row.func != errand.task:
         return f"it starts {row.func} and not {errand.task}"

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from . import parsing
 from .operations import LARGEST_PAGE, LONGEST_PAGE, Operation
-from .records import AimNames, Centre, Customer, LearningAim, Listing, Page, Review, User
+from .records import AimNames, Centre, Customer, LearningAim, Review, SearchPage, SearchResult, User
 from .transport import Transport
 
 #: Half a million records at the usual size of a page; a search that goes on has lost its way.
@@ -92,13 +92,15 @@ class OneFile:
             raise READ_CUSTOMER.failure("bad_answer")
         return customer
 
-    def centres(self, customer_id: int) -> Listing[Centre]:
+    def centres(self, customer_id: int) -> SearchResult[Centre]:
         return self._search(SEARCH_CENTRES, {"CustomerID": customer_id}, parsing.centre)
 
     def user(self, user_id: int) -> User:
         return self._read(READ_USER, user_id, parsing.user)
 
-    def learning_aims(self, learner_id: int, wanted: Collection[int] | None = None) -> Listing[LearningAim]:
+    def learning_aims(
+        self, learner_id: int, wanted: Collection[int] | None = None
+    ) -> SearchResult[LearningAim]:
         """A learner's learning aims; some may be thin (``complete`` is false).
 
         All of them; or those up to the page on which the last of the ``wanted`` IDs was found.
@@ -110,13 +112,13 @@ class OneFile:
             lambda found, _length: wanted is not None and found >= set(wanted),
         )
 
-    def page_of_learning_aims(self, number: int) -> Page[LearningAim]:
+    def page_of_learning_aims(self, number: int) -> SearchPage[LearningAim]:
         """A page of everybody's learning aims. ``refused`` where OneFile insists on being told a learner."""
         return self._page(
             SEARCH_LEARNING_AIMS, number, {}, lambda item: parsing.learning_aim(item, self._aim_names)
         )
 
-    def page_of_reviews(self, number: int, centre_id: int | None) -> Page[Review]:
+    def page_of_reviews(self, number: int, centre_id: int | None) -> SearchPage[Review]:
         """A page of the reviews of everybody in a centre."""
         return self._page(
             SEARCH_REVIEWS, number, _without_blanks({"OrganisationID": centre_id}), parsing.review
@@ -160,7 +162,7 @@ class OneFile:
 
     def reviews(
         self, learner_id: int, centre_id: int | None, known: Collection[int] | None = None
-    ) -> Listing[Review]:
+    ) -> SearchResult[Review]:
         """A learner's reviews; some may be thin (``complete`` is false).
 
         With the IDs of those that are ``known`` already, a short page ends the search where another page of reviews
@@ -239,7 +241,7 @@ class OneFile:
         body: dict[str, object],
         parse: Callable[[object], Listed | None],
         is_enough: Callable[[Set[int], int], bool] = lambda _found, _length: False,
-    ) -> Listing[Listed]:
+    ) -> SearchResult[Listed]:
         """Read page after page, each ID once: OneFile promises neither an order nor a total.
 
         The end is an empty page, or one with nothing new (from a server that knows no pages). A short page is not: a
@@ -261,7 +263,7 @@ class OneFile:
                 found.setdefault(record.id, record)
             nothing_new = len(found) == known_before and (was_broken or not is_broken)
             if nothing_new or is_enough(found.keys(), page.items):
-                return Listing(tuple(found.values()), unreadable_items)
+                return SearchResult(tuple(found.values()), unreadable_items)
         raise operation.failure("bad_answer")
 
     def _page(
@@ -270,7 +272,7 @@ class OneFile:
         number: int,
         body: dict[str, object],
         parse: Callable[[object], Listed | None],
-    ) -> Page[Listed]:
+    ) -> SearchPage[Listed]:
         items = self.transport.send(operation, (number, self.page_size), body)
         if items is None:
             items = []
@@ -278,7 +280,7 @@ class OneFile:
             raise operation.failure("bad_answer")
         self._longest_page[operation.name] = max(self._longest_page.get(operation.name, 0), len(items))
         records = [record for item in items if (record := parse(item)) is not None]
-        return Page(tuple(records), len(items) - len(records), len(items))
+        return SearchPage(tuple(records), len(items) - len(records), len(items))
 
     def _read(self, operation: Operation, wanted: int, parse: Callable[[object], Single | None]) -> Single:
         record = parse(self.transport.send(operation, (wanted,)))

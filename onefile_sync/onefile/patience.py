@@ -15,7 +15,7 @@ SHORTEST_WAIT = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """How long to go on trying with one call.
 
     At most ``tries`` tries, the last of them begun within ``total`` seconds of the first failure, at most
@@ -32,20 +32,20 @@ class Patience:
     answer: float = math.inf
 
     @classmethod
-    def person(cls) -> Patience:
+    def person(cls) -> RetryPolicy:
         """For somebody who watches."""
         return cls(tries=3, longest_wait=2, total=15, pauses=1, unreadable_tries=2)
 
     @classmethod
-    def unattended(cls) -> Patience:
+    def unattended(cls) -> RetryPolicy:
         """For the daily run."""
         return cls(tries=6, longest_wait=30, total=120, pauses=3)
 
 
-class Errand:
+class RetryState:
     """One call to :meth:`Transport.send`: what has happened so far, and whether to go on."""
 
-    def __init__(self, patience: Patience, clock: Callable[[], datetime]) -> None:
+    def __init__(self, patience: RetryPolicy, clock: Callable[[], datetime]) -> None:
         self.refused_token: str | None = None
         self._patience = patience
         self._clock = clock

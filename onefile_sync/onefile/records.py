@@ -97,7 +97,7 @@ class Customer:
 
 
 @dataclass(frozen=True, slots=True)
-class Page(Generic[Record]):
+class SearchPage(Generic[Record]):
     """One page of a search: its records, how many of its items could not be read at all, and how many it had."""
 
     records: tuple[Record, ...]
@@ -106,7 +106,7 @@ class Page(Generic[Record]):
 
 
 @dataclass(frozen=True, slots=True)
-class Listing(Generic[Record]):
+class SearchResult(Generic[Record]):
     """The records of a search, one per ID, and how many items could not be read at all (no ID, not an object)."""
 
     records: tuple[Record, ...] = ()

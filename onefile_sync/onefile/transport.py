@@ -26,7 +26,7 @@ from onefile_sync.secret import Secret
 from . import parsing
 from .errors import OneFileError, Repeat
 from .operations import AUTHENTICATE, Operation, code_of_status
-from .patience import Errand, Patience
+from .patience import RetryPolicy, RetryState
 from .responses import LONGEST_REFUSAL, Meter, MeteredSession, OutOfBounds, body_of
 from .safety import is_safe_address, is_token
 
@@ -100,7 +100,7 @@ class Transport:
         *,
         sessions: SessionStore,
         pace: Pace,
-        patience: Patience,
+        patience: RetryPolicy,
         clock: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], object] = time.sleep,
         after_each_call: Callable[[], object] = lambda: None,
@@ -150,7 +150,7 @@ class Transport:
         :class:`OneFileError`.
         """
         path = operation.path.format(*(quote(str(part), safe="") for part in path_args))
-        errand = Errand(self._patience, self._clock)
+        errand = RetryState(self._patience, self._clock)
         retrying = Retrying(
             sleep=self._rest,
             retry=retry_if_exception(errand.may_go_on),
@@ -180,7 +180,7 @@ class Transport:
         operation: Operation,
         path: str,
         body: Mapping[str, object] | None,
-        errand: Errand,
+        errand: RetryState,
         about_to_send: Callable[[], object],
     ) -> object:
         token = self._session_token(errand.refused_token)

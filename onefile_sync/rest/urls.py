@@ -10,7 +10,7 @@ app_name = "onefile_sync_rest"
 
 urlpatterns = [
     path("learners/<str:learner_pk>/refresh/", views.RefreshLearner.as_view(), name="refresh-learner"),
-    path("learners/<str:learner_pk>/status/", views.LearnerStatus.as_view(), name="learner-status"),
+    path("learners/<str:learner_pk>/status/", views.LearnerStatusView.as_view(), name="learner-status"),
     path("runs/<uuid:run_id>/", views.Run.as_view(), name="run"),
     path("runs/<uuid:run_id>/outcomes/", views.RunOutcomes.as_view(), name="run-outcomes"),
 ]

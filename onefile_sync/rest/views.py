@@ -97,7 +97,7 @@ class RefreshLearner(LearnerView):
         )
 
 
-class LearnerStatus(LearnerView):
+class LearnerStatusView(LearnerView):
     @openapi.learner_status
     def get(self, request: Request, learner_pk: str) -> Response:
         learner = self.learner(

@@ -16,21 +16,21 @@ from .records import (
     LEARNER,
     LONDON,
     TRAINEE_ASSESSOR,
-    Aim,
-    Classroom,
     Moment,
-    Placement,
-    Record,
-    Review,
-    User,
+    SandboxAim,
+    SandboxClassroom,
+    SandboxPlacement,
+    SandboxRecord,
+    SandboxReview,
+    SandboxUser,
 )
 from .switches import Switches
-from .wire import Answer, Body, Refusal, as_detail, as_item, in_json, property_name
+from .wire import ApiRefusal, Body, SandboxResponse, as_detail, as_item, in_json, property_name
 from .world import World
 
-AnyRecord = TypeVar("AnyRecord", bound=Record)
+AnyRecord = TypeVar("AnyRecord", bound=SandboxRecord)
 
-NO_CONTENT: Final = Answer(204)
+NO_CONTENT: Final = SandboxResponse(204)
 #: OneFile's number for a learning aim that is achieved; no other number is known.
 ACHIEVED: Final = 1
 #: Odd and large: spreads neighbouring IDs over the whole range.
@@ -56,13 +56,13 @@ class Api:
         self.switches = switches
         self.clock = clock
 
-    def carry_out(self, call: Call) -> Answer:
-        """Raises :class:`Refusal` for whatever OneFile would answer with 4xx."""
+    def carry_out(self, call: Call) -> SandboxResponse:
+        """Raises :class:`ApiRefusal` for whatever OneFile would answer with 4xx."""
         return _CARRY_OUT[call.operation](self, call)
 
     # Customer, centres, people and places
 
-    def get_customer(self, _: Call) -> Answer:
+    def get_customer(self, _: Call) -> SandboxResponse:
         style = self.switches.property_names
         return in_json(
             {
@@ -71,14 +71,14 @@ class Api:
             }
         )
 
-    def search_centres(self, call: Call) -> Answer:
+    def search_centres(self, call: Call) -> SandboxResponse:
         of_this_customer = call.body.number("CustomerID") in (None, self.world.customer_id)
         return self.found(list(self.world.centres.values()) if of_this_customer else [], call)
 
-    def get_centre(self, call: Call) -> Answer:
+    def get_centre(self, call: Call) -> SandboxResponse:
         return self.detail(self.known(self.world.centres, call.id))
 
-    def search_users(self, call: Call) -> Answer:
+    def search_users(self, call: Call) -> SandboxResponse:
         body = call.body
         centre, role, since = body.number("OrganisationID"), body.number("Role"), body.moment("LastModified")
         users = [
@@ -100,24 +100,24 @@ class Api:
         ]
         return self.found(users, call)
 
-    def get_user(self, call: Call) -> Answer:
+    def get_user(self, call: Call) -> SandboxResponse:
         return self.detail(self.known(self.world.users, call.id))
 
-    def search_placements(self, call: Call) -> Answer:
+    def search_placements(self, call: Call) -> SandboxResponse:
         return self.found(self.in_centre(self.world.placements.values(), call.body), call)
 
-    def get_placement(self, call: Call) -> Answer:
+    def get_placement(self, call: Call) -> SandboxResponse:
         return self.detail(self.known(self.world.placements, call.id))
 
-    def search_classrooms(self, call: Call) -> Answer:
+    def search_classrooms(self, call: Call) -> SandboxResponse:
         return self.found(self.in_centre(self.world.classrooms.values(), call.body), call)
 
-    def get_classroom(self, call: Call) -> Answer:
+    def get_classroom(self, call: Call) -> SandboxResponse:
         return self.detail(self.known(self.world.classrooms, call.id))
 
     def in_centre(
-        self, records: Iterable[Placement] | Iterable[Classroom], body: Body
-    ) -> list[Placement | Classroom]:
+        self, records: Iterable[SandboxPlacement] | Iterable[SandboxClassroom], body: Body
+    ) -> list[SandboxPlacement | SandboxClassroom]:
         centre, name = body.number("OrganisationID"), body.text("Name").casefold()
         return [
             record
@@ -127,16 +127,16 @@ class Api:
 
     # Learning aims
 
-    def search_aims(self, call: Call) -> Answer:
+    def search_aims(self, call: Call) -> SandboxResponse:
         """``LearningAimCompletionStatus`` 1 and the dates ask for what was achieved between them."""
         body = call.body
         learner_id, status = body.number("UserID"), body.number("LearningAimCompletionStatus")
         earliest, latest = body.moment("DateFrom"), body.moment("DateTo")
         if learner_id is None and self.switches.aim_search_without_user == "refused":
-            raise Refusal(400, "UserID is required.")
+            raise ApiRefusal(400, "UserID is required.")
         any_time = earliest is None and latest is None
 
-        def wanted(aim: Aim) -> bool:
+        def wanted(aim: SandboxAim) -> bool:
             achieved = aim.achieved_date is not None
             return (status is None or (status == ACHIEVED) == achieved) and (
                 any_time or is_within(aim.achieved_date, earliest, latest)
@@ -145,17 +145,17 @@ class Api:
         candidates = self.world.aims.values() if learner_id is None else self.world.aims_of(learner_id)
         return self.found(candidates, call, wanted)
 
-    def get_aim(self, call: Call) -> Answer:
+    def get_aim(self, call: Call) -> SandboxResponse:
         return self.detail(self.known(self.world.aims, call.id))
 
-    def update_aim(self, call: Call) -> Answer:
+    def update_aim(self, call: Call) -> SandboxResponse:
         aim, body = self.known(self.world.aims, call.id), call.body
         if body.number("ID") not in (None, aim.id):
-            raise Refusal(400, "ID is not that of the address.")
+            raise ApiRefusal(400, "ID is not that of the address.")
         if body.number("UserID") not in (None, aim.user_id):
-            raise Refusal(400, "UserID is not the learner of this learning aim.")
+            raise ApiRefusal(400, "UserID is not the learner of this learning aim.")
         values: dict[str, object] = {}
-        for attribute in Aim.WRITABLE:
+        for attribute in SandboxAim.WRITABLE:
             name = property_name(attribute, "pascal")
             if name not in body and self.switches.update_mode == "partial":
                 continue
@@ -172,19 +172,19 @@ class Api:
 
     # Visits and reviews
 
-    def create_visit(self, call: Call) -> Answer:
+    def create_visit(self, call: Call) -> SandboxResponse:
         body = call.body
         learner = self.required_learner(body)
         centre = body.number("OrganisationID")
         if centre is None:
-            raise Refusal(400, "OrganisationID is required.")
+            raise ApiRefusal(400, "OrganisationID is required.")
         if centre not in self.world.centres:
-            raise Refusal(400, "The organisation was not found.", Refusal.UNKNOWN_CENTRE)
+            raise ApiRefusal(400, "The organisation was not found.", ApiRefusal.UNKNOWN_CENTRE)
         if centre != learner.organisation_id:
-            raise Refusal(400, "The learner belongs to another organisation.")
+            raise ApiRefusal(400, "The learner belongs to another organisation.")
         starts, ends = self.required_moment(body, "DateFrom"), self.required_moment(body, "DateTo")
         if ends <= starts:
-            raise Refusal(400, "DateTo must be after DateFrom.")
+            raise ApiRefusal(400, "DateTo must be after DateFrom.")
         visit = self.world.add_visit(
             learner.id,
             organisation_id=centre,
@@ -195,18 +195,18 @@ class Api:
         )
         return self.created(visit)
 
-    def search_reviews(self, call: Call) -> Answer:
+    def search_reviews(self, call: Call) -> SandboxResponse:
         body = call.body
         centre, learner_id = body.number("OrganisationID"), body.number("LearnerID")
         if centre is None and self.switches.review_search_without_centre == "refused":
-            raise Refusal(400, "OrganisationID is required.")
+            raise ApiRefusal(400, "OrganisationID is required.")
         status, earliest, latest = body.number("Status"), body.moment("DateFrom"), body.moment("DateTo")
         everybody = learner_id is None
         candidates = self.world.reviews.values() if everybody else self.world.reviews_of(learner_id or 0)
         of_centre = {user.id for user in self.world.users.values() if user.organisation_id == centre}
         any_centre, any_time = centre is None, earliest is None and latest is None
 
-        def wanted(review: Review) -> bool:
+        def wanted(review: SandboxReview) -> bool:
             return (
                 (any_centre or review.learner_id in of_centre)
                 and status in (None, review.status)
@@ -215,20 +215,20 @@ class Api:
 
         return self.found(candidates, call, wanted)
 
-    def get_review(self, call: Call) -> Answer:
+    def get_review(self, call: Call) -> SandboxResponse:
         return self.detail(self.known(self.world.reviews, call.id))
 
-    def create_review(self, call: Call) -> Answer:
+    def create_review(self, call: Call) -> SandboxResponse:
         body = call.body
         learner = self.required_learner(body)
         scheduled_for = self.required_moment(body, "ScheduledFor")
         visit_id = body.number("VisitID")
         if visit_id is None and self.switches.visit_id == "required":
-            raise Refusal(400, "VisitID is required.")
+            raise ApiRefusal(400, "VisitID is required.")
         if visit_id is not None:
             visit = self.world.visits.get(visit_id)
             if visit is None or visit.learner_id != learner.id:
-                raise Refusal(400, "The learner has no such visit.")
+                raise ApiRefusal(400, "The learner has no such visit.")
         review = self.world.add_review(
             learner.id,
             scheduled_for=scheduled_for,
@@ -244,22 +244,22 @@ class Api:
     def known(self, shelf: Mapping[int, AnyRecord], record_id: int) -> AnyRecord:
         record = shelf.get(record_id)
         if record is None:
-            raise Refusal(self.switches.unknown_id, "There is no record with this ID.")
+            raise ApiRefusal(self.switches.unknown_id, "There is no record with this ID.")
         return record
 
-    def required_learner(self, body: Body) -> User:
+    def required_learner(self, body: Body) -> SandboxUser:
         learner_id = body.number("LearnerID")
         if learner_id is None:
-            raise Refusal(400, "LearnerID is required.")
+            raise ApiRefusal(400, "LearnerID is required.")
         learner = self.world.users.get(learner_id)
         if learner is None or learner.role != LEARNER:
-            raise Refusal(400, "There is no such learner.")
+            raise ApiRefusal(400, "There is no such learner.")
         return learner
 
     def required_moment(self, body: Body, name: str) -> datetime:
         moment = body.moment(name)
         if moment is None:
-            raise Refusal(400, f"{name} is required.")
+            raise ApiRefusal(400, f"{name} is required.")
         return moment
 
     def known_assessor(self, body: Body) -> int | None:
@@ -268,21 +268,21 @@ class Api:
             return None
         assessor = self.world.users.get(assessor_id)
         if assessor is None or assessor.role not in (ASSESSOR, TRAINEE_ASSESSOR):
-            raise Refusal(400, "There is no such assessor.")
+            raise ApiRefusal(400, "There is no such assessor.")
         return assessor_id
 
-    def created(self, record: Record) -> Answer:
+    def created(self, record: SandboxRecord) -> SandboxResponse:
         self.world.writes += 1
         if self.switches.create_answer == "number":
             return in_json(record.id)
         return in_json({property_name("id", self.switches.property_names): record.id})
 
-    def detail(self, record: Record) -> Answer:
+    def detail(self, record: SandboxRecord) -> SandboxResponse:
         return in_json(self.detail_of(record))
 
-    def detail_of(self, record: Record) -> dict[str, object]:
+    def detail_of(self, record: SandboxRecord) -> dict[str, object]:
         detail = as_detail(record, self.switches)
-        if isinstance(record, User) and not self.switches.users_carry_centre:
+        if isinstance(record, SandboxUser) and not self.switches.users_carry_centre:
             detail.pop(property_name("organisation_id", self.switches.property_names), None)
         return detail
 
@@ -291,7 +291,7 @@ class Api:
         records: Collection[AnyRecord],
         call: Call,
         wanted: Callable[[AnyRecord], bool] = lambda _record: True,
-    ) -> Answer:
+    ) -> SandboxResponse:
         """What a search answers: the page asked for, or everything. Nobody is looked at behind the page."""
         matching = filter(wanted, self.in_order(records))
         if call.page is None:
@@ -314,7 +314,7 @@ class Api:
 
     def on_page(self, records: Iterator[AnyRecord], page: int, size: int) -> list[AnyRecord]:
         if page < 1 or size < 1:
-            raise Refusal(400, "Pages are counted from 1 and hold at least one record.")
+            raise ApiRefusal(400, "Pages are counted from 1 and hold at least one record.")
         size = min(size, self.switches.page_limit or size)
         # Unstable: as if a record had slipped in at the front meanwhile, the last of a page comes again on the next.
         step = max(1, size - 1) if self.switches.page_order == "unstable" else size
@@ -341,7 +341,7 @@ _SEARCH: Final = r"/search(?:/(?P<page>\d{1,9})/(?P<size>\d{1,9}))?"
 _ONE: Final = r"/(?P<id>\d{1,18})"
 
 #: Operation, method, path, and what carries it out; authentication needs no session and is the server's business.
-_OPERATIONS: Final[Sequence[tuple[str, str, str, Callable[[Api, Call], Answer]]]] = (
+_OPERATIONS: Final[Sequence[tuple[str, str, str, Callable[[Api, Call], SandboxResponse]]]] = (
     ("Customer/get", "GET", "customer", Api.get_customer),
     ("Organisation/Search", "POST", "organisation" + _SEARCH, Api.search_centres),
     ("Organisation/get", "GET", "organisation" + _ONE, Api.get_centre),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from .wire import Answer
+from .wire import SandboxResponse
 
 ANY_OPERATION = "*"
 
@@ -39,7 +39,9 @@ class Fault:
     def strikes(self, operation: str, when: str) -> bool:
         return self.times > 0 and self.when == when and self.operation in (operation, ANY_OPERATION)
 
-    def spoil(self, answer: Answer | None, wait: Callable[[float], object]) -> Answer | None:
+    def spoil(
+        self, answer: SandboxResponse | None, wait: Callable[[float], object]
+    ) -> SandboxResponse | None:
         """The answer instead of ``answer`` (``None``: not carried out yet, and so it stays after a delay).
 
         Raises :class:`ConnectionReset`.
@@ -50,13 +52,13 @@ class Fault:
             wait(self.seconds)
             return answer
         if self.kind == "status":
-            return Answer(self.status, self.body, headers=self.headers)
+            return SandboxResponse(self.status, self.body, headers=self.headers)
         if self.kind == "html":
             page = b"<!DOCTYPE html><html><body><h1>Under maintenance</h1></body></html>"
-            return Answer(200, page, "text/html; charset=utf-8")
+            return SandboxResponse(200, page, "text/html; charset=utf-8")
         if self.kind == "edited":
             return answer if answer is None or not answer.body else self._edited(answer)
-        spoilt = replace(answer or Answer(200), status=200)
+        spoilt = replace(answer or SandboxResponse(200), status=200)
         if self.kind == "broken_json":
             return replace(spoilt, body=spoilt.body + b'{"')
         if self.kind == "wrong_type":
@@ -65,7 +67,7 @@ class Fault:
         cut_off = {"Content-Length": str(len(whole)), "Connection": "close"}
         return replace(spoilt, body=whole[: len(whole) // 2], headers={**spoilt.headers, **cut_off})
 
-    def _edited(self, answer: Answer) -> Answer:
+    def _edited(self, answer: SandboxResponse) -> SandboxResponse:
         try:
             sent = json.loads(answer.body)
         except ValueError:  # a bare session token

@@ -10,7 +10,7 @@ from itertools import count
 from typing import Final, TypeVar
 
 from . import names
-from .records import LONDON, Aim, Review, User, Visit, on_london_date
+from .records import LONDON, SandboxAim, SandboxReview, SandboxUser, SandboxVisit, on_london_date
 from .stories import OfficerStory, QualificationStory, ReviewStory
 
 Shared = TypeVar("Shared", str, date)
@@ -21,7 +21,7 @@ class Colleague:
     """One person as PICSWeb's officer and as OneFile's assessor; the two may not be linked in PICSWeb."""
 
     officer: OfficerStory
-    assessor: User
+    assessor: SandboxUser
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +63,10 @@ class Learning:
     """What has been made up so far: each list is one side's."""
 
     qualifications: list[QualificationStory] = field(default_factory=list)
-    aims: list[Aim] = field(default_factory=list)
+    aims: list[SandboxAim] = field(default_factory=list)
     reviews: list[ReviewStory] = field(default_factory=list)
-    visits: list[Visit] = field(default_factory=list)
-    onefile_reviews: list[Review] = field(default_factory=list)
+    visits: list[SandboxVisit] = field(default_factory=list)
+    onefile_reviews: list[SandboxReview] = field(default_factory=list)
 
 
 # Learning aims
@@ -97,7 +97,7 @@ def add_aim(
     our_registered, their_registered = _day_on_two_sides(registered, enrolment, dice)
     our_applied, their_applied = _day_on_two_sides(applied, enrolment, dice)
     our_received, their_received = _day_on_two_sides(received, enrolment, dice)
-    aim = Aim(
+    aim = SandboxAim(
         id=next(numbers.aims),
         user_id=enrolment.learner_id,
         standard_id=standard.id,
@@ -230,11 +230,11 @@ def add_future_review(
         put_on_both_sides(learning, review, enrolment, dice)
 
 
-def onefile_review(day: date, enrolment: Enrolment, dice: random.Random, numbers: Numbers) -> Review:
+def onefile_review(day: date, enrolment: Enrolment, dice: random.Random, numbers: Numbers) -> SandboxReview:
     """A review that is scheduled in OneFile, by date only or with a time of day."""
     at = _time_of_day(dice)
     by = enrolment.main if dice.random() < 0.8 else dice.choice(enrolment.colleagues)
-    return Review(
+    return SandboxReview(
         id=next(numbers.reviews),
         learner_id=enrolment.learner_id,
         scheduled_for=day if at is None else datetime.combine(day, at, LONDON).astimezone(UTC),
@@ -244,7 +244,7 @@ def onefile_review(day: date, enrolment: Enrolment, dice: random.Random, numbers
     )
 
 
-def held(review: Review, day: date, enrolment: Enrolment, dice: random.Random) -> Review:
+def held(review: SandboxReview, day: date, enrolment: Enrolment, dice: random.Random) -> SandboxReview:
     """The review after it took place: started, mostly signed by the assessor, mostly by the learner too."""
     started = datetime.combine(day, time(dice.randint(9, 16), dice.choice((2, 17, 34, 51))), LONDON)
     assessor_signed = started + timedelta(hours=1)
@@ -260,12 +260,14 @@ def held(review: Review, day: date, enrolment: Enrolment, dice: random.Random) -
     )
 
 
-def put_on_both_sides(learning: Learning, review: Review, enrolment: Enrolment, dice: random.Random) -> None:
+def put_on_both_sides(
+    learning: Learning, review: SandboxReview, enrolment: Enrolment, dice: random.Random
+) -> None:
     """PICSWeb knows the review as it is, or as it was a while ago, or not yet."""
     learning.onefile_reviews.append(review)
     if review.visit_id is not None and isinstance(review.scheduled_for, datetime):
         learning.visits.append(
-            Visit(
+            SandboxVisit(
                 id=review.visit_id,
                 learner_id=enrolment.learner_id,
                 organisation_id=enrolment.centre_id,
@@ -282,7 +284,7 @@ def put_on_both_sides(learning: Learning, review: Review, enrolment: Enrolment, 
         learning.reviews.append(as_it_was(in_step(review, enrolment), dice))
 
 
-def in_step(review: Review, enrolment: Enrolment) -> ReviewStory:
+def in_step(review: SandboxReview, enrolment: Enrolment) -> ReviewStory:
     """PICSWeb's review as a refresh would leave it."""
     proposed_date, proposed_time = None, None
     if isinstance(review.scheduled_for, datetime):

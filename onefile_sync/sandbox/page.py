@@ -17,7 +17,17 @@ from werkzeug.utils import redirect
 from werkzeug.wrappers import Request, Response
 
 from .limits import Clock
-from .records import ASSESSOR, LEARNER, LONDON, TRAINEE_ASSESSOR, Aim, Moment, Review, User, on_london_date
+from .records import (
+    ASSESSOR,
+    LEARNER,
+    LONDON,
+    TRAINEE_ASSESSOR,
+    Moment,
+    SandboxAim,
+    SandboxReview,
+    SandboxUser,
+    on_london_date,
+)
 from .wire import EARLIEST_YEAR
 from .world import World
 
@@ -40,7 +50,7 @@ _URLS: Final = Map(
 )
 
 
-class Page:
+class AssessorPage:
     """Shows learners and lets a person do to their aims and reviews what an assessor does in OneFile."""
 
     def __init__(
@@ -93,7 +103,7 @@ class Page:
             },
         )
 
-    def summary(self, learner: User) -> dict[str, object]:
+    def summary(self, learner: SandboxUser) -> dict[str, object]:
         return {
             "id": learner.id,
             "name": learner.full_name,
@@ -125,7 +135,7 @@ class Page:
             },
         )
 
-    def shown_review(self, review: Review) -> dict[str, object]:
+    def shown_review(self, review: SandboxReview) -> dict[str, object]:
         return {
             "id": review.id,
             "scheduled_for": shown_moment(review.scheduled_for),
@@ -203,7 +213,7 @@ class Page:
         del self.world.reviews[review_id]
         return redirect(f"/learner/{review.learner_id}?done=deleted", 303)
 
-    def known_review(self, review_id: int) -> Review:
+    def known_review(self, review_id: int) -> SandboxReview:
         review = self.world.reviews.get(review_id)
         if review is None:
             raise NotFound("There is no such review.")
@@ -226,7 +236,7 @@ class Page:
         )
         return redirect(f"/learner/{learner.id}?done=scheduled", 303)
 
-    def known_learner(self, learner_id: int) -> User:
+    def known_learner(self, learner_id: int) -> SandboxUser:
         learner = self.world.users.get(learner_id)
         if learner is None or learner.role != LEARNER:
             raise NotFound("There is no such learner.")
@@ -236,19 +246,19 @@ class Page:
 # The life of a review: started, signed by the assessor, signed by the learner; unlocked, and signed again.
 
 
-def _start(review: Review, now: datetime) -> None:
+def _start(review: SandboxReview, now: datetime) -> None:
     review.started_on = now
 
 
-def _sign_as_assessor(review: Review, now: datetime) -> None:
+def _sign_as_assessor(review: SandboxReview, now: datetime) -> None:
     review.assessor_signed_on = now
 
 
-def _sign_as_learner(review: Review, now: datetime) -> None:
+def _sign_as_learner(review: SandboxReview, now: datetime) -> None:
     review.learner_signed_on = now
 
 
-def _unlock(review: Review, _: datetime) -> None:
+def _unlock(review: SandboxReview, _: datetime) -> None:
     review.assessor_signed_on = review.learner_signed_on = review.employer_signed_on = None
 
 
@@ -303,7 +313,7 @@ def on_date(moment: Moment | None) -> date | None:
     return on_london_date(moment) if isinstance(moment, date) else None
 
 
-def shown_aim(aim: Aim) -> dict[str, object]:
+def shown_aim(aim: SandboxAim) -> dict[str, object]:
     def in_a_field(moment: Moment | None) -> str:
         on = on_date(moment)
         return on.isoformat() if on else ""

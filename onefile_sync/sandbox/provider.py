@@ -10,7 +10,7 @@ from typing import Final
 
 from . import names
 from .learning import Colleague, Enrolment, Learning, Numbers, add_aim, add_aims, add_reviews, onefile_review
-from .records import ASSESSOR, LEARNER, LONDON, Aim, Classroom, Placement, User
+from .records import ASSESSOR, LEARNER, LONDON, SandboxAim, SandboxClassroom, SandboxPlacement, SandboxUser
 from .stories import (
     LearnerStory,
     OfficerStory,
@@ -55,7 +55,7 @@ def build(learners: int, seed: int, today: date | None = None) -> Provider:
     dice = random.Random(seed)  # noqa: S311 - a story, not a secret: it must come out the same every time
     colleagues = _colleagues(learners, dice)
     placements = [
-        Placement(
+        SandboxPlacement(
             id=_FIRST_PLACEMENT + number,
             organisation_id=CENTRE_ID,
             name=name,
@@ -65,7 +65,7 @@ def build(learners: int, seed: int, today: date | None = None) -> Provider:
         for number, name in enumerate(names.EMPLOYERS)
     ]
     classrooms = [
-        Classroom(id=_FIRST_CLASSROOM + number, organisation_id=CENTRE_ID, name=name)
+        SandboxClassroom(id=_FIRST_CLASSROOM + number, organisation_id=CENTRE_ID, name=name)
         for number, name in enumerate(names.CLASSROOMS)
     ]
     maker = _LearnerMaker(
@@ -112,7 +112,7 @@ def _colleagues(learners: int, dice: random.Random) -> tuple[Colleague, ...]:
                     email=email,
                     onefile_id=None if number % 5 == 4 else assessor_id,
                 ),
-                User(
+                SandboxUser(
                     id=assessor_id,
                     organisation_id=CENTRE_ID,
                     role=ASSESSOR,
@@ -136,7 +136,7 @@ class _LearnerMaker:
         dice: random.Random,
         numbers: Numbers,
         colleagues: tuple[Colleague, ...],
-        placements: list[Placement],
+        placements: list[SandboxPlacement],
     ) -> None:
         self.today = today
         self.dice = dice
@@ -283,7 +283,7 @@ class _LearnerMaker:
         self, person: PicswebLearner, enrolment: Enrolment, learning: Learning
     ) -> OneFileLearner:
         placement = next(each for each in self.placements if each.misid == person.placements[0].organisation)
-        user = User(
+        user = SandboxUser(
             id=enrolment.learner_id,
             organisation_id=enrolment.centre_id,
             role=LEARNER,
@@ -337,9 +337,9 @@ def _local(day: date, at: time) -> datetime:
     return datetime.combine(day, at, LONDON).astimezone(UTC)
 
 
-def _main_title(aims: list[Aim]) -> str:
+def _main_title(aims: list[SandboxAim]) -> str:
     return aims[0].title if aims else ""
 
 
-def _mean_progress(aims: list[Aim]) -> float | None:
+def _mean_progress(aims: list[SandboxAim]) -> float | None:
     return round(sum(aim.progress or 0 for aim in aims) / len(aims), 2) if aims else None

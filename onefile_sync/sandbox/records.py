@@ -22,7 +22,7 @@ Moment = date | datetime
 
 
 @dataclass(slots=True, kw_only=True)
-class Record:
+class SandboxRecord:
     """What all records share.
 
     ``ITEM`` names the attributes that a thin search item carries, ``SOME`` those that one in between has besides, and
@@ -38,7 +38,7 @@ class Record:
 
 
 @dataclass(slots=True, kw_only=True)
-class Centre(Record):
+class SandboxCentre(SandboxRecord):
     """What OneFile calls an organisation."""
 
     ITEM: ClassVar[tuple[str, ...]] = (
@@ -54,7 +54,7 @@ class Centre(Record):
 
 
 @dataclass(slots=True, kw_only=True)
-class Placement(Record):
+class SandboxPlacement(SandboxRecord):
     """An employer, as OneFile knows it."""
 
     ITEM: ClassVar[tuple[str, ...]] = ("id", "name", "misid")
@@ -67,7 +67,7 @@ class Placement(Record):
 
 
 @dataclass(slots=True, kw_only=True)
-class Classroom(Record):
+class SandboxClassroom(SandboxRecord):
     """A class or cohort."""
 
     ITEM: ClassVar[tuple[str, ...]] = ("id", "name", "misid")
@@ -78,7 +78,7 @@ class Classroom(Record):
 
 
 @dataclass(slots=True, kw_only=True)
-class User(Record):
+class SandboxUser(SandboxRecord):
     """A learner (role 1), a trainee assessor (4) or an assessor (5)."""
 
     ITEM: ClassVar[tuple[str, ...]] = ("id", "first_name", "last_name", "misid")
@@ -112,7 +112,7 @@ class User(Record):
 
 
 @dataclass(slots=True, kw_only=True)
-class Aim(Record):
+class SandboxAim(SandboxRecord):
     """A learning aim: a learner's copy of a standard. ``title`` is shown on the page and never sent."""
 
     ITEM: ClassVar[tuple[str, ...]] = ("id", "standard_id", "user_id", "status")
@@ -146,7 +146,7 @@ class Aim(Record):
 
 
 @dataclass(slots=True, kw_only=True)
-class Visit(Record):
+class SandboxVisit(SandboxRecord):
     """The appointment that a review scheduled through the API belongs to."""
 
     learner_id: int
@@ -158,7 +158,7 @@ class Visit(Record):
 
 
 @dataclass(slots=True, kw_only=True)
-class Review(Record):
+class SandboxReview(SandboxRecord):
     """A progress review. Its stage follows from the dates; ``status`` is 1 throughout, as one client observed."""
 
     ITEM: ClassVar[tuple[str, ...]] = ("id", "scheduled_for")

@@ -21,9 +21,9 @@ from werkzeug.wrappers import Request, Response
 from .api import AUTHENTICATION, UNKNOWN_OPERATION, Api, Call, understand
 from .faults import ConnectionReset, Fault
 from .limits import Clock, RateLimit, Sessions
-from .page import Page
+from .page import AssessorPage
 from .switches import Switches
-from .wire import Answer, Body, Refusal, in_json, read_json, refusal
+from .wire import ApiRefusal, Body, SandboxResponse, in_json, read_json, refusal
 from .world import World
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ PREFIX: Final = "/api/v2.1"
 
 
 #: As Microsoft's web server answers, before OneFile has a say: not to be taken for a record that does not exist.
-NO_OPERATION: Final = Answer(
+NO_OPERATION: Final = SandboxResponse(
     404,
     b"<!DOCTYPE html><html><body><h1>404 - File or directory not found.</h1></body></html>",
     "text/html; charset=utf-8",
@@ -72,7 +72,7 @@ class SandboxServer:
         self.sessions = Sessions(self.switches.session_lifetime, clock)
         self._rate_limit = RateLimit(self.switches, clock)
         self._api = Api(world, self.switches, clock)
-        self._page = Page(world, clock, counts=self.counts, reset_counts=self.reset_counts)
+        self._page = AssessorPage(world, clock, counts=self.counts, reset_counts=self.reset_counts)
         self._counting = threading.Lock()
         self._under_way = 0
         self._idle = threading.Condition(self._counting)
@@ -159,7 +159,7 @@ class SandboxServer:
                 self._under_way -= 1
                 self._idle.notify_all()
 
-    def _answer(self, request: Request) -> Answer:
+    def _answer(self, request: Request) -> SandboxResponse:
         call = understand(request.method, request.path[len(PREFIX) :])
         with self._counting:
             self.calls[call.operation] += 1
@@ -174,7 +174,7 @@ class SandboxServer:
                 self.refusals[spoilt.status] += 1
         return spoilt
 
-    def _struck(self, operation: str, when: str, answer: Answer | None) -> Answer | None:
+    def _struck(self, operation: str, when: str, answer: SandboxResponse | None) -> SandboxResponse | None:
         with self._counting:
             fault = next((fault for fault in self.faults if fault.strikes(operation, when)), None)
             if fault is None:
@@ -182,29 +182,29 @@ class SandboxServer:
             fault.times -= 1
         return fault.spoil(answer, self._stopping.wait)
 
-    def _proper_answer(self, request: Request, call: Call) -> Answer:
+    def _proper_answer(self, request: Request, call: Call) -> SandboxResponse:
         try:
             if call.operation == AUTHENTICATION:
                 return self._authenticate(request)
             if not self.sessions.is_valid(request.headers.get("X-TokenID", "")):
-                return Answer(self.switches.bad_session)
+                return SandboxResponse(self.switches.bad_session)
             if not self._rate_limit.allows_one_more():
-                return Answer(429, headers=self._rate_limit.headers_of_a_refusal())
+                return SandboxResponse(429, headers=self._rate_limit.headers_of_a_refusal())
             if call.operation == UNKNOWN_OPERATION:
                 return NO_OPERATION
             call = replace(call, body=_body(request))
             with self.world.lock:
                 return self._api.carry_out(call)
-        except Refusal as refused:
+        except ApiRefusal as refused:
             return refusal(refused, self.switches)
 
-    def _authenticate(self, request: Request) -> Answer:
+    def _authenticate(self, request: Request) -> SandboxResponse:
         if request.headers.get("X-CustomerToken") != self.customer_token:
-            return Answer(self.switches.bad_customer_token)
+            return SandboxResponse(self.switches.bad_customer_token)
         token = self.sessions.issue()
         if self.switches.auth_body == "quoted":
             return in_json(token)
-        return Answer(200, token.encode(), "text/plain; charset=utf-8")
+        return SandboxResponse(200, token.encode(), "text/plain; charset=utf-8")
 
 
 def _body(request: Request) -> Body:
@@ -213,7 +213,7 @@ def _body(request: Request) -> Body:
     return read_json(request.get_data())
 
 
-def _response(answer: Answer) -> Response:
+def _response(answer: SandboxResponse) -> Response:
     response = Response(answer.body, answer.status, content_type=answer.content_type)
     if not answer.body:
         del response.headers["Content-Type"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, time
 
-from .records import Aim, Classroom, Placement, Review, User, Visit
+from .records import SandboxAim, SandboxClassroom, SandboxPlacement, SandboxReview, SandboxUser, SandboxVisit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,10 +100,10 @@ class PicswebLearner:
 class OneFileLearner:
     """The same learner in OneFile."""
 
-    user: User
-    aims: tuple[Aim, ...]
-    visits: tuple[Visit, ...]
-    reviews: tuple[Review, ...]
+    user: SandboxUser
+    aims: tuple[SandboxAim, ...]
+    visits: tuple[SandboxVisit, ...]
+    reviews: tuple[SandboxReview, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +122,6 @@ class Provider:
     officers: tuple[OfficerStory, ...]
     organisations: tuple[OrganisationStory, ...]
     learners: tuple[LearnerStory, ...]
-    assessors: tuple[User, ...]
-    placements: tuple[Placement, ...]
-    classrooms: tuple[Classroom, ...]
+    assessors: tuple[SandboxUser, ...]
+    placements: tuple[SandboxPlacement, ...]
+    classrooms: tuple[SandboxClassroom, ...]

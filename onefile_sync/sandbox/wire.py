@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time
 from functools import cache
 from typing import Any, Final
 
-from .records import ABSENT, LONDON, Moment, Record
+from .records import ABSENT, LONDON, Moment, SandboxRecord
 from .switches import Switches
 
 #: What the date-times of Microsoft's database begin with.
@@ -20,7 +20,7 @@ _IN_CAPITALS: Final = frozenset({"id", "misid", "uln", "nino", "dob"})
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SandboxResponse:
     """What the server sends back."""
 
     status: int
@@ -29,7 +29,7 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class Refusal(Exception):
+class ApiRefusal(Exception):
     """The call is refused; ``code`` and ``message`` are OneFile's, in so far as they are known."""
 
     UNKNOWN_CENTRE = -11
@@ -42,16 +42,16 @@ class Refusal(Exception):
         self.code = code
 
 
-def in_json(value: object, status: int = 200) -> Answer:
-    return Answer(status, json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+def in_json(value: object, status: int = 200) -> SandboxResponse:
+    return SandboxResponse(status, json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
 
 
-def refusal(refused: Refusal, switches: Switches) -> Answer:
+def refusal(refused: ApiRefusal, switches: Switches) -> SandboxResponse:
     if switches.error_body == "html":
         page = f"<!DOCTYPE html><html><body><h1>Error {refused.status}</h1></body></html>"
-        return Answer(refused.status, page.encode(), "text/html; charset=utf-8")
+        return SandboxResponse(refused.status, page.encode(), "text/html; charset=utf-8")
     if switches.error_body == "empty":
-        return Answer(refused.status)
+        return SandboxResponse(refused.status)
     return in_json({"code": refused.code, "message": refused.message}, refused.status)
 
 
@@ -68,13 +68,13 @@ def property_name(attribute: str, style: str) -> str:
     return pascal.lower() if pascal.isupper() else pascal[0].lower() + pascal[1:]
 
 
-def _sent_attributes(kind: type[Record]) -> tuple[str, ...]:
+def _sent_attributes(kind: type[SandboxRecord]) -> tuple[str, ...]:
     return tuple(
         each.name for each in fields(kind) if each.name != "wire" and each.metadata.get("sent", True)
     )
 
 
-def as_item(record: Record, switches: Switches, *, paged: bool) -> dict[str, object]:
+def as_item(record: SandboxRecord, switches: Switches, *, paged: bool) -> dict[str, object]:
     """What a search gives of a record that is not whole."""
     attributes = record.ITEM
     if paged and switches.items == "some":
@@ -84,11 +84,11 @@ def as_item(record: Record, switches: Switches, *, paged: bool) -> dict[str, obj
     return _as_json(record, attributes, switches)
 
 
-def as_detail(record: Record, switches: Switches) -> dict[str, object]:
+def as_detail(record: SandboxRecord, switches: Switches) -> dict[str, object]:
     return _as_json(record, _sent_attributes(type(record)), switches)
 
 
-def _as_json(record: Record, attributes: Iterable[str], switches: Switches) -> dict[str, object]:
+def _as_json(record: SandboxRecord, attributes: Iterable[str], switches: Switches) -> dict[str, object]:
     style = switches.property_names
     sent: dict[str, object] = {}
     for attribute in attributes:
@@ -130,28 +130,28 @@ class Body:
         return name.lower() in self._values
 
     def text(self, name: str, longest: int = 255) -> str:
-        """Raises :class:`Refusal` for what is no text or number, or too long."""
+        """Raises :class:`ApiRefusal` for what is no text or number, or too long."""
         value = self._given(name, str | int | float)
         text = "" if value is None else str(value)
         if len(text) > longest:
-            raise Refusal(400, f"{name} is longer than {longest} characters.")
+            raise ApiRefusal(400, f"{name} is longer than {longest} characters.")
         return text
 
     def number(self, name: str) -> int | None:
-        """Raises :class:`Refusal` when there is something that is no whole number."""
+        """Raises :class:`ApiRefusal` when there is something that is no whole number."""
         value = self._given(name, str | int)
         if value is None or value == "":
             return None
         try:
             number = int(value)
         except ValueError:
-            raise Refusal(400, f"{name} is not a number.") from None
+            raise ApiRefusal(400, f"{name} is not a number.") from None
         if abs(number) > _LARGEST_NUMBER:
-            raise Refusal(400, f"{name} is too large.")
+            raise ApiRefusal(400, f"{name} is too large.")
         return number
 
     def moment(self, name: str) -> datetime | None:
-        """An ISO date-time or date; without a zone it is UTC. Raises :class:`Refusal` for anything else."""
+        """An ISO date-time or date; without a zone it is UTC. Raises :class:`ApiRefusal` for anything else."""
         value = self._given(name, str)
         if value is None or value == "":
             return None
@@ -160,15 +160,15 @@ class Body:
             moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
             moment.astimezone(LONDON)  # as it will be shown
         except (ValueError, OverflowError):
-            raise Refusal(400, f"{name} is not a date.") from None
+            raise ApiRefusal(400, f"{name} is not a date.") from None
         if moment.year < EARLIEST_YEAR:
-            raise Refusal(400, f"{name} is before {EARLIEST_YEAR}.")
+            raise ApiRefusal(400, f"{name} is before {EARLIEST_YEAR}.")
         return moment
 
     def _given(self, name: str, kind: Any) -> Any:
         value = self._values.get(name.lower())
         if value is not None and (isinstance(value, bool) or not isinstance(value, kind)):
-            raise Refusal(400, f"{name} is of the wrong type.")
+            raise ApiRefusal(400, f"{name} is of the wrong type.")
         return value
 
 
@@ -177,9 +177,9 @@ def read_json(text: bytes) -> Body:
     try:
         properties = json.loads(text or b"{}")
     except (ValueError, RecursionError):
-        raise Refusal(400, "The body of the request could not be read.") from None
+        raise ApiRefusal(400, "The body of the request could not be read.") from None
     if properties in ([], None):
         properties = {}
     if not isinstance(properties, dict):
-        raise Refusal(400, "The body of the request is not an object.")
+        raise ApiRefusal(400, "The body of the request is not an object.")
     return Body(properties)

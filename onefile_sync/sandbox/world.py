@@ -8,25 +8,36 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from .records import ASSESSOR, LEARNER, Aim, Centre, Classroom, Placement, Record, Review, User, Visit
+from .records import (
+    ASSESSOR,
+    LEARNER,
+    SandboxAim,
+    SandboxCentre,
+    SandboxClassroom,
+    SandboxPlacement,
+    SandboxRecord,
+    SandboxReview,
+    SandboxUser,
+    SandboxVisit,
+)
 
 if TYPE_CHECKING:
     from .provider import Provider
 
-AnyRecord = TypeVar("AnyRecord", bound=Record)
+AnyRecord = TypeVar("AnyRecord", bound=SandboxRecord)
 
 CUSTOMER_ID: Final = 2070
 CENTRE_ID: Final = 5740
 
 #: Where the numbering of new records begins when nothing is there yet.
-_FIRST_IDS: Final[Mapping[type[Record], int]] = {
-    Centre: CENTRE_ID,
-    User: 1250001,
-    Placement: 18001,
-    Classroom: 15301,
-    Aim: 4000001,
-    Visit: 700001,
-    Review: 1000001,
+_FIRST_IDS: Final[Mapping[type[SandboxRecord], int]] = {
+    SandboxCentre: CENTRE_ID,
+    SandboxUser: 1250001,
+    SandboxPlacement: 18001,
+    SandboxClassroom: 15301,
+    SandboxAim: 4000001,
+    SandboxVisit: 700001,
+    SandboxReview: 1000001,
 }
 
 
@@ -43,13 +54,13 @@ class World:
         self.writes = 0
         self.customer_id = CUSTOMER_ID
         self.customer_name = "Northvale Training"
-        self.centres: dict[int, Centre] = {}
-        self.users: dict[int, User] = {}
-        self.placements: dict[int, Placement] = {}
-        self.classrooms: dict[int, Classroom] = {}
-        self.aims: dict[int, Aim] = {}
-        self.visits: dict[int, Visit] = {}
-        self.reviews: dict[int, Review] = {}
+        self.centres: dict[int, SandboxCentre] = {}
+        self.users: dict[int, SandboxUser] = {}
+        self.placements: dict[int, SandboxPlacement] = {}
+        self.classrooms: dict[int, SandboxClassroom] = {}
+        self.aims: dict[int, SandboxAim] = {}
+        self.visits: dict[int, SandboxVisit] = {}
+        self.reviews: dict[int, SandboxReview] = {}
         self._next_ids = dict(_FIRST_IDS)
         self._aim_ids: dict[int, list[int]] = defaultdict(list)
         self._review_ids: dict[int, list[int]] = defaultdict(list)
@@ -82,38 +93,42 @@ class World:
         """The first centre, which new records belong to unless told otherwise."""
         return next(iter(self.centres))
 
-    def add_centre(self, **values: Any) -> Centre:
-        return self._keep(self.centres, Centre(**self._complete(Centre, values, name="A centre")))
+    def add_centre(self, **values: Any) -> SandboxCentre:
+        return self._keep(
+            self.centres, SandboxCentre(**self._complete(SandboxCentre, values, name="A centre"))
+        )
 
-    def add_assessor(self, **values: Any) -> User:
+    def add_assessor(self, **values: Any) -> SandboxUser:
         names = {"first_name": "Gwen", "last_name": "Price"}
-        return self._add_of_centre(self.users, User, names | {"role": ASSESSOR} | values)
+        return self._add_of_centre(self.users, SandboxUser, names | {"role": ASSESSOR} | values)
 
-    def add_learner(self, **values: Any) -> User:
+    def add_learner(self, **values: Any) -> SandboxUser:
         names = {"first_name": "Siân", "last_name": "O'Connor"}
-        return self._add_of_centre(self.users, User, names | {"role": LEARNER} | values)
+        return self._add_of_centre(self.users, SandboxUser, names | {"role": LEARNER} | values)
 
-    def add_placement(self, **values: Any) -> Placement:
-        return self._add_of_centre(self.placements, Placement, {"name": "Tŷ Gwyn Care"} | values)
+    def add_placement(self, **values: Any) -> SandboxPlacement:
+        return self._add_of_centre(self.placements, SandboxPlacement, {"name": "Tŷ Gwyn Care"} | values)
 
-    def add_classroom(self, **values: Any) -> Classroom:
-        return self._add_of_centre(self.classrooms, Classroom, {"name": "September start"} | values)
+    def add_classroom(self, **values: Any) -> SandboxClassroom:
+        return self._add_of_centre(self.classrooms, SandboxClassroom, {"name": "September start"} | values)
 
-    def add_aim(self, learner_id: int, **values: Any) -> Aim:
-        return self._keep_aim(Aim(**self._complete(Aim, values, user_id=learner_id)))
+    def add_aim(self, learner_id: int, **values: Any) -> SandboxAim:
+        return self._keep_aim(SandboxAim(**self._complete(SandboxAim, values, user_id=learner_id)))
 
-    def add_visit(self, learner_id: int, **values: Any) -> Visit:
+    def add_visit(self, learner_id: int, **values: Any) -> SandboxVisit:
         """A visit; ``date_from`` and ``date_to`` must be given."""
-        return self._add_of_centre(self.visits, Visit, {"learner_id": learner_id} | values)
+        return self._add_of_centre(self.visits, SandboxVisit, {"learner_id": learner_id} | values)
 
-    def add_review(self, learner_id: int, **values: Any) -> Review:
-        return self._keep_review(Review(**self._complete(Review, values, learner_id=learner_id)))
+    def add_review(self, learner_id: int, **values: Any) -> SandboxReview:
+        return self._keep_review(
+            SandboxReview(**self._complete(SandboxReview, values, learner_id=learner_id))
+        )
 
-    def aims_of(self, learner_id: int) -> list[Aim]:
+    def aims_of(self, learner_id: int) -> list[SandboxAim]:
         aims = (self.aims.get(aim_id) for aim_id in self._aim_ids.get(learner_id, ()))
         return [aim for aim in aims if aim is not None and aim.user_id == learner_id]
 
-    def reviews_of(self, learner_id: int) -> list[Review]:
+    def reviews_of(self, learner_id: int) -> list[SandboxReview]:
         reviews = (self.reviews.get(review_id) for review_id in self._review_ids.get(learner_id, ()))
         return [review for review in reviews if review is not None and review.learner_id == learner_id]
 
@@ -122,16 +137,16 @@ class World:
     ) -> AnyRecord:
         return self._keep(shelf, kind(**self._complete(kind, values, organisation_id=self.centre_id)))
 
-    def _complete(self, kind: type[Record], values: dict[str, Any], **defaults: Any) -> dict[str, Any]:
+    def _complete(self, kind: type[SandboxRecord], values: dict[str, Any], **defaults: Any) -> dict[str, Any]:
         if "id" not in values:
             defaults["id"] = self._next_id(kind)
         return defaults | values
 
-    def _keep_aim(self, aim: Aim) -> Aim:
+    def _keep_aim(self, aim: SandboxAim) -> SandboxAim:
         self._aim_ids[aim.user_id].append(aim.id)
         return self._keep(self.aims, aim)
 
-    def _keep_review(self, review: Review) -> Review:
+    def _keep_review(self, review: SandboxReview) -> SandboxReview:
         self._review_ids[review.learner_id].append(review.id)
         return self._keep(self.reviews, review)
 
@@ -142,7 +157,7 @@ class World:
             self._next_ids[kind] = max(self._next_ids[kind], record.id + 1)
         return record
 
-    def _next_id(self, kind: type[Record]) -> int:
+    def _next_id(self, kind: type[SandboxRecord]) -> int:
         with self.lock:
             following = self._next_ids[kind]
             self._next_ids[kind] = following + 1

@@ -27,11 +27,11 @@ from .planning import rules
 from .planning.types import (
     PICSWEB,
     AimPush,
-    Change,
+    FieldChange,
     FinishedUpload,
-    Kept,
+    FoundProblem,
+    KeptValue,
     Plan,
-    Problem,
     ReviewCreation,
     ReviewUpload,
     RowWrite,
@@ -57,15 +57,15 @@ class Applied:
     PICSWeb's review; they are closed together with the outcome, which tells of what they left behind.
     """
 
-    record: Callable[[Sequence[Change]], None]
+    record: Callable[[Sequence[FieldChange]], None]
     hold: intents.Hold
-    compare: Callable[[Sequence[Kept]], list[Problem]] = lambda _kept: []
+    compare: Callable[[Sequence[KeptValue]], list[FoundProblem]] = lambda _kept: []
     changes: int = 0
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[FoundProblem] = field(default_factory=list)
     stale: bool = False
     finished_uploads: dict[str, FinishedUpload] = field(default_factory=dict)
 
-    def done(self, *changes: Change) -> None:
+    def done(self, *changes: FieldChange) -> None:
         self.record(changes)
         self.changes += len(changes)
 
@@ -120,7 +120,7 @@ def _push(onefile: OneFile, push: AimPush, applied: Applied) -> None:
         _report(error, push.changes[0], applied)
         return
     pushed = [
-        Kept(change, getattr(aim, change.field))
+        KeptValue(change, getattr(aim, change.field))
         for change in still_blank
         if change.field not in aim.unreadable
     ]
@@ -132,7 +132,7 @@ def _push(onefile: OneFile, push: AimPush, applied: Applied) -> None:
 def _update(
     onefile: OneFile,
     aim: LearningAim,
-    changes: list[Change],
+    changes: list[FieldChange],
     about_to_send: Callable[[], None],
     applied: Applied,
 ) -> None:
@@ -144,7 +144,7 @@ def _update(
             raise
         onefile.update_learning_aim(aim, without=aim.odd, about_to_send=about_to_send, **_pushable(changes))
         for name in sorted(aim.odd.values()):
-            applied.problems.append(Problem("unreadable_left_out", changes[0].subject, {"field": name}))
+            applied.problems.append(FoundProblem("unreadable_left_out", changes[0].subject, {"field": name}))
 
 
 def _upload(onefile: OneFile, plan: Plan, upload: ReviewUpload, visit_type: int, applied: Applied) -> None:
@@ -177,7 +177,7 @@ def _upload(onefile: OneFile, plan: Plan, upload: ReviewUpload, visit_type: int,
         return
     except OneFileError as error:
         if error.unsure:
-            applied.problems.append(Problem("upload_unsure", upload.change.subject))
+            applied.problems.append(FoundProblem("upload_unsure", upload.change.subject))
         else:
             creation.came_to_nothing(error)
         _report(error, upload.change, applied)
@@ -266,7 +266,7 @@ class _Creation:
 
 @retried
 @transaction.atomic
-def _note_created(intent: UploadIntent, review_id: int, change: Change, applied: Applied) -> None:
+def _note_created(intent: UploadIntent, review_id: int, change: FieldChange, applied: Applied) -> None:
     """In one transaction: whoever finds the answer on record need not tell of the create again."""
     applied.done(change)
     intents.note_review(intent, review_id)
@@ -283,7 +283,7 @@ def _check_upload(onefile: OneFile, review_id: int, upload: ReviewUpload, applie
     sent = {"scheduled_for": upload.scheduled_for, "assessor_id": upload.assessor_id}
     for name, value in sent.items():
         if getattr(record, name) != value:
-            applied.problems.append(Problem("push_not_taken", about, {"field": name}))
+            applied.problems.append(FoundProblem("push_not_taken", about, {"field": name}))
 
 
 @retried
@@ -322,27 +322,27 @@ def _create(learner_pk: str, creation: ReviewCreation, applied: Applied) -> None
             said = applied.compare(kept)
         applied.problems += said
     except host.NowhereToPut:
-        applied.problems.append(Problem("review_nowhere_to_put", creation.changes[0].subject))
+        applied.problems.append(FoundProblem("review_nowhere_to_put", creation.changes[0].subject))
     except host.Rejected as refused:
         _not_saved(refused, creation.changes[0].subject, applied)
 
 
-def _kept(changes: Sequence[Change], saved: host.Saved) -> list[Kept]:
+def _kept(changes: Sequence[FieldChange], saved: host.Saved) -> list[KeptValue]:
     """What PICSWeb keeps of what it was given, and what else has changed with it."""
     about = changes[0].subject
     given = {change.field for change in changes}
     others = (
-        Change(PICSWEB, about, name, after, before, "")
+        FieldChange(PICSWEB, about, name, after, before, "")
         for name, before in saved.before.items()
         if name not in given and told(before) != told(after := saved.values[name])
     )
     return [
-        *(Kept(change, saved.values[change.field]) for change in changes),
-        *(Kept(change, saved.values[change.field], aside=True) for change in others),
+        *(KeptValue(change, saved.values[change.field]) for change in changes),
+        *(KeptValue(change, saved.values[change.field], aside=True) for change in others),
     ]
 
 
-def _as_kept(kept: Iterable[Kept]) -> list[Change]:
+def _as_kept(kept: Iterable[KeptValue]) -> list[FieldChange]:
     """The changes as they came about. What a side keeps as it was is none."""
     return [
         replace(each.change, new=each.kept) if each.differs else each.change
@@ -357,20 +357,20 @@ def _not_saved(refused: host.Rejected, about: Subject, applied: Applied) -> None
         "not_saved", kind=refused.kind, row=refused.pk or None, fields=",".join(refused.fields) or None
     )
     details: dict[str, str | int] = {"fields": ", ".join(refused.fields)} if refused.fields else {}
-    applied.problems.append(Problem("not_saved", about, details))
+    applied.problems.append(FoundProblem("not_saved", about, details))
 
 
-def _report(error: OneFileError, change: Change, applied: Applied) -> None:
+def _report(error: OneFileError, change: FieldChange, applied: Applied) -> None:
     if error.scope is Scope.RUN:
         raise error
-    applied.problems.append(Problem(error.code, change.subject))
+    applied.problems.append(FoundProblem(error.code, change.subject))
 
 
-def _new_values(changes: tuple[Change, ...]) -> Mapping[str, Value]:
+def _new_values(changes: tuple[FieldChange, ...]) -> Mapping[str, Value]:
     return {change.field: _plain(change.new) for change in changes}
 
 
-def _pushable(changes: list[Change]) -> dict[str, str | date]:
+def _pushable(changes: list[FieldChange]) -> dict[str, str | date]:
     values = {}
     for change in changes:
         if not isinstance(change.new, str | date):

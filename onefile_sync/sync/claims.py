@@ -23,7 +23,7 @@ from onefile_sync.rows import Officers
 from onefile_sync.transactions import retried
 
 from . import heartbeat, ledger, runs
-from .planning.types import Change, Problem, Subject
+from .planning.types import FieldChange, FoundProblem, Subject
 
 #: A learner whose refresh is cut off this often is given up for the run, so that no learner can stop the others.
 MOST_ATTEMPTS = 3
@@ -90,7 +90,7 @@ class Claim:
         self._let_go(OutcomeState.QUEUED, cost, attempts=F("attempts") - (0 if counts else 1))
 
     @retried
-    def put_aside(self, changes: Sequence[Change], officers: Officers, cost: Cost) -> None:
+    def put_aside(self, changes: Sequence[FieldChange], officers: Officers, cost: Cost) -> None:
         """Let the learner wait until it is known whether so many changes are plausible. Raises :class:`LostClaim`."""
         with transaction.atomic():
             if not self._let_go(OutcomeState.ASIDE, cost, attempts=0):
@@ -98,7 +98,7 @@ class Claim:
             ledger.note_changes(self.outcome, changes, officers, made=False)
 
     @retried
-    def finish(self, state: OutcomeState, problems: Iterable[Problem], cost: Cost) -> None:
+    def finish(self, state: OutcomeState, problems: Iterable[FoundProblem], cost: Cost) -> None:
         """Write the outcome down, once. Raises :class:`LostClaim` when the learner is no longer ours."""
         with transaction.atomic():
             if state == OutcomeState.UNCHANGED and self.outcome.changes.filter(made=True).exists():
@@ -187,5 +187,5 @@ def _give_up(mine: models.QuerySet[LearnerOutcome], outcome: LearnerOutcome, now
     ended = mine.update(state=OutcomeState.FAILED, claimed_by=None, lease_expires_at=None, finished_at=now)
     if ended:
         about = Subject("learner", outcome.learner_pk, outcome.onefile_id)
-        ledger.note_problems({outcome.pk: [Problem("interrupted", about)]})
+        ledger.note_problems({outcome.pk: [FoundProblem("interrupted", about)]})
     return ended

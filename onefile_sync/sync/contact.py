@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from onefile_sync.models import OneFileSettings
 from onefile_sync.onefile.errors import OneFileError
-from onefile_sync.onefile.patience import Patience
+from onefile_sync.onefile.patience import RetryPolicy
 from onefile_sync.rows import LearnerRow
 
 from . import problems
@@ -50,14 +50,14 @@ def check_connection() -> Cost:
     """
     refuse_wrong_mapping()
     with _trouble_told():
-        onefile = connect(OneFileSettings.load(), Patience.person(), sleep=time.sleep)
+        onefile = connect(OneFileSettings.load(), RetryPolicy.person(), sleep=time.sleep)
         with closing(onefile.transport) as transport:
             onefile.customer()
             return {"api_calls": transport.calls, "rate_limited": transport.rate_limited}
 
 
 #: How long a person waits within a web request: one try, an answer within seconds, no sitting out of a pause.
-AT_ONCE = Patience(tries=1, longest_wait=0, total=5, pauses=0, answer=10)
+AT_ONCE = RetryPolicy(tries=1, longest_wait=0, total=5, pauses=0, answer=10)
 
 
 def _briefly(seconds: float) -> None:
@@ -91,6 +91,6 @@ def _trouble_told() -> Iterator[None]:
 def look_closely(learner: LearnerRow) -> ProbeReport:
     """See what OneFile really sends for one learner: at most twelve reads. Raises :class:`Refused`."""
     with _trouble_told():
-        onefile = connect(OneFileSettings.load(), Patience.person())
+        onefile = connect(OneFileSettings.load(), RetryPolicy.person())
         with closing(onefile.transport):
             return look(onefile.transport, learner)

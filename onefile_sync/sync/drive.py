@@ -13,7 +13,7 @@ from django.utils import timezone
 from onefile_sync import events, host
 from onefile_sync.conf import deployment
 from onefile_sync.models import OneFileSettings, RunKind, RunState, SyncRun
-from onefile_sync.onefile.patience import Patience
+from onefile_sync.onefile.patience import RetryPolicy
 
 from . import claims, heartbeat, queue, runs
 from .refusals import CLOCK_WRONG, HELD, Refused, check_setup
@@ -137,8 +137,8 @@ def work(run_pk: str, *, sleep: Callable[[float], None] = time.sleep) -> str:
     return "finished" if is_finished else "to be continued"
 
 
-def _patience_for(run: SyncRun) -> Patience:
-    return Patience.unattended() if run.kind == RunKind.DAILY else Patience.person()
+def _patience_for(run: SyncRun) -> RetryPolicy:
+    return RetryPolicy.unattended() if run.kind == RunKind.DAILY else RetryPolicy.person()
 
 
 def sweep() -> int:

@@ -18,7 +18,7 @@ from onefile_sync.models import ListingKind, StagedRecord, SyncRun
 
 from .connection.list_evidence import ListEvidence
 from .connection.rate_limit import SPACED
-from .staging import KEPT, TWICE, Kept
+from .staging import CODECS, TWICE, RecordCodec
 
 #: Within so many days every settled review is read, where a night is too short for all of them.
 ROTATION = 7
@@ -29,7 +29,7 @@ BATCH = 2_000
 def mark_what_is_due(run: SyncRun) -> int:
     """Mark what has to be read by itself; returns how many settled reviews are put off to another night."""
     lists = ListEvidence.load(run.address)
-    due = {kept.kind: _due(run, kept, lists) for kept in KEPT.values()}
+    due = {kept.kind: _due(run, kept, lists) for kept in CODECS.values()}
     aims = _linked(due[ListingKind.AIM])
     reviews = due[ListingKind.REVIEW]
     put_off = 0
@@ -44,7 +44,7 @@ def mark_what_is_due(run: SyncRun) -> int:
     return put_off
 
 
-def _due(run: SyncRun, kept: Kept, lists: ListEvidence) -> QuerySet[StagedRecord]:
+def _due(run: SyncRun, kept: RecordCodec, lists: ListEvidence) -> QuerySet[StagedRecord]:
     """What is listed of a kind and not known by the list: of learners in scope, and of nobody knows whom."""
     listed = StagedRecord.objects.filter(kind=kept.kind, listed_in=run.pk)
     listings = run.listings.filter(kind=kept.kind)

@@ -35,7 +35,7 @@ from .fetch import NotTheLearner, Staged, read_onefile
 from .ledger import note_changes, note_differences, state_of
 from .planning.planner import make_plan
 from .planning.safety_stop import replaces_values
-from .planning.types import Change, Kept, Plan, Policy, Problem, Subject, assessors_of
+from .planning.types import FieldChange, FoundProblem, KeptValue, Plan, Policy, Subject, assessors_of
 
 #: How often a learner is planned again because somebody was editing them at the same time.
 ROUNDS = 3
@@ -57,7 +57,7 @@ class Exchange:
     staged: Staged | None = None
     officers: Officers = field(default_factory=Officers)
     differences: Differences = field(default_factory=dict)
-    planned: tuple[Problem, ...] = ()
+    planned: tuple[FoundProblem, ...] = ()
     calls_before: int = 0
     rate_limited_before: int = 0
     applied: Applied = field(init=False)
@@ -81,11 +81,11 @@ class Exchange:
             learner = host.learner_by_pk(outcome.learner_pk)
             onefile_id: int | None = getattr(learner, "onefile_id", None)
             if learner is None or onefile_id is None:
-                self.finish(OutcomeState.SKIPPED, Problem("learner_left", about))
+                self.finish(OutcomeState.SKIPPED, FoundProblem("learner_left", about))
                 return
             about = replace(about, onefile_id=onefile_id, label=str(learner))
             if len(host.learners_sharing(onefile_id)) > 1:
-                self.finish(OutcomeState.ATTENTION, Problem("learner_duplicate", about))
+                self.finish(OutcomeState.ATTENTION, FoundProblem("learner_duplicate", about))
                 return
             self.exchange(about)
         except LostClaim:
@@ -96,20 +96,20 @@ class Exchange:
             got_somewhere = bool(self.cost()["api_calls"])
             if outcome.attempts < MOST_ATTEMPTS or not got_somewhere:
                 self.put_back(counts=got_somewhere)
-            self.finish(OutcomeState.FAILED, Problem("interrupted", about))
+            self.finish(OutcomeState.FAILED, FoundProblem("interrupted", about))
             raise PutBack(outcome.pk) from None
         except NotTheLearner as found:
-            self.finish(OutcomeState.ATTENTION, Problem(found.code, about))
+            self.finish(OutcomeState.ATTENTION, FoundProblem(found.code, about))
         except OneFileError as error:
             if error.code == "rate_limited" and outcome.attempts < MOST_ATTEMPTS:
                 self.put_back()
-            self.finish(OutcomeState.FAILED, Problem(error.code, about))
+            self.finish(OutcomeState.FAILED, FoundProblem(error.code, about))
             raise
         except Exception as error:  # noqa: BLE001 - R25: one learner's failure must not stop the run
             # The exception's own text may hold a learner's values, so only its kind and place are logged.
             kind, place = type(error).__name__, _place(error)
             events.error("learner_stopped", learner=about.pk, error=kind, place=place)
-            self.finish(OutcomeState.FAILED, Problem("stopped", about))
+            self.finish(OutcomeState.FAILED, FoundProblem("stopped", about))
 
     def exchange(self, about: Subject) -> None:
         policy = replace(policy_of(self.settings), send_again=self.claim.outcome.run.is_for_a_person)
@@ -117,7 +117,7 @@ class Exchange:
         for rounds_left in reversed(range(ROUNDS)):
             plan = self.plan(policy)
             if plan is None:
-                self.finish(OutcomeState.SKIPPED, Problem("learner_left", about))
+                self.finish(OutcomeState.SKIPPED, FoundProblem("learner_left", about))
                 return
             # Each round looks at everything anew, so the problems of the one before are met again or solved.
             self.planned, self.applied.problems, self.applied.stale = plan.problems, [], False
@@ -131,7 +131,7 @@ class Exchange:
                 apply_plan(self.onefile, plan, visit_type, self.applied)
             if self.applied.stale and rounds_left:
                 continue  # somebody was editing the learner: what they entered is planned with
-            kept_changing = [Problem("kept_changing", about)] if self.applied.stale else []
+            kept_changing = [FoundProblem("kept_changing", about)] if self.applied.stale else []
             problems = [*plan.problems, *self.applied.problems, *kept_changing]
             self.finish(state_of(self.applied.changes, problems), *kept_changing)
             return
@@ -153,20 +153,20 @@ class Exchange:
         self.officers = host.read_officers(assessors_of(row, onefile), also=officers)
         return make_plan(row, onefile, self.officers, policy, host.can_hold)
 
-    def record(self, changes: Sequence[Change]) -> None:
+    def record(self, changes: Sequence[FieldChange]) -> None:
         # First: what was done in OneFile was done, whoever has the learner now. PICSWeb's is rolled back with it.
         note_changes(self.claim.outcome, changes, self.officers, made=not self.preview)
         self.claim.renew()
 
-    def compare(self, kept: Sequence[Kept]) -> list[Problem]:
+    def compare(self, kept: Sequence[KeptValue]) -> list[FoundProblem]:
         # What was kept differently once and is kept as given now is a difference no longer.
         news = [each for each in kept if each.differs or each.key in self.differences]
         return note_differences(self.claim.outcome, news, self.officers) if news else []
 
-    def finish(self, state: OutcomeState, *last: Problem) -> None:
+    def finish(self, state: OutcomeState, *last: FoundProblem) -> None:
         """Record the outcome with every problem met in the present round; ``last`` are those that end it."""
         learner_pk, finished = self.claim.outcome.learner_pk, self.applied.finished_uploads
-        problems: list[Problem] = []
+        problems: list[FoundProblem] = []
         told = {(each.code, each.subject.kind, each.subject.pk) for each in self.planned}
         left_over = [
             each
@@ -182,7 +182,7 @@ class Exchange:
 
     @retried
     @transaction.atomic
-    def write_down(self, state: OutcomeState, problems: Sequence[Problem]) -> None:
+    def write_down(self, state: OutcomeState, problems: Sequence[FoundProblem]) -> None:
         self.claim.finish(state, problems, self.cost())
         if finished := self.applied.finished_uploads:
             intents.close(self.claim.outcome.learner_pk, finished)

@@ -13,12 +13,12 @@ from typing import Generic, TypeVar
 from onefile_sync.models import ListingKind
 from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.errors import OneFileError, Scope
-from onefile_sync.onefile.records import LearningAim, Listing, Review
+from onefile_sync.onefile.records import LearningAim, Review, SearchResult
 from onefile_sync.rows import LearnerRow, QualificationRow, ReviewRow
 
 from .connection.list_evidence import ListEvidence
 from .planning import rules
-from .planning.types import OneFileSide, Policy, Problem, Subject
+from .planning.types import FoundProblem, OneFileSide, Policy, Subject
 
 #: OneFile's number for the role of a learner.
 ROLE_LEARNER = 1
@@ -62,7 +62,7 @@ def read_onefile(
     learner's reviews are searched afresh.
     """
     staged, lists = staged or Staged(None, None), lists or ListEvidence()
-    problems: list[Problem] = []
+    problems: list[FoundProblem] = []
     centre_id = staged.centre_id or learner.centre_id or _find_centre(onefile, learner, problems)
     about = Subject("learner", learner.pk, learner.onefile_id, learner.label)
 
@@ -118,7 +118,7 @@ def read_onefile(
     )
 
 
-def _find_centre(onefile: OneFile, learner: LearnerRow, problems: list[Problem]) -> int | None:
+def _find_centre(onefile: OneFile, learner: LearnerRow, problems: list[FoundProblem]) -> int | None:
     """The learner's centre: as their own record says, else the customer's only one."""
     try:
         centre_id = _make_sure_of(onefile, learner)
@@ -129,7 +129,7 @@ def _find_centre(onefile: OneFile, learner: LearnerRow, problems: list[Problem])
         if error.scope is Scope.RUN:
             raise
         about = Subject("learner", learner.pk, learner.onefile_id, learner.label)
-        problems.append(Problem(error.code, about))
+        problems.append(FoundProblem(error.code, about))
         return None
     return centres[0].id if len(centres) == 1 else None
 
@@ -171,7 +171,7 @@ class _Reading(Generic[Record]):
         learner: Subject,
         listed_as: ListingKind,
         kind: str,
-        problems: list[Problem],
+        problems: list[FoundProblem],
         lists: ListEvidence,
     ) -> None:
         self.learner = learner
@@ -180,7 +180,7 @@ class _Reading(Generic[Record]):
         self.problems = problems
         self.lists = lists
         #: Where what is had may be hours old: how to ask OneFile for what a list says now.
-        self.ask_again: Callable[[], Listing[Record]] | None = None
+        self.ask_again: Callable[[], SearchResult[Record]] | None = None
         self.records: tuple[Record, ...] = ()
         self.asked = False
         self.answered = True
@@ -188,7 +188,7 @@ class _Reading(Generic[Record]):
         self.gone: set[int] = set()
         self.unread: set[int] = set()
 
-    def search(self, ask: Callable[[], Listing[Record]]) -> None:
+    def search(self, ask: Callable[[], SearchResult[Record]]) -> None:
         self.asked = True
         try:
             listing = ask()
@@ -201,9 +201,9 @@ class _Reading(Generic[Record]):
         if listing.unreadable_items:
             self.complete = False
             details: dict[str, str | int] = {"items": listing.unreadable_items}
-            self.problems.append(Problem("unreadable_items", self.learner, details))
+            self.problems.append(FoundProblem("unreadable_items", self.learner, details))
 
-    def take(self, records: tuple[Record, ...], ask_again: Callable[[], Listing[Record]]) -> None:
+    def take(self, records: tuple[Record, ...], ask_again: Callable[[], SearchResult[Record]]) -> None:
         """What was read for everyone, in place of a search."""
         self.records, self.ask_again = records, ask_again
 
@@ -274,4 +274,4 @@ class _Reading(Generic[Record]):
     def report(self, error: OneFileError, about: Subject) -> None:
         if error.scope is Scope.RUN:
             raise error
-        self.problems.append(Problem(error.code, about))
+        self.problems.append(FoundProblem(error.code, about))

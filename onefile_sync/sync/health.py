@@ -18,7 +18,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from onefile_sync import checks, host
-from onefile_sync.conf import DAILY, ERRANDS
+from onefile_sync.conf import DAILY, SCHEDULED_TASKS
 from onefile_sync.models import (
     ApiSession,
     Heartbeat,
@@ -165,7 +165,7 @@ def _session(_settings: OneFileSettings, _now: datetime) -> Finding:
 
 
 def _schedules(_settings: OneFileSettings, _now: datetime) -> Finding:
-    for errand in ERRANDS:
+    for errand in SCHEDULED_TASKS:
         rows = installed_schedules(errand)
         if len(rows) != 1 or rows[0].repeats == 0 or rows[0].next_run is None:
             return Finding(

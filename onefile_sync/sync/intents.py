@@ -21,7 +21,7 @@ from onefile_sync.transactions import retried
 
 from .claims import LostClaim
 from .planning.rules import in_words
-from .planning.types import FinishedUpload, Problem
+from .planning.types import FinishedUpload, FoundProblem
 
 #: How long the visit of a review that OneFile refuses is kept for the next try, before another visit is made.
 KEEP_VISIT = timedelta(days=7)
@@ -118,7 +118,7 @@ def _write(intent: UploadIntent, **values: Any) -> None:
         setattr(intent, name, value)
 
 
-def left_over(learner_pk: str, finished: Mapping[str, FinishedUpload]) -> list[Problem]:
+def left_over(learner_pk: str, finished: Mapping[str, FinishedUpload]) -> list[FoundProblem]:
     """What these uploads leave behind: visits into which no review will be put.
 
     OneFile cannot be asked for visits: only a person can see whether there is one that nobody needs.
@@ -128,7 +128,7 @@ def left_over(learner_pk: str, finished: Mapping[str, FinishedUpload]) -> list[P
         upload = finished[intent.review_pk]
         if intent.visits_in_doubt or (intent.visit_id is not None and not upload.came_about):
             when = in_words(intent.scheduled_for)
-            problems.append(Problem("visit_left_over", upload.subject, {"when": when}))
+            problems.append(FoundProblem("visit_left_over", upload.subject, {"when": when}))
     return problems
 
 

@@ -14,18 +14,18 @@ from onefile_sync.rows import Attendance, Officers, Value, told
 
 from .connection import assessors
 from .planning.rules import is_blank
-from .planning.types import Change, Kept, Problem, Subject
+from .planning.types import FieldChange, FoundProblem, KeptValue, Subject
 from .problems import SAID_ONCE, explain
 
 
 def note_changes(
-    outcome: LearnerOutcome, changes: Iterable[Change], officers: Officers, *, made: bool = True
+    outcome: LearnerOutcome, changes: Iterable[FieldChange], officers: Officers, *, made: bool = True
 ) -> None:
     """Write changes down; ``officers`` has the names of the officers in them. Not ``made``: planned only."""
     ChangeRow.objects.bulk_create(_row(outcome.pk, change, officers, made) for change in changes)
 
 
-def note_planned(changes_of: Mapping[int, Iterable[Change]], officers: Officers) -> None:
+def note_planned(changes_of: Mapping[int, Iterable[FieldChange]], officers: Officers) -> None:
     """Write changes down that are planned only, by the primary key of the outcome."""
     ChangeRow.objects.bulk_create(
         _row(outcome_pk, change, officers, made=False)
@@ -34,7 +34,7 @@ def note_planned(changes_of: Mapping[int, Iterable[Change]], officers: Officers)
     )
 
 
-def _row(outcome_pk: int, change: Change, officers: Officers, made: bool) -> ChangeRow:
+def _row(outcome_pk: int, change: FieldChange, officers: Officers, made: bool) -> ChangeRow:
     return ChangeRow(
         outcome_id=outcome_pk,
         side=change.side,
@@ -47,7 +47,9 @@ def _row(outcome_pk: int, change: Change, officers: Officers, made: bool) -> Cha
     )
 
 
-def note_differences(outcome: LearnerOutcome, kept: Iterable[Kept], officers: Officers) -> list[Problem]:
+def note_differences(
+    outcome: LearnerOutcome, kept: Iterable[KeptValue], officers: Officers
+) -> list[FoundProblem]:
     """Remember what a side keeps of these values of one row, and forget what it keeps as given; returns what to say."""
     problems, rows = [], []
     for each in kept:
@@ -74,18 +76,18 @@ def note_differences(outcome: LearnerOutcome, kept: Iterable[Kept], officers: Of
     return problems
 
 
-def _said_once(each: Kept, officers: Officers) -> Problem:
+def _said_once(each: KeptValue, officers: Officers) -> FoundProblem:
     change = each.change
     details: dict[str, str | int] = {"field": change.field}
     if change.side == Side.ONEFILE and is_blank(each.kept):
-        return Problem("push_not_taken", change.subject, details)
+        return FoundProblem("push_not_taken", change.subject, details)
     for name, value in (("value", change.new), ("kept", each.kept)):
         details[name] = _as_read(change, value, officers)[:100]
     code = "kept_differently_there" if change.side == Side.ONEFILE else "kept_differently"
-    return Problem(code, change.subject, details)
+    return FoundProblem(code, change.subject, details)
 
 
-def note_problems(problems_of: Mapping[int, Iterable[Problem]]) -> None:
+def note_problems(problems_of: Mapping[int, Iterable[FoundProblem]]) -> None:
     """Write problems down, by the primary key of the outcome in which they were met; assessors are named if known."""
     problems_of = {pk: list(problems) for pk, problems in problems_of.items()}
     _remember_said(problems_of)
@@ -103,14 +105,14 @@ def note_problems(problems_of: Mapping[int, Iterable[Problem]]) -> None:
     )
 
 
-def _details(problem: Problem, names: Mapping[int, str]) -> dict[str, str | int]:
+def _details(problem: FoundProblem, names: Mapping[int, str]) -> dict[str, str | int]:
     details = dict(problem.details)
     if (name := names.get(int(details.get("assessor", 0)))) is not None:
         details["assessor_name"] = name
     return details
 
 
-def _remember_said(problems_of: Mapping[int, Iterable[Problem]]) -> None:
+def _remember_said(problems_of: Mapping[int, Iterable[FoundProblem]]) -> None:
     """Remember what is said once; what a preview says does not count."""
     said = {
         pk: [problem for problem in problems if problem.code in SAID_ONCE]
@@ -136,7 +138,7 @@ def _remember_said(problems_of: Mapping[int, Iterable[Problem]]) -> None:
     )
 
 
-def _as_read(change: Change, value: Value | datetime, officers: Officers) -> str:
+def _as_read(change: FieldChange, value: Value | datetime, officers: Officers) -> str:
     if change.field == "officer" and isinstance(value, str):
         return officers.names.get(value, value)
     return as_text(value)

@@ -22,7 +22,7 @@ from . import staging
 from .claims import TimeIsUp
 from .connection.list_evidence import ListEvidence
 from .connection.rate_limit import PaceLost
-from .staging import Kept
+from .staging import RecordCodec
 
 
 def free(rows: QuerySet[Any]) -> QuerySet[Any]:
@@ -52,11 +52,11 @@ class Piece:
     def let_go(self) -> None:
         self.mine.update(claimed_by=None, lease_expires_at=None)
 
-    def keep(self, kept: Kept, records: Sequence[LearningAim | Review]) -> None:
+    def keep(self, kept: RecordCodec, records: Sequence[LearningAim | Review]) -> None:
         """Write down records that were read by themselves."""
         staging.stage(self.run, kept, records, self.lists)
 
-    def read(self, onefile: OneFile, kept: Kept, row: StagedRecord) -> LearningAim | Review | None:
+    def read(self, onefile: OneFile, kept: RecordCodec, row: StagedRecord) -> LearningAim | Review | None:
         """A record by itself, compared with what the list left out; ``None`` where it cannot be had."""
         try:
             record = read_one(onefile, kept, row.onefile_id)
@@ -80,12 +80,12 @@ def new_lease() -> dict[str, Any]:
     return {"claimed_by": uuid.uuid4(), "lease_expires_at": timezone.now() + deployment.lease}
 
 
-def read_one(onefile: OneFile, kept: Kept, record_id: int) -> LearningAim | Review:
+def read_one(onefile: OneFile, kept: RecordCodec, record_id: int) -> LearningAim | Review:
     return onefile.learning_aim(record_id) if kept.kind == ListingKind.AIM else onefile.review(record_id)
 
 
 def search_for(
-    onefile: OneFile, kept: Kept, row: StagedRecord, owner_id: int | None = None
+    onefile: OneFile, kept: RecordCodec, row: StagedRecord, owner_id: int | None = None
 ) -> Sequence[LearningAim | Review]:
     """What a search for its learner says of a record now: one item at most."""
     owner = row.owner_id or owner_id or 0
@@ -98,7 +98,7 @@ def search_for(
 
 
 def _silent_now(
-    onefile: OneFile, kept: Kept, row: StagedRecord, record: LearningAim | Review
+    onefile: OneFile, kept: RecordCodec, row: StagedRecord, record: LearningAim | Review
 ) -> frozenset[str]:
     """What a list leaves out of a record; nothing where that cannot be told."""
     try:

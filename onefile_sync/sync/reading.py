@@ -21,7 +21,7 @@ from onefile_sync.conf import deployment
 from onefile_sync.models import ListedPage, Listing, ListingKind, OneFileSettings, StagedRecord, SyncRun
 from onefile_sync.onefile.client import MAX_PAGES, OneFile
 from onefile_sync.onefile.errors import OneFileError, Scope
-from onefile_sync.onefile.records import LearningAim, Page, Review
+from onefile_sync.onefile.records import LearningAim, Review, SearchPage
 from onefile_sync.transactions import retried
 
 from . import staging
@@ -29,7 +29,7 @@ from .connection.list_evidence import ListEvidence
 from .due import mark_what_is_due
 from .pieces import Piece, free, new_lease
 from .sample import Sample
-from .staging import KEPT
+from .staging import CODECS
 
 #: Pages of one list that are read at a time: so many more than there are may be asked for at its end.
 AHEAD = 2
@@ -134,7 +134,7 @@ class _Centres(Piece):
 
 
 def _claim_page(run: SyncRun) -> _Page | None:
-    for listing in run.listings.filter(kind__in=KEPT, finished_at=None).order_by("kind", "centre_id"):
+    for listing in run.listings.filter(kind__in=CODECS, finished_at=None).order_by("kind", "centre_id"):
         page = _next_page(listing.pk)
         if page is not None:
             return _Page(run, _this(page), listing, page)
@@ -194,7 +194,7 @@ class _Page(Piece):
                 break
         self.let_go()
 
-    def _write_down(self, read: Page[LearningAim] | Page[Review]) -> bool:
+    def _write_down(self, read: SearchPage[LearningAim] | SearchPage[Review]) -> bool:
         """Note what was read, and go on to the next page; false where there is none, or this one is ours no more."""
         self.lists.saw(self.listing.kind, read.records)
         following = self._note(read)
@@ -208,13 +208,13 @@ class _Page(Piece):
 
     @retried
     @transaction.atomic
-    def _note(self, read: Page[LearningAim] | Page[Review]) -> int | None:
+    def _note(self, read: SearchPage[LearningAim] | SearchPage[Review]) -> int | None:
         listing = Listing.objects.select_for_update().get(pk=self.listing.pk)
         following = listing.next_page
         lease_expires_at = timezone.now() + deployment.lease
         if listing.fallback or not self.mine.update(number=following, lease_expires_at=lease_expires_at):
             return None
-        kept = KEPT[listing.kind]
+        kept = CODECS[listing.kind]
         new = staging.stage(self.run, kept, read.records, self.lists, centre_id=listing.centre_id)
         if _learn(listing, self.page.number, read, new):
             if self.page.number == 1:
@@ -225,12 +225,12 @@ class _Page(Piece):
             return None
         return _hand_out(listing)
 
-    def _read(self, onefile: OneFile) -> Page[LearningAim] | Page[Review]:
+    def _read(self, onefile: OneFile) -> SearchPage[LearningAim] | SearchPage[Review]:
         if self.listing.kind == ListingKind.AIM:
             return onefile.page_of_learning_aims(self.page.number)
         return onefile.page_of_reviews(self.page.number, self.listing.centre_id or None)
 
-    def _items(self, page: Page[Any]) -> str:
+    def _items(self, page: SearchPage[Any]) -> str:
         thin = any(self.lists.refutes(self.listing.kind, record.silent) for record in page.records)
         return Listing.Items.THIN if thin else Listing.Items.RICH
 
@@ -239,7 +239,7 @@ class _Page(Piece):
         return pages > PAGES_ANYHOW + PAGES_A_LEARNER * self.run.outcomes.count()
 
 
-def _learn(listing: Listing, number: int, page: Page[Any], new: int) -> bool:
+def _learn(listing: Listing, number: int, page: SearchPage[Any], new: int) -> bool:
     """What a page tells of its list; false where that is nothing. ``new`` of its records were on no page before.
 
     The end is an empty page, or one with nothing new, from a server that knows no pages. A short page is not: a server
@@ -268,7 +268,7 @@ def _fall_back(listing: Listing, code: str) -> None:
 
 def _claim_sample(run: SyncRun) -> Sample | None:
     under_way = ListedPage.objects.filter(listing=OuterRef("pk"))
-    listed = run.listings.filter(~Exists(under_way), kind__in=KEPT, last_page__isnull=False)
+    listed = run.listings.filter(~Exists(under_way), kind__in=CODECS, last_page__isnull=False)
     claimed = _claim_listing(listed)
     return claimed and Sample(run, *claimed)
 
@@ -299,7 +299,7 @@ class _Records(Piece):
     rows: list[StagedRecord]
 
     def carry_out(self, onefile: OneFile) -> None:
-        for kept in KEPT.values():
+        for kept in CODECS.values():
             were_read: list[LearningAim | Review] = []
             try:
                 for row in self.rows:

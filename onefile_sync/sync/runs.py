@@ -27,7 +27,7 @@ from onefile_sync.transactions import retried
 
 from . import attention, ledger
 from .planning import safety_stop
-from .planning.types import Problem, Subject
+from .planning.types import FoundProblem, Subject
 
 #: The ``open_key`` of the one daily run that may be open.
 DAILY_KEY = "daily"
@@ -268,7 +268,7 @@ def give_up(
 def _end(waiting: list[int], state: OutcomeState, code: str, of: tuple[OutcomeState, ...]) -> None:
     locked = LearnerOutcome.objects.select_for_update().filter(pk__in=waiting, state__in=of)
     ended = {
-        outcome.pk: [Problem(code, Subject("learner", outcome.learner_pk, outcome.onefile_id))]
+        outcome.pk: [FoundProblem(code, Subject("learner", outcome.learner_pk, outcome.onefile_id))]
         for outcome in locked.order_by("pk")
     }
     LearnerOutcome.objects.filter(pk__in=ended).update(state=state, finished_at=timezone.now())

@@ -17,7 +17,7 @@ from onefile_sync.onefile.errors import OneFileError, Scope
 from onefile_sync.onefile.records import LearningAim, Review
 
 from .pieces import Piece, read_one, search_for
-from .staging import KEPT, Kept
+from .staging import CODECS, RecordCodec
 
 #: Records of each list that are compared with the records themselves, at least, and one more for so many pages.
 SAMPLE, PAGES_A_SAMPLE = 2, 50
@@ -30,7 +30,7 @@ class Sample(Piece):
     listing: Listing
 
     def carry_out(self, onefile: OneFile) -> None:
-        kept = KEPT[self.listing.kind]
+        kept = CODECS[self.listing.kind]
         self.lists.count(kept.kind, self._left_out(kept))
         differs = any(self._differs(onefile, kept, row) for row in self._rows(kept))
         if differs:
@@ -38,23 +38,23 @@ class Sample(Piece):
         values: dict[str, Any] = {"items": Listing.Items.THIN, "differs": True} if differs else {}
         self.mine.update(finished_at=timezone.now(), lease_expires_at=None, **values)
 
-    def _listed(self, kept: Kept) -> QuerySet[StagedRecord]:
+    def _listed(self, kept: RecordCodec) -> QuerySet[StagedRecord]:
         """Records in scope."""
         return StagedRecord.objects.filter(kind=kept.kind, listed_in=self.run.pk).exclude(learner_pk="")
 
-    def _told(self, kept: Kept) -> QuerySet[StagedRecord]:
+    def _told(self, kept: RecordCodec) -> QuerySet[StagedRecord]:
         """Those of which nothing is known but what this list says."""
         told = self._listed(kept).filter(told_in=self.run.pk, read_alone=False)
         return told.filter(centre_id=self.listing.centre_id) if self.listing.centre_id else told
 
-    def _left_out(self, kept: Kept) -> dict[str, int]:
+    def _left_out(self, kept: RecordCodec) -> dict[str, int]:
         """Of how many records the lists have no value, by field."""
         counted: Counter[str] = Counter()
         for names, records in self._listed(kept).order_by().values_list("left_out").annotate(Count("pk")):
             counted.update(dict.fromkeys(names.split(), records))
         return counted
 
-    def _rows(self, kept: Kept) -> Iterator[StagedRecord]:
+    def _rows(self, kept: RecordCodec) -> Iterator[StagedRecord]:
         """What to read by itself: some of all, and as many as are needed to know what a list leaves out."""
         yield from self._chosen(kept)
         for name in self.lists.names[kept.kind]:
@@ -64,11 +64,11 @@ class Sample(Piece):
                 if self.lists.wanted(kept.kind, name) and not self._is_thin(kept, row.left_out):
                     yield row
 
-    def _is_thin(self, kept: Kept, left_out: str) -> bool:
+    def _is_thin(self, kept: RecordCodec, left_out: str) -> bool:
         """Whether a record has to be read by itself anyway, for what its item is known to leave out."""
         return self.lists.refutes(kept.kind, left_out.split())
 
-    def _chosen(self, kept: Kept) -> list[StagedRecord]:
+    def _chosen(self, kept: RecordCodec) -> list[StagedRecord]:
         """A sample of those that the list may stand for; half of them rest on what it leaves out, where any do."""
         silences = self._told(kept).order_by().values_list("left_out", flat=True).distinct()
         usable = [left_out for left_out in silences if not self._is_thin(kept, left_out)]
@@ -77,7 +77,7 @@ class Sample(Piece):
         chosen = list(listed.exclude(left_out="")[: size // 2])
         return chosen + list(listed.exclude(pk__in=[row.pk for row in chosen])[: size - len(chosen)])
 
-    def _differs(self, onefile: OneFile, kept: Kept, row: StagedRecord) -> bool:
+    def _differs(self, onefile: OneFile, kept: RecordCodec, row: StagedRecord) -> bool:
         silent, said = frozenset(row.left_out.split()), row.values
         try:
             record = read_one(onefile, kept, row.onefile_id)
@@ -99,7 +99,7 @@ class Sample(Piece):
 
 
 def _says_otherwise(
-    kept: Kept, values: Mapping[str, Any], silent: Container[str], record: LearningAim | Review
+    kept: RecordCodec, values: Mapping[str, Any], silent: Container[str], record: LearningAim | Review
 ) -> bool:
     """Whether a list has another value than the record itself, where it has one at all."""
     alone = kept.values(record)

@@ -10,7 +10,7 @@ from django.db import router, transaction
 from django.utils import timezone
 from django_q.models import Schedule
 
-from onefile_sync.conf import DAILY, ERRANDS, Errand, deployment
+from onefile_sync.conf import DAILY, SCHEDULED_TASKS, ScheduledTask, deployment
 from onefile_sync.models import OneFileSettings
 from onefile_sync.transactions import retried
 
@@ -23,7 +23,7 @@ class Installed:
     removed_doubles: int
 
 
-def installed_schedules(errand: Errand = DAILY) -> list[Schedule]:
+def installed_schedules(errand: ScheduledTask = DAILY) -> list[Schedule]:
     """The rows of one of our schedules, the one that counts first. There should be exactly one."""
     schedules = Schedule.objects.using(router.db_for_write(Schedule))
     return list(schedules.filter(name=errand.name).order_by("pk"))
@@ -40,11 +40,11 @@ def install_schedules() -> Installed:
     with transaction.atomic():
         OneFileSettings.objects.get_or_create(pk=1)
         OneFileSettings.objects.select_for_update().get(pk=1)  # two deployments at once take turns
-        done = [_install(errand) for errand in ERRANDS]
+        done = [_install(errand) for errand in SCHEDULED_TASKS]
     return Installed(done[0][0], sum(doubles for _created, doubles in done))
 
 
-def _install(errand: Errand) -> tuple[bool, int]:
+def _install(errand: ScheduledTask) -> tuple[bool, int]:
     rows = installed_schedules(errand)
     for double in rows[1:]:
         double.delete()
@@ -65,7 +65,7 @@ def _install(errand: Errand) -> tuple[bool, int]:
     return False, len(rows) - 1
 
 
-def _timing(errand: Errand) -> dict[str, Any]:
+def _timing(errand: ScheduledTask) -> dict[str, Any]:
     now = timezone.now()
     if errand is DAILY:
         return {"schedule_type": Schedule.DAILY, "next_run": next_daily_run(now)}
@@ -74,7 +74,7 @@ def _timing(errand: Errand) -> dict[str, Any]:
 
 def remove_schedules() -> int:
     """Take our schedules away; returns how many rows that were."""
-    removed: int = Schedule.objects.filter(name__in=[errand.name for errand in ERRANDS]).delete()[0]
+    removed: int = Schedule.objects.filter(name__in=[errand.name for errand in SCHEDULED_TASKS]).delete()[0]
     return removed
 
 

@@ -35,7 +35,7 @@ TWICE = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class RecordCodec:
     """How records of one kind become values and records again."""
 
     kind: ListingKind
@@ -83,9 +83,9 @@ def _as_json(value: Any) -> Any:
     return sorted(value) if isinstance(value, frozenset) else value
 
 
-def _kept(kind: ListingKind, record: type[Any], dates: set[str], moments: set[str]) -> Kept:
+def _kept(kind: ListingKind, record: type[Any], dates: set[str], moments: set[str]) -> RecordCodec:
     names = tuple(field.name for field in fields(record) if field.name not in NOT_KEPT)
-    return Kept(kind, record, names, frozenset(dates), frozenset(moments))
+    return RecordCodec(kind, record, names, frozenset(dates), frozenset(moments))
 
 
 AIMS = _kept(
@@ -100,7 +100,7 @@ REVIEWS = _kept(
     {"started_on", "learner_signed_on", "assessor_signed_on"},
     {"scheduled_for"},
 )
-KEPT: Mapping[str, Kept] = {kept.kind: kept for kept in (AIMS, REVIEWS)}
+CODECS: Mapping[str, RecordCodec] = {kept.kind: kept for kept in (AIMS, REVIEWS)}
 
 
 def digest_of(values: Mapping[str, Any]) -> str:
@@ -134,7 +134,7 @@ class Known:
 @retried
 def stage(
     run: SyncRun,
-    kept: Kept,
+    kept: RecordCodec,
     records: Sequence[LearningAim | Review],
     lists: ListEvidence,
     *,
@@ -195,7 +195,7 @@ def stage(
 
 
 def _tells(
-    lists: ListEvidence, kept: Kept, record: LearningAim | Review, before: Known | None, digest: str
+    lists: ListEvidence, kept: RecordCodec, record: LearningAim | Review, before: Known | None, digest: str
 ) -> bool:
     """Whether what was read stands for the record, and for what it is silent about until more is known of lists.
 
@@ -213,7 +213,7 @@ def _joined(names: Iterable[str]) -> str:
 
 
 def _with_values(
-    kept: Kept, record: LearningAim | Review, before: Known | None, *, is_ours: bool
+    kept: RecordCodec, record: LearningAim | Review, before: Known | None, *, is_ours: bool
 ) -> dict[str, Any]:
     """What is kept of a record that was read: of whoever is not in scope, nothing."""
     values = kept.values(record) if is_ours else {}
@@ -238,7 +238,7 @@ def _upsert(rows: Sequence[StagedRecord], names: Sequence[str]) -> None:
     StagedRecord.objects.bulk_create(rows, update_conflicts=True, unique_fields=unique, update_fields=names)
 
 
-def _known(kept: Kept, ids: Sequence[int]) -> dict[int, Known]:
+def _known(kept: RecordCodec, ids: Sequence[int]) -> dict[int, Known]:
     rows = StagedRecord.objects.filter(kind=kept.kind, onefile_id__in=ids)
     names = ("pk", *(each.name for each in fields(Known) if each.name != "pk"))
     return {onefile_id: Known(*values) for onefile_id, *values in rows.values_list("onefile_id", *names)}
@@ -268,13 +268,13 @@ def _is_through(record: LearningAim | Review) -> bool:
 
 
 @retried
-def forget(kept: Kept, record_id: int) -> None:
+def forget(kept: RecordCodec, record_id: int) -> None:
     """A record that was listed is not there any more."""
     StagedRecord.objects.filter(kind=kept.kind, onefile_id=record_id).delete()
 
 
 @retried
-def could_not_read(kept: Kept, ids: Iterable[int]) -> None:
+def could_not_read(kept: RecordCodec, ids: Iterable[int]) -> None:
     """Records that could not be read by themselves: whoever plans with them reads them again, and tells why not."""
     StagedRecord.objects.filter(kind=kept.kind, onefile_id__in=ids).update(
         digest="", values={}, unchanged=0, due_in=None, claimed_by=None, lease_expires_at=None
@@ -297,7 +297,7 @@ def records_of(
     ).values_list(*names, *about):
         # What is older than this run's list was read alone, or else it would have been read again.
         silent = frozenset() if read_alone or told_in != run.pk else frozenset(left_out.split())
-        record = KEPT[kind].revived(*kept, was_read=bool(digest), silent=silent)
+        record = CODECS[kind].revived(*kept, was_read=bool(digest), silent=silent)
         found.setdefault((learner_pk, kind), []).append(record)
         if centre_id:
             centres[learner_pk] = centre_id
@@ -306,7 +306,7 @@ def records_of(
 
 def prune(run: SyncRun) -> None:
     """Forget what a whole reading has not met again: it is nobody's in scope, or not in OneFile any more."""
-    for kind in KEPT:
+    for kind in CODECS:
         if (
             run.listings.filter(kind=kind).exists()
             and not run.listings.filter(kind=kind).exclude(fallback="").exists()

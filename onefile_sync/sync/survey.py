@@ -29,7 +29,7 @@ from .connection.list_evidence import ListEvidence
 from .fetch import Staged, read_onefile
 from .planning.planner import make_plan
 from .planning.safety_stop import replaces_values
-from .planning.types import Change, OneFileSide, Plan, Policy, Problem, assessors_of
+from .planning.types import FieldChange, FoundProblem, OneFileSide, Plan, Policy, assessors_of
 
 #: Learners who are compared at a time.
 BATCH = 100
@@ -91,8 +91,8 @@ class _Lists:
 
     @classmethod
     def of(cls, run: SyncRun) -> _Lists:
-        by_kind: dict[str, list[Any]] = {kind: [] for kind in staging.KEPT}
-        for listing in run.listings.filter(kind__in=staging.KEPT):
+        by_kind: dict[str, list[Any]] = {kind: [] for kind in staging.CODECS}
+        for listing in run.listings.filter(kind__in=staging.CODECS):
             by_kind[listing.kind].append(listing)
         reviews = by_kind[ListingKind.REVIEW]
         return cls(
@@ -130,8 +130,8 @@ class _Batch:
     run: SyncRun
     token: uuid.UUID
     outcomes: dict[str, LearnerOutcome]
-    ended: dict[int, tuple[OutcomeState, Sequence[Problem]]] = field(default_factory=dict)
-    aside: dict[int, Sequence[Change]] = field(default_factory=dict)
+    ended: dict[int, tuple[OutcomeState, Sequence[FoundProblem]]] = field(default_factory=dict)
+    aside: dict[int, Sequence[FieldChange]] = field(default_factory=dict)
     officers: Officers = field(default_factory=Officers)
 
     def compare(self, policy: Policy) -> None:

@@ -19,7 +19,7 @@ from onefile_sync.conf import deployment
 from onefile_sync.models import OneFileSettings, OutcomeState, SyncRun
 from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.errors import OneFileError
-from onefile_sync.onefile.patience import Patience
+from onefile_sync.onefile.patience import RetryPolicy
 from onefile_sync.transactions import drop_closed_connections
 
 from . import claims, reading, runs, survey
@@ -40,7 +40,7 @@ AT_A_GLANCE = 20
 
 def work_on(
     run: SyncRun,
-    patience: Patience,
+    patience: RetryPolicy,
     *,
     time_is_up: Callable[[], bool] = lambda: False,
     too_long: Callable[[float], bool] = lambda _seconds: False,
@@ -93,7 +93,7 @@ class _Hand:
     """One that does one thing after the other."""
 
     run: SyncRun
-    patience: Patience
+    patience: RetryPolicy
     time_is_up: Callable[[], bool]
     too_long: Callable[[float], bool]
     after_each: Callable[[], None]

@@ -18,7 +18,7 @@ from onefile_sync import host as picsweb
 from onefile_sync import services, tasks
 from onefile_sync.models import ApiSession, Change, OneFileSettings, Problem, SyncRun
 from onefile_sync.onefile.errors import OneFileError
-from onefile_sync.onefile.patience import Patience
+from onefile_sync.onefile.patience import RetryPolicy
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
@@ -146,7 +146,7 @@ def test_errors_carry_codes_and_nothing_else(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     onefile.faults.append(fault)
-    client = connect(OneFileSettings.load(), Patience.person(), sleep=dont_wait)
+    client = connect(OneFileSettings.load(), RetryPolicy.person(), sleep=dont_wait)
 
     with pytest.raises(OneFileError) as failed:
         client.learning_aims(learners[0].onefile_id)

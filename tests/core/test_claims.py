@@ -14,7 +14,7 @@ from django.utils import timezone
 from onefile_sync.models import LearnerOutcome, OutcomeState, RunKind, RunState
 from onefile_sync.rows import Officers
 from onefile_sync.sync import claims, ledger, runs
-from onefile_sync.sync.planning.types import Change, Problem, Subject
+from onefile_sync.sync.planning.types import FieldChange, FoundProblem, Subject
 from tests.factories import Host
 
 from .conftest import FREE, claimed, codes, learners_of, run_of, states
@@ -23,10 +23,12 @@ NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 LEASE = timedelta(minutes=5)
 SHORTLY_BEFORE, SHORTLY_AFTER = LEASE - timedelta(seconds=1), LEASE + timedelta(seconds=1)
 CARPENTRY = Subject("qualification", "7", 70, "Carpentry")
-REGISTERED = Change("picsweb", CARPENTRY, "registration_number", "", "R-1", "registration_number")
+REGISTERED = FieldChange("picsweb", CARPENTRY, "registration_number", "", "R-1", "registration_number")
 
 
-def finish(claim: claims.Claim, state: OutcomeState = OutcomeState.UNCHANGED, *problems: Problem) -> None:
+def finish(
+    claim: claims.Claim, state: OutcomeState = OutcomeState.UNCHANGED, *problems: FoundProblem
+) -> None:
     claim.finish(state, problems, {"api_calls": 3, "rate_limited": 1})
 
 
@@ -87,7 +89,7 @@ class TestClaims:
         claim = claimed(run)
         about = Subject("learner", claim.outcome.learner_pk, 600, "L" * 300)
 
-        finish(claim, OutcomeState.FAILED, Problem("server_error", about, {"status": 500}))
+        finish(claim, OutcomeState.FAILED, FoundProblem("server_error", about, {"status": 500}))
 
         outcome = run.outcomes.get()
         assert (outcome.state, outcome.api_calls, outcome.rate_limited) == ("failed", 3, 1)
@@ -104,7 +106,7 @@ class TestClaims:
 
         about = Subject("learner")
         with pytest.raises(claims.LostClaim):
-            finish(claim, OutcomeState.FAILED, Problem("stopped", about))
+            finish(claim, OutcomeState.FAILED, FoundProblem("stopped", about))
 
         assert states(run) == ["updated"]
         assert codes(run) == [[]]

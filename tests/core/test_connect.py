@@ -14,7 +14,7 @@ from django.db import connection
 
 from onefile_sync import crypto, services
 from onefile_sync.models import ApiSession, OneFileSettings
-from onefile_sync.onefile.patience import Patience
+from onefile_sync.onefile.patience import RetryPolicy
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sync.connection.rate_limit import SharedPace
 from onefile_sync.sync.connection.session import NotConnected, SharedSession, connect, customer_token
@@ -102,7 +102,7 @@ class TestConnecting:
     ) -> None:
         switched_on.encrypted_customer_token = stored
         with pytest.raises(NotConnected) as reason:
-            connect(switched_on, Patience.person())
+            connect(switched_on, RetryPolicy.person())
 
         assert (reason.value.code, str(reason.value)) == (code, code)
 
@@ -114,7 +114,7 @@ class TestConnecting:
         live.set_customer_token("a-customer-token")
         fingerprints = set()
         for chosen in (sandbox, live):
-            onefile = connect(chosen, Patience.person())
+            onefile = connect(chosen, RetryPolicy.person())
             onefile.transport._sessions.save("session-token", NOON)
             fingerprints.add(ApiSession.objects.get().belongs_to)
             onefile.transport.close()
@@ -130,7 +130,7 @@ class TestConnecting:
         if seconds is not None:
             settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "TIMEOUT_SECONDS": seconds}
 
-        onefile = connect(switched_on, Patience.person())
+        onefile = connect(switched_on, RetryPolicy.person())
 
         assert onefile.transport._timeout == timeout  # to connect, and for each part of the answer
         onefile.transport.close()
@@ -161,7 +161,7 @@ class TestATokenBelongsToItsEnvironment:
         go_elsewhere(settings)
 
         with pytest.raises(NotConnected) as reason:
-            connect(OneFileSettings.load(), Patience.person())
+            connect(OneFileSettings.load(), RetryPolicy.person())
 
         assert reason.value.code == "token_other_environment"
 

@@ -16,7 +16,7 @@ from django.utils import timezone
 from onefile_sync import crypto, services
 from onefile_sync.models import ApiSession, OneFileSettings
 from onefile_sync.onefile import transport
-from onefile_sync.onefile.patience import Patience
+from onefile_sync.onefile.patience import RetryPolicy
 from onefile_sync.sandbox.limits import Sessions
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.secret import Secret
@@ -111,7 +111,7 @@ def test_of_a_call_within_a_session_through_a_proxy(
     services.check_connection()
     assert crypto.decrypt(ApiSession.objects.get().encrypted_token) == SESSION
     settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "PROXY": PROXY}
-    onefile = connecting.connect(OneFileSettings.load(), Patience.person(), sleep=dont_wait)
+    onefile = connecting.connect(OneFileSettings.load(), RetryPolicy.person(), sleep=dont_wait)
     breaks_at(place, monkeypatch)
     shown = shown_of(onefile.customer)
     onefile.transport.close()

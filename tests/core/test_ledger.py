@@ -9,7 +9,7 @@ import pytest
 
 from onefile_sync.rows import Attendance, Officers
 from onefile_sync.sync import ledger
-from onefile_sync.sync.planning.types import Change, Subject
+from onefile_sync.sync.planning.types import FieldChange, Subject
 from tests.factories import Host
 
 from .conftest import learners_of, run_of
@@ -39,8 +39,8 @@ def test_an_officer_reads_by_name(host: Host) -> None:
     outcome = run_of(learners_of(host, 1)).outcomes.get()
     review = Subject("review", "5", 50, "Review")
     changes = [
-        Change("picsweb", review, "officer", None, "12", "review_officer"),
-        Change("picsweb", review, "officer", "12", "13", "review_officer"),
+        FieldChange("picsweb", review, "officer", None, "12", "review_officer"),
+        FieldChange("picsweb", review, "officer", "12", "13", "review_officer"),
     ]
 
     ledger.note_changes(outcome, changes, Officers(names={"12": "Siân O'Neill"}))

@@ -40,9 +40,9 @@ class Story:
     """A learner in PICSWeb, and the same in OneFile."""
 
     learner: Any
-    user: records.User
-    aim: records.Aim
-    review: records.Review
+    user: records.SandboxUser
+    aim: records.SandboxAim
+    review: records.SandboxReview
 
 
 @pytest.fixture(autouse=True)

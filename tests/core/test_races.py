@@ -16,7 +16,7 @@ from django.db import connection
 from django_q.models import Schedule
 
 from onefile_sync import services
-from onefile_sync.conf import ERRANDS
+from onefile_sync.conf import SCHEDULED_TASKS
 from onefile_sync.models import (
     ApiSession,
     LearnerOutcome,
@@ -155,7 +155,7 @@ def test_eight_deployments_install_each_schedule_once(host: Host) -> None:
 
     assert created.count(True) == 1
     assert sorted(Schedule.objects.values_list("name", flat=True)) == sorted(
-        errand.name for errand in ERRANDS
+        errand.name for errand in SCHEDULED_TASKS
     )
 
 

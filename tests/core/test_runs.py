@@ -17,7 +17,7 @@ from onefile_sync.models import LearnerOutcome, OneFileSettings, OutcomeState, R
 from onefile_sync.rows import Officers
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sync import claims, runs
-from onefile_sync.sync.planning.types import Problem, Subject
+from onefile_sync.sync.planning.types import FoundProblem, Subject
 from tests.conftest import dont_wait
 from tests.factories import Host
 
@@ -28,7 +28,9 @@ Linked = Callable[[int], list[Any]]
 Commit = Callable[[], Any]
 
 
-def finish(claim: claims.Claim, state: OutcomeState = OutcomeState.UNCHANGED, *problems: Problem) -> None:
+def finish(
+    claim: claims.Claim, state: OutcomeState = OutcomeState.UNCHANGED, *problems: FoundProblem
+) -> None:
     claim.finish(state, problems, FREE)
 
 
@@ -164,7 +166,9 @@ class TestClosing:
     def test_deleting_a_learner_deletes_what_was_recorded(self, host: Host) -> None:
         (learner,) = learners_of(host, 1)
         run = run_of([learner])
-        finish(claimed(run), OutcomeState.FAILED, Problem("stopped", Subject("learner", str(learner.pk))))
+        finish(
+            claimed(run), OutcomeState.FAILED, FoundProblem("stopped", Subject("learner", str(learner.pk)))
+        )
 
         learner.delete()
 

@@ -12,7 +12,7 @@ from django_q.brokers import get_broker
 from django_q.models import Schedule
 from django_q.scheduler import scheduler
 
-from onefile_sync.conf import DAILY, ERRANDS, SWEEP, Errand
+from onefile_sync.conf import DAILY, SCHEDULED_TASKS, SWEEP, ScheduledTask
 from onefile_sync.sync.schedule import next_daily_run
 
 from .conftest import queued_tasks
@@ -36,7 +36,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Any:
     return command
 
 
-def row_of(errand: Errand = DAILY) -> Schedule:
+def row_of(errand: ScheduledTask = DAILY) -> Schedule:
     return Schedule.objects.get(name=errand.name)
 
 
@@ -73,8 +73,8 @@ class TestInstall:
         assert (task["func"], task["args"], task["kwargs"]) == (SWEEP.task, (), {})
         assert task["save"] is False
 
-    @pytest.mark.parametrize("errand", ERRANDS, ids=lambda errand: errand.name)
-    def test_starts_a_task_that_there_is(self, run: Any, errand: Errand) -> None:
+    @pytest.mark.parametrize("errand", SCHEDULED_TASKS, ids=lambda errand: errand.name)
+    def test_starts_a_task_that_there_is(self, run: Any, errand: ScheduledTask) -> None:
         from django.utils.module_loading import import_string
 
         run("install")
@@ -99,8 +99,8 @@ class TestInstall:
         assert row_of(DAILY) == kept
         assert row_of(SWEEP).func == SWEEP.task
 
-    @pytest.mark.parametrize("errand", ERRANDS, ids=lambda errand: errand.name)
-    def test_keeps_what_an_operator_changed(self, run: Any, errand: Errand) -> None:
+    @pytest.mark.parametrize("errand", SCHEDULED_TASKS, ids=lambda errand: errand.name)
+    def test_keeps_what_an_operator_changed(self, run: Any, errand: ScheduledTask) -> None:
         run("install")
         at_noon = datetime(2026, 3, 9, 12, 0, tzinfo=UTC)
         Schedule.objects.update(schedule_type=Schedule.WEEKLY, next_run=at_noon, repeats=5)
@@ -111,8 +111,10 @@ class TestInstall:
         assert (schedule.schedule_type, schedule.next_run, schedule.repeats) == ("W", at_noon, 5)
         assert "Weekly, next on Monday 09/03/2026 at 12:00" in said
 
-    @pytest.mark.parametrize("errand", ERRANDS, ids=lambda errand: errand.name)
-    def test_puts_right_what_keeps_it_from_running(self, run: Any, settings: Any, errand: Errand) -> None:
+    @pytest.mark.parametrize("errand", SCHEDULED_TASKS, ids=lambda errand: errand.name)
+    def test_puts_right_what_keeps_it_from_running(
+        self, run: Any, settings: Any, errand: ScheduledTask
+    ) -> None:
         run("install")
         Schedule.objects.update(func="gone.daily", args="(not python", kwargs="{", cluster="old")
         configured(settings, CLUSTER="onefile")
@@ -126,7 +128,7 @@ class TestInstall:
 
     def test_removes_doubles(self, run: Any) -> None:
         run("install")
-        kept = {row_of(errand) for errand in ERRANDS}
+        kept = {row_of(errand) for errand in SCHEDULED_TASKS}
         for errand in (DAILY, DAILY, SWEEP):
             Schedule.objects.create(name=errand.name, func=errand.task)
         assert run("show").startswith("3 schedules are installed")

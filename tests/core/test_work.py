@@ -22,7 +22,7 @@ from onefile_sync.models import (
     SyncRun,
     UploadIntent,
 )
-from onefile_sync.onefile.patience import Patience
+from onefile_sync.onefile.patience import RetryPolicy
 from onefile_sync.rows import LearnerRow
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
@@ -286,7 +286,7 @@ class TestAWorkerThatDies:
             if len(looks) == 3:
                 LearnerOutcome.objects.update(lease_expires_at=timezone.now() - timedelta(seconds=1))
 
-        assert work.work_on(run, Patience.person(), sleep=wait)
+        assert work.work_on(run, RetryPolicy.person(), sleep=wait)
 
         assert looks == [work.LOOK_AGAIN] * 3
         assert states(run) == ["updated"]

@@ -18,7 +18,7 @@ from django.urls import path
 
 from onefile_sync import events as events_module
 from onefile_sync import services
-from onefile_sync.conf import ERRANDS, KEYS
+from onefile_sync.conf import KEYS, SCHEDULED_TASKS
 from onefile_sync.contrib.health_check import OneFileIntegration
 from onefile_sync.host.mapping import OPTIONS, PARTS
 from onefile_sync.management.commands.onefile_status import as_json
@@ -107,7 +107,7 @@ class TestOperations:
 
     def test_every_schedule(self) -> None:
         assert [code(name) for name, *_ in table("operations.md", "schedules")] == [
-            each.name for each in ERRANDS
+            each.name for each in SCHEDULED_TASKS
         ]
 
     def test_every_log_event(self) -> None:

@@ -14,7 +14,7 @@ from onefile_sync import services
 from onefile_sync.models import Change, LearnerOutcome, OneFileSettings, SyncRun, UploadIntent
 from onefile_sync.onefile.client import OneFile
 from onefile_sync.sandbox.faults import Fault
-from onefile_sync.sandbox.records import Review
+from onefile_sync.sandbox.records import SandboxReview
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
 from onefile_sync.sync import apply, claims
@@ -32,7 +32,7 @@ def hamlet(host: Host, world: World) -> Hamlet:
     return build_hamlet(host, world)
 
 
-def created(hamlet: Hamlet, world: World) -> list[Review]:
+def created(hamlet: Hamlet, world: World) -> list[SandboxReview]:
     """The reviews of this learner in OneFile that we created."""
     there_before = (hamlet.held.id, hamlet.new.id)
     return [review for review in world.reviews_of(hamlet.onefile_id) if review.id not in there_before]

@@ -25,14 +25,14 @@ from onefile_sync.rows import Attendance, LearnerRow, Officers, OpenUpload, Qual
 from onefile_sync.sandbox.api import Api, understand
 from onefile_sync.sandbox.records import on_london_date
 from onefile_sync.sandbox.switches import Switches
-from onefile_sync.sandbox.wire import Body, Refusal
+from onefile_sync.sandbox.wire import ApiRefusal, Body
 from onefile_sync.sandbox.world import World
 from onefile_sync.sync import intents
 from onefile_sync.sync.apply import Applied, apply_plan
 from onefile_sync.sync.fetch import read_onefile
 from onefile_sync.sync.planning import rules
 from onefile_sync.sync.planning.planner import make_plan
-from onefile_sync.sync.planning.types import Change, OneFileSide, Plan, Policy
+from onefile_sync.sync.planning.types import FieldChange, OneFileSide, Plan, Policy
 from tests.factories import HOSTS, Host
 
 PROFILES = {
@@ -187,7 +187,7 @@ class InProcess:
         call = understand(operation.method, operation.path.format(*path_args))
         try:
             answer = self.api.carry_out(replace(call, body=Body(body or {})))
-        except Refusal as refused:
+        except ApiRefusal as refused:
             code = code_of_status(operation, refused.status)
             assert code is not None
             raise operation.failure(code, refused.status) from None
@@ -202,7 +202,7 @@ class Stage:
     learner: Any
     onefile: OneFile
     policy: Policy
-    made: list[Change] = field(default_factory=list)
+    made: list[FieldChange] = field(default_factory=list)
 
     def row(self) -> LearnerRow:
         learner = picsweb.learner_by_pk(str(self.learner.pk))
@@ -360,7 +360,7 @@ def difference(before: Values, after: Values) -> dict[tuple[str, str, str], tupl
     }
 
 
-def as_listed(changes: Sequence[Change], side: str) -> dict[tuple[str, str, str], tuple[Any, Any]]:
+def as_listed(changes: Sequence[FieldChange], side: str) -> dict[tuple[str, str, str], tuple[Any, Any]]:
     """What changes say of existing rows, as a difference."""
     kinds = {"qualification": "aim"} if side == "onefile" else {}
     return {

@@ -8,7 +8,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
 from onefile_sync.onefile.client import OneFile
-from onefile_sync.onefile.patience import Patience
+from onefile_sync.onefile.patience import RetryPolicy
 from onefile_sync.onefile.transport import Transport
 
 from .fakes import (
@@ -52,7 +52,7 @@ def connect(
         settings: dict[str, Any] = {
             "sessions": sessions,
             "pace": pace,
-            "patience": Patience(tries=3, longest_wait=4, total=60, pauses=2),
+            "patience": RetryPolicy(tries=3, longest_wait=4, total=60, pauses=2),
             "clock": clock,
             "sleep": clock.sleep,
             "timeout": (1, 1),

@@ -7,12 +7,12 @@ from datetime import timedelta
 
 import pytest
 
-from onefile_sync.onefile.patience import Patience
+from onefile_sync.onefile.patience import RetryPolicy
 
 from .fakes import RESET, KeptSession, PieceServer, head
 from .wire import CREATE, SEARCH, Connect, failure_of
 
-ONE_TRY = Patience(tries=1, longest_wait=4, total=60, pauses=0)
+ONE_TRY = RetryPolicy(tries=1, longest_wait=4, total=60, pauses=0)
 
 
 def whole() -> Iterator[bytes]:

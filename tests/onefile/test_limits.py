@@ -14,7 +14,7 @@ import pytest
 
 from onefile_sync.onefile import client
 from onefile_sync.onefile.operations import AUTHENTICATE, Operation
-from onefile_sync.onefile.patience import Patience
+from onefile_sync.onefile.patience import RetryPolicy
 from onefile_sync.sync.contact import AT_ONCE
 
 from .fakes import KeptSession, PieceServer, head, raw_answer
@@ -78,7 +78,7 @@ def test_a_record_of_many_megabytes_is_not_read_to_its_end(
 
 def test_a_line_without_end_fills_no_memory(connect: Connect, serve: Callable[..., PieceServer]) -> None:
     server = serve(repeated(head("Transfer-Encoding: chunked"), b"0" * 65536, 1024))
-    patience = Patience(tries=1, longest_wait=0, total=1, pauses=0)
+    patience = RetryPolicy(tries=1, longest_wait=0, total=1, pauses=0)
     transport = connect(server.url, patience=patience)
     _error, peak = peak_of(lambda: failure_of(lambda: transport.send(READ, (5,))))
     assert peak < 8 * MEGABYTE
@@ -171,7 +171,7 @@ def test_an_answer_that_comes_byte_by_byte_takes_no_longer_than_allowed(
     connect: Connect, serve: Callable[..., PieceServer], kind: str, operation: Operation
 ) -> None:
     server = serve(DRAWN_OUT[kind], pause=0.02)
-    patience = Patience(tries=1, longest_wait=0, total=1, pauses=0)
+    patience = RetryPolicy(tries=1, longest_wait=0, total=1, pauses=0)
     transport = connect(server.url, patience=patience, timeout=(1, 0.1))
     began = time.monotonic()
     error = failure_of(lambda: transport.send(replace(operation, max_seconds=0.3), (5,), {}))

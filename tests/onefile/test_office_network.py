@@ -13,14 +13,14 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from onefile_sync.onefile.errors import Scope
-from onefile_sync.onefile.patience import Patience
+from onefile_sync.onefile.patience import RetryPolicy
 
 from .certificates import Authority
 from .fakes import RESET, PieceServer, head
 from .test_trouble import everything_about
 from .wire import BASE, CREATE, READ, Connect, failure_of
 
-ONE_TRY = Patience(tries=1, longest_wait=4, total=60, pauses=0)
+ONE_TRY = RetryPolicy(tries=1, longest_wait=4, total=60, pauses=0)
 PASSWORD = "proxy-password-canary"
 
 

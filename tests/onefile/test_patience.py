@@ -7,7 +7,7 @@ from pytest_httpserver import HTTPServer
 
 from onefile_sync.onefile.errors import Scope
 from onefile_sync.onefile.operations import Operation
-from onefile_sync.onefile.patience import Patience
+from onefile_sync.onefile.patience import RetryPolicy
 from onefile_sync.onefile.transport import Transport, seconds_to_pause
 
 from .fakes import NOON, CountedPace, KeptSession
@@ -27,7 +27,7 @@ from .wire import (
 
 def test_waits_between_tries_grow_are_jittered_and_capped(connect: Connect, answers: Answers, clock) -> None:
     answers("/Review/5", status(500))
-    patience = Patience(tries=12, longest_wait=4, total=1_000, pauses=0)
+    patience = RetryPolicy(tries=12, longest_wait=4, total=1_000, pauses=0)
     transport = connect(patience=patience)
     failure_of(lambda: transport.send(READ, (5,)))
     assert transport.calls == 12
@@ -38,22 +38,22 @@ def test_waits_between_tries_grow_are_jittered_and_capped(connect: Connect, answ
 
 def test_trying_ends_when_the_time_is_up(connect: Connect, answers: Answers, clock) -> None:
     answers("/Review/5", status(500))
-    patience = Patience(tries=1_000, longest_wait=4, total=20, pauses=0)
+    patience = RetryPolicy(tries=1_000, longest_wait=4, total=20, pauses=0)
     failure_of(lambda: connect(patience=patience).send(READ, (5,)))
     assert 10 < sum(clock.slept) <= 20
 
 
 def test_a_person_is_kept_waiting_less_than_the_daily_run() -> None:
-    person, unattended = Patience.person(), Patience.unattended()
+    person, unattended = RetryPolicy.person(), RetryPolicy.unattended()
     assert person.tries < unattended.tries
     assert person.total < unattended.total
     assert person.longest_wait < unattended.longest_wait
     assert person.pauses < unattended.pauses
 
 
-@pytest.mark.parametrize(("patience", "calls"), [(Patience.person(), 2), (Patience.unattended(), 6)])
+@pytest.mark.parametrize(("patience", "calls"), [(RetryPolicy.person(), 2), (RetryPolicy.unattended(), 6)])
 def test_what_cannot_be_read_is_asked_for_once_more_while_a_person_waits(
-    connect: Connect, answers: Answers, clock, patience: Patience, calls: int
+    connect: Connect, answers: Answers, clock, patience: RetryPolicy, calls: int
 ) -> None:
     answers("/Review/5", status(200, "<html>maintenance</html>"))
     transport = connect(patience=patience)

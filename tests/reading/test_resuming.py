@@ -15,7 +15,7 @@ from django.utils import timezone
 from onefile_sync import services, wording
 from onefile_sync.models import ListedPage, OneFileSettings, StagedRecord, SyncRun
 from onefile_sync.onefile.client import OneFile
-from onefile_sync.onefile.patience import Patience
+from onefile_sync.onefile.patience import RetryPolicy
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
@@ -47,7 +47,7 @@ def people(host: Host, world: World) -> list[Any]:
 
 
 def a_client() -> OneFile:
-    return connect(OneFileSettings.load(), Patience.unattended(), sleep=dont_wait)
+    return connect(OneFileSettings.load(), RetryPolicy.unattended(), sleep=dont_wait)
 
 
 def read_on(run: SyncRun, onefile: OneFile, pieces: int) -> None:

@@ -38,9 +38,9 @@ import django
 django.setup()
 from datetime import datetime, timezone
 from onefile_sync.models import OneFileSettings
-from onefile_sync.onefile.patience import Patience
+from onefile_sync.onefile.patience import RetryPolicy
 from onefile_sync.sync.connection.session import connect
-onefile = connect(OneFileSettings.load(), Patience.unattended(), for_a_person=False)
+onefile = connect(OneFileSettings.load(), RetryPolicy.unattended(), for_a_person=False)
 onefile.customer()
 first = datetime.now(timezone.utc)
 for _call in range({CALLS // PROCESSES} - 1):

@@ -31,7 +31,7 @@ from onefile_sync.rows import Attendance, LearnerRow
 from onefile_sync.sandbox.api import Api, Call, understand
 from onefile_sync.sandbox.records import on_london_date
 from onefile_sync.sandbox.switches import Switches
-from onefile_sync.sandbox.wire import Body, Refusal
+from onefile_sync.sandbox.wire import ApiRefusal, Body
 from onefile_sync.sandbox.world import World
 from onefile_sync.sync import work
 from onefile_sync.sync.planning import rules
@@ -85,7 +85,7 @@ class Wire:
             raise operation.failure(code)
         try:
             answer = self.api.carry_out(call)
-        except Refusal as refused:
+        except ApiRefusal as refused:
             told = code_of_status(operation, refused.status)
             assert told is not None
             raise operation.failure(told, refused.status) from None

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import requests
 
-from onefile_sync.sandbox.records import Aim, Review, User
+from onefile_sync.sandbox.records import SandboxAim, SandboxReview, SandboxUser
 from onefile_sync.sandbox.server import CUSTOMER_TOKEN, SandboxServer
 from onefile_sync.sandbox.world import World
 
@@ -63,22 +63,22 @@ def world() -> World:
 
 
 @pytest.fixture
-def assessor(world: World) -> User:
+def assessor(world: World) -> SandboxUser:
     return world.add_assessor()
 
 
 @pytest.fixture
-def learner(world: World) -> User:
+def learner(world: World) -> SandboxUser:
     return world.add_learner(misid="L00001")
 
 
 @pytest.fixture
-def aim(world: World, learner: User) -> Aim:
+def aim(world: World, learner: SandboxUser) -> SandboxAim:
     return world.add_aim(learner.id, total_elements=40, elements_done=10, registration_number="CG123")
 
 
 @pytest.fixture
-def review(world: World, learner: User) -> Review:
+def review(world: World, learner: SandboxUser) -> SandboxReview:
     return world.add_review(learner.id, scheduled_for=datetime(2026, 6, 1, 9, 30, tzinfo=UTC))
 
 

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from onefile_sync.sandbox.faults import Fault
-from onefile_sync.sandbox.records import Review, User
+from onefile_sync.sandbox.records import SandboxReview, SandboxUser
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
 
@@ -21,7 +21,7 @@ Serve = Callable[..., Client]
 
 
 @pytest.fixture
-def review_to_create(learner: User) -> dict[str, object]:
+def review_to_create(learner: SandboxUser) -> dict[str, object]:
     return {"LearnerID": learner.id, "ScheduledFor": "2026-06-01T09:00:00.000Z"}
 
 
@@ -88,7 +88,7 @@ def test_broken_json(onefile: Client, review_to_create: dict[str, object], when:
         answer.json()
 
 
-def test_the_wrong_type(onefile: Client, review: Review) -> None:
+def test_the_wrong_type(onefile: Client, review: SandboxReview) -> None:
     onefile.server.faults += [
         Fault(operation="Review/get", kind="wrong_type", when="after"),
         Fault(operation="Review/Search", kind="wrong_type", when="after"),
@@ -97,7 +97,7 @@ def test_the_wrong_type(onefile: Client, review: Review) -> None:
     assert isinstance(onefile.post("/Review/Search", {}).json(), dict)
 
 
-def test_a_fault_strikes_its_operation_only(onefile: Client, review: Review) -> None:
+def test_a_fault_strikes_its_operation_only(onefile: Client, review: SandboxReview) -> None:
     strike(onefile, kind="status")
     assert onefile.get(f"/Review/{review.id}").status_code == 200
     assert onefile.server.faults[0].times == 1
@@ -122,7 +122,7 @@ def test_a_connection_is_kept(onefile: Client) -> None:
     connection.close()
 
 
-def test_what_was_sent_is_read_even_when_nobody_wants_it(onefile: Client, review: Review) -> None:
+def test_what_was_sent_is_read_even_when_nobody_wants_it(onefile: Client, review: SandboxReview) -> None:
     del onefile.http.headers["X-TokenID"]
     assert onefile.post("/Review/Search", {"Filler": "x" * 100_000}).status_code == 401
     onefile.authenticate()
@@ -169,13 +169,13 @@ def test_two_cannot_have_one_port(world: World) -> None:
         SandboxServer(world, port=server.port)
 
 
-def test_nothing_is_logged(onefile: Client, review: Review, capfd: pytest.CaptureFixture[str]) -> None:
+def test_nothing_is_logged(onefile: Client, review: SandboxReview, capfd: pytest.CaptureFixture[str]) -> None:
     onefile.get(f"/Review/{review.id}")
     onefile.get("/Review/0")
     assert capfd.readouterr() == ("", "")
 
 
-def test_many_at_once_are_all_counted(onefile: Client, learner: User, world: World) -> None:
+def test_many_at_once_are_all_counted(onefile: Client, learner: SandboxUser, world: World) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     body = {"LearnerID": learner.id, "ScheduledFor": "2026-06-01"}

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 import pytest
 import requests
 
-from onefile_sync.sandbox.records import Aim, Review, User
+from onefile_sync.sandbox.records import SandboxAim, SandboxReview, SandboxUser
 from onefile_sync.sandbox.world import World
 
 from .conftest import NOON, Client
@@ -34,7 +34,9 @@ def browser(onefile: Client) -> Iterator[Browser]:
     browser.http.close()
 
 
-def test_learners_are_listed_under_a_banner(browser: Browser, learner: User, assessor: User) -> None:
+def test_learners_are_listed_under_a_banner(
+    browser: Browser, learner: SandboxUser, assessor: SandboxUser
+) -> None:
     learner.default_assessor_id = assessor.id
     page = browser.get("/").text
     assert "Sandbox OneFile – not the real thing" in page
@@ -42,7 +44,7 @@ def test_learners_are_listed_under_a_banner(browser: Browser, learner: User, ass
     assert "Gwen Price" in page
 
 
-def test_learners_are_found_by_name_and_id(browser: Browser, world: World, learner: User) -> None:
+def test_learners_are_found_by_name_and_id(browser: Browser, world: World, learner: SandboxUser) -> None:
     other = world.add_learner(first_name="Zoë", last_name="Brontë")
     assert f"/learner/{other.id}" in browser.get("/?q=zoË bron").text
     assert f"/learner/{learner.id}" not in browser.get("/?q=zoË bron").text
@@ -62,14 +64,14 @@ def test_many_learners_come_on_pages(browser: Browser, world: World) -> None:
     assert browser.get("/?page=-3").status_code == 200
 
 
-def test_everything_is_escaped(browser: Browser, world: World, learner: User, aim: Aim) -> None:
+def test_everything_is_escaped(browser: Browser, world: World, learner: SandboxUser, aim: SandboxAim) -> None:
     learner.first_name = aim.title = aim.registration_number = '"><script>alert(1)</script>'
     for page in (browser.get("/"), browser.get(f"/learner/{learner.id}"), browser.get("/?q=<script>")):
         assert "<script>" not in page.text
     assert "script" not in page.headers["Content-Security-Policy"]
 
 
-def test_an_aim_is_changed(browser: Browser, world: World, aim: Aim) -> None:
+def test_an_aim_is_changed(browser: Browser, world: World, aim: SandboxAim) -> None:
     aim.certificate_applied_date = datetime(2026, 5, 31, 23, tzinfo=UTC)
     shown = browser.get(f"/learner/{aim.user_id}").text
     assert 'name="certificate_applied_date" value="2026-06-01"' in shown
@@ -92,7 +94,7 @@ def test_an_aim_is_changed(browser: Browser, world: World, aim: Aim) -> None:
     assert world.writes == 0
 
 
-def test_an_aim_can_be_emptied(browser: Browser, aim: Aim) -> None:
+def test_an_aim_can_be_emptied(browser: Browser, aim: SandboxAim) -> None:
     browser.post(f"/aim/{aim.id}", elements_done="", total_elements="", registration_number="")
     assert (aim.elements_done, aim.total_elements, aim.progress, aim.registration_number) == (
         None,
@@ -111,12 +113,12 @@ def test_an_aim_can_be_emptied(browser: Browser, aim: Aim) -> None:
         {"registration_number": "9" * 256},
     ],
 )
-def test_nonsense_does_not_change_an_aim(browser: Browser, aim: Aim, fields: dict[str, str]) -> None:
+def test_nonsense_does_not_change_an_aim(browser: Browser, aim: SandboxAim, fields: dict[str, str]) -> None:
     assert browser.post(f"/aim/{aim.id}", **fields).status_code == 400
     assert (aim.elements_done, aim.registration_number) == (10, "CG123")
 
 
-def test_a_review_is_started_signed_and_unlocked(browser: Browser, review: Review) -> None:
+def test_a_review_is_started_signed_and_unlocked(browser: Browser, review: SandboxReview) -> None:
     def act(action: str) -> str:
         answer = browser.post(f"/review/{review.id}/{action}")
         assert answer.status_code == 200
@@ -130,7 +132,7 @@ def test_a_review_is_started_signed_and_unlocked(browser: Browser, review: Revie
     assert act("unlock") == "Started"
 
 
-def test_a_review_offers_what_its_stage_allows(browser: Browser, review: Review) -> None:
+def test_a_review_offers_what_its_stage_allows(browser: Browser, review: SandboxReview) -> None:
     page = browser.get(f"/learner/{review.learner_id}").text
     assert "Start review" in page
     assert "Sign as learner" not in page
@@ -141,7 +143,7 @@ def test_a_review_offers_what_its_stage_allows(browser: Browser, review: Review)
     assert review.learner_signed_on is None
 
 
-def test_a_review_is_deleted_after_a_question(browser: Browser, world: World, review: Review) -> None:
+def test_a_review_is_deleted_after_a_question(browser: Browser, world: World, review: SandboxReview) -> None:
     assert f'<form action="/review/{review.id}/delete">' in browser.get(f"/learner/{review.learner_id}").text
     asked = browser.get(f"/review/{review.id}/delete").text
     assert "Delete this review?" in asked
@@ -154,12 +156,12 @@ def test_a_review_is_deleted_after_a_question(browser: Browser, world: World, re
     assert browser.get(f"/review/{review.id}/delete").status_code == 404
 
 
-def test_the_page_says_nothing_that_an_address_made_up(browser: Browser, learner: User) -> None:
+def test_the_page_says_nothing_that_an_address_made_up(browser: Browser, learner: SandboxUser) -> None:
     assert 'class="done"' not in browser.get(f"/learner/{learner.id}?done=Paid").text
 
 
 def test_reviews_are_scheduled_with_and_without_a_time(
-    browser: Browser, world: World, learner: User, assessor: User
+    browser: Browser, world: World, learner: SandboxUser, assessor: SandboxUser
 ) -> None:
     learner.default_assessor_id = assessor.id
     path = f"/learner/{learner.id}"
@@ -185,7 +187,7 @@ def test_reviews_are_scheduled_with_and_without_a_time(
     ],
 )
 def test_nonsense_schedules_nothing(
-    browser: Browser, world: World, learner: User, fields: dict[str, str]
+    browser: Browser, world: World, learner: SandboxUser, fields: dict[str, str]
 ) -> None:
     assert browser.post(f"/learner/{learner.id}/schedule", **fields).status_code == 400
     assert world.reviews == {}
@@ -198,19 +200,19 @@ def test_what_is_not_there(browser: Browser, path: str) -> None:
     assert "All learners" in answer.text
 
 
-def test_there_is_no_other_action(browser: Browser, review: Review) -> None:
+def test_there_is_no_other_action(browser: Browser, review: SandboxReview) -> None:
     assert browser.post(f"/review/{review.id}/burn").status_code == 404
     assert browser.get(f"/review/{review.id}/start").status_code == 405
     assert review.stage == "Scheduled"
 
 
 @pytest.mark.parametrize("origin", ["https://elsewhere.example", "http://127.0.0.1:1", "null"])
-def test_another_sites_form_is_refused(browser: Browser, review: Review, origin: str) -> None:
+def test_another_sites_form_is_refused(browser: Browser, review: SandboxReview, origin: str) -> None:
     assert browser.post(f"/review/{review.id}/start", origin=origin).status_code == 403
     assert review.started_on is None
 
 
-def test_another_sites_form_is_refused_by_its_referer_too(browser: Browser, review: Review) -> None:
+def test_another_sites_form_is_refused_by_its_referer_too(browser: Browser, review: SandboxReview) -> None:
     answer = browser.http.post(
         f"{browser.origin}/review/{review.id}/start",
         headers={"Referer": "https://elsewhere.example/page"},
@@ -224,7 +226,7 @@ def test_a_foreign_name_for_this_machine_is_refused(browser: Browser) -> None:
 
 
 def test_calls_are_shown_and_counted_from_zero_again(
-    browser: Browser, onefile: Client, review: Review
+    browser: Browser, onefile: Client, review: SandboxReview
 ) -> None:
     onefile.get(f"/Review/{review.id}")
     onefile.get("/Review/1")
@@ -241,6 +243,6 @@ def test_calls_are_shown_and_counted_from_zero_again(
     assert browser.get("/_sandbox/calls").json() == {"calls": {}, "refusals": {}, "writes": 0}
 
 
-def test_what_cannot_be_read_as_a_date_is_shown_as_blank(browser: Browser, aim: Aim) -> None:
+def test_what_cannot_be_read_as_a_date_is_shown_as_blank(browser: Browser, aim: SandboxAim) -> None:
     aim.registration_date = "nonsense"  # type: ignore[assignment] - a test may put anything there
     assert 'name="registration_date" value=""' in browser.get(f"/learner/{aim.user_id}").text

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from onefile_sync.sandbox.records import ABSENT, Aim, Review, User
+from onefile_sync.sandbox.records import ABSENT, SandboxAim, SandboxReview, SandboxUser
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World
 
@@ -59,7 +59,7 @@ def test_users_are_found_by_role_name_and_change(onefile: Client, world: World) 
     assert found(LastModified="2026-06-01") == [assessor.id], "whoever has no such date may have changed"
 
 
-def test_a_user_in_a_search_and_alone(serve: Serve, learner: User) -> None:
+def test_a_user_in_a_search_and_alone(serve: Serve, learner: SandboxUser) -> None:
     onefile = serve()
     item = {"ID": learner.id, "FirstName": "Siân", "LastName": "O'Connor", "MISID": "L00001"}
     assert onefile.post("/User/Search/1/10", {"Role": 1}).json() == [item]
@@ -83,7 +83,7 @@ def test_placements_and_classrooms(onefile: Client, world: World, entity: str, a
 
 
 def test_learning_aims_of_one_learner_and_of_everybody(
-    onefile: Client, world: World, learner: User, aim: Aim
+    onefile: Client, world: World, learner: SandboxUser, aim: SandboxAim
 ) -> None:
     other = world.add_aim(world.add_learner().id)
     item = {"ID": aim.id, "StandardID": 0, "UserID": learner.id, "Status": 0}
@@ -91,13 +91,17 @@ def test_learning_aims_of_one_learner_and_of_everybody(
     assert ids(onefile.post("/LearningAim/Search/1/100", {}).json()) == [aim.id, other.id]
 
 
-def test_a_search_for_aims_without_a_learner_can_be_refused(serve: Serve, learner: User, aim: Aim) -> None:
+def test_a_search_for_aims_without_a_learner_can_be_refused(
+    serve: Serve, learner: SandboxUser, aim: SandboxAim
+) -> None:
     onefile = serve(switches=Switches(aim_search_without_user="refused"))
     assert onefile.post("/LearningAim/Search/1/100", {}).status_code == 400
     assert onefile.post("/LearningAim/Search/1/100", {"UserID": learner.id}).status_code == 200
 
 
-def test_a_learning_aim_alone_leaves_out_what_is_blank(onefile: Client, learner: User, aim: Aim) -> None:
+def test_a_learning_aim_alone_leaves_out_what_is_blank(
+    onefile: Client, learner: SandboxUser, aim: SandboxAim
+) -> None:
     assert onefile.get(f"/LearningAim/{aim.id}").json() == {
         "ID": aim.id,
         "UserID": learner.id,
@@ -110,20 +114,22 @@ def test_a_learning_aim_alone_leaves_out_what_is_blank(onefile: Client, learner:
 
 
 @pytest.mark.parametrize(("nulls", "sent"), [("null", None), ("empty", "")])
-def test_blanks_can_be_sent(serve: Serve, aim: Aim, nulls: str, sent: object) -> None:
+def test_blanks_can_be_sent(serve: Serve, aim: SandboxAim, nulls: str, sent: object) -> None:
     detail = serve(switches=Switches(nulls=nulls)).get(f"/LearningAim/{aim.id}").json()
     assert detail["RegistrationDate"] == sent
     assert detail["Progress"] == sent
     assert "Title" not in detail
 
 
-def test_a_deleted_learning_aim_is_gone(onefile: Client, world: World, learner: User, aim: Aim) -> None:
+def test_a_deleted_learning_aim_is_gone(
+    onefile: Client, world: World, learner: SandboxUser, aim: SandboxAim
+) -> None:
     del world.aims[aim.id]
     assert onefile.post("/LearningAim/Search/1/100", {"UserID": learner.id}).status_code == 204
     assert onefile.get(f"/LearningAim/{aim.id}").status_code == 404
 
 
-def test_values_put_on_the_wire_on_purpose(onefile: Client, learner: User, aim: Aim) -> None:
+def test_values_put_on_the_wire_on_purpose(onefile: Client, learner: SandboxUser, aim: SandboxAim) -> None:
     aim.wire.update({"RegistrationDate": "31st of May", "TotalElements": "40", "ID": ABSENT})
     item = onefile.post("/LearningAim/Search/1/100", {"UserID": learner.id}).json()[0]
     assert "ID" not in item
@@ -136,7 +142,7 @@ def test_values_put_on_the_wire_on_purpose(onefile: Client, learner: User, aim: 
 
 
 def test_reviews_are_found_by_learner_centre_status_and_date(
-    onefile: Client, world: World, learner: User
+    onefile: Client, world: World, learner: SandboxUser
 ) -> None:
     elsewhere = world.add_centre()
     stranger = world.add_learner(organisation_id=elsewhere.id)
@@ -160,13 +166,13 @@ def test_reviews_are_found_by_learner_centre_status_and_date(
     assert found(DateFrom="2026-05-01", DateTo="2026-06-30T00:00:00+01:00") == [may.id, june.id, theirs.id]
 
 
-def test_a_review_in_a_search_and_alone(onefile: Client, learner: User, review: Review) -> None:
+def test_a_review_in_a_search_and_alone(onefile: Client, learner: SandboxUser, review: SandboxReview) -> None:
     item = {"ID": review.id, "ScheduledFor": "2026-06-01T09:30:00Z"}
     assert onefile.post("/Review/Search/1/5", {"LearnerID": learner.id}).json() == [item]
     assert onefile.get(f"/Review/{review.id}").json() == item | {"LearnerID": learner.id, "Status": 1}
 
 
-def test_a_search_for_reviews_without_a_centre_can_be_refused(serve: Serve, review: Review) -> None:
+def test_a_search_for_reviews_without_a_centre_can_be_refused(serve: Serve, review: SandboxReview) -> None:
     onefile = serve(switches=Switches(review_search_without_centre="refused"))
     assert onefile.post("/Review/Search", {}).status_code == 400
     assert onefile.post("/Review/Search", {"OrganisationID": 5740}).status_code == 200
@@ -183,14 +189,16 @@ def test_a_search_for_reviews_without_a_centre_can_be_refused(serve: Serve, revi
     ],
 )
 def test_dates_in_every_style(
-    serve: Serve, review: Review, style: str, summer_morning: str, summer_day: str
+    serve: Serve, review: SandboxReview, style: str, summer_morning: str, summer_day: str
 ) -> None:
     review.created_on = date(2026, 6, 1)
     sent = serve(switches=Switches(dates=style)).get(f"/Review/{review.id}").json()
     assert (sent["ScheduledFor"], sent["CreatedOn"]) == (summer_morning, summer_day)
 
 
-def test_property_names_in_camel_case(serve: Serve, world: World, learner: User, review: Review) -> None:
+def test_property_names_in_camel_case(
+    serve: Serve, world: World, learner: SandboxUser, review: SandboxReview
+) -> None:
     onefile = serve(switches=Switches(property_names="camel"))
     assert onefile.get("/Customer").json() == {"id": 2070, "name": "Northvale Training"}
     assert onefile.get(f"/Review/{review.id}").json()["learnerID"] == learner.id
@@ -201,7 +209,7 @@ def test_property_names_in_camel_case(serve: Serve, world: World, learner: User,
 
 
 @pytest.fixture
-def five_reviews(world: World, learner: User) -> list[int]:
+def five_reviews(world: World, learner: SandboxUser) -> list[int]:
     return [world.add_review(learner.id, scheduled_for=date(2026, 6, day)).id for day in range(1, 6)]
 
 
@@ -230,7 +238,9 @@ def test_paged_items_can_be_rich_but_unpaged_ones_are_thin(serve: Serve, five_re
     assert set(onefile.post("/Review/Search", {}).json()[0]) == {"ID", "ScheduledFor"}
 
 
-def test_paged_items_can_have_some_of_the_properties(serve: Serve, world: World, learner: User) -> None:
+def test_paged_items_can_have_some_of_the_properties(
+    serve: Serve, world: World, learner: SandboxUser
+) -> None:
     world.add_review(
         learner.id, scheduled_for=date(2026, 6, 1), created_on=date(2026, 5, 1), started_on=date(2026, 6, 1)
     )
@@ -271,7 +281,7 @@ def test_pages_can_be_shorter_than_they_are_asked_for(serve: Serve, five_reviews
     assert ids(onefile.post("/Review/Search/1/1", {}).json()) == five_reviews[:1]
 
 
-def test_unpaged_searches_can_have_a_hidden_limit(serve: Serve, world: World, learner: User) -> None:
+def test_unpaged_searches_can_have_a_hidden_limit(serve: Serve, world: World, learner: SandboxUser) -> None:
     for _ in range(60):
         world.add_review(learner.id, scheduled_for=date(2026, 6, 1))
     assert len(serve().post("/Review/Search", {}).json()) == 60
@@ -286,21 +296,27 @@ def test_there_is_no_page_nought(onefile: Client, five_reviews: list[int], path:
 # Addresses, bodies, errors
 
 
-def test_case_and_trailing_slashes_do_not_matter(onefile: Client, learner: User, review: Review) -> None:
+def test_case_and_trailing_slashes_do_not_matter(
+    onefile: Client, learner: SandboxUser, review: SandboxReview
+) -> None:
     assert onefile.post("/REVIEW/search/1/5/", {"learnerid": learner.id}).status_code == 200
     assert onefile.get(f"/learningAIM/{review.id}").status_code == 404
     assert onefile.server.calls["Review/Search"] == 1
     assert onefile.server.calls["LearningAim/get"] == 1
 
 
-def test_form_bodies_are_understood(onefile: Client, world: World, learner: User, review: Review) -> None:
+def test_form_bodies_are_understood(
+    onefile: Client, world: World, learner: SandboxUser, review: SandboxReview
+) -> None:
     world.add_review(world.add_learner().id)
     answer = onefile.post("/Review/Search/1/5", data={"learnerID": str(learner.id), "Nonsense": "x"})
     assert ids(answer.json()) == [review.id]
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"null", b"{}"])
-def test_a_body_without_properties_asks_for_everything(onefile: Client, review: Review, body: bytes) -> None:
+def test_a_body_without_properties_asks_for_everything(
+    onefile: Client, review: SandboxReview, body: bytes
+) -> None:
     assert ids(onefile.post("/Review/Search", data=body).json()) == [review.id]
 
 
@@ -327,7 +343,7 @@ def test_a_body_without_properties_asks_for_everything(onefile: Client, review: 
     ],
     ids=lambda body: body[:30].decode("latin-1"),
 )
-def test_a_body_that_makes_no_sense_is_refused(onefile: Client, review: Review, body: bytes) -> None:
+def test_a_body_that_makes_no_sense_is_refused(onefile: Client, review: SandboxReview, body: bytes) -> None:
     answer = onefile.post("/Review/Search", data=body)
     assert answer.status_code == 400
     assert set(answer.json()) == {"code", "message"}
@@ -354,7 +370,7 @@ def test_an_operation_that_is_not_there_does_not_look_like_an_unknown_id(
 
 
 def test_learning_aims_are_found_by_completion_and_date(
-    onefile: Client, world: World, learner: User, aim: Aim
+    onefile: Client, world: World, learner: SandboxUser, aim: SandboxAim
 ) -> None:
     early = world.add_aim(learner.id, achieved_date=date(2026, 3, 1))
     late = world.add_aim(learner.id, achieved_date=datetime(2026, 5, 1, 12, tzinfo=UTC))

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from onefile_sync.sandbox.records import Aim, User
+from onefile_sync.sandbox.records import SandboxAim, SandboxUser
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World
 
@@ -16,7 +16,9 @@ from .conftest import NOON, Client
 Serve = Callable[..., Client]
 
 
-def test_an_update_changes_what_was_sent_and_nothing_else(onefile: Client, world: World, aim: Aim) -> None:
+def test_an_update_changes_what_was_sent_and_nothing_else(
+    onefile: Client, world: World, aim: SandboxAim
+) -> None:
     aim.certificate_applied_date = date(2026, 1, 5)
     answer = onefile.post(
         f"/LearningAim/{aim.id}",
@@ -34,19 +36,19 @@ def test_an_update_changes_what_was_sent_and_nothing_else(onefile: Client, world
     assert world.writes == 1
 
 
-def test_an_update_can_blank_what_was_not_sent(serve: Serve, aim: Aim) -> None:
+def test_an_update_can_blank_what_was_not_sent(serve: Serve, aim: SandboxAim) -> None:
     aim.registration_date, aim.status = date(2026, 1, 5), 3
     onefile = serve(switches=Switches(update_mode="replace"))
     onefile.post(f"/LearningAim/{aim.id}", {"RegistrationNumber": "PN9"})
     assert (aim.registration_number, aim.registration_date, aim.status) == ("PN9", None, 0)
 
 
-def test_a_null_blanks_a_value(onefile: Client, aim: Aim) -> None:
+def test_a_null_blanks_a_value(onefile: Client, aim: SandboxAim) -> None:
     onefile.post(f"/LearningAim/{aim.id}", {"RegistrationNumber": None, "Status": 2})
     assert (aim.registration_number, aim.status) == ("", 2)
 
 
-def test_an_update_can_answer_with_the_learning_aim(serve: Serve, aim: Aim) -> None:
+def test_an_update_can_answer_with_the_learning_aim(serve: Serve, aim: SandboxAim) -> None:
     onefile = serve(switches=Switches(update_answer="object"))
     answer = onefile.post(f"/LearningAim/{aim.id}", {"RegistrationNumber": "PN9"})
     assert (answer.status_code, answer.json()["RegistrationNumber"]) == (200, "PN9")
@@ -69,7 +71,7 @@ def test_an_update_can_answer_with_the_learning_aim(serve: Serve, aim: Aim) -> N
     ],
 )
 def test_an_update_that_makes_no_sense_changes_nothing(
-    onefile: Client, world: World, aim: Aim, wrong: dict[str, object]
+    onefile: Client, world: World, aim: SandboxAim, wrong: dict[str, object]
 ) -> None:
     answer = onefile.post(f"/LearningAim/{aim.id}", {"CertificateAppliedDate": "2026-05-01"} | wrong)
     assert answer.status_code == 400
@@ -86,7 +88,7 @@ def test_an_unknown_learning_aim_is_not_updated(onefile: Client) -> None:
 
 
 @pytest.fixture
-def visit(learner: User, assessor: User) -> dict[str, object]:
+def visit(learner: SandboxUser, assessor: SandboxUser) -> dict[str, object]:
     return {
         "LearnerID": learner.id,
         "OrganisationID": 5740,
@@ -99,7 +101,7 @@ def visit(learner: User, assessor: User) -> dict[str, object]:
 
 
 @pytest.fixture
-def review_to_create(learner: User, assessor: User) -> dict[str, object]:
+def review_to_create(learner: SandboxUser, assessor: SandboxUser) -> dict[str, object]:
     return {
         "LearnerID": learner.id,
         "Status": 1,
@@ -111,8 +113,8 @@ def review_to_create(learner: User, assessor: User) -> dict[str, object]:
 def test_a_visit_and_then_a_review_answer_with_bare_numbers(
     onefile: Client,
     world: World,
-    learner: User,
-    assessor: User,
+    learner: SandboxUser,
+    assessor: SandboxUser,
     visit: dict[str, object],
     review_to_create: dict[str, object],
 ) -> None:
@@ -194,7 +196,11 @@ def test_a_visit_belongs_to_the_learners_own_centre(
 
 
 def test_a_learner_is_no_assessor(
-    onefile: Client, world: World, learner: User, assessor: User, review_to_create: dict[str, object]
+    onefile: Client,
+    world: World,
+    learner: SandboxUser,
+    assessor: SandboxUser,
+    review_to_create: dict[str, object],
 ) -> None:
     assert onefile.post("/Review", review_to_create | {"AssessorID": learner.id}).status_code == 400
     assert onefile.post("/Review", review_to_create | {"LearnerID": assessor.id}).status_code == 400
@@ -210,6 +216,6 @@ def test_a_review_with_a_visit_of_somebody_else_is_not_made(
     assert world.reviews == {}
 
 
-def test_new_ids_go_on_after_those_that_were_given(world: World, learner: User) -> None:
+def test_new_ids_go_on_after_those_that_were_given(world: World, learner: SandboxUser) -> None:
     world.add_review(learner.id, id=2_000_000)
     assert world.add_review(learner.id).id == 2_000_001

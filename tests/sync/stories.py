@@ -8,7 +8,7 @@ from typing import Any
 from onefile_sync.onefile.records import LearningAim, Review
 from onefile_sync.rows import LearnerRow, Officers, QualificationRow, ReviewRow
 from onefile_sync.sync.planning.planner import make_plan
-from onefile_sync.sync.planning.types import Change, OneFileSide, Plan, Policy
+from onefile_sync.sync.planning.types import FieldChange, OneFileSide, Plan, Policy
 
 LEARNER, CENTRE, AIM, REVIEW, GWEN, TOM = 501, 5740, 4001, 1001, 71, 72
 OFFICERS = Officers(by_onefile_id={GWEN: "gwen", TOM: "tom"}, names={"gwen": "Gwen Price", "tom": "Tom Oak"})
@@ -82,7 +82,7 @@ def told(changes: Any) -> set[tuple[str, str, Any, Any]]:
     return {(change.side, change.field, change.old, change.new) for change in changes}
 
 
-def by_rule(made: Plan, rule: str) -> list[Change]:
+def by_rule(made: Plan, rule: str) -> list[FieldChange]:
     return [change for change in made.changes() if change.rule == rule]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from onefile_sync.rows import Attendance, Officers, OpenUpload
-from onefile_sync.sync.planning.types import Policy, Problem, Subject
+from onefile_sync.sync.planning.types import FoundProblem, Policy, Subject
 
 from .stories import (
     AIM,
@@ -96,7 +96,7 @@ def test_what_onefile_says_that_it_does_not_have_is_told(complete: bool) -> None
 
 
 def test_what_went_wrong_while_reading_is_in_the_plan() -> None:
-    trouble = Problem("server_error", Subject("qualification", "", AIM))
+    trouble = FoundProblem("server_error", Subject("qualification", "", AIM))
 
     assert plan(learner(), onefile(problems=(trouble,))).problems == (trouble,)
 

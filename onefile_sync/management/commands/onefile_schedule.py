@@ -6,7 +6,7 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from onefile_sync import services
-from onefile_sync.conf import ERRANDS, SWEEP, Errand, deployment
+from onefile_sync.conf import SCHEDULED_TASKS, SWEEP, ScheduledTask, deployment
 from onefile_sync.management.base import OneFileCommand
 
 
@@ -30,11 +30,11 @@ class Command(OneFileCommand):
         return "Removed." if services.remove_schedules() else "There was no schedule."
 
     def show(self) -> str:
-        if not any(services.installed_schedules(errand) for errand in ERRANDS):
+        if not any(services.installed_schedules(errand) for errand in SCHEDULED_TASKS):
             return "No schedule is installed: run “manage.py onefile_schedule install”."
-        return " ".join(self.show_errand(errand) for errand in ERRANDS)
+        return " ".join(self.show_errand(errand) for errand in SCHEDULED_TASKS)
 
-    def show_errand(self, errand: Errand) -> str:
+    def show_errand(self, errand: ScheduledTask) -> str:
         rows = services.installed_schedules(errand)
         if errand is SWEEP and len(rows) == 1 and rows[0].next_run is not None and rows[0].repeats:
             return "The sweep is scheduled too."

@@ -14,7 +14,7 @@ from django.utils import timezone
 from onefile_sync.models import AssessorName, OneFileSettings
 from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.errors import OneFileError, Scope
-from onefile_sync.sync.planning.types import Problem
+from onefile_sync.sync.planning.types import FoundProblem
 from onefile_sync.transactions import retried
 
 #: For so long a name is not read again; nor is one that could not be had.
@@ -23,7 +23,7 @@ GOOD_FOR = timedelta(days=30)
 AT_A_TIME = 20
 
 
-def mentioned(problems: Iterable[Problem]) -> set[int]:
+def mentioned(problems: Iterable[FoundProblem]) -> set[int]:
     """The OneFile IDs of the assessors that these problems are about."""
     return {int(problem.details["assessor"]) for problem in problems if "assessor" in problem.details}
 

@@ -14,7 +14,7 @@ from onefile_sync import crypto
 from onefile_sync.conf import deployment
 from onefile_sync.models import ApiSession, OneFileSettings
 from onefile_sync.onefile.client import OneFile
-from onefile_sync.onefile.patience import Patience
+from onefile_sync.onefile.patience import RetryPolicy
 from onefile_sync.onefile.records import AimNames
 from onefile_sync.onefile.transport import SessionStore, Transport
 from onefile_sync.transactions import drop_closed_connections, retried
@@ -60,7 +60,7 @@ def fingerprint(settings: OneFileSettings) -> str:
 @sensitive_variables()
 def connect(
     settings: OneFileSettings,
-    patience: Patience,
+    patience: RetryPolicy,
     *,
     before_each_call: Callable[[float], None] | None = None,
     sleep: Callable[[float], None] = time.sleep,

@@ -28,12 +28,12 @@ from .types import (
     PICSWEB,
     AimPush,
     CanHold,
-    Change,
+    FieldChange,
     FinishedUpload,
+    FoundProblem,
     OneFileSide,
     Plan,
     Policy,
-    Problem,
     ReviewCreation,
     ReviewUpload,
     RowWrite,
@@ -60,7 +60,7 @@ class _Planner:
         self.officers = officers
         self.policy = policy
         self.can_hold = can_hold
-        self.problems: list[Problem] = list(onefile.problems)
+        self.problems: list[FoundProblem] = list(onefile.problems)
         self.pushes: list[AimPush] = []
         self.uploads: list[ReviewUpload] = []
         self.writes: list[RowWrite] = []
@@ -75,7 +75,7 @@ class _Planner:
         self.plan_reviews(centre_id)
         learner = _about_learner(self.learner)
         for (code, assessor), reviews in sorted(self.unmatched_assessors.items()):
-            self.problems.append(Problem(code, learner, {"assessor": assessor, "reviews": reviews}))
+            self.problems.append(FoundProblem(code, learner, {"assessor": assessor, "reviews": reviews}))
         return Plan(
             learner=self.learner,
             centre_id=centre_id,
@@ -90,7 +90,7 @@ class _Planner:
     def plan_centre(self, centre_id: int | None) -> None:
         if centre_id is not None and centre_id != self.learner.centre_id:
             about = _about_learner(self.learner)
-            change = Change(PICSWEB, about, "centre_id", self.learner.centre_id, centre_id, "centre")
+            change = FieldChange(PICSWEB, about, "centre_id", self.learner.centre_id, centre_id, "centre")
             self.write("learner", self.learner.pk, self.unsettled([change]))
 
     # Qualifications
@@ -104,30 +104,30 @@ class _Planner:
             about = Subject("qualification", qualification.pk, qualification.onefile_id, qualification.label)
             aim = aims.get(qualification.onefile_id)
             if qualification.onefile_id in shared:
-                self.problems.append(Problem("qualification_duplicate", about))
+                self.problems.append(FoundProblem("qualification_duplicate", about))
             elif aim is not None and aim.learner_id not in (None, self.learner.onefile_id):
-                self.problems.append(Problem("foreign_aim", about))
+                self.problems.append(FoundProblem("foreign_aim", about))
             elif aim is not None:
                 self.plan_qualification(qualification, aim, about)
             elif qualification.onefile_id in self.onefile.gone_aims:
-                self.problems.append(Problem("aim_gone", about))
+                self.problems.append(FoundProblem("aim_gone", about))
 
     def plan_qualification(self, qualification: QualificationRow, aim: LearningAim, about: Subject) -> None:
         self.report_unreadable(about, aim.unreadable)
-        to_picsweb: list[Change] = []
-        to_onefile: list[Change] = []
+        to_picsweb: list[FieldChange] = []
+        to_onefile: list[FieldChange] = []
         for name in rules.TWO_WAY_FIELDS:
             if name in aim.unreadable:
                 continue
             ours, theirs = getattr(qualification, name), getattr(aim, name)
             winner = rules.two_way(ours, theirs)
-            sent = Change(ONEFILE, about, name, theirs, ours, name)
+            sent = FieldChange(ONEFILE, about, name, theirs, ours, name)
             if winner is rules.Winner.PICSWEB and self.is_settled(sent) and not self.policy.send_again:
-                self.problems.append(Problem("push_not_taken", about, {"field": name}))
+                self.problems.append(FoundProblem("push_not_taken", about, {"field": name}))
             elif winner is rules.Winner.PICSWEB:
                 to_onefile.append(sent)
             elif winner is rules.Winner.ONEFILE and not self.is_settled(sent):
-                to_picsweb.append(Change(PICSWEB, about, name, ours, theirs, name))
+                to_picsweb.append(FieldChange(PICSWEB, about, name, ours, theirs, name))
         if to_onefile:
             self.pushes.append(AimPush(aim.id, qualification.pk, tuple(to_onefile)))
         elements = self.element_changes(qualification, aim, about)
@@ -135,7 +135,7 @@ class _Planner:
 
     def element_changes(
         self, qualification: QualificationRow, aim: LearningAim, about: Subject
-    ) -> list[Change]:
+    ) -> list[FieldChange]:
         if qualification.has_units and self.policy.skip_elements_with_units:
             return []
         total = qualification.total_elements if aim.total_elements is None else aim.total_elements
@@ -143,14 +143,14 @@ class _Planner:
         wanted = {"total_elements": total, "elements_done": done}
         changes = self.unsettled(
             [
-                Change(PICSWEB, about, name, getattr(qualification, name), value, "elements")
+                FieldChange(PICSWEB, about, name, getattr(qualification, name), value, "elements")
                 for name, value in wanted.items()
                 if value != getattr(qualification, name)
             ]
         )
         if changes and not rules.elements_fit(total, done):
             self.problems.append(
-                Problem("elements_above_total", about, {"done": done or 0, "total": total or 0})
+                FoundProblem("elements_above_total", about, {"done": done or 0, "total": total or 0})
             )
             return []
         holdable = self.holdable(changes)
@@ -191,7 +191,7 @@ class _Planner:
             about = _about_review(review)
             said = (PICSWEB, "review", review.pk, "review_hidden") in self.learner.differences
             if review.onefile_id in records and not said:
-                self.problems.append(Problem("review_hidden", about))
+                self.problems.append(FoundProblem("review_hidden", about))
             ids.add(review.onefile_id)
         return ids
 
@@ -210,11 +210,11 @@ class _Planner:
         """A visit that was left behind is told while the upload goes on, which may be for ever."""
         if begun.visits_in_doubt and not begun.may_still_arrive:
             when = rules.in_words(begun.scheduled_for)
-            self.problems.append(Problem("visit_left_over", about, {"when": when}))
+            self.problems.append(FoundProblem("visit_left_over", about, {"when": when}))
 
     def is_of_this_learner(self, record: Review) -> bool:
         if "learner_id" in record.unreadable or record.learner_id not in (None, self.learner.onefile_id):
-            self.problems.append(Problem("foreign_review", _about_record(record)))
+            self.problems.append(FoundProblem("foreign_review", _about_record(record)))
             return False
         return True
 
@@ -223,12 +223,12 @@ class _Planner:
     ) -> None:
         about = _about_review(review)
         if onefile_id in shared:
-            self.problems.append(Problem("review_duplicate", about))
+            self.problems.append(FoundProblem("review_duplicate", about))
         elif onefile_id in records:
             changes = self.review_changes(review, records[onefile_id], about)
             self.write("review", review.pk, self.holdable(changes))
         elif onefile_id in self.onefile.gone_reviews:
-            self.problems.append(Problem("review_gone", about))
+            self.problems.append(FoundProblem("review_gone", about))
 
     def plan_upload(
         self, review: ReviewRow, records: Mapping[int, Review], linked: set[int], centre_id: int | None
@@ -241,13 +241,13 @@ class _Planner:
             return {begun.found}, set()
         if begun.ambiguous:
             ids = ", ".join(map(str, begun.ambiguous))
-            self.problems.append(Problem("upload_ambiguous", about, {"reviews": ids}))
+            self.problems.append(FoundProblem("upload_ambiguous", about, {"reviews": ids}))
             return set(), set(begun.ambiguous)
         if review.open_upload and review.open_upload.may_be_there and self.cannot_look(linked):
-            self.problems.append(Problem("upload_unresolved", about))
+            self.problems.append(FoundProblem("upload_unresolved", about))
             return set(), {record.id for record in records.values() if rules.may_hide_an_upload(record)}
         if review.open_upload and review.open_upload.may_still_arrive:
-            self.problems.append(Problem("upload_on_its_way", about))
+            self.problems.append(FoundProblem("upload_on_its_way", about))
             return set(), set()
         if self.policy.upload_reviews and rules.may_be_uploaded(review):
             self.upload(review, about, centre_id)
@@ -268,7 +268,7 @@ class _Planner:
 
     def link(self, review: ReviewRow, onefile_id: int, record: Review | None, about: Subject) -> None:
         about = replace(about, onefile_id=onefile_id)
-        changes = [Change(PICSWEB, about, "onefile_id", None, onefile_id, "review_upload")]
+        changes = [FieldChange(PICSWEB, about, "onefile_id", None, onefile_id, "review_upload")]
         if record is not None and self.policy.download_reviews:
             changes += [
                 change
@@ -278,28 +278,28 @@ class _Planner:
         begun = review.open_upload
         created = None
         if begun is not None and begun.review_id is None:  # otherwise it was told with OneFile's answer
-            created = Change(ONEFILE, about, "review", None, begun.scheduled_for, "review_upload")
+            created = FieldChange(ONEFILE, about, "review", None, begun.scheduled_for, "review_upload")
         self.write("review", review.pk, self.holdable(changes), found=created)
 
     def upload(self, review: ReviewRow, about: Subject, centre_id: int | None) -> None:
         by_officer = review.officer is not None
         assessor = review.officer_onefile_id if by_officer else self.learner.main_officer_onefile_id
         if centre_id is None:
-            self.problems.append(Problem("centre_unknown", about))
+            self.problems.append(FoundProblem("centre_unknown", about))
             return
         if assessor is None:
             has_officer = by_officer or self.learner.main_officer is not None
-            self.problems.append(Problem("officer_not_linked" if has_officer else "no_officer", about))
+            self.problems.append(FoundProblem("officer_not_linked" if has_officer else "no_officer", about))
             return
         assert review.proposed_date is not None  # noqa: S101 - may_be_uploaded says so; this tells mypy
         starts = rules.scheduled_for(review.proposed_date, review.proposed_time)
-        change = Change(ONEFILE, about, "review", None, starts, "review_upload")
+        change = FieldChange(ONEFILE, about, "review", None, starts, "review_upload")
         # What PICSWeb's review becomes is what the next download would make of the review as just created:
         # so a second refresh finds nothing to do, and the preview shows it.
         expected = Review(
             id=0, learner_id=self.learner.onefile_id, assessor_id=assessor, scheduled_for=starts
         )
-        changes = [Change(PICSWEB, about, "onefile_id", None, None, "review_upload")]
+        changes = [FieldChange(PICSWEB, about, "onefile_id", None, None, "review_upload")]
         if self.policy.download_reviews:
             changes += [
                 later
@@ -309,7 +309,7 @@ class _Planner:
         write = RowWrite("review", review.pk, tuple(changes))
         self.uploads.append(ReviewUpload(review, starts, assessor, change, write))
 
-    def review_changes(self, review: ReviewRow, record: Review, about: Subject) -> list[Change]:
+    def review_changes(self, review: ReviewRow, record: Review, about: Subject) -> list[FieldChange]:
         """What PICSWeb's review takes over from OneFile's (R10-R13)."""
         self.report_unreadable(about, record.unreadable - {"learner_id", "visit_id", "assessor_signed_on"})
         wanted: list[tuple[str, Value, str]] = []
@@ -335,31 +335,31 @@ class _Planner:
         if record.learner_signed_on is not None:
             wanted.append(("trainee_signed_date", record.learner_signed_on, "review_signed"))
         return [
-            Change(PICSWEB, about, name, getattr(review, name), new, rule)
+            FieldChange(PICSWEB, about, name, getattr(review, name), new, rule)
             for name, new, rule in wanted
             if getattr(review, name) != new
         ]
 
     # Common to both
 
-    def write(self, kind: str, pk: str, changes: list[Change], found: Change | None = None) -> None:
+    def write(self, kind: str, pk: str, changes: list[FieldChange], found: FieldChange | None = None) -> None:
         if changes:
             self.writes.append(RowWrite(kind, pk, tuple(changes), found))
 
     def report_unreadable(self, about: Subject, names: Iterable[str]) -> None:
         for name in sorted(names):
-            self.problems.append(Problem("bad_value", about, {"field": name}))
+            self.problems.append(FoundProblem("bad_value", about, {"field": name}))
 
-    def is_settled(self, change: Change) -> bool:
+    def is_settled(self, change: FieldChange) -> bool:
         """Whether that side was given this value before and keeps the present one instead."""
         about = change.subject
         known = self.learner.differences.get((change.side, about.kind, about.pk, change.field))
         return known == (told(change.new), told(change.old))
 
-    def unsettled(self, changes: list[Change]) -> list[Change]:
+    def unsettled(self, changes: list[FieldChange]) -> list[FieldChange]:
         return [change for change in changes if not self.is_settled(change)]
 
-    def holdable(self, changes: list[Change]) -> list[Change]:
+    def holdable(self, changes: list[FieldChange]) -> list[FieldChange]:
         """Those changes that PICSWeb's fields can hold; the others become problems, unless they are settled."""
         kept = []
         for change in self.unsettled(changes):
@@ -369,7 +369,7 @@ class _Planner:
             else:
                 shown = new.value if isinstance(new, Attendance) else str(new)
                 details: dict[str, str | int] = {"field": change.field, "value": shown[:100]}
-                self.problems.append(Problem("cannot_hold", change.subject, details))
+                self.problems.append(FoundProblem("cannot_hold", change.subject, details))
         return kept
 
 

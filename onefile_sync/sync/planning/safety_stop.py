@@ -9,7 +9,7 @@ from __future__ import annotations
 from onefile_sync.rows import Attendance
 
 from . import rules
-from .types import PICSWEB, Change, Plan
+from .types import PICSWEB, FieldChange, Plan
 
 #: What says nothing yet, and so is not lost when OneFile knows better: of a review's attendance, and of progress.
 UNSAID = (Attendance.BLANK, Attendance.UNKNOWN, 0)
@@ -24,7 +24,7 @@ def replaces_values(plan: Plan) -> bool:
     return any(change.side == PICSWEB and _loses_a_value(change) for change in plan.changes())
 
 
-def _loses_a_value(change: Change) -> bool:
+def _loses_a_value(change: FieldChange) -> bool:
     """Whether PICSWeb would lose something by a change.
 
     A review that was moved in OneFile counts: PICSWeb's proposed date was entered by somebody, and a mapping that

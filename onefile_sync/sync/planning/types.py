@@ -38,7 +38,7 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class FieldChange:
     """One value that would change. ``rule`` is the code of a row of :data:`onefile_sync.sync.planning.rules.RULES`."""
 
     side: str
@@ -50,10 +50,10 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class KeptValue:
     """What a side keeps of a value that it was given. ``aside``: it was not given, but changed with others."""
 
-    change: Change
+    change: FieldChange
     kept: Value
     aside: bool = False
 
@@ -69,7 +69,7 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class FoundProblem:
     """One thing that needs a person or a retry; ``code`` is a row of the catalogue of problems."""
 
     code: str
@@ -94,7 +94,7 @@ class OneFileSide:
     gone_reviews: frozenset[int] = frozenset()
     reviews_complete: bool = True
     unread_reviews: frozenset[int] = frozenset()
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[FoundProblem, ...] = ()
 
 
 def assessors_of(learner: LearnerRow, onefile: OneFileSide) -> set[int]:
@@ -116,8 +116,8 @@ class RowWrite:
 
     kind: str
     pk: str
-    changes: tuple[Change, ...]
-    found: Change | None = None
+    changes: tuple[FieldChange, ...]
+    found: FieldChange | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ class AimPush:
 
     aim_id: int
     qualification_pk: str
-    changes: tuple[Change, ...]
+    changes: tuple[FieldChange, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ class ReviewUpload:
     review: ReviewRow
     scheduled_for: datetime
     assessor_id: int
-    change: Change
+    change: FieldChange
     write: RowWrite
 
 
@@ -145,7 +145,7 @@ class ReviewCreation:
     """A review to create in PICSWeb."""
 
     onefile_id: int
-    changes: tuple[Change, ...]
+    changes: tuple[FieldChange, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +168,9 @@ class Plan:
     creations: tuple[ReviewCreation, ...] = ()
     #: Begun uploads of which nothing is left to be done, by the primary key of PICSWeb's review.
     finished_uploads: Mapping[str, FinishedUpload] = field(default_factory=dict)
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[FoundProblem, ...] = ()
 
-    def changes(self) -> Iterator[Change]:
+    def changes(self) -> Iterator[FieldChange]:
         """All changes, in the order in which they are made."""
         for push in self.aim_pushes:
             yield from push.changes
