@@ -31,7 +31,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(params=HOSTS)
 def host(request: pytest.FixtureRequest, settings: Any, db: None) -> Host:
     chosen = HOSTS[request.param]
-    settings.ONEFILE_SYNC = {**chosen.mapping, "CALLS_PER_MINUTE": None}
+    # One call at a time: other threads would not see what is in a test's own transaction.
+    settings.ONEFILE_SYNC = {**chosen.mapping, "CALLS_PER_MINUTE": None, "CALLS_AT_ONCE": 1}
     return chosen
 
 
