@@ -84,12 +84,12 @@ def test_a_cluster_killed_between_created_and_stored_loses_nothing_and_creates_n
     run = SyncRun.objects.get()
     office.kill(cluster)
     office.onefile.faults.clear()  # with fewer hands under way than answers to hold back
-    cut_off = set(run.outcomes.filter(state=OutcomeState.WORKING))
+    cut_off = set(run.outcomes.filter(state=OutcomeState.WORKING).values_list("learner_pk", flat=True))
     without_answer = set(
         UploadIntent.objects.filter(finished_at=None, review_id=None).values_list("learner_pk", flat=True)
     )
     assert without_answer
-    assert without_answer <= {outcome.learner_pk for outcome in cut_off}
+    assert without_answer <= cut_off
     assert {OutcomeState.QUEUED, OutcomeState.ASIDE} & set(states(run).values()), "nobody was left to do"
 
     office.children.running.remove(cluster)
@@ -101,8 +101,10 @@ def test_a_cluster_killed_between_created_and_stored_loses_nothing_and_creates_n
 
     assert sorted(states(run)) == in_scope()
     assert set(states(run).values()) <= DONE
-    assert set(run.outcomes.filter(attempts=2)) == cut_off
-    assert run.outcomes.filter(attempts=1).count() == len(in_scope()) - len(cut_off)
+    # The attempts at a learner who was cut off just before being put aside are counted anew once everyone is compared.
+    twice = set(run.outcomes.filter(attempts=2).values_list("learner_pk", flat=True))
+    assert without_answer <= twice <= cut_off
+    assert run.outcomes.filter(attempts=1).count() == len(in_scope()) - len(twice)
     created = set(world.reviews) - reviews_before
     uploaded = Review.objects.filter(pk__in=unlinked, onefile_id__isnull=False)
     assert len(created) > 3
