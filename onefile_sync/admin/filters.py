@@ -1,21 +1,24 @@
-"""The filters of the ledger's lists: what needs attention now, which problem, by which rule."""
+"""The filters of the ledger's lists: what needs attention now, which problem, by which rule, in which month."""
 
 # ruff: noqa: ARG002 - Django calls these methods with arguments that they need not look at
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import QuerySet
+from django.db.models import Max, Min, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from onefile_sync import access, services
-from onefile_sync.models import Move, Problem, SyncRun
+from onefile_sync.models import LearnerOutcome, Move, Problem, SyncRun
 
 Choices = Sequence[tuple[str, Any]]
 
@@ -117,3 +120,44 @@ class RuleFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(rule=self.value()) if self.value() else queryset
+
+
+class MonthFilter(admin.SimpleListFilter):
+    """Changes and problems by the month in which a run came to them.
+
+    The admin's own choice of dates would read the whole ledger, twice, to find out which months there are.
+    """
+
+    title = _("month")
+    parameter_name = "month"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        return [
+            (f"{month:%Y-%m}", date_format(month, "YEAR_MONTH_FORMAT")) for month in reversed(self.months)
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        chosen = [month for month in self.months if f"{month:%Y-%m}" == self.value()]
+        for month in chosen:
+            within = {"finished_at__gte": month, "finished_at__lt": _next_month(month)}
+            # Their first and last ID as well: else newer rows are joined to their outcomes one by one to skip them.
+            ends = LearnerOutcome.objects.filter(**within).aggregate(id__gte=Min("pk"), id__lte=Max("pk"))
+            known = {name: value for name, value in {**within, **ends}.items() if value is not None}
+            queryset = queryset.filter(**{f"outcome__{name}": value for name, value in known.items()})
+        return queryset
+
+    @cached_property
+    def months(self) -> list[datetime]:
+        """The first moment of each month since the first run."""
+        first = SyncRun.objects.aggregate(first=Min("created_at"))["first"]
+        if first is None:
+            return []
+        months = [timezone.localtime(first).replace(day=1, hour=0, minute=0, second=0, microsecond=0)]
+        while (following := _next_month(months[-1])) <= timezone.now():
+            months.append(following)
+        return months
+
+
+def _next_month(month: datetime) -> datetime:
+    years, january_is_0 = divmod(month.month, 12)
+    return month.replace(year=month.year + years, month=january_is_0 + 1)

@@ -372,6 +372,72 @@ def test_a_list_offers_neither_counts_nor_orders_that_would_read_the_whole_ledge
         client.get(address, {"_facets": "True"})
 
 
+@pytest.mark.parametrize("query", [{}, {"standing": "all"}, {"q": "4711"}, {"month": "2026-03"}])
+@pytest.mark.parametrize("name", ["change", "problem"])
+def test_a_list_reads_its_table_for_its_rows_and_their_number_only(name, query, daily, browser, auditor):
+    """Which months there are, in which something changed, is no reason to read a million changes twice more."""
+    with CaptureQueriesContext(connection) as captured:
+        browser(auditor).get(reverse(f"admin:onefile_sync_{name}_changelist"), query)
+    table = f'FROM "onefile_sync_{name}"'
+    whole = [
+        query["sql"]
+        for query in captured
+        if query["sql"].count(table) and "SELECT DISTINCT" not in query["sql"]
+    ]
+    rows_or_number = [sql for sql in whole if "LIMIT" in sql or "COUNT(*)" in sql]
+    assert not [sql for sql in whole if "MIN(" in sql or "django_datetime" in sql]
+    assert len(rows_or_number) <= 2
+
+
+def test_the_numbers_of_runs_are_counted_for_the_page_and_not_for_each_run(daily, browser, auditor):
+    with CaptureQueriesContext(connection) as captured:
+        browser(auditor).get(reverse("admin:onefile_sync_syncrun_changelist"))
+    counting = [query["sql"] for query in captured if "GROUP BY" in query["sql"]]
+    assert len(counting) == 1
+    assert 'FROM "onefile_sync_syncrun"' not in counting[0]
+
+
+class TestMonths:
+    @pytest.fixture(autouse=True)
+    def today(self, time_machine):
+        time_machine.move_to("2026-03-29T23:30:00Z", tick=False)  # already the 30th in London
+
+    def a_change_of(self, moment: str) -> Change:
+        outcome = a_run((LearnerFactory(onefile_id=None), "updated")).outcomes.get()
+        LearnerOutcome.objects.filter(pk=outcome.pk).update(finished_at=moment)
+        SyncRun.objects.filter(pk=outcome.run_id).update(created_at=moment)
+        a_problem(outcome)
+        return a_change(outcome)
+
+    def test_are_offered_from_the_first_run_until_now(self, browser, auditor):
+        self.a_change_of("2025-12-31T23:59:59Z")
+        for name in ("change", "problem"):
+            text = words(browser(auditor).get(reverse(f"admin:onefile_sync_{name}_changelist")))
+            offered = [
+                f'<a href="?month={month}">' in text for month in ("2025-11", "2025-12", "2026-03", "2026-04")
+            ]
+            assert offered == [False, True, True, False]
+            assert "March 2026" in text
+
+    def test_begin_and_end_at_midnight_here(self, found):
+        march = [self.a_change_of(moment) for moment in ("2026-03-01T00:00:00Z", "2026-03-31T22:59:59Z")]
+        for moment in ("2026-02-28T23:59:59Z", "2026-03-31T23:00:00Z", "2025-12-31T23:59:59Z"):
+            self.a_change_of(moment)
+        assert sorted(row.pk for row in found("change", month="2026-03")) == [row.pk for row in march]
+        assert [
+            row.outcome.changes.get() for row in found("problem", month="2026-03", standing="all")
+        ] == march[::-1]
+
+    @pytest.mark.parametrize("month", ["2026-13", "2024-01", "x", ""])
+    def test_that_are_not_offered_change_nothing(self, month, found):
+        change = self.a_change_of("2026-03-01T00:00:00Z")
+        assert found("change", month=month) == [change]
+
+    def test_are_none_where_there_was_no_run(self, found, browser, auditor):
+        assert found("change") == []
+        assert "?month=" not in words(browser(auditor).get(reverse("admin:onefile_sync_change_changelist")))
+
+
 def test_a_rule_of_an_earlier_version_is_shown_by_its_code(learner, browser, auditor):
     change = a_change(a_run((learner, "updated")).outcomes.get(), rule="rule_of_old", field="field_of_old")
     text = words(browser(auditor).get(reverse("admin:onefile_sync_change_change", args=[change.pk])))
