@@ -70,7 +70,8 @@ _outcome = {
             "code": "officer_unmatched",
             "subject": "Zoë Llewellyn (L00017)",
             "text": (
-                "No officer is linked to OneFile's assessor 3001 (reviews: 2). The officer was left as it is."
+                "No officer is linked to OneFile's assessor 3001. Reviews concerned: 2. "
+                "The officer was left as it is."
             ),
             "remedy": "Enter OneFile ID 3001 on the officer's record, then refresh again.",
             "move": "yours",

@@ -189,7 +189,7 @@ CATALOGUE: tuple[Explanation, ...] = (
         "officer_unmatched",
         YOURS,
         _(
-            "No officer is linked to OneFile's assessor %(assessor)s (reviews: %(reviews)s). "
+            "No officer is linked to OneFile's assessor %(assessor)s. Reviews concerned: %(reviews)s. "
             "The officer was left as it is."
         ),
         _("Enter OneFile ID %(assessor)s on the officer's record, then refresh again."),
@@ -198,7 +198,7 @@ CATALOGUE: tuple[Explanation, ...] = (
         "officer_ambiguous",
         YOURS,
         _(
-            "Several officers are linked to OneFile's assessor %(assessor)s (reviews: %(reviews)s). "
+            "Several officers are linked to OneFile's assessor %(assessor)s. Reviews concerned: %(reviews)s. "
             "The officer was left as it is."
         ),
         _("Leave OneFile ID %(assessor)s on one officer's record only, then refresh again."),
@@ -227,7 +227,10 @@ CATALOGUE: tuple[Explanation, ...] = (
         _(
             "An earlier upload of this review was cut off, and OneFile now has several it could be: %(reviews)s."
         ),
-        _("Delete the surplus ones in OneFile, then refresh again. Nothing was created."),
+        _(
+            "Look at them in OneFile: some may be somebody else's. Enter the OneFile System ID of the right one on "
+            "PICSWeb's review, then refresh again. Nothing was created."
+        ),
     ),
     Explanation(
         "upload_unresolved",

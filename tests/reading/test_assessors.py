@@ -82,7 +82,7 @@ class TestOneLearner:
         text, remedy = services.read_out(problem.code, problem.details)
         named = f"Gwen Price (OneFile ID {gwen.id})"
         assert text.startswith(
-            f"No officer is linked to OneFile's assessor {named} (reviews: 1). The officer"
+            f"No officer is linked to OneFile's assessor {named}. Reviews concerned: 1. The officer"
         )
         assert remedy == f"Enter OneFile ID {gwen.id} on the officer's record, then refresh again."
 
@@ -126,7 +126,7 @@ class TestOneWhomOneFileDoesNotName:
     ) -> None:
         learner = learner_of(host, world, self.NOBODY)
         outcome = sync(learner)
-        assert text_of(outcome).startswith(f"No officer is linked to OneFile's assessor {self.NOBODY} (rev")
+        assert text_of(outcome).startswith(f"No officer is linked to OneFile's assessor {self.NOBODY}. Rev")
         assert outcome.state == "attention"
         calls = users_read(onefile)
         onefile.reset_counts()
@@ -181,7 +181,7 @@ class TestTheDailySync:
 
         assert {outcome.state for outcome in run.outcomes.all()} == {"attention"}
         assert (run.state, run.ending) == ("finished", "")
-        assert all(f"assessor {gwen.id} (reviews" in text for text in texts_of(run))
+        assert all(f"assessor {gwen.id}. Reviews concerned" in text for text in texts_of(run))
         onefile.faults.remove(refused)
         assert all("Gwen Price" in text for text in texts_of(daily()))
 

@@ -182,7 +182,8 @@ class TestOutcomes:
         assert problem == {
             "code": "officer_unmatched",
             "text": (
-                "No officer is linked to OneFile's assessor 3001 (reviews: 2). The officer was left as it is."
+                "No officer is linked to OneFile's assessor 3001. Reviews concerned: 2. "
+                "The officer was left as it is."
             ),
             "remedy": "Enter OneFile ID 3001 on the officer's record, then refresh again.",
             "move": "yours",
@@ -199,7 +200,7 @@ class TestOutcomes:
         )
         (answer,) = supervisor(host).get(outcomes_url(run)).json()["results"]
         (problem,) = answer["problems"]
-        assert "assessor Gwen Price (OneFile ID 3001) (reviews: 2)" in problem["text"]
+        assert "assessor Gwen Price (OneFile ID 3001). Reviews concerned: 2." in problem["text"]
         assert problem["remedy"].startswith("Enter OneFile ID 3001 on")
 
     def test_an_outcome_leads_to_its_learner(self, host):
