@@ -110,6 +110,8 @@ class LearnerRow:
     reviews: tuple[ReviewRow, ...] = ()
     #: Linked reviews that PICSWeb hides: they are there, and nothing else is known of them.
     hidden_reviews: tuple[ReviewRow, ...] = ()
+    #: Whether PICSWeb has exactly one place for a new review of theirs.
+    has_place_for_reviews: bool = True
 
 
 @dataclass(frozen=True, slots=True)

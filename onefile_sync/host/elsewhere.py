@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 
 from .conditions import function_at
-from .mapping import Part
+from .mapping import REVIEW, Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +41,20 @@ def follow(row: Any, names: list[str]) -> Any:
         except ObjectDoesNotExist:  # the other end of a one-to-one relation
             return None
     return row
+
+
+def parents_of_reviews(learners: Sequence[Model]) -> QuerySet[Model]:
+    """The rows under which PICSWeb keeps these learners' reviews, where it does not keep them under the learner."""
+    first, *onward = REVIEW.field_name("learner").split("__")
+    relation: Any = REVIEW.model._meta.get_field(first)
+    rows: QuerySet[Model] = relation.related_model._default_manager.using(REVIEW.database)
+    return rows.filter(**{f"{'__'.join(onward)}__in": learners}) if relation.concrete else rows.none()
+
+
+def with_a_place_for_reviews(learners: Sequence[Model]) -> set[Any]:
+    """The primary keys of those learners for whom there is exactly one row under which a new review can be put."""
+    _first, *onward = REVIEW.field_name("learner").split("__")
+    if not onward:
+        return {learner.pk for learner in learners}
+    found = Counter(parents_of_reviews(learners).values_list(f"{'__'.join(onward)}__pk", flat=True))
+    return {pk for pk, rows in found.items() if rows == 1}

@@ -28,7 +28,7 @@ from onefile_sync.models import Difference, UploadIntent
 from onefile_sync.rows import Differences, LearnerRow, Officers, OpenUpload, QualificationRow, ReviewRow
 
 from .conditions import condition
-from .elsewhere import follow, source
+from .elsewhere import follow, source, with_a_place_for_reviews
 from .lookups import kept_for
 from .mapping import LEARNER, OFFICER, QUALIFICATION, REVIEW, Part
 from .values import local_date, local_midnight, plain, reader
@@ -162,8 +162,8 @@ def _with_main_officer(learners: QuerySet[Model]) -> QuerySet[Model]:
 def read_learner(learner: Model) -> LearnerRow:
     """A learner with qualifications, reviews and half-made uploads, for the exchange.
 
-    Four queries; one more where the main officer was not fetched with the learner (:func:`learner_by_pk` does), and one
-    more where PICSWeb hides reviews.
+    Four queries; one more where the main officer was not fetched with the learner (:func:`learner_by_pk` does), one
+    more where PICSWeb hides reviews, and one more where it keeps them under another row of the learner's.
     The learner must have a OneFile ID.
     """
     return next(read_learners([learner]))
@@ -176,6 +176,7 @@ def read_learners(learners: Sequence[Model]) -> Iterator[LearnerRow]:
     reviews = _reviews(learners, uploads)
     differences = _differences(learners)
     hidden = _hidden_reviews(learners, reviews) if hides(REVIEW) else {}
+    with_a_place = with_a_place_for_reviews(learners)
     main_officer = source(LEARNER, "main_officer").read
     values = reader(LEARNER, ("onefile_id", "centre_id"))
     for learner in learners:
@@ -192,6 +193,7 @@ def read_learners(learners: Sequence[Model]) -> Iterator[LearnerRow]:
             qualifications=tuple(qualifications.get(learner.pk, ())),
             reviews=of_learner,
             hidden_reviews=tuple(hidden.get(learner.pk, ())),
+            has_place_for_reviews=learner.pk in with_a_place,
             **values(learner),
         )
 

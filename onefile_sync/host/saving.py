@@ -16,6 +16,7 @@ from django.db.models import Model
 
 from onefile_sync.rows import Value
 
+from .elsewhere import parents_of_reviews
 from .mapping import LEARNER, REVIEW, WRITTEN, Kind, Part
 from .values import CannotHold, assign, plain, reader, same, stored
 
@@ -122,18 +123,16 @@ def create_review(learner_pk: str, values: Mapping[str, Value]) -> Saved | None:
         if reviews.filter(**{path: learner}, onefile_id=values["onefile_id"]).exists():
             return None
         first, *onward = path.split("__")
-        review = REVIEW.model(**{first: _only_parent(first, onward, learner) if onward else learner})
+        review = REVIEW.model(**{first: _only_parent(learner) if onward else learner})
         setattr(review, REVIEW.field("type").attname, stored(REVIEW, "type", REVIEW.option("created_type")))
         assign(REVIEW, review, values)
         review.save()
         return _read_back(REVIEW, "review", review, values, before={})
 
 
-def _only_parent(first: str, onward: list[str], learner: Model) -> Model:
+def _only_parent(learner: Model) -> Model:
     """The one row to which a review can be attached so that its path leads to the learner."""
-    relation: Any = REVIEW.model._meta.get_field(first)
-    rows = relation.related_model._default_manager.using(REVIEW.database)
-    found = list(rows.filter(**{"__".join(onward): learner})[:2]) if relation.concrete else []
+    found = list(parents_of_reviews([learner])[:2])
     if len(found) != 1:
         raise NowhereToPut
     parent: Model = found[0]

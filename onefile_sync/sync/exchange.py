@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NoReturn
@@ -35,7 +35,16 @@ from .fetch import NotTheLearner, Staged, read_onefile
 from .ledger import note_changes, note_differences, state_of
 from .planning.planner import make_plan
 from .planning.safety_stop import replaces_values
-from .planning.types import FieldChange, FoundProblem, KeptValue, Plan, Policy, Subject, assessors_of
+from .planning.types import (
+    FieldChange,
+    FinishedUpload,
+    FoundProblem,
+    KeptValue,
+    Plan,
+    Policy,
+    Subject,
+    assessors_of,
+)
 
 #: How often a learner is planned again because somebody was editing them at the same time.
 ROUNDS = 3
@@ -58,6 +67,7 @@ class Exchange:
     officers: Officers = field(default_factory=Officers)
     differences: Differences = field(default_factory=dict)
     planned: tuple[FoundProblem, ...] = ()
+    foreseen: Mapping[str, FinishedUpload] = field(default_factory=dict)
     calls_before: int = 0
     rate_limited_before: int = 0
     applied: Applied = field(init=False)
@@ -127,6 +137,7 @@ class Exchange:
             assessors.learn_names(self.onefile, assessors.mentioned(plan.problems))
             if self.preview:
                 self.applied.done(*plan.changes())
+                self.foreseen = plan.uploads_that_end()
             else:
                 apply_plan(self.onefile, plan, visit_type, self.applied)
             if self.applied.stale and rounds_left:
@@ -165,7 +176,8 @@ class Exchange:
 
     def finish(self, state: OutcomeState, *last: FoundProblem) -> None:
         """Record the outcome with every problem met in the present round; ``last`` are those that end it."""
-        learner_pk, finished = self.claim.outcome.learner_pk, self.applied.finished_uploads
+        learner_pk = self.claim.outcome.learner_pk
+        finished = self.foreseen if self.preview else self.applied.finished_uploads
         problems: list[FoundProblem] = []
         told = {(each.code, each.subject.kind, each.subject.pk) for each in self.planned}
         left_over = [

@@ -11,7 +11,7 @@ from onefile_sync import checks
 from onefile_sync import host as picsweb_side
 from onefile_sync.host.saving import NowhereToPut
 from onefile_sync.models import LearnerOutcome
-from tests.conftest import problems
+from tests.conftest import preview, problems
 
 from .conftest import Academy
 from .mapping import ACADEMY
@@ -51,7 +51,7 @@ def test_both_are_read_with_no_query_for_each(
     Award.objects.create(apprentice=academy.apprentice, place=None)
     learners = picsweb_side.learners_by_pk([str(academy.apprentice.pk)])
 
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(7):
         [row] = picsweb_side.read_learners(learners)
 
     assert (len(row.qualifications), len(row.reviews)) == (10, 10)
@@ -91,8 +91,11 @@ def test_a_new_review_without_one_parent_is_reported(
     Place.objects.all().delete()
     Place.objects.bulk_create(Place(apprentice=academy.apprentice) for _each in range(parents))
 
+    foreseen = preview(academy.apprentice)
     outcome = once()
 
+    assert problems(foreseen) == problems(outcome)
+    assert not foreseen.changes.exists()
     [problem] = outcome.problems.all()
     assert (problem.code, problem.subject_kind, problem.subject_onefile_id) == (
         "review_nowhere_to_put",

@@ -22,7 +22,7 @@ from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World
 from onefile_sync.sync import apply, intents
-from tests.conftest import dont_wait, problems, sync
+from tests.conftest import dont_wait, preview, problems, sync
 from tests.factories import Host
 
 from .hamlet import (
@@ -254,6 +254,7 @@ def test_a_review_held_after_the_cut_before_it_was_created_is_no_longer_uploaded
     assert problems(sync(hamlet.learner)) == ["upload_on_its_way"]
 
     let_doubts_pass()
+    assert problems(preview(hamlet.learner)) == ["visit_left_over"]
     assert problems(sync(hamlet.learner)) == ["visit_left_over"]
 
     assert uploaded(hamlet, world) == []

@@ -73,9 +73,9 @@ class _Planner:
         self.plan_centre(centre_id)
         self.plan_qualifications()
         self.plan_reviews(centre_id)
-        learner = _about_learner(self.learner)
         for (code, assessor), reviews in sorted(self.unmatched_assessors.items()):
-            self.problems.append(FoundProblem(code, learner, {"assessor": assessor, "reviews": reviews}))
+            details: dict[str, str | int] = {"assessor": assessor, "reviews": reviews}
+            self.problems.append(FoundProblem(code, _about_learner(self.learner), details))
         return Plan(
             learner=self.learner,
             centre_id=centre_id,
@@ -179,21 +179,20 @@ class _Planner:
                 self.plan_download(review, review.onefile_id, records, shared)
         for record in records.values():
             if record.id not in linked | possible:
-                changes = self.review_changes(ReviewRow("", "", None), record, _about_record(record))
-                self.creations.append(ReviewCreation(record.id, tuple(self.holdable(changes))))
+                about = _about_record(record)
+                changes = self.holdable(self.review_changes(ReviewRow("", "", None), record, about))
+                if self.learner.has_place_for_reviews:
+                    self.creations.append(ReviewCreation(record.id, tuple(changes)))
+                else:
+                    self.problems.append(FoundProblem("review_nowhere_to_put", about))
 
     def plan_hidden_reviews(self, records: Mapping[int, Review]) -> set[int]:
         """Reviews that PICSWeb hides are there, and are left as they are; returns their OneFile IDs."""
-        ids = set()
         for review in self.learner.hidden_reviews:
-            if review.onefile_id is None:
-                continue
-            about = _about_review(review)
             said = (PICSWEB, "review", review.pk, "review_hidden") in self.learner.differences
             if review.onefile_id in records and not said:
-                self.problems.append(FoundProblem("review_hidden", about))
-            ids.add(review.onefile_id)
-        return ids
+                self.problems.append(FoundProblem("review_hidden", _about_review(review)))
+        return {review.onefile_id for review in self.learner.hidden_reviews if review.onefile_id is not None}
 
     def plan_uploads_that_are_over(self) -> None:
         """Begun uploads of reviews that are linked by now, or gone: all that may be left is a visit to tell of."""

@@ -170,6 +170,17 @@ class Plan:
     finished_uploads: Mapping[str, FinishedUpload] = field(default_factory=dict)
     problems: tuple[FoundProblem, ...] = ()
 
+    def uploads_that_end(self) -> Mapping[str, FinishedUpload]:
+        """Begun uploads that carrying out the plan would end, as far as it is known before OneFile is asked."""
+        linked = (
+            write
+            for write in self.writes
+            if write.kind == "review" and any(change.field == "onefile_id" for change in write.changes)
+        )
+        return {
+            write.pk: FinishedUpload(write.changes[0].subject, came_about=True) for write in linked
+        } | dict(self.finished_uploads)
+
     def changes(self) -> Iterator[FieldChange]:
         """All changes, in the order in which they are made."""
         for push in self.aim_pushes:
