@@ -6,10 +6,10 @@ Reads only, and values stay here: what comes out are names of properties, kinds 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields, replace
 from datetime import date
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from django.utils.translation import gettext_lazy as _
 
@@ -45,6 +45,13 @@ NOBODY_LINKED = Refusal(
     _("No learner of the daily run has a qualification with a OneFile ID. Name a learner to look at."),
 )
 
+
+class ReadRecord(Protocol):
+    """How a learning aim or a review is made of what OneFile sends."""
+
+    def __call__(self, sent: object, *, read_alone: bool = False) -> LearningAim | Review | None: ...
+
+
 NameState = Literal["present", "blank", "absent", "unreadable", "unknown"]
 
 
@@ -58,12 +65,18 @@ class Property:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What a search answered. ``items`` is how the sync sees its records: thin ones are read again one by one."""
+    """What a search answered. ``items`` is how the sync sees its records: thin ones are read again one by one.
+
+    ``left_out`` are OneFile's names of what we synchronise and the list has no value for, though the record itself
+    has one: such a list is ``partial`` at best. ``without_a_value`` are those that no item has; they may be blank.
+    """
 
     answer: str
     found: int
-    items: Literal["thin", "full", "mixed", "none"]
+    items: Literal["thin", "partial", "full", "mixed", "none"]
     properties: tuple[Property, ...]
+    left_out: tuple[str, ...] = ()
+    without_a_value: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +173,8 @@ def look(transport: Transport, learner: LearnerRow) -> ProbeReport:
         raise client.READ_USER.failure("bad_answer")
     centre_id = learner.centre_id or user.centre_id
 
-    def read_aim(sent: object) -> LearningAim | None:
-        return parsing.learning_aim(sent, names)
+    def read_aim(sent: object, *, read_alone: bool = False) -> LearningAim | None:
+        return parsing.learning_aim(sent, names, read_alone=read_alone)
 
     aim_search = _Asking(transport, SEARCH_LEARNING_AIMS, {"UserID": learner.onefile_id})
     aims = aim_search.page(1, size)
@@ -194,11 +207,11 @@ def look(transport: Transport, learner: LearnerRow) -> ProbeReport:
         api_calls=transport.calls - calls_before,
         user=_detail(user_answer),
         user_tells_centre=user.centre_id is not None,
-        learning_aims=_search(aims, astuple(names)),
+        learning_aims=_search(aims, aim, read_aim, parsing.aim_names(names), astuple(names)),
         learning_aim=_detail(aim, read_aim) if aim else None,
         aim_names=_aim_names(aim_records, names),
         aim_name_candidates=_candidates(aim_records, names),
-        reviews=_search(reviews, ("CreatedOn",)),
+        reviews=_search(reviews, review, parsing.review, parsing.REVIEW_NAMES, ("CreatedOn", "StartedOn")),
         reviews_searched_with_centre=centre_id is not None,
         review=_detail(review, parsing.review) if review else None,
         visit=_detail(visit) if visit else None,
@@ -316,17 +329,30 @@ def _first_id(answer: _Answer) -> int | None:
     return next(ids, None)
 
 
-def _search(answer: _Answer, details: Iterable[str]) -> Search:
-    """``details`` are OneFile's names of properties that thin items do not have."""
+def _search(
+    answer: _Answer, alone: _Answer | None, read: ReadRecord, names: Mapping[str, str], details: Iterable[str]
+) -> Search:
+    """``names`` are OneFile's names of what we synchronise, by ours; ``details`` of what thin items do not have.
+
+    ``alone`` is one of the records, read by itself.
+    """
     records = [record for record in answer.records if parsing.item_with_id(record) is not None]
     completeness = {any(map(parsing.Item(record).has, details)) for record in records}
-    items: Literal["thin", "full", "mixed", "none"] = "none"
+    silent = {item.id: item.silent for record in records if (item := read(record)) is not None}
+    whole = read(alone.content, read_alone=True) if alone else None
+    left_out = (
+        {name for name in silent.get(whole.id, ()) if parsing.has_value(whole, name)} if whole else set()
+    )
+    without = frozenset(names).intersection(*silent.values()) - left_out if silent else frozenset[str]()
+    items: Literal["thin", "partial", "full", "mixed", "none"] = "none"
     if completeness:
-        items = "mixed" if len(completeness) > 1 else "full" if True in completeness else "thin"
-    return Search(answer.told, len(answer.listed), items, answer.properties)
+        full: Literal["partial", "full"] = "partial" if left_out else "full"
+        items = "mixed" if len(completeness) > 1 else full if True in completeness else "thin"
+    told = (tuple(sorted(names[name] for name in chosen)) for chosen in (left_out, without))
+    return Search(answer.told, len(answer.listed), items, answer.properties, *told)
 
 
-def _detail(answer: _Answer, read: Callable[[object], LearningAim | Review | None] | None = None) -> Detail:
+def _detail(answer: _Answer, read: ReadRecord | None = None) -> Detail:
     record = read(answer.content) if read else None
     return Detail(answer.told, answer.properties, tuple(sorted(record.unreadable)) if record else ())
 

@@ -107,6 +107,15 @@ def refusal_of(**options: Any) -> str:
     return str(caught.value)
 
 
+@pytest.mark.parametrize("switches", [replace(SILENT, items="most")])
+def test_what_lists_lack_is_said_in_words(switches: Switches, onefile: SandboxServer, story: Story) -> None:
+    said = ask()
+
+    assert "items: partial" in said
+    assert "left out of the list, though the record has a value: StartedOn, VisitID" in said
+    assert "without a value in the list, and perhaps only blank: CertificateAppliedDate" in said
+
+
 class TestWhatIsFound:
     def test_on_a_learning_aim(self, onefile: SandboxServer, story: Story) -> None:
         report = found()
@@ -299,6 +308,19 @@ def _carriers() -> dict[str, Any]:
     [
         (SILENT, "learning_aims.items", "thin"),
         (replace(SILENT, items="rich"), "learning_aims.items", "full"),
+        (replace(SILENT, items="some"), "learning_aims.items", "partial"),
+        (replace(SILENT, items="most"), "learning_aims.items", "partial"),
+        (replace(SILENT, items="rich"), "learning_aims.left_out", []),
+        (
+            replace(SILENT, items="most"),
+            "learning_aims.without_a_value",
+            ["CertificateAppliedDate", "CertificateReceivedDate"],
+        ),
+        (replace(SILENT, items="most"), "learning_aims.left_out", ["ElementsDone"]),
+        (replace(SILENT, items="most"), "reviews.left_out", ["StartedOn", "VisitID"]),
+        (replace(SILENT, items="most", nulls="null"), "reviews.left_out", ["StartedOn", "VisitID"]),
+        (replace(SILENT, items="some"), "reviews.items", "partial"),
+        (replace(SILENT, items="most"), "reviews.items", "partial"),
         (SILENT, "reviews.items", "thin"),
         (replace(SILENT, items="rich"), "reviews.items", "full"),
         (SILENT, "blanks", {"null": 0, "empty text": 0}),

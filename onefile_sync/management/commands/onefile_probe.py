@@ -65,6 +65,10 @@ def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
 
 def _search(search: Any) -> Iterator[str]:
     yield f"  searched: {search.answer}; items: {search.items}"
+    if search.left_out:
+        yield f"  left out of the list, though the record has a value: {', '.join(search.left_out)}"
+    if search.without_a_value:
+        yield f"  without a value in the list, and perhaps only blank: {', '.join(search.without_a_value)}"
     yield from _properties(search.properties)
 
 
