@@ -17,8 +17,18 @@ from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World
 from onefile_sync.sync import sample, survey
+from onefile_sync.sync.connection.list_evidence import MANY, ListEvidence
 from tests.conftest import daily_of, problems, sync
-from tests.exchange.hamlet import SPRING, SUMMER_AT_TEN, Hamlet, build_hamlet, ending, review_of
+from tests.exchange.hamlet import (
+    AUTUMN,
+    SPRING,
+    SUMMER_AT_TEN,
+    Hamlet,
+    build_hamlet,
+    ending,
+    qualification_of,
+    review_of,
+)
 from tests.factories import Host
 
 from .village import daily, quiet_village
@@ -238,6 +248,78 @@ class TestHalfRichLists(WithFullLists):
 
         assert set(run.outcomes.values_list("state", flat=True)) == {"updated"}
         assert ListedProperty.objects.filter(name="RegistrationNumber", missing_at__isnull=False).exists()
+
+
+def believe_in_everything(address: str) -> None:
+    """As if so many records had been compared that what lists never carried is taken for blank."""
+    ListedProperty.objects.all().delete()
+    evidence = ListEvidence.load(address)
+    ListedProperty.objects.bulk_create(
+        ListedProperty(address=address, kind=kind, name=name, agreed=MANY, records=MANY)
+        for kind, names in evidence.names.items()
+        for name in names.values()
+    )
+
+
+class TestPropertiesThatNoListEverCarried(WithFullLists):
+    """They are believed to be blank after many comparisons. What that may cost is news, never what PICSWeb has."""
+
+    @pytest.mark.parametrize("refresh", WAYS)
+    @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(names=st.sets(st.sampled_from(sorted(AIM_NAMES | REVIEW_NAMES)), min_size=1))
+    def test_blank_nothing_and_send_nothing(
+        self,
+        refresh: Callable[[Any], Any],
+        host: Host,
+        world: World,
+        onefile: SandboxServer,
+        names: set[str],
+    ) -> None:
+        with transaction.atomic():
+            hamlet = build_hamlet(host, world)
+            leave_out(onefile, set())
+            refresh(hamlet.learner)
+            before, writes = ending(hamlet, world), world.writes
+            leave_out(onefile, names)
+            believe_in_everything(onefile.url)
+
+            outcome = refresh(hamlet.learner)
+
+            assert (outcome.state, set(problems(outcome))) == (OutcomeState.UNCHANGED, set())
+            assert (ending(hamlet, world), world.writes) == (before, writes)
+            transaction.set_rollback(True)
+
+    @pytest.mark.parametrize("refresh", WAYS)
+    def test_send_nothing_over_what_onefile_has(
+        self, refresh: Callable[[Any], Any], hamlet: Hamlet, host: Host, world: World, onefile: SandboxServer
+    ) -> None:
+        refresh(hamlet.learner)
+        hamlet.aim.certificate_applied_date = SPRING
+        ours = host.translate("qualification", {"certificate_applied_date": AUTUMN})
+        type(hamlet.qualification).objects.filter(pk=hamlet.qualification.pk).update(**ours)
+        leave_out(onefile, AIM_NAMES)
+        believe_in_everything(onefile.url)
+
+        refresh(hamlet.learner)
+
+        assert hamlet.aim.certificate_applied_date == SPRING
+        assert qualification_of(hamlet, hamlet.aim).certificate_applied_date == SPRING
+
+    @pytest.mark.parametrize("refresh", WAYS)
+    def test_report_no_progress_that_onefile_does_not_have(
+        self, refresh: Callable[[Any], Any], hamlet: Hamlet, onefile: SandboxServer
+    ) -> None:
+        """Done by PICSWeb and in all by OneFile would be more than all."""
+        refresh(hamlet.learner)
+        hamlet.aim.total_elements, hamlet.aim.elements_done = 6, 4
+        leave_out(onefile, {"ElementsDone"})
+        believe_in_everything(onefile.url)
+
+        outcome = refresh(hamlet.learner)
+
+        assert problems(outcome) == []
+        row = qualification_of(hamlet, hamlet.aim)
+        assert (row.total_elements, row.elements_done) == (6, 4)
 
 
 class TestFullLists(WithFullLists):

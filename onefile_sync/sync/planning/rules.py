@@ -179,6 +179,9 @@ TWO_WAY_FIELDS = (
     "certificate_received_date",
 )
 
+#: The fields of which one makes no sense without the other.
+PROGRESS = ("total_elements", "elements_done")
+
 
 class Winner(Enum):
     """Whose value ends up on both sides of a two-way field."""
@@ -251,12 +254,16 @@ def attendance(review: Review) -> tuple[Attendance, date | None]:
 
 
 def rests_on_silence(row: QualificationRow | ReviewRow, record: LearningAim | Review) -> bool:
-    """Whether PICSWeb would lose a value, or send one, because the item of a list has none.
+    """Whether PICSWeb would lose a value, send one, or put it beside one of OneFile's, because a list's item has none.
 
     Such a record is read by itself first, whatever lists are believed to carry.
     """
     if isinstance(row, QualificationRow):
-        return any(name in record.silent and not is_blank(getattr(row, name)) for name in TWO_WAY_FIELDS)
+        ours = {name for name in record.silent if not is_blank(getattr(row, name, None))}
+        one_alone = len(record.silent.intersection(PROGRESS)) == 1 and any(
+            name not in record.silent and getattr(row, name) != getattr(record, name) for name in PROGRESS
+        )
+        return not ours.isdisjoint(TWO_WAY_FIELDS) or (one_alone and not ours.isdisjoint(PROGRESS))
     staff_know_more = row.actual_date is not None or row.attended in (Attendance.YES, Attendance.NO)
     return staff_know_more and "started_on" in record.silent
 
