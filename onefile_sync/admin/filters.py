@@ -122,6 +122,20 @@ class RuleFilter(admin.SimpleListFilter):
         return queryset.filter(rule=self.value()) if self.value() else queryset
 
 
+def titled(title: Any) -> type[admin.FieldListFilter]:
+    """Django's own filter by a field, under a title of ours: many a field is called "kind" or "state"."""
+
+    class Titled(admin.ChoicesFieldListFilter):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.title = title
+
+    return Titled
+
+
+ABOUT = ("subject_kind", titled(_("what it is about")))
+
+
 class MonthFilter(admin.SimpleListFilter):
     """Changes and problems by the month in which a run came to them.
 

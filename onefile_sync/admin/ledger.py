@@ -25,7 +25,16 @@ from django.utils.translation import gettext_lazy as _
 from onefile_sync import access, links, services, wording
 from onefile_sync.models import Change, LearnerOutcome, OutcomeState, Problem, RunState, SubjectKind, SyncRun
 
-from .filters import AttentionFilter, MadeFilter, MonthFilter, ProblemFilter, RuleFilter, StandingFilter
+from .filters import (
+    ABOUT,
+    AttentionFilter,
+    MadeFilter,
+    MonthFilter,
+    ProblemFilter,
+    RuleFilter,
+    StandingFilter,
+    titled,
+)
 
 if TYPE_CHECKING:
     RunModelAdmin = admin.ModelAdmin[SyncRun]
@@ -36,6 +45,9 @@ if TYPE_CHECKING:
 else:
     RunModelAdmin = OutcomeModelAdmin = ChangeModelAdmin = ProblemModelAdmin = admin.ModelAdmin
     ReadOnly = object
+
+
+KIND_OF_RUN = _("kind of run")
 
 
 class ReadOnlyMixin(ReadOnly):
@@ -207,7 +219,9 @@ class SyncRunAdmin(ReadOnlyMixin, RunModelAdmin):
 @admin.register(LearnerOutcome)
 class LearnerOutcomeAdmin(ReadOnlyMixin, OutcomeModelAdmin):
     list_display = ("number", "state", "id_in_onefile", "run", "finished_at", "attempts", "api_calls")
-    list_filter = (AttentionFilter, "state", "run__kind", "run__state")
+    list_filter = (
+        AttentionFilter, "state", ("run__kind", titled(KIND_OF_RUN)), ("run__state", titled(_("state of the run"))),
+    )  # fmt: skip
     date_hierarchy = "finished_at"
     search_fields = ("id", "run__id", "learner_pk", "onefile_id")
     search_help_text = _(
@@ -256,7 +270,14 @@ class LearnerOutcomeAdmin(ReadOnlyMixin, OutcomeModelAdmin):
 class ChangeAdmin(AboutMixin, ReadOnlyMixin, ChangeModelAdmin):
     list_display = ("subject_label", "field_label", "old", "new", "made", "side", "run")
     list_display_links = ("subject_label",)
-    list_filter = (MadeFilter, "side", RuleFilter, "subject_kind", "outcome__run__kind", MonthFilter)
+    list_filter = (
+        MadeFilter,
+        "side",
+        RuleFilter,
+        ABOUT,
+        ("outcome__run__kind", titled(KIND_OF_RUN)),
+        MonthFilter,
+    )
     search_fields = ("id", "outcome__id", "outcome__run__id", "outcome__learner_pk", "subject_onefile_id")
     search_help_text = _(
         "Search by learner, as in the list of learners, by the ID of the learner, outcome or run, or by a OneFile ID."
@@ -292,7 +313,14 @@ class ChangeAdmin(AboutMixin, ReadOnlyMixin, ChangeModelAdmin):
 class ProblemAdmin(AboutMixin, ReadOnlyMixin, ProblemModelAdmin):
     list_display = ("which", "in_words", "move", "run")
     list_display_links = ("in_words",)
-    list_filter = (StandingFilter, "move", ProblemFilter, "subject_kind", "outcome__run__kind", MonthFilter)
+    list_filter = (
+        StandingFilter,
+        "move",
+        ProblemFilter,
+        ABOUT,
+        ("outcome__run__kind", titled(KIND_OF_RUN)),
+        MonthFilter,
+    )
     search_fields = (
         "id", "code", "outcome__id", "outcome__run__id", "outcome__learner_pk", "subject_onefile_id",
     )  # fmt: skip

@@ -397,6 +397,22 @@ def test_the_numbers_of_runs_are_counted_for_the_page_and_not_for_each_run(daily
     assert 'FROM "onefile_sync_syncrun"' not in counting[0]
 
 
+@pytest.mark.parametrize(
+    ("name", "titles"),
+    [
+        ("learneroutcome", ["what needs attention", "outcome", "kind of run", "state of the run"]),
+        ("change", ["made or planned", "side", "rule", "what it is about", "kind of run", "month"]),
+        (
+            "problem",
+            ["whether it still stands", "whose move", "problem", "what it is about", "kind of run", "month"],
+        ),
+    ],
+)
+def test_a_filter_says_what_it_goes_by(name, titles, daily, browser, auditor):
+    shown = browser(auditor).get(reverse(f"admin:onefile_sync_{name}_changelist")).context["cl"]
+    assert [str(each.title) for each in shown.filter_specs] == titles
+
+
 class TestMonths:
     @pytest.fixture(autouse=True)
     def today(self, time_machine):
