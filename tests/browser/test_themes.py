@@ -37,7 +37,8 @@ BUTTONS = """() => [...document.querySelectorAll(
 
 CELLS = """() => [...document.querySelectorAll('.onefile tbody :is(th, td)')].map((each) => {
     const style = getComputedStyle(each);
-    return [parseFloat(style.paddingLeft), parseFloat(style.borderBottomWidth), style.textAlign];
+    const line = [style, getComputedStyle(each.parentElement)].map((one) => parseFloat(one.borderBottomWidth));
+    return [parseFloat(style.paddingLeft), Math.max(...line), style.textAlign];
 })"""
 
 LISTS = """() => [...document.querySelectorAll('.onefile-problems')].map((each) => {
@@ -48,6 +49,10 @@ LISTS = """() => [...document.querySelectorAll('.onefile-problems')].map((each) 
 FIELDS = """() => [...document.querySelectorAll('#onefilesettings_form :is(select, input[type="password"])')]
     .filter((each) => each.offsetParent)
     .map((each) => parseFloat(getComputedStyle(each).borderTopWidth))"""
+
+#: Values that can be seen only by pushing a table sideways.
+HIDDEN_VALUES = """() => [...document.querySelectorAll('.onefile-changes tbody :is(th, td)')]
+    .filter((each) => each.getBoundingClientRect().right > document.documentElement.clientWidth).length"""
 
 TOO_WIDE = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
@@ -157,6 +162,7 @@ def test_a_page_holds(
     picture(page, f"{theme[0]}-{name.replace(' ', '-')}-{page.viewport_size['width']}")  # type: ignore[index]
 
     assert page.evaluate(TOO_WIDE) <= 0
+    assert page.evaluate(HIDDEN_VALUES) == 0
     buttons = page.evaluate(BUTTONS)
     assert {each["text"] for each in buttons} >= PRESSED.get(name, set())
     for each in buttons:

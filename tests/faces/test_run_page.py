@@ -176,12 +176,12 @@ def test_the_page_says_what_changed_where_and_by_which_rule(learner, page):
     text = page(run)
     assert "Finished: updated." in text
     for cell in (
-        "<td>196AS Business Administrator</td>",
-        '<th scope="row">Registration Number</th>',
-        "<td>OLD-1</td>",
-        "<td>&lt;i&gt;REG&lt;/i&gt;-77</td>",
-        "<td>OneFile</td>",
-        "<td>The blank side is filled from the other; where both have a value, OneFile&#x27;s wins.</td>",
+        '<td data-column="What">196AS Business Administrator</td>',
+        '<th data-column="Field" scope="row">Registration Number</th>',
+        '<td data-column="Before">OLD-1</td>',
+        '<td data-column="After">&lt;i&gt;REG&lt;/i&gt;-77</td>',
+        '<td data-column="Changed in">OneFile</td>',
+        '<td data-column="By which rule">The blank side is filled from the other; where both have a value, ',
     ):
         assert cell in text
     assert "<caption>What changed</caption>" in text
