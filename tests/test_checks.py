@@ -252,6 +252,20 @@ class TestTheMapping:
         (message,) = checks.check_mapping()
         assert hint in message.hint
 
+    @pytest.mark.parametrize(
+        ("part", "values", "named"),
+        [
+            ("LEARNER", {"live": {"state": "live"}}, "status"),
+            ("LEARNER", {"in_learning": {"actual_end_dates": None}}, "actual_end_date"),
+            ("QUALIFICATION", {"has_units": "unit_set"}, "units"),
+        ],
+    )
+    def test_a_condition_of_what_is_not_there_names_what_there_is(self, settings, part, values, named):
+        settings.ONEFILE_SYNC = changed(PICSWEB.mapping, part, **values)
+        (message,) = checks.check_mapping()
+        _what, _separator, there = message.msg.partition("; it has ")
+        assert named in there.rstrip(".").split(", ")
+
     def test_no_message_points_at_a_file_that_is_not_installed(self):
         sources = (Path(checks.__file__).parent).glob("*.py")
         assert not [source.name for source in sources if "docs/" in source.read_text("utf-8")]

@@ -25,6 +25,8 @@ from onefile_sync.host.mapping import (
     WRITTEN,
     Kind,
     Part,
+    leads_to_a_row,
+    related_model,
 )
 from onefile_sync.onefile.records import AimNames
 from onefile_sync.onefile.safety import is_safe_address
@@ -245,7 +247,7 @@ def _role(part: Part, role: str, found: dict[str, Field[Any, Any]]) -> Iterator[
     except (FieldDoesNotExist, LookupError):
         yield Error(
             f"{where}: {part.model._meta.label} has no field {named!r}.",
-            hint=f'Write "{role}": the name of {wanted}{_or_none(role)}.{_candidates(part, kinds)}',
+            hint=f'Write "{role}": the name of {wanted}{_or_none(role)}.{_candidates(part, role, kinds)}',
             obj=part.model,
             id="onefile_sync.E008",
         )
@@ -253,7 +255,7 @@ def _role(part: Part, role: str, found: dict[str, Field[Any, Any]]) -> Iterator[
     if not isinstance(field, kinds):
         yield Error(
             f"{where}: {named!r} is {_a(type(field))}.",
-            hint=f"Name {wanted}{_or_none(role)}.{_candidates(part, kinds)}",
+            hint=f"Name {wanted}{_or_none(role)}.{_candidates(part, role, kinds)}",
             obj=field,
             id="onefile_sync.E009",
         )
@@ -269,7 +271,7 @@ def _role(part: Part, role: str, found: dict[str, Field[Any, Any]]) -> Iterator[
     if part.key in WRITTEN_PARTS and fills_itself(field) and part.kind(role) is not Kind.LEARNER:
         yield Error(
             f"{where}: Django fills {named!r} itself on each save (auto_now, auto_now_add), over what OneFile has.",
-            hint=f"Name {wanted} that keeps what is put into it.{_candidates(part, kinds)}",
+            hint=f"Name {wanted} that keeps what is put into it.{_candidates(part, role, kinds)}",
             obj=field,
             id="onefile_sync.E070",
         )
@@ -293,17 +295,30 @@ def _or_none(role: str) -> str:
     return ", or None where the date-time of proposed_date holds both" if role == "proposed_time" else ""
 
 
-def _candidates(part: Part, kinds: tuple[type[Field[Any, Any]], ...]) -> str:
-    """The fields of a part's model that could play a role, as a sentence."""
+def _candidates(part: Part, role: str, kinds: tuple[type[Field[Any, Any]], ...]) -> str:
+    """What could play a role, in a sentence or two: of the model at which a path breaks off or ends."""
+    model, breaks_off = part.model, False
+    for relation in str(part.field_name(role)).split("__")[:-1] if part.may_be_path(role) else ():
+        try:
+            model = related_model(model, relation)
+        except (FieldDoesNotExist, LookupError):
+            breaks_off = True
+            break
+    target = TARGETS.get(part.kind(role))
     fits = [
         field.name
-        for field in part.model._meta.concrete_fields
+        for field in model._meta.concrete_fields
         if isinstance(field, kinds)
         and not field.primary_key
         and not fills_itself(field)
         and field.name not in OUR_FIELDS
+        and (target is None or _leads_to(field, target))
     ]
-    return f" {part.model._meta.label} has: {', '.join(fits)}." if fits else ""
+    sentences = f" {model._meta.label} has: {', '.join(fits)}." if fits else ""
+    if breaks_off:
+        onward = [field.name for field in model._meta.get_fields() if leads_to_a_row(field)]
+        sentences += f" To a single row each lead from it: {', '.join(onward) or 'none'}."
+    return sentences
 
 
 def _leads_to(field: Field[Any, Any], target: Part) -> bool:

@@ -84,7 +84,8 @@ def _field(model: type[Model], name: Any) -> Field[Any, Any]:
     try:
         field = model._meta.get_field(name)
     except FieldDoesNotExist:
-        raise WrongCondition(f"{model._meta.label} has no field {name!r}") from None
+        names = ", ".join(each.name for each in model._meta.concrete_fields)
+        raise WrongCondition(f"{model._meta.label} has no field {name!r}; it has {names}") from None
     if not isinstance(field, Field):
         raise WrongCondition(f"{name!r} is a relation: name it alone, outside a dict")
     return field
@@ -96,7 +97,11 @@ def _truth_of(model: type[Model], name: str) -> Q:
         None,
     )
     if field is None:
-        raise WrongCondition(f"{model._meta.label} has no field or relation {name!r}")
+        fits = [
+            each for each in model._meta.get_fields() if isinstance(each, BooleanField) or each.is_relation
+        ]
+        names = ", ".join(_accessor(each) or each.name for each in fits)
+        raise WrongCondition(f"{model._meta.label} has no boolean field or relation {name!r}; it has {names}")
     if isinstance(field, BooleanField):
         return Q(**{field.name: True})
     if not field.is_relation:

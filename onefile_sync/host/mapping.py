@@ -95,14 +95,18 @@ class Part:
 
     def field(self, role: str) -> Field[Any, Any]:
         name, model = self.field_name(role), self.model
-        if isinstance(name, str) and role in MAY_BE_ELSEWHERE.get(self.key, ()):
+        if self.may_be_path(role):
             *relations, name = name.split("__")
             for relation in relations:
-                model = _single(model, relation)
+                model = related_model(model, relation)
         field = model._meta.get_field(name) if isinstance(name, str) else None
         if not isinstance(field, models.Field):
             raise LookupError(f"{name!r} is not a field with a column")
         return field
+
+    def may_be_path(self, role: str) -> bool:
+        """Whether what the mapping says about a role is read as a path over relations."""
+        return isinstance(self.field_name(role), str) and role in MAY_BE_ELSEWHERE.get(self.key, ())
 
     def is_told_by_function(self, role: str) -> bool:
         """Whether the mapping gives the dotted path of a function, for a role of which that may be said."""
@@ -127,10 +131,17 @@ class Part:
             return None
 
 
-def _single(model: type[Model], name: str) -> type[Model]:
+def leads_to_a_row(relation: Any) -> bool:
+    """Whether a field, of whatever kind, is a relation that has one row at its other end."""
+    return bool(
+        relation.is_relation and (relation.many_to_one or relation.one_to_one) and relation.related_model
+    )
+
+
+def related_model(model: type[Model], name: str) -> type[Model]:
     """The model to which a relation leads that has one row at its other end."""
     relation: Any = model._meta.get_field(name)
-    if not (relation.is_relation and (relation.many_to_one or relation.one_to_one)):
+    if not leads_to_a_row(relation):
         raise LookupError(f"{name!r} does not lead to a single row")
     related: type[Model] = relation.related_model
     return related

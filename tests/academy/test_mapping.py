@@ -131,3 +131,37 @@ def test_a_way_that_leads_nowhere_is_refused(
     [error] = checks.mapping_errors()
 
     assert error.id == f"onefile_sync.{code}"
+
+
+@pytest.mark.parametrize(
+    ("named", "hint"),
+    [
+        ({"main_officer": "caseload__coaches"}, " academy.Caseload has: coach."),
+        (
+            {"main_officer": "caseloads__coach"},
+            " academy.Apprentice has: coach. To a single row each lead from it: coach, caseload, programme, stage.",
+        ),
+        (
+            {"main_officer": "award__apprentice"},
+            " To a single row each lead from it: coach, caseload, programme, stage.",
+        ),
+        ({"main_officer": "programme__head"}, "or the dotted path of a function."),  # which has no officer
+        ({"main_officer": "programme__head__name"}, " To a single row each lead from it: none."),
+        ({"main_officer": "nobody"}, " academy.Apprentice has: coach."),
+        ({"ended_on": "programme__title"}, " academy.Programme has: end_date."),
+        ({"ended_on": "programme__ended"}, " academy.Programme has: end_date."),
+        (
+            {"ended_on": "programmes__end_date"},
+            " academy.Apprentice has: ended_on. To a single row each lead from it: ",
+        ),
+    ],
+)
+def test_a_hint_names_what_there_is_where_a_path_breaks_off(
+    host: Any, settings: Any, named: dict[str, str], hint: str
+) -> None:
+    settings.ONEFILE_SYNC = {**ACADEMY, "LEARNER": {**ACADEMY["LEARNER"], **named}}
+
+    [error] = checks.mapping_errors()
+
+    assert hint in error.hint
+    assert error.hint.endswith(hint) or hint.endswith(": ")
