@@ -14,6 +14,7 @@ import pytest
 from django.contrib import admin
 from django.contrib.auth.models import User
 from django.http import HttpResponse
+from django.test.utils import isolate_apps
 from django.urls import URLResolver, get_resolver, resolve, reverse
 from django_q.models import OrmQ
 
@@ -226,6 +227,60 @@ def test_who_gets_what(page, who, addresses, forms, staff, restrict, browser):
     assert (everything() != before) == (is_accepted and what in ACTS)
     if is_accepted and what in ACTS - {"settings", "REST refresh"}:
         assert posted["Location"].startswith("/onefile/run/")
+
+
+def nobody_for_staff(user: Any) -> Any:
+    learners = Learner.objects.all()
+    return learners if user.is_superuser else learners.none()
+
+
+@pytest.fixture(params=["by permission", "by a function", "by a proxy"])
+def restricted(request, monkeypatch, settings) -> None:
+    """The other ways in which PICSWeb may show staff none of its learners."""
+    learner_admin = admin.site._registry[Learner]
+    if request.param == "by permission":
+        for method in ("has_view_permission", "has_change_permission"):
+            monkeypatch.setattr(
+                learner_admin, method, lambda request, row=None: row is None or request.user.is_superuser
+            )
+    elif request.param == "by a function":
+        path = "tests.faces.test_who_may_what.nobody_for_staff"
+        mapping = settings.ONEFILE_SYNC
+        settings.ONEFILE_SYNC = {**mapping, "LEARNER": {**mapping["LEARNER"], "visible_to": path}}
+    else:
+        with isolate_apps("example_project.picsweb"):
+
+            class OwnLearner(Learner):
+                class Meta:
+                    proxy = True
+                    app_label = "picsweb"
+
+        class OwnLearnerAdmin(admin.ModelAdmin):
+            def get_queryset(self, request):
+                return nobody_for_staff(request.user)
+
+            def has_view_permission(self, request, obj=None):
+                return True
+
+        monkeypatch.delitem(admin.site._registry, Learner)
+        monkeypatch.setitem(admin.site._registry, OwnLearner, OwnLearnerAdmin(OwnLearner, admin.site))
+
+
+@pytest.mark.usefixtures("no_network", "restricted")
+@pytest.mark.parametrize("page", PAGES)
+def test_however_picsweb_restricts_staff_they_get_the_same(page, addresses, forms, staff, browser):
+    permissions, to_get, to_post = PAGES[page]
+    what, at = page.split(" as ")[0], WHO.index("restricted staff")
+    member, address, form = staff(*permissions), addresses[what], forms.get(what, {})
+    before = everything()
+
+    got, head = browser(member).get(address), browser(member).head(address)
+    assert everything() == before
+    posted = browser(member).post(address, form)
+
+    assert (got.status_code, head.status_code, posted.status_code) == (to_get[at], to_get[at], to_post[at])
+    acts_on_learners = what in ACTS - {"settings"}
+    assert not (acts_on_learners and everything() != before)
 
 
 METHODS = ("get", "head", "post", "options", "put", "patch", "delete")
