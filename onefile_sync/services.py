@@ -35,7 +35,7 @@ from .models import (
     SyncRun,
 )
 from .sync import claims, drive, queue, retention, runs
-from .sync.attention import COMPARED, NEEDS_ATTENTION, Unsettled, compared, open_problems, unsettled_problems
+from .sync.attention import NEEDS_ATTENTION, Unsettled, open_problems, unsettled_problems
 from .sync.claims import Cost
 from .sync.contact import ConnectionReport, check_connection, look_closely, test_connection
 from .sync.drive import perform, resume, start_daily, start_scheduled_daily, sweep, work
@@ -72,6 +72,7 @@ from .sync.reports import (
     rule_text,
     totals,
 )
+from .sync.runs import COMPARED, compared
 from .sync.schedule import (
     install_schedules,
     installed_schedules,

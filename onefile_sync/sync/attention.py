@@ -27,11 +27,10 @@ from onefile_sync.models import (
 from onefile_sync.onefile.errors import CASES
 
 from .planning.safety_stop import NOT_COMPARED
+from .runs import compared
 
 #: The outcomes that somebody ought to look at.
 NEEDS_ATTENTION = (OutcomeState.ATTENTION, OutcomeState.FAILED)
-#: The outcomes of learners whom OneFile was asked about to the end.
-COMPARED = (OutcomeState.UPDATED, OutcomeState.UNCHANGED, OutcomeState.ATTENTION)
 #: Problems that say that something could not be had from OneFile, or not be read: what it is about was not compared.
 NOT_HAD = frozenset({*(case.code for case in CASES), "unreadable_items"})
 #: Problems of the learner that are gathered from all of their reviews.
@@ -57,13 +56,6 @@ class Unsettled:
 
     open: tuple[int, ...]
     out_of_reach: tuple[int, ...]
-
-
-def compared() -> QuerySet[LearnerOutcome]:
-    """The outcomes of learners who were really compared with OneFile, in a run that writes."""
-    nothing_compared = Problem.objects.filter(code__in=NOT_COMPARED)
-    ended = LearnerOutcome.objects.filter(state__in=COMPARED).exclude(run__kind=RunKind.PREVIEW)
-    return ended.exclude(pk__in=nothing_compared.values("outcome"))
 
 
 def open_problems() -> QuerySet[Problem]:

@@ -25,10 +25,10 @@ from onefile_sync.models import (
 )
 
 from . import problems
-from .attention import COMPARED
 from .connection.rate_limit import PaceLost, shared_store
 from .due import ROTATION
 from .planning import rules
+from .runs import COMPARED
 
 #: What a finished run comes to in which nobody came through.
 RESULT_FAILED = "failed"

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from django.db import IntegrityError, models, transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -19,16 +19,19 @@ from onefile_sync.models import (
     LearnerOutcome,
     OneFileSettings,
     OutcomeState,
+    Problem,
     RunKind,
     RunState,
     SyncRun,
 )
 from onefile_sync.transactions import retried
 
-from . import attention, ledger
+from . import ledger
 from .planning import safety_stop
 from .planning.types import FoundProblem, Subject
 
+#: The outcomes of learners whom OneFile was asked about to the end.
+COMPARED = (OutcomeState.UPDATED, OutcomeState.UNCHANGED, OutcomeState.ATTENTION)
 #: The ``open_key`` of the one daily run that may be open.
 DAILY_KEY = "daily"
 #: The states of a run that workers can bring on.
@@ -287,7 +290,7 @@ def _in_batches(run: SyncRun, of: tuple[OutcomeState, ...]) -> Iterator[list[int
 def successful_daily_runs() -> models.QuerySet[SyncRun]:
     """The daily runs that came to their own end, and compared somebody if there was anybody to compare."""
     of_run = LearnerOutcome.objects.filter(run=OuterRef("pk"))
-    came_through = Exists(attention.compared().filter(run=OuterRef("pk"))) | ~Exists(of_run)
+    came_through = Exists(compared().filter(run=OuterRef("pk"))) | ~Exists(of_run)
     return SyncRun.objects.filter(came_through, kind=RunKind.DAILY, state=RunState.FINISHED, ending="")
 
 
@@ -308,3 +311,10 @@ def forgotten() -> models.QuerySet[SyncRun]:
     """The waiting runs that were handed to the workers so long ago that the task must be lost."""
     lately = timezone.now() - deployment.lease
     return waiting().filter(queued_at__lt=lately).exclude(worked_at__gte=lately)
+
+
+def compared() -> QuerySet[LearnerOutcome]:
+    """The outcomes of learners who were really compared with OneFile, in a run that writes."""
+    nothing_compared = Problem.objects.filter(code__in=safety_stop.NOT_COMPARED)
+    ended = LearnerOutcome.objects.filter(state__in=COMPARED).exclude(run__kind=RunKind.PREVIEW)
+    return ended.exclude(pk__in=nothing_compared.values("outcome"))
