@@ -34,9 +34,8 @@ from .models import (
     RunState,
     SyncRun,
 )
-from .sync import claims, drive, queue, retention, runs
+from .sync import drive
 from .sync.attention import NEEDS_ATTENTION, Unsettled, open_problems, unsettled_problems
-from .sync.claims import Cost
 from .sync.contact import ConnectionReport, check_connection, look_closely, test_connection
 from .sync.drive import perform, resume, start_daily, start_scheduled_daily, sweep, work
 from .sync.health import Finding, Health, Level, health
@@ -72,12 +71,10 @@ from .sync.reports import (
     rule_text,
     totals,
 )
-from .sync.runs import COMPARED, compared
-from .sync.schedule import (
-    install_schedules,
-    installed_schedules,
-    remove_schedules,
-)
+from .sync.runs import leases, lifecycle, queue, retention
+from .sync.runs.leases import Cost
+from .sync.runs.lifecycle import COMPARED, compared
+from .sync.runs.schedule import install_schedules, installed_schedules, remove_schedules
 
 __all__ = [
     "COMPARED",
@@ -161,7 +158,7 @@ def refresh(learners: Sequence[Model], *, by: User | None = None) -> SyncRun:
     if not selection.accepted:
         raise Refused(selection.refused[0][1] if len(_reasons(selection)) == 1 else NOBODY)
     accepted = selection.accepted
-    run, _created = runs.open_run(
+    run, _created = lifecycle.open_run(
         RunKind.REFRESH, accepted, by=_person(by), guarded=is_guarded(len(accepted))
     )
     queue.enqueue(run)
@@ -189,7 +186,7 @@ def _queue_one(kind: RunKind, learner: Model, by: User | None) -> SyncRun:
     refusal = why_not(learner)
     if refusal is not None:
         raise Refused(refusal)
-    claims.sweep()
+    leases.sweep()
     if kind == RunKind.REFRESH:
         under_way = (
             outcomes()
@@ -199,8 +196,8 @@ def _queue_one(kind: RunKind, learner: Model, by: User | None) -> SyncRun:
         )
         if under_way is not None and under_way.run.open_key is None:
             return under_way.run  # one of several whom somebody refreshes together
-    key = runs.learner_key(kind, str(learner.pk))
-    run, created = runs.open_run(kind, [learner], by=_person(by), open_key=key)
+    key = lifecycle.learner_key(kind, str(learner.pk))
+    run, created = lifecycle.open_run(kind, [learner], by=_person(by), open_key=key)
     if created or progress(run).waiting_for_worker:
         queue.enqueue(run)
     return run
@@ -219,7 +216,7 @@ def preview_now(learners: Sequence[Model] | None = None) -> SyncRun:
     if learners is not None:
         return _now(RunKind.PREVIEW, learners)
     drive.check_here()
-    run, _created = runs.open_run(RunKind.PREVIEW, host.scope(drive.today()))
+    run, _created = lifecycle.open_run(RunKind.PREVIEW, host.scope(drive.today()))
     return run
 
 
@@ -231,13 +228,13 @@ def _now(kind: RunKind, learners: Sequence[Model]) -> SyncRun:
         if refusal is not None:
             raise Refused(refusal)
     guarded = kind == RunKind.REFRESH and is_guarded(len(learners))
-    run, _created = runs.open_run(kind, learners, guarded=guarded)
+    run, _created = lifecycle.open_run(kind, learners, guarded=guarded)
     return run
 
 
 def count_calls(run: SyncRun, cost: Cost) -> None:
     """Count what :func:`check_connection` cost with the run that it was made for."""
-    runs.count_calls(run, **cost)
+    lifecycle.count_calls(run, **cost)
 
 
 def cancel(run: SyncRun, *, by: User | None = None) -> bool:
@@ -245,7 +242,7 @@ def cancel(run: SyncRun, *, by: User | None = None) -> bool:
 
     Those who still waited are recorded as skipped. False where the run was closed already, or is held.
     """
-    return runs.cancel(run, _person(by))
+    return lifecycle.cancel(run, _person(by))
 
 
 def apply_held(run: SyncRun, *, by: User | None = None) -> bool:
@@ -255,7 +252,7 @@ def apply_held(run: SyncRun, *, by: User | None = None) -> bool:
 
 def discard_held(run: SyncRun, *, by: User | None = None) -> bool:
     """End a run that the safety stop holds, without writing what it was held for; false where it is not held."""
-    return runs.discard_held(run, _person(by))
+    return lifecycle.discard_held(run, _person(by))
 
 
 def probe(learner_pk: str | None = None) -> ProbeReport:
@@ -303,12 +300,12 @@ def learner_status(learner: Model) -> LearnerStatus:
 
 def last_daily_run() -> SyncRun | None:
     """The last daily run that came to its own end for somebody: what PICSWeb calls *Last Synchronised* (R25)."""
-    return runs.successful_daily_runs().order_by("-finished_at").first()
+    return lifecycle.successful_daily_runs().order_by("-finished_at").first()
 
 
 def last_daily_attempt() -> SyncRun | None:
     """The last daily run that is not under way, whatever came of it."""
-    return runs.daily_attempts().first()
+    return lifecycle.daily_attempts().first()
 
 
 def prune(older_than_days: int) -> int:

@@ -21,7 +21,6 @@ from onefile_sync.rows import Value, told
 from onefile_sync.transactions import retried
 
 from . import intents
-from .claims import TimeIsUp
 from .connection.rate_limit import PaceLost
 from .planning import rules
 from .planning.types import (
@@ -37,6 +36,7 @@ from .planning.types import (
     RowWrite,
     Subject,
 )
+from .runs.leases import TimeIsUp
 
 #: What is raised while a call waits for its turn, and so before it is sent.
 NOT_SENT = (TimeIsUp, PaceLost)

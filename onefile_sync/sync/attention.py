@@ -27,7 +27,7 @@ from onefile_sync.models import (
 from onefile_sync.onefile.errors import CASES
 
 from .planning.safety_stop import NOT_COMPARED
-from .runs import compared
+from .runs.lifecycle import compared
 
 #: The outcomes that somebody ought to look at.
 NEEDS_ATTENTION = (OutcomeState.ATTENTION, OutcomeState.FAILED)

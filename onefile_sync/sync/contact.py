@@ -15,11 +15,11 @@ from onefile_sync.onefile.patience import RetryPolicy
 from onefile_sync.rows import LearnerRow
 
 from . import problems
-from .claims import Cost
 from .connection.rate_limit import PaceLost
 from .connection.session import NotConnected, OwnSession, connect
 from .probe import ProbeReport, look
 from .refusals import NOT_CONNECTED, PACE_LOST, Refusal, Refused, refuse_wrong_mapping
+from .runs.leases import Cost
 
 
 @dataclass(frozen=True, slots=True)

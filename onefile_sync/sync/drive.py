@@ -15,8 +15,8 @@ from onefile_sync.conf import deployment
 from onefile_sync.models import OneFileSettings, RunKind, RunState, SyncRun
 from onefile_sync.onefile.patience import RetryPolicy
 
-from . import claims, heartbeat, queue, runs
 from .refusals import CLOCK_WRONG, HELD, Refused, check_setup
+from .runs import heartbeat, leases, lifecycle, queue
 from .work import LOOK_AGAIN, work_on
 
 
@@ -40,12 +40,12 @@ def start_daily(*, new_run: bool = False, by: Any = None) -> SyncRun:
     everybody's values differ. Raises :class:`Refused`, also where the open run is held.
     """
     check_here()
-    for earlier in SyncRun.objects.filter(open_key=runs.DAILY_KEY):
+    for earlier in SyncRun.objects.filter(open_key=lifecycle.DAILY_KEY):
         if new_run:
-            runs.replace(earlier)
+            lifecycle.replace(earlier)
         elif earlier.is_held:
             raise Refused(HELD)
-    in_use = runs.successful_daily_runs().exists()
+    in_use = lifecycle.successful_daily_runs().exists()
     return _open_daily(by=by, guarded=in_use)
 
 
@@ -63,8 +63,8 @@ def start_scheduled_daily() -> str:
         events.warning("daily_not_started", code=refused.code)
         return f"not started: {refused.code}"
     if not SyncRun.objects.filter(scheduled_for=today()).exists():
-        for earlier in SyncRun.objects.filter(open_key=runs.DAILY_KEY, state=RunState.HELD):
-            runs.replace(earlier, only_held=True)
+        for earlier in SyncRun.objects.filter(open_key=lifecycle.DAILY_KEY, state=RunState.HELD):
+            lifecycle.replace(earlier, only_held=True)
     run = _open_daily(scheduled_for=today(), guarded=True)
     if not run.is_open:
         return f"already done today: {run.pk}"
@@ -75,11 +75,11 @@ def start_scheduled_daily() -> str:
 
 
 def _open_daily(*, guarded: bool, by: Any = None, scheduled_for: date | None = None) -> SyncRun:
-    run, _created = runs.open_run(
+    run, _created = lifecycle.open_run(
         RunKind.DAILY,
         host.scope(today()),
         by=by,
-        open_key=runs.DAILY_KEY,
+        open_key=lifecycle.DAILY_KEY,
         scheduled_for=scheduled_for,
         guarded=guarded,
         reads_everyone=True,
@@ -102,7 +102,7 @@ def perform(
     """
     if not heartbeat.clock_is_right():
         raise Refused(CLOCK_WRONG)
-    claims.sweep()
+    leases.sweep()
     while not work_on(run, _patience_for(run), after_each=after_each, after_piece=after_piece, sleep=sleep):
         if OneFileSettings.load().paused:
             break
@@ -115,7 +115,7 @@ def work(run_pk: str, *, sleep: Callable[[float], None] = time.sleep) -> str:
     """A worker's share of a run: a bounded time of work, and a new task for the rest. Ids and codes only."""
     if not heartbeat.beat():
         return "clock wrong"
-    claims.sweep()
+    leases.sweep()
     run = SyncRun.objects.filter(pk=run_pk).first()
     if run is None:
         return "gone"
@@ -133,7 +133,7 @@ def work(run_pk: str, *, sleep: Callable[[float], None] = time.sleep) -> str:
     if not is_finished:
         queue.enqueue(run, tasks=1)
     # After the work, so that two runs cannot keep queueing each other.
-    _hand_out(runs.forgotten().exclude(pk=run.pk))
+    _hand_out(lifecycle.forgotten().exclude(pk=run.pk))
     return "finished" if is_finished else "to be continued"
 
 
@@ -145,19 +145,19 @@ def sweep() -> int:
     """Take up what workers left behind and what the queue has lost. Returns how many runs were handed out again."""
     if not heartbeat.beat():
         return 0
-    claims.sweep()
-    return 0 if OneFileSettings.load().paused else _hand_out(runs.forgotten())
+    leases.sweep()
+    return 0 if OneFileSettings.load().paused else _hand_out(lifecycle.forgotten())
 
 
 def resume() -> int:
     """Hand every waiting run to the workers again: after a pause, or after the queue was lost. Returns how many."""
-    claims.sweep()
-    return _hand_out(runs.waiting())
+    leases.sweep()
+    return _hand_out(lifecycle.waiting())
 
 
 def apply_held(run: SyncRun, by: Any) -> bool:
     """Let a held run go on; false where it is not held (any more)."""
-    applied = runs.apply_held(run, by)
+    applied = lifecycle.apply_held(run, by)
     if applied:
         queue.enqueue(run)
     return applied

@@ -20,19 +20,10 @@ from onefile_sync.transactions import retried
 
 from . import intents
 from .apply import Applied, apply_plan
-from .claims import (
-    MOST_ATTEMPTS,
-    Claim,
-    Cost,
-    LostClaim,
-    PutBack,
-    TimeIsUp,
-)
 from .connection import assessors
 from .connection.list_evidence import ListEvidence
 from .connection.rate_limit import PaceLost
 from .fetch import NotTheLearner, Staged, read_onefile
-from .ledger import note_changes, note_differences, state_of
 from .planning.planner import make_plan
 from .planning.safety_stop import replaces_values
 from .planning.types import (
@@ -45,6 +36,8 @@ from .planning.types import (
     Subject,
     assessors_of,
 )
+from .runs.leases import MOST_ATTEMPTS, Claim, Cost, LostClaim, PutBack, TimeIsUp
+from .runs.ledger import note_changes, note_differences, state_of
 
 #: How often a learner is planned again because somebody was editing them at the same time.
 ROUNDS = 3

@@ -32,10 +32,10 @@ from onefile_sync.models import (
 )
 from onefile_sync.onefile.errors import Scope, case_for
 
-from . import heartbeat, runs
 from .connection.rate_limit import PaceLost, PaceState, present_share, shared_store
 from .connection.session import NotConnected, customer_token, fingerprint
-from .schedule import installed_schedules
+from .runs import heartbeat, lifecycle
+from .runs.schedule import installed_schedules
 
 #: From what age on something is a warning, and from what age on it is critical.
 LAST_DAILY = timedelta(hours=26), timedelta(hours=50)
@@ -198,7 +198,7 @@ def _clocks(_settings: OneFileSettings, now: datetime) -> Finding:
 
 
 def _last_daily(_settings: OneFileSettings, now: datetime) -> Finding:
-    last = runs.successful_daily_runs().order_by("-finished_at").first()
+    last = lifecycle.successful_daily_runs().order_by("-finished_at").first()
     if last is None or last.finished_at is None:
         return Finding(
             "last_daily",
@@ -221,7 +221,7 @@ def _last_daily(_settings: OneFileSettings, now: datetime) -> Finding:
 
 
 def _last_attempt(_settings: OneFileSettings, _now: datetime) -> Finding:
-    run = runs.daily_attempts().first()
+    run = lifecycle.daily_attempts().first()
     if run is None:
         return Finding("last_attempt", Level.FINE, _("No daily sync has been tried yet."))
     at = run.finished_at or run.held_at
@@ -278,7 +278,7 @@ def _held(_settings: OneFileSettings, _now: datetime) -> Finding:
 def _oldest(code: str, kinds: tuple[RunKind, ...], bounds: tuple[timedelta, timedelta]) -> LookFunction:
     def look(settings: OneFileSettings, now: datetime) -> Finding:
         queued = LearnerOutcome.objects.filter(
-            state=OutcomeState.QUEUED, run__kind__in=kinds, run__state__in=runs.AT_WORK
+            state=OutcomeState.QUEUED, run__kind__in=kinds, run__state__in=lifecycle.AT_WORK
         )
         asked = queued.annotate(since=Coalesce("run__cleared_at", "run__created_at"))
         oldest = asked.select_related("run").order_by("since").first()

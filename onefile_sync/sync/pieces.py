@@ -19,9 +19,9 @@ from onefile_sync.onefile.records import LearningAim, Review
 from onefile_sync.transactions import retried
 
 from . import staging
-from .claims import TimeIsUp
 from .connection.list_evidence import ListEvidence
 from .connection.rate_limit import PaceLost
+from .runs.leases import TimeIsUp
 from .staging import RecordCodec
 
 

@@ -28,7 +28,7 @@ from . import problems
 from .connection.rate_limit import PaceLost, shared_store
 from .due import ROTATION
 from .planning import rules
-from .runs import COMPARED
+from .runs.lifecycle import COMPARED
 
 #: What a finished run comes to in which nobody came through.
 RESULT_FAILED = "failed"

@@ -23,13 +23,14 @@ from onefile_sync.onefile.client import OneFile
 from onefile_sync.rows import LearnerRow, Officers
 from onefile_sync.transactions import retried
 
-from . import ledger, staging
+from . import staging
 from .connection import assessors
 from .connection.list_evidence import ListEvidence
 from .fetch import Staged, read_onefile
 from .planning.planner import make_plan
 from .planning.safety_stop import replaces_values
 from .planning.types import FieldChange, FoundProblem, OneFileSide, Plan, Policy, assessors_of
+from .runs import ledger
 
 #: Learners who are compared at a time.
 BATCH = 100

@@ -22,11 +22,12 @@ from onefile_sync.onefile.errors import OneFileError
 from onefile_sync.onefile.patience import RetryPolicy
 from onefile_sync.transactions import drop_closed_connections
 
-from . import claims, reading, runs, survey
+from . import reading, survey
 from .connection import assessors
 from .connection.rate_limit import PaceLost
 from .connection.session import NotConnected, connect
 from .exchange import Exchange, policy_of
+from .runs import leases, lifecycle
 
 #: Seconds between two looks when all that is left is being worked on by somebody else.
 LOOK_AGAIN = 1.0
@@ -55,9 +56,9 @@ def work_on(
 
     What would meet every learner alike (no token, OneFile unreachable) ends the run for all who are left.
     """
-    if run.state not in runs.AT_WORK:
+    if run.state not in lifecycle.AT_WORK:
         return True  # a task that was delivered late, or again
-    runs.start(run)
+    lifecycle.start(run)
 
     stopping = Event()
 
@@ -99,7 +100,7 @@ class _Hand:
     after_each: Callable[[], None]
     after_piece: Callable[[], None]
     sleep: Callable[[float], None]
-    current: claims.Claim | None = None
+    current: leases.Claim | None = None
     all_surveyed: bool = False
     names_wait: bool = False
 
@@ -107,7 +108,7 @@ class _Hand:
         settings = OneFileSettings.load()
         if not settings.paused and host.is_a_row_missing():
             self.give_up("row_missing")
-            runs.settle(self.run)
+            lifecycle.settle(self.run)
             return True
         try:
             onefile = connect(
@@ -118,11 +119,11 @@ class _Hand:
                 for_a_person=_somebody_waits_for(self.run),
             )
         except NotConnected as reason:
-            runs.note_environment(self.run, settings, unless_known=True)
+            lifecycle.note_environment(self.run, settings, unless_known=True)
             self.give_up(reason.code)
-            runs.settle(self.run)
+            lifecycle.settle(self.run)
             return True  # nobody is left for us; whoever is being worked on elsewhere closes the run
-        runs.note_environment(self.run, settings)
+        lifecycle.note_environment(self.run, settings)
         connected_to = _connection(settings)
         try:
             while not self.time_is_up():
@@ -131,13 +132,13 @@ class _Hand:
                     return False  # somebody changed where to, or as whom: the next task signs in afresh
                 if not settings.enabled:
                     self.give_up("off")
-                if runs.settle(self.run):
+                if lifecycle.settle(self.run):
                     return True
                 if not self.next_thing(onefile, settings):
                     return False
         finally:
             onefile.transport.close()
-        return runs.settle(self.run)
+        return lifecycle.settle(self.run)
 
     def next_thing(self, onefile: OneFile, settings: OneFileSettings) -> bool:
         """Do what comes next; false where this task is to end, as OneFile takes no more calls for now."""
@@ -150,7 +151,7 @@ class _Hand:
             for _learner in range(ended or 0):
                 self.after_each()
             return True
-        self.current = claims.claim_next(run)
+        self.current = leases.claim_next(run)
         if self.current is None:
             self.wait_for_others()
             return True
@@ -162,7 +163,7 @@ class _Hand:
             if not reading.read_on(self.run, onefile, self.time_is_up):
                 self.sleep(LOOK_SOON)
             self.after_piece()
-        except (claims.TimeIsUp, PaceLost):
+        except (leases.TimeIsUp, PaceLost):
             return False
         except OneFileError as error:
             if error.code == "rate_limited" and self.run.rate_limited < MOST_REFUSALS:
@@ -177,10 +178,10 @@ class _Hand:
         try:
             with reading.counted(self.run, onefile):
                 assessors.learn_names(onefile, ids)
-        except (claims.TimeIsUp, PaceLost, OneFileError):
+        except (leases.TimeIsUp, PaceLost, OneFileError):
             self.names_wait = True
 
-    def exchange(self, claim: claims.Claim, onefile: OneFile, settings: OneFileSettings) -> bool:
+    def exchange(self, claim: leases.Claim, onefile: OneFile, settings: OneFileSettings) -> bool:
         pk, run = claim.outcome.learner_pk, self.run
         staged = survey.staged_for(run, [pk]).get(pk) if run.reads_everyone else None
         exchange = Exchange(
@@ -188,10 +189,10 @@ class _Hand:
         )
         try:
             exchange.carry_out()
-        except claims.LostClaim:
-            runs.count_calls(run, **exchange.cost())
+        except leases.LostClaim:
+            lifecycle.count_calls(run, **exchange.cost())
             events.warning("claim_lost", run=run.pk, outcome=claim.outcome.pk)
-        except claims.PutBack:
+        except leases.PutBack:
             return False
         except OneFileError as error:
             self.give_up(error.code)
@@ -200,18 +201,18 @@ class _Hand:
 
     def hold_on(self, seconds: float) -> None:
         if self.too_long(seconds):
-            raise claims.TimeIsUp
+            raise leases.TimeIsUp
         if self.current is not None:
             self.current.renew()
 
     def wait_for_others(self) -> None:
         self.sleep(LOOK_AGAIN)
-        claims.sweep()
+        leases.sweep()
 
     def give_up(self, code: str) -> None:
         """What would meet every learner alike ends the run for all who wait."""
         events.warning("run_given_up", run=self.run.pk, code=code)
-        runs.give_up(self.run, OutcomeState.FAILED, code)
+        lifecycle.give_up(self.run, OutcomeState.FAILED, code)
 
 
 def _connection(settings: OneFileSettings) -> tuple[str, str]:

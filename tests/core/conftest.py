@@ -20,8 +20,9 @@ from onefile_sync.models import Environment, LearnerOutcome, OneFileSettings, Ru
 from onefile_sync.rows import LearnerRow
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
-from onefile_sync.sync import claims, drive, health, runs
+from onefile_sync.sync import drive, health
 from onefile_sync.sync.connection import rate_limit
+from onefile_sync.sync.runs.lifecycle import leases, lifecycle
 from tests.conftest import dont_wait
 from tests.factories import Host
 
@@ -29,7 +30,7 @@ TOKEN = "a-customer-token"
 #: A date that PICSWeb alone has, and one on which a review is yet to be.
 REGISTERED, NEXT_YEAR = date(2025, 9, 8), date(2027, 3, 1)
 #: An attempt at a learner that called nobody.
-FREE: claims.Cost = {"api_calls": 0, "rate_limited": 0}
+FREE: leases.Cost = {"api_calls": 0, "rate_limited": 0}
 
 
 @dataclass(frozen=True)
@@ -167,12 +168,12 @@ def learners_of(host: Host, number: int) -> list[Any]:
 
 def run_of(learners: Sequence[Any], kind: RunKind = RunKind.REFRESH, **options: Any) -> SyncRun:
     """A run that waits for a worker."""
-    return runs.open_run(kind, learners, **options)[0]
+    return lifecycle.open_run(kind, learners, **options)[0]
 
 
-def claimed(run: SyncRun) -> claims.Claim:
+def claimed(run: SyncRun) -> leases.Claim:
     """The claim of a worker on the next learner of a run."""
-    claim = claims.claim_next(run)
+    claim = leases.claim_next(run)
     assert claim is not None
     return claim
 

@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from onefile_sync.models import LearnerOutcome, OutcomeState, RunKind, RunState
 from onefile_sync.rows import Officers
-from onefile_sync.sync import claims, ledger, runs
 from onefile_sync.sync.planning.types import FieldChange, FoundProblem, Subject
+from onefile_sync.sync.runs.lifecycle import leases, ledger, lifecycle
 from tests.factories import Host
 
 from .conftest import FREE, claimed, codes, learners_of, run_of, states
@@ -27,7 +27,7 @@ REGISTERED = FieldChange("picsweb", CARPENTRY, "registration_number", "", "R-1",
 
 
 def finish(
-    claim: claims.Claim, state: OutcomeState = OutcomeState.UNCHANGED, *problems: FoundProblem
+    claim: leases.Claim, state: OutcomeState = OutcomeState.UNCHANGED, *problems: FoundProblem
 ) -> None:
     claim.finish(state, problems, {"api_calls": 3, "rate_limited": 1})
 
@@ -39,14 +39,14 @@ class TestClaims:
         first, second = claimed(run), claimed(run)
 
         assert [first.outcome.onefile_id, second.outcome.onefile_id] == [600, 601]
-        assert claims.claim_next(run) is None
+        assert leases.claim_next(run) is None
 
     def test_whoever_is_slower_on_the_same_row_gets_nothing(self, host: Host) -> None:
         run = run_of(learners_of(host, 1))
         one, other = run.outcomes.get(), run.outcomes.get()
 
-        assert claims._claim(one) is not None
-        assert claims._claim(other) is None
+        assert leases._claim(one) is not None
+        assert leases._claim(other) is None
 
         assert run.outcomes.get().attempts == 1
 
@@ -54,15 +54,15 @@ class TestClaims:
         self, host: Host, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         run = run_of(learners_of(host, 2))
-        claim = claims._claim
-        quicker: list[claims.Claim | None] = []
+        claim = leases._claim
+        quicker: list[leases.Claim | None] = []
 
-        def beaten_once(outcome: LearnerOutcome) -> claims.Claim | None:
+        def beaten_once(outcome: LearnerOutcome) -> leases.Claim | None:
             if not quicker:
                 quicker.append(claim(run.outcomes.get(pk=outcome.pk)))
             return claim(outcome)
 
-        monkeypatch.setattr(claims, "_claim", beaten_once)
+        monkeypatch.setattr(leases, "_claim", beaten_once)
 
         assert claimed(run).outcome.onefile_id == 601
         assert states(run) == ["working", "working"]
@@ -73,14 +73,14 @@ class TestClaims:
         run = run_of([busy, free])
 
         assert claimed(run).outcome.learner_pk == str(free.pk)
-        assert claims.claim_next(run) is None
+        assert leases.claim_next(run) is None
 
     def test_the_database_itself_allows_one_worker_a_learner(self, host: Host) -> None:
         learners = learners_of(host, 1)
         claimed(run_of(learners))
         other = run_of(learners).outcomes.get()
 
-        assert claims._claim(other) is None
+        assert leases._claim(other) is None
         with pytest.raises(IntegrityError), transaction.atomic():
             LearnerOutcome.objects.filter(pk=other.pk).update(state=OutcomeState.WORKING)
 
@@ -105,7 +105,7 @@ class TestClaims:
         finish(claim, OutcomeState.UPDATED)
 
         about = Subject("learner")
-        with pytest.raises(claims.LostClaim):
+        with pytest.raises(leases.LostClaim):
             finish(claim, OutcomeState.FAILED, FoundProblem("stopped", about))
 
         assert states(run) == ["updated"]
@@ -152,14 +152,14 @@ class TestClaims:
         assert list(outcome.changes.values_list("field", "new", "made")) == [
             ("registration_number", "R-1", False)
         ]
-        assert claims.claim_next(run) is None
+        assert leases.claim_next(run) is None
 
     def test_nobody_puts_a_learner_aside_whom_somebody_else_has(self, host: Host) -> None:
         run = run_of(learners_of(host, 1))
         slow = claimed(run)
         run.outcomes.update(claimed_by=uuid4())
 
-        with pytest.raises(claims.LostClaim):
+        with pytest.raises(leases.LostClaim):
             slow.put_aside([REGISTERED], Officers(), FREE)
         slow.put_back(FREE)
 
@@ -175,7 +175,7 @@ class TestLeases:
             for _minute in range(20):
                 now.shift(timedelta(minutes=1))
                 claim.renew()
-                claims.sweep()
+                leases.sweep()
             assert states(run) == ["working"]
 
     def test_a_claim_is_renewed_every_ten_seconds_at_the_most(
@@ -197,11 +197,11 @@ class TestLeases:
             run = run_of(learners_of(host, 1))
             claimed(run)
             now.shift(seconds - 1)
-            claims.sweep()
+            leases.sweep()
             assert states(run) == ["working"]
 
             now.shift(2)
-            claims.sweep()
+            leases.sweep()
             assert states(run) == ["queued"]
 
     def test_whoever_is_about_to_create_something_has_a_whole_one(self, host: Host) -> None:
@@ -213,7 +213,7 @@ class TestLeases:
             assert LearnerOutcome.objects.get().lease_expires_at == timezone.now() + LEASE
 
             LearnerOutcome.objects.update(claimed_by=uuid4())
-            with pytest.raises(claims.LostClaim):
+            with pytest.raises(leases.LostClaim):
                 claim.hold()
 
     def test_until_it_runs_out_nobody_takes_the_learner_away(self, host: Host) -> None:
@@ -221,9 +221,9 @@ class TestLeases:
             run = run_of(learners_of(host, 1))
             claimed(run)
             now.shift(SHORTLY_BEFORE)
-            claims.sweep()
+            leases.sweep()
             assert states(run) == ["working"]
-            assert not runs.waiting().exists()
+            assert not lifecycle.waiting().exists()
 
     def test_when_it_has_run_out_the_learner_is_queued_again(self, host: Host) -> None:
         with time_machine.travel(NOON, tick=False) as now:
@@ -231,14 +231,14 @@ class TestLeases:
             dead = claimed(run)
             now.shift(SHORTLY_AFTER)
 
-            claims.sweep()
+            leases.sweep()
             assert states(run) == ["queued"]
-            assert list(runs.waiting()) == list(runs.forgotten()) == [run]
+            assert list(lifecycle.waiting()) == list(lifecycle.forgotten()) == [run]
 
             alive = claimed(run)
-            with pytest.raises(claims.LostClaim):
+            with pytest.raises(leases.LostClaim):
                 dead.renew()
-            with pytest.raises(claims.LostClaim):
+            with pytest.raises(leases.LostClaim):
                 finish(dead, OutcomeState.FAILED)
             finish(alive, OutcomeState.UPDATED)
         assert states(run) == ["updated"]
@@ -247,11 +247,11 @@ class TestLeases:
     def test_after_many_attempts_the_learner_is_given_up(self, host: Host) -> None:
         with time_machine.travel(NOON, tick=False) as now:
             run = run_of(learners_of(host, 1))
-            for _attempt in range(claims.MOST_ATTEMPTS):
+            for _attempt in range(leases.MOST_ATTEMPTS):
                 assert states(run) == ["queued"]
                 claimed(run)
                 now.shift(SHORTLY_AFTER)
-                claims.sweep()
+                leases.sweep()
         run.refresh_from_db()
         assert states(run) == ["failed"]
         assert codes(run) == [["interrupted"]]
@@ -262,9 +262,9 @@ class TestLeases:
             run = run_of(learners_of(host, 1))
             claimed(run)
             now.shift(SHORTLY_AFTER)
-            claims.sweep()
+            leases.sweep()
             claimed(run)
-            claims.sweep()
+            leases.sweep()
             assert states(run) == ["working"]
 
     def test_a_learner_given_up_at_the_same_moment_by_another_sweep_has_one_problem(
@@ -273,7 +273,7 @@ class TestLeases:
         run = run_of(learners_of(host, 1))
         run.outcomes.update(
             state=OutcomeState.WORKING,
-            attempts=claims.MOST_ATTEMPTS,
+            attempts=leases.MOST_ATTEMPTS,
             claimed_by=uuid4(),
             lease_expires_at=timezone.now() - timedelta(seconds=1),
         )
@@ -287,7 +287,7 @@ class TestLeases:
         expired = Expired(run.outcomes.all())
         with monkeypatch.context() as patched:
             patched.setattr(LearnerOutcome.objects, "filter", lambda **_conditions: expired)
-            claims.sweep()
+            leases.sweep()
 
         assert codes(run) == [[]]
 
@@ -296,7 +296,7 @@ class TestLeases:
             run = run_of(learners_of(host, 1), kind=RunKind.PREVIEW)
             ledger.note_changes(claimed(run).outcome, [REGISTERED], Officers(), made=False)
             now.shift(SHORTLY_AFTER)
-            claims.sweep()
+            leases.sweep()
             again = claimed(run)
             ledger.note_changes(again.outcome, [REGISTERED], Officers(), made=False)
         assert again.outcome.changes.count() == 1
@@ -306,6 +306,6 @@ class TestLeases:
             run = run_of(learners_of(host, 1))
             ledger.note_changes(claimed(run).outcome, [REGISTERED], Officers())
             now.shift(SHORTLY_AFTER)
-            claims.sweep()
+            leases.sweep()
             again = claimed(run)
         assert again.outcome.changes.count() == 1

@@ -11,7 +11,7 @@ import pytest
 
 from onefile_sync import events, services
 from onefile_sync.models import OutcomeState, RunKind, SyncRun
-from onefile_sync.sync import runs
+from onefile_sync.sync.runs.lifecycle import lifecycle
 from tests.factories import Host
 
 from .conftest import FREE, claimed, learners_of, run_of, stop_at
@@ -64,8 +64,8 @@ class TestARun:
         run = run_of(learners_of(host, 2))
         claimed(run).finish(OutcomeState.UPDATED, [], FREE)
         claimed(run).finish(OutcomeState.UNCHANGED, [], FREE)
-        runs.settle(run)
-        runs.settle(run)
+        lifecycle.settle(run)
+        lifecycle.settle(run)
 
         assert told(caplog) == [
             ("run_opened", {"run": run.pk, "kind": "refresh"}),
@@ -91,7 +91,7 @@ class TestARun:
         stop_at(percent=20, learners=1)
         run = run_of(learners_of(host, 2), kind=RunKind.DAILY, guarded=True)
         run.outcomes.update(state=OutcomeState.ASIDE)
-        runs.settle(run)
+        lifecycle.settle(run)
         services.apply_held(run)
         services.apply_held(run)
 

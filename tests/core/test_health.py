@@ -26,10 +26,11 @@ from onefile_sync.models import (
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
-from onefile_sync.sync import intents, runs
+from onefile_sync.sync import intents
 from onefile_sync.sync.connection.rate_limit import DatabaseStore, SharedPace
 from onefile_sync.sync.connection.session import SharedSession
 from onefile_sync.sync.health import LOOKS
+from onefile_sync.sync.runs.lifecycle import lifecycle
 from tests.conftest import dont_wait, sync
 from tests.factories import Host
 
@@ -239,7 +240,7 @@ def sync_a_day_with_nobody_in_scope(host: Host, settings: Any) -> None:
 
 
 def hold_a_day(host: Host, settings: Any) -> None:
-    run_of(learners_of(host, 1), kind=RunKind.DAILY, open_key=runs.DAILY_KEY, guarded=True)
+    run_of(learners_of(host, 1), kind=RunKind.DAILY, open_key=lifecycle.DAILY_KEY, guarded=True)
     SyncRun.objects.exclude(open_key=None).update(state=RunState.HELD, held_at=NOON)
 
 

@@ -15,7 +15,7 @@ from onefile_sync import services, tasks
 from onefile_sync.models import Change, LearnerOutcome, OneFileSettings, OutcomeState, RunKind, SyncRun
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
-from onefile_sync.sync import claims, runs
+from onefile_sync.sync.runs.lifecycle import leases, lifecycle
 from tests.conftest import changes, dont_wait, sync
 from tests.factories import Host
 
@@ -97,7 +97,7 @@ class TestHolding:
         run.outcomes.filter(pk__in=in_order[:aside]).update(state=OutcomeState.ASIDE)
         run.outcomes.filter(pk__in=in_order[aside:]).update(state=OutcomeState.UNCHANGED)
 
-        runs.settle(run)
+        lifecycle.settle(run)
 
         assert run.is_held is is_held
         having_their_turn = OutcomeState.ASIDE if is_held else OutcomeState.QUEUED
@@ -114,7 +114,7 @@ class TestHolding:
         run.outcomes.exclude(pk=first.pk).update(state=state)
         run.outcomes.filter(pk=first.pk).update(state=OutcomeState.ASIDE)
 
-        runs.settle(run)
+        lifecycle.settle(run)
 
         assert run.is_held is is_held
 
@@ -136,10 +136,10 @@ class TestHolding:
         run = run_of(learners_of(host, 3), kind=RunKind.DAILY, guarded=True)
         first = run.outcomes.earliest("id")
         run.outcomes.filter(pk=first.pk).update(state=OutcomeState.ASIDE)
-        claim = claims.claim_next(run)
+        claim = leases.claim_next(run)
         assert claim is not None
 
-        assert not runs.settle(run)
+        assert not lifecycle.settle(run)
 
         assert not run.is_held
         assert states(run) == ["aside", "working", "queued"]
@@ -397,8 +397,8 @@ class TestWhichRunsAreGuarded:
         """With a wrong token, say: the next is still the one that puts the integration into use."""
         learners_of(host, 1)
         failed = services.start_daily()
-        runs.give_up(failed, OutcomeState.FAILED, "bad_customer_token")
-        runs.settle(failed)
+        lifecycle.give_up(failed, OutcomeState.FAILED, "bad_customer_token")
+        lifecycle.settle(failed)
 
         assert not services.start_daily().guarded
 

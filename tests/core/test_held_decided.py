@@ -15,7 +15,7 @@ from onefile_sync import services, tasks
 from onefile_sync.models import Change, LearnerOutcome, OneFileSettings, OutcomeState, RunKind, SyncRun
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
-from onefile_sync.sync import claims, runs
+from onefile_sync.sync.runs.lifecycle import leases, lifecycle
 from tests.conftest import changes, sync
 from tests.factories import Host
 
@@ -119,7 +119,7 @@ class TestApplying:
 
     def test_of_a_worker_who_dies_is_taken_up_again(self, held: SyncRun, commit: Commit) -> None:
         services.apply_held(held)
-        assert claims.claim_next(held) is not None
+        assert leases.claim_next(held) is not None
         long_ago = timezone.now() - timedelta(hours=1)
         held.outcomes.filter(state=OutcomeState.WORKING).update(lease_expires_at=long_ago)
         SyncRun.objects.update(queued_at=long_ago, worked_at=long_ago)
@@ -136,7 +136,7 @@ class TestApplying:
         manager = User.objects.create_user("manager")
         services.apply_held(held, by=manager)
 
-        runs.replace(held)
+        lifecycle.replace(held)
 
         assert (held.ending, held.decided_by) == ("replaced", manager)
 

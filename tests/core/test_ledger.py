@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from onefile_sync.rows import Attendance, Officers
-from onefile_sync.sync import ledger
 from onefile_sync.sync.planning.types import FieldChange, Subject
+from onefile_sync.sync.runs.lifecycle import ledger
 from tests.factories import Host
 
 from .conftest import learners_of, run_of

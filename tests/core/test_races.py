@@ -27,9 +27,9 @@ from onefile_sync.models import (
     SyncRun,
 )
 from onefile_sync.rows import Officers
-from onefile_sync.sync import claims, runs
 from onefile_sync.sync.connection.rate_limit import SharedPace
-from onefile_sync.sync.schedule import install_schedules
+from onefile_sync.sync.runs.lifecycle import leases, lifecycle
+from onefile_sync.sync.runs.lifecycle.schedule import install_schedules
 from tests.factories import HOSTS, Host
 from tests.services.conftest import SCHEMES
 
@@ -71,7 +71,7 @@ def test_two_workers_never_have_the_same_learner(host: Host) -> None:
 
     def claim_all() -> list[int]:
         mine = []
-        while claim := claims.claim_next(SyncRun.objects.get()):
+        while claim := leases.claim_next(SyncRun.objects.get()):
             mine.append(claim.outcome.pk)
             claim.finish(OutcomeState.UPDATED, [], {"api_calls": 1, "rate_limited": 0})
         return mine
@@ -81,14 +81,14 @@ def test_two_workers_never_have_the_same_learner(host: Host) -> None:
     assert set(claimed.values()) == {1}
     assert states(run) == ["updated"] * 40
     assert set(run.outcomes.values_list("attempts", "api_calls")) == {(1, 1)}
-    assert runs.settle(run)
+    assert lifecycle.settle(run)
 
 
 def test_one_learner_in_many_runs_is_worked_on_once_at_a_time(host: Host) -> None:
     learners = learners_of(host, 1)
     waiting = iter([run_of(learners) for _run in range(WORKERS)])
 
-    claimed = at_once(lambda: claims.claim_next(next(waiting)))
+    claimed = at_once(lambda: leases.claim_next(next(waiting)))
 
     assert sum(claim is not None for claim in claimed) == 1
     assert LearnerOutcome.objects.filter(state=OutcomeState.WORKING).count() == 1
@@ -96,14 +96,14 @@ def test_one_learner_in_many_runs_is_worked_on_once_at_a_time(host: Host) -> Non
 
 def test_eight_sweeps_give_a_learner_up_once(host: Host) -> None:
     run = run_of(learners_of(host, 3))
-    while claims.claim_next(run):
+    while leases.claim_next(run):
         pass
-    run.outcomes.update(attempts=claims.MOST_ATTEMPTS)
+    run.outcomes.update(attempts=leases.MOST_ATTEMPTS)
     for outcome in run.outcomes.all():
         outcome.lease_expires_at -= timedelta(hours=1)
         outcome.save()
 
-    at_once(claims.sweep)
+    at_once(leases.sweep)
 
     assert states(run) == ["failed"] * 3
     assert [outcome.problems.count() for outcome in run.outcomes.all()] == [1, 1, 1]
@@ -126,7 +126,7 @@ def test_a_day_is_begun_once(host: Host) -> None:
     today = date(2026, 3, 2)
 
     begun = at_once(
-        lambda: runs.open_run(RunKind.DAILY, learners, open_key="daily", scheduled_for=today)[0].pk
+        lambda: lifecycle.open_run(RunKind.DAILY, learners, open_key="daily", scheduled_for=today)[0].pk
     )
 
     assert len(set(begun)) == 1
@@ -164,7 +164,7 @@ def test_a_run_that_is_cancelled_while_eight_work_on_it_ends_everybody_once(host
     turns = count()
 
     def work_or_cancel() -> None:
-        while claim := claims.claim_next(SyncRun.objects.get()):
+        while claim := leases.claim_next(SyncRun.objects.get()):
             turn = next(turns)
             if turn == 10:
                 services.cancel(SyncRun.objects.get())
@@ -175,10 +175,10 @@ def test_a_run_that_is_cancelled_while_eight_work_on_it_ends_everybody_once(host
                     claim.put_aside([], Officers(), FREE)
                 case _:
                     claim.finish(OutcomeState.UPDATED, [], FREE)
-            runs.settle(SyncRun.objects.get())
+            lifecycle.settle(SyncRun.objects.get())
 
     at_once(work_or_cancel)
-    claims.sweep()
+    leases.sweep()
 
     run.refresh_from_db()
     assert (run.state, run.ending) == ("finished", "cancelled")
@@ -209,7 +209,7 @@ def test_eight_who_look_after_a_run_hold_it_once(host: Host, caplog: pytest.LogC
     run = run_of(learners_of(host, 3), kind=RunKind.DAILY, open_key="daily", guarded=True)
     run.outcomes.update(state=OutcomeState.ASIDE)
 
-    nothing_left = at_once(lambda: runs.settle(SyncRun.objects.get()))
+    nothing_left = at_once(lambda: lifecycle.settle(SyncRun.objects.get()))
 
     assert nothing_left == [True] * WORKERS
     assert states(run) == ["aside"] * 3

@@ -26,9 +26,10 @@ from onefile_sync.models import (
 )
 from onefile_sync.onefile.errors import CASES
 from onefile_sync.sandbox.server import SandboxServer
-from onefile_sync.sync import claims, problems, runs
+from onefile_sync.sync import problems
 from onefile_sync.sync.connection.rate_limit import SharedPace
 from onefile_sync.sync.planning import rules
+from onefile_sync.sync.runs.lifecycle import leases, lifecycle
 from tests.conftest import dont_wait, preview, sync
 from tests.factories import Host
 
@@ -41,11 +42,11 @@ KILLED_AT = datetime(2026, 6, 1, 10, 0, tzinfo=UTC)
 class TestProgress:
     def test_counts_the_learners_by_state(self, host: Host) -> None:
         run = run_of(learners_of(host, 3))
-        runs.start(run)
-        claim = claims.claim_next(run)
+        lifecycle.start(run)
+        claim = leases.claim_next(run)
         assert claim is not None
         claim.finish(OutcomeState.UPDATED, [], FREE)
-        claims.claim_next(run)
+        leases.claim_next(run)
 
         now = services.progress(run)
 
@@ -64,7 +65,7 @@ class TestProgress:
         run = run_of(learners_of(host, 2))
         SyncRun.objects.update(created_at=timezone.now() - timedelta(hours=1))
         run.refresh_from_db()
-        claim = claims.claim_next(run)
+        claim = leases.claim_next(run)
         assert claim is not None
         assert not services.progress(run).waiting_for_worker
 
@@ -79,8 +80,8 @@ class TestProgress:
     ) -> None:
         with time_machine.travel(KILLED_AT, tick=False):
             run = run_of(learners_of(host, 1))
-            runs.start(run)
-            claim = claims.claim_next(run)
+            lifecycle.start(run)
+            claim = leases.claim_next(run)
             assert claim is not None
 
         with time_machine.travel(KILLED_AT + timedelta(seconds=45), tick=False):
@@ -96,7 +97,7 @@ class TestProgress:
     def test_a_worker_at_a_slow_learner_shows_that_it_is_there(self, host: Host) -> None:
         with time_machine.travel(KILLED_AT, tick=False):
             run = run_of(learners_of(host, 1))
-            claim = claims.claim_next(run)
+            claim = leases.claim_next(run)
             assert claim is not None
         for seconds in range(15, 240, 15):
             with time_machine.travel(KILLED_AT + timedelta(seconds=seconds), tick=False):
@@ -107,7 +108,7 @@ class TestProgress:
     def test_nobody_is_missed_while_onefile_has_everybody_pause(self, host: Host) -> None:
         with time_machine.travel(KILLED_AT, tick=False):
             run = run_of(learners_of(host, 1))
-            claims.claim_next(run)
+            leases.claim_next(run)
             SharedPace(300).pause(100)
         with time_machine.travel(KILLED_AT + timedelta(seconds=90), tick=False):
             assert not services.progress(run).waiting_for_worker
@@ -117,7 +118,7 @@ class TestProgress:
     def test_nobody_is_waited_for_in_the_end(self, host: Host) -> None:
         run = run_of([])
         SyncRun.objects.update(created_at=timezone.now() - timedelta(hours=1))
-        runs.settle(run)
+        lifecycle.settle(run)
 
         now = services.progress(run)
 

@@ -16,8 +16,8 @@ from onefile_sync.conf import deployment
 from onefile_sync.models import LearnerOutcome, OneFileSettings, OutcomeState, RunKind, RunState, SyncRun
 from onefile_sync.rows import Officers
 from onefile_sync.sandbox.server import SandboxServer
-from onefile_sync.sync import claims, runs
 from onefile_sync.sync.planning.types import FoundProblem, Subject
+from onefile_sync.sync.runs.lifecycle import leases, lifecycle
 from tests.conftest import dont_wait
 from tests.factories import Host
 
@@ -29,7 +29,7 @@ Commit = Callable[[], Any]
 
 
 def finish(
-    claim: claims.Claim, state: OutcomeState = OutcomeState.UNCHANGED, *problems: FoundProblem
+    claim: leases.Claim, state: OutcomeState = OutcomeState.UNCHANGED, *problems: FoundProblem
 ) -> None:
     claim.finish(state, problems, FREE)
 
@@ -62,10 +62,10 @@ class TestOpeningARun:
 
     def test_a_second_open_run_with_the_same_key_is_the_first(self, host: Host) -> None:
         learners = learners_of(host, 1)
-        key = runs.learner_key(RunKind.REFRESH, str(learners[0].pk))
+        key = lifecycle.learner_key(RunKind.REFRESH, str(learners[0].pk))
 
-        first, created = runs.open_run(RunKind.REFRESH, learners, open_key=key)
-        second, created_again = runs.open_run(RunKind.REFRESH, learners, open_key=key)
+        first, created = lifecycle.open_run(RunKind.REFRESH, learners, open_key=key)
+        second, created_again = lifecycle.open_run(RunKind.REFRESH, learners, open_key=key)
 
         assert (created, created_again) == (True, False)
         assert first == second
@@ -75,9 +75,9 @@ class TestOpeningARun:
         learners = learners_of(host, 1)
         first = run_of(learners, open_key="key")
         finish(claimed(first))
-        runs.settle(first)
+        lifecycle.settle(first)
 
-        second, created = runs.open_run(RunKind.REFRESH, learners, open_key="key")
+        second, created = lifecycle.open_run(RunKind.REFRESH, learners, open_key="key")
 
         assert created
         assert second != first
@@ -85,9 +85,9 @@ class TestOpeningARun:
     def test_a_day_has_one_run_even_when_it_is_over(self, host: Host) -> None:
         today = date(2026, 3, 2)
         first = run_of([], kind=RunKind.DAILY, open_key="daily", scheduled_for=today)
-        assert runs.settle(first)
+        assert lifecycle.settle(first)
 
-        again, created = runs.open_run(RunKind.DAILY, [], open_key="daily", scheduled_for=today)
+        again, created = lifecycle.open_run(RunKind.DAILY, [], open_key="daily", scheduled_for=today)
 
         assert (again, created) == (first, False)
 
@@ -95,7 +95,7 @@ class TestOpeningARun:
         (learner,) = learners_of(host, 1)
 
         with pytest.raises(IntegrityError):
-            runs.open_run(RunKind.REFRESH, [learner, learner])
+            lifecycle.open_run(RunKind.REFRESH, [learner, learner])
 
         assert not SyncRun.objects.exists()
 
@@ -103,25 +103,25 @@ class TestOpeningARun:
 class TestClosing:
     def test_a_run_closes_exactly_when_nobody_is_left(self, host: Host) -> None:
         run = run_of(learners_of(host, 2), open_key="key")
-        assert not runs.settle(run)
+        assert not lifecycle.settle(run)
         first, second = claimed(run), claimed(run)
         finish(first)
-        assert not runs.settle(run)
+        assert not lifecycle.settle(run)
         finish(second)
 
-        assert runs.settle(run)
+        assert lifecycle.settle(run)
 
         assert (run.state, run.open_key) == (RunState.FINISHED, None)
         ended = run.finished_at
         assert ended is not None
-        assert runs.settle(run)
+        assert lifecycle.settle(run)
         assert run.finished_at == ended
 
     def test_a_sweep_closes_what_a_dead_worker_left_open(self, host: Host) -> None:
         run = run_of(learners_of(host, 1))
         finish(claimed(run))
 
-        claims.sweep()
+        leases.sweep()
 
         run.refresh_from_db()
         assert run.state == RunState.FINISHED
@@ -130,13 +130,13 @@ class TestClosing:
         run = run_of(learners_of(host, 3))
         claim = claimed(run)
 
-        runs.give_up(run, OutcomeState.SKIPPED, "run_replaced")
+        lifecycle.give_up(run, OutcomeState.SKIPPED, "run_replaced")
 
         assert states(run) == ["working", "skipped", "skipped"]
         assert codes(run) == [[], ["run_replaced"], ["run_replaced"]]
         assert run.is_open
         finish(claim)
-        assert runs.settle(run)
+        assert lifecycle.settle(run)
 
     def test_somebody_claimed_while_the_others_are_given_up_stays_at_work(
         self, host: Host, monkeypatch: pytest.MonkeyPatch
@@ -144,9 +144,9 @@ class TestClosing:
         run = run_of(learners_of(host, 1))
         as_read = list(run.outcomes.values_list("pk", flat=True))
         claimed(run)
-        monkeypatch.setattr(runs, "_in_batches", lambda _run, _of: iter([as_read]))
+        monkeypatch.setattr(lifecycle, "_in_batches", lambda _run, _of: iter([as_read]))
 
-        runs.give_up(run, OutcomeState.FAILED, "off")
+        lifecycle.give_up(run, OutcomeState.FAILED, "off")
 
         assert states(run) == ["working"]
         assert codes(run) == [[]]
@@ -154,10 +154,10 @@ class TestClosing:
     def test_giving_up_many_takes_them_in_batches_and_each_once(
         self, host: Host, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(runs, "BATCH", 2)
+        monkeypatch.setattr(lifecycle, "BATCH", 2)
         run = run_of(learners_of(host, 5))
 
-        runs.give_up(run, OutcomeState.SKIPPED, "run_replaced")
+        lifecycle.give_up(run, OutcomeState.SKIPPED, "run_replaced")
 
         assert states(run) == ["skipped"] * 5
         assert codes(run) == [["run_replaced"]] * 5
@@ -189,7 +189,7 @@ class TestCancelling:
         assert run.decided_by == clerk
         assert states(run) == ["skipped"] * 3
         assert codes(run) == [["run_cancelled"]] * 3
-        assert claims.claim_next(run) is None
+        assert leases.claim_next(run) is None
 
     def test_lets_whoever_is_at_work_finish(self, host: Host) -> None:
         run = run_of(learners_of(host, 3), open_key="key")
@@ -199,9 +199,9 @@ class TestCancelling:
 
         assert ends(run) == ("running", "cancelled", None)
         assert states(run) == ["working", "skipped", "skipped"]
-        assert claims.claim_next(run) is None
+        assert leases.claim_next(run) is None
         finish(at_work, OutcomeState.UPDATED)
-        assert runs.settle(run)
+        assert lifecycle.settle(run)
         assert ends(run) == ("finished", "cancelled", None)
         assert states(run) == ["updated", "skipped", "skipped"]
         assert codes(run) == [[], ["run_cancelled"], ["run_cancelled"]]
@@ -215,14 +215,14 @@ class TestCancelling:
         ids=["put back", "put aside"],
     )
     def test_skips_whoever_was_at_work_and_is_let_go_afterwards(
-        self, host: Host, let_go: Callable[[claims.Claim], None]
+        self, host: Host, let_go: Callable[[leases.Claim], None]
     ) -> None:
         run = run_of(learners_of(host, 2), kind=RunKind.DAILY, open_key="daily", guarded=True)
         at_work = claimed(run)
         services.cancel(run)
 
         let_go(at_work)
-        claims.sweep()
+        leases.sweep()
 
         assert ends(run) == ("finished", "cancelled", None)
         assert states(run) == ["skipped", "skipped"]
@@ -234,16 +234,16 @@ class TestCancelling:
         stop_at(percent=0, learners=1)
         run = run_of(learners_of(host, 2), kind=RunKind.DAILY, open_key="daily", guarded=True)
         at_work = [claimed(run)]
-        leave_out = runs._leave_out
+        leave_out = lifecycle._leave_out
 
         def leave_out_just_before(*anything: Any) -> None:
             leave_out(*anything)
             if at_work:
                 at_work.pop().put_aside([], Officers(), FREE)
 
-        monkeypatch.setattr(runs, "_leave_out", leave_out_just_before)
+        monkeypatch.setattr(lifecycle, "_leave_out", leave_out_just_before)
         services.cancel(run)
-        claims.sweep()
+        leases.sweep()
 
         assert ends(run) == ("finished", "cancelled", None)
         assert states(run) == ["skipped", "skipped"]
@@ -255,7 +255,7 @@ class TestCancelling:
             claimed(run)
             services.cancel(run)
             now.shift(deployment.lease + timedelta(seconds=1))
-            claims.sweep()
+            leases.sweep()
 
         assert ends(run) == ("finished", "cancelled", None)
         assert codes(run) == [["run_cancelled"]]
@@ -300,7 +300,7 @@ class TestCancelling:
     def test_comes_too_late_for_a_run_that_is_over(self, host: Host) -> None:
         run = run_of(learners_of(host, 1))
         finish(claimed(run))
-        runs.settle(run)
+        lifecycle.settle(run)
 
         assert not services.cancel(run)
 
@@ -316,7 +316,7 @@ class TestCancelling:
         assert not services.cancel(run, by=second)
 
         finish(at_work)
-        claims.sweep()
+        leases.sweep()
         run.refresh_from_db()
         assert run.decided_by == first
         assert codes(run) == [[], ["run_cancelled"]]
@@ -332,7 +332,7 @@ class TestCancelling:
         assert following != run
         # The one whom the cancelled run is still at has to wait for their turn in the new one.
         assert claimed(following).outcome.learner_pk != at_work.outcome.learner_pk
-        assert claims.claim_next(following) is None
+        assert leases.claim_next(following) is None
         finish(at_work)
         assert claimed(following).outcome.learner_pk == at_work.outcome.learner_pk
 
@@ -342,20 +342,20 @@ class TestReplacing:
         run = run_of(learners_of(host, 2), kind=RunKind.DAILY, open_key="daily")
         at_work = claimed(run)
 
-        assert runs.replace(run)
+        assert lifecycle.replace(run)
 
         assert ends(run) == ("running", "replaced", None)
         assert run.decided_by is None
         finish(at_work)
-        claims.sweep()
+        leases.sweep()
         assert ends(run) == ("finished", "replaced", None)
         assert codes(run) == [[], ["run_replaced"]]
 
     def test_comes_too_late_for_a_run_that_is_over(self, host: Host) -> None:
         run = run_of([])
-        assert runs.settle(run)
+        assert lifecycle.settle(run)
 
-        assert not runs.replace(run)
+        assert not lifecycle.replace(run)
         assert ends(run) == ("finished", "", None)
 
 
@@ -363,11 +363,11 @@ def test_a_run_that_failed_for_everybody_is_the_last_attempt_and_not_the_last_da
     learners = learners_of(host, 2)
     good = run_of(learners, kind=RunKind.DAILY)
     good.outcomes.update(state=OutcomeState.UNCHANGED)
-    runs.settle(good)
+    lifecycle.settle(good)
     assert services.last_daily_attempt() == services.last_daily_run() == good
     failed = run_of(learners, kind=RunKind.DAILY)
     failed.outcomes.update(state=OutcomeState.FAILED)
-    runs.settle(failed)
+    lifecycle.settle(failed)
 
     assert services.last_daily_run() == good
     assert services.last_daily_attempt() == failed
@@ -375,7 +375,7 @@ def test_a_run_that_failed_for_everybody_is_the_last_attempt_and_not_the_last_da
     partly = run_of(learners, kind=RunKind.DAILY)
     partly.outcomes.update(state=OutcomeState.FAILED)
     partly.outcomes.filter(pk=partly.outcomes.earliest("id").pk).update(state=OutcomeState.UPDATED)
-    runs.settle(partly)
+    lifecycle.settle(partly)
     assert services.last_daily_run() == partly
 
 
@@ -391,7 +391,7 @@ def test_a_run_that_was_ended_early_is_not_the_last_daily_sync(host: Host) -> No
     learners = learners_of(host, 1)
     whole = run_of(learners, kind=RunKind.DAILY)
     finish(claimed(whole))
-    runs.settle(whole)
+    lifecycle.settle(whole)
     services.cancel(run_of(learners, kind=RunKind.DAILY))
 
     assert services.last_daily_run() == whole

@@ -26,7 +26,7 @@ from onefile_sync.models import (
     SyncRun,
 )
 from onefile_sync.sandbox.server import SandboxServer
-from onefile_sync.sync import claims, retention, runs
+from onefile_sync.sync.runs.lifecycle import leases, lifecycle, retention
 from tests.conftest import dont_wait
 from tests.factories import Host
 
@@ -277,7 +277,7 @@ class TestDailyRun:
     def test_a_new_one_ends_the_open_one(self, host: Host, switched_on: OneFileSettings) -> None:
         learners_of(host, 2)
         first = services.start_daily()
-        claim = claims.claim_next(first)
+        claim = leases.claim_next(first)
         assert claim is not None
 
         second = services.start_daily(new_run=True)
@@ -287,7 +287,7 @@ class TestDailyRun:
         assert codes(first) == [[], ["run_replaced"]]
         assert states(second) == ["queued", "queued"]
         claim.finish(OutcomeState.UPDATED, [], FREE)
-        assert runs.settle(first)
+        assert lifecycle.settle(first)
         assert services.start_daily() == second
 
     def test_is_scheduled_once_a_day(
@@ -305,8 +305,8 @@ class TestDailyRun:
             services.start_scheduled_daily()
         assert SyncRun.objects.get() == run
 
-        runs.give_up(run, OutcomeState.SKIPPED, "run_replaced")
-        runs.settle(run)
+        lifecycle.give_up(run, OutcomeState.SKIPPED, "run_replaced")
+        lifecycle.settle(run)
         OrmQ.objects.all().delete()
         with commit():
             assert services.start_scheduled_daily() == f"already done today: {run.pk}"
@@ -376,8 +376,8 @@ def test_pruning_deletes_finished_runs_that_ended_long_ago(host: Host) -> None:
     now = timezone.now()
     old, recent, still_open = (run_of(learners) for _run in range(3))
     for run, days in [(old, 91), (recent, 89)]:
-        runs.give_up(run, OutcomeState.SKIPPED, "run_replaced")
-        runs.settle(run)
+        lifecycle.give_up(run, OutcomeState.SKIPPED, "run_replaced")
+        lifecycle.settle(run)
         SyncRun.objects.filter(pk=run.pk).update(finished_at=now - timedelta(days=days))
     SyncRun.objects.filter(pk=still_open.pk).update(created_at=now - timedelta(days=365))
 
@@ -393,8 +393,8 @@ def test_pruning_holds_a_batch_of_rows_in_memory_and_not_a_run(
 ) -> None:
     monkeypatch.setattr(retention, "BATCH", 2)
     run = run_of(learners_of(host, 5))
-    runs.give_up(run, OutcomeState.SKIPPED, "run_replaced")
-    runs.settle(run)
+    lifecycle.give_up(run, OutcomeState.SKIPPED, "run_replaced")
+    lifecycle.settle(run)
     SyncRun.objects.filter(pk=run.pk).update(finished_at=timezone.now() - timedelta(days=91))
     with_a_signal: list[int] = []
 
@@ -417,8 +417,8 @@ def test_pruning_holds_a_batch_of_rows_in_memory_and_not_a_run(
 
 def test_a_prune_that_was_stopped_in_the_middle_is_finished_by_the_next(host: Host) -> None:
     run = run_of(learners_of(host, 2))
-    runs.give_up(run, OutcomeState.SKIPPED, "run_replaced")
-    runs.settle(run)
+    lifecycle.give_up(run, OutcomeState.SKIPPED, "run_replaced")
+    lifecycle.settle(run)
     SyncRun.objects.filter(pk=run.pk).update(finished_at=timezone.now() - timedelta(days=91))
     run.outcomes.earliest("pk").delete()
 

@@ -23,8 +23,9 @@ from onefile_sync.models import (
     SyncRun,
 )
 from onefile_sync.sandbox.server import SandboxServer
-from onefile_sync.sync import claims, drive, queue, runs
-from onefile_sync.sync.queue import WORK
+from onefile_sync.sync import drive
+from onefile_sync.sync.runs.lifecycle import leases, lifecycle, queue
+from onefile_sync.sync.runs.lifecycle.queue import WORK
 from tests.factories import Host
 
 from .conftest import claimed, learners_of, queued_runs, queued_tasks, run_of, states
@@ -148,7 +149,7 @@ class TestWorkOnRun:
     ) -> None:
         one, other = linked(2)
         abandoned, run = run_of([one]), run_of([other])
-        claims.claim_next(abandoned)
+        leases.claim_next(abandoned)
         long_ago = timezone.now() - timedelta(hours=1)
         SyncRun.objects.filter(pk=abandoned.pk).update(created_at=long_ago, queued_at=long_ago)
         LearnerOutcome.objects.filter(run=abandoned).update(started_at=long_ago, lease_expires_at=long_ago)
@@ -164,7 +165,7 @@ class TestWorkOnRun:
     ) -> None:
         one, two, three, other = linked(4)
         at_work, run = run_of([one, two]), run_of([other])
-        claims.claim_next(at_work)
+        leases.claim_next(at_work)
         SyncRun.objects.filter(pk=at_work.pk).update(queued_at=timezone.now() - timedelta(hours=1))
         run_of([three])
 
@@ -194,8 +195,8 @@ class TestResuming:
     ) -> None:
         one, two, three = learners_of(host, 3)
         waiting, at_work, abandoned = run_of([one]), run_of([two]), run_of([three])
-        claims.claim_next(at_work)
-        claims.claim_next(abandoned)
+        leases.claim_next(at_work)
+        leases.claim_next(abandoned)
         LearnerOutcome.objects.filter(run=abandoned).update(
             lease_expires_at=timezone.now() - timedelta(seconds=1)
         )
@@ -235,7 +236,7 @@ class TestDaily:
 
         run = SyncRun.objects.get()
         assert said == f"queued: {run.pk}"
-        runs.give_up(run, OutcomeState.SKIPPED, "run_replaced")
+        lifecycle.give_up(run, OutcomeState.SKIPPED, "run_replaced")
         assert tasks.daily() == f"already done today: {run.pk}"
 
     def test_says_why_it_did_nothing(self, host: Host) -> None:

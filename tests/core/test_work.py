@@ -26,7 +26,8 @@ from onefile_sync.onefile.patience import RetryPolicy
 from onefile_sync.rows import LearnerRow
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
-from onefile_sync.sync import claims, intents, work
+from onefile_sync.sync import intents, work
+from onefile_sync.sync.runs.lifecycle import leases
 from tests.conftest import dont_wait
 from tests.factories import Host
 
@@ -255,7 +256,7 @@ class TestAWorkerThatDies:
             raise Killed
 
         with monkeypatch.context() as patched:
-            patched.setattr(claims.Claim, "finish", die)
+            patched.setattr(leases.Claim, "finish", die)
             with pytest.raises(Killed):
                 perform(run)
 
@@ -277,7 +278,7 @@ class TestAWorkerThatDies:
         self, linked: Linked, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         run = services.refresh_now(linked(1))
-        claim = claims.claim_next(run)
+        claim = leases.claim_next(run)
         assert claim is not None
         looks = []
 

@@ -17,7 +17,8 @@ from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.records import SandboxReview
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
-from onefile_sync.sync import apply, claims
+from onefile_sync.sync import apply
+from onefile_sync.sync.runs.lifecycle import leases
 from tests.conftest import changes, dont_wait, problems, sync
 from tests.factories import Host
 
@@ -183,7 +184,7 @@ class TestAVisitThatMayBeLeftOver:
         def check_upload(*arguments: Any, **more: Any) -> Any:
             if not cut_off:
                 cut_off.append(True)
-                raise claims.TimeIsUp
+                raise leases.TimeIsUp
             return real(*arguments, **more)
 
         monkeypatch.setattr(apply, "_check_upload", check_upload)
@@ -234,7 +235,7 @@ def test_a_push_that_onefile_accepted_is_on_record_although_time_was_up_right_af
     def learning_aim(self: OneFile, aim_id: int) -> Any:
         if sent == ["accepted"]:
             sent.append("time is up")
-            raise claims.TimeIsUp
+            raise leases.TimeIsUp
         return read(self, aim_id)
 
     monkeypatch.setattr(OneFile, "update_learning_aim", update_learning_aim)
@@ -321,7 +322,7 @@ def test_a_create_is_told_once_although_the_worker_went_away_before_its_id_was_s
     def go_away(*about: Any) -> Any:
         if not gone and (step == "note_review" or about[0].kind == "review"):
             gone.append(True)
-            raise claims.TimeIsUp
+            raise leases.TimeIsUp
         return real(*about)
 
     monkeypatch.setattr(module, name, go_away)

@@ -18,8 +18,9 @@ from onefile_sync.sandbox.records import ABSENT
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World
-from onefile_sync.sync import exchange, runs
+from onefile_sync.sync import exchange
 from onefile_sync.sync.problems import explain
+from onefile_sync.sync.runs.lifecycle import lifecycle
 from tests.conftest import dont_wait, problems, sync
 from tests.factories import Host
 
@@ -496,7 +497,7 @@ class TestBeforeTheLearnersTurn:
     ) -> None:
         double = host.learner(onefile_id=hamlet.onefile_id)
         before = read(hamlet)
-        run, _created = runs.open_run(RunKind.DAILY, [hamlet.learner, double])
+        run, _created = lifecycle.open_run(RunKind.DAILY, [hamlet.learner, double])
 
         services.perform(run, sleep=dont_wait)
 

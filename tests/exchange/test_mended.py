@@ -18,8 +18,8 @@ from onefile_sync.sandbox.records import on_london_date
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World
-from onefile_sync.sync import claims, runs
 from onefile_sync.sync.connection.rate_limit import SharedPace
+from onefile_sync.sync.runs.lifecycle import leases, lifecycle
 from tests.conftest import dont_wait, problems, sync
 from tests.factories import Host
 
@@ -33,7 +33,7 @@ def town(host: Host, world: World) -> Town:
 
 
 def refresh_by_a_worker(*learners: Any) -> Any:
-    run, _created = runs.open_run(RunKind.REFRESH, learners)
+    run, _created = lifecycle.open_run(RunKind.REFRESH, learners)
     return run
 
 
@@ -278,7 +278,7 @@ class TestAWorkerThatDied:
         self, town: Town, onefile: SandboxServer, django_capture_on_commit_callbacks: Any
     ) -> None:
         run = services.refresh([town.learner])
-        claims.claim_next(run)
+        leases.claim_next(run)
         long_ago = timezone.now() - timedelta(hours=3)
         LearnerOutcome.objects.update(started_at=long_ago, lease_expires_at=long_ago)
         type(run).objects.update(created_at=long_ago, queued_at=long_ago)
@@ -320,9 +320,9 @@ class TestTheRateLimit:
         onefile.faults.append(Fault(operation="*", kind="status", status=429, times=999))
         run = refresh_by_a_worker(*learners)
 
-        said = [services.work(str(run.pk), sleep=dont_wait) for _ in range(claims.MOST_ATTEMPTS)]
+        said = [services.work(str(run.pk), sleep=dont_wait) for _ in range(leases.MOST_ATTEMPTS)]
 
-        assert said == ["to be continued"] * (claims.MOST_ATTEMPTS - 1) + ["finished"]
+        assert said == ["to be continued"] * (leases.MOST_ATTEMPTS - 1) + ["finished"]
         assert [problems(outcome) for outcome in run.outcomes.all()] == [["rate_limited"]] * 2
 
 

@@ -19,8 +19,9 @@ from onefile_sync.onefile.patience import RetryPolicy
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
-from onefile_sync.sync import reading, runs, survey, work
+from onefile_sync.sync import reading, survey, work
 from onefile_sync.sync.connection.session import connect
+from onefile_sync.sync.runs.lifecycle import lifecycle
 from onefile_sync.sync.sample import SAMPLE
 from tests.conftest import dont_wait
 from tests.core.conftest import codes, refuse_the_token, states
@@ -99,7 +100,7 @@ def test_a_worker_killed_at_any_call_costs_hardly_any_calls_more(
 
 def test_two_workers_share_the_pages(people: list[Any], world: World, onefile: SandboxServer) -> None:
     run = begin_daily()
-    runs.start(run)
+    lifecycle.start(run)
     for client in cycle([a_client(), a_client()]):
         read_on(run, client, 1)
         if run.read_at is not None:
@@ -207,7 +208,7 @@ class TestStopping:
         self, people: list[Any], onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         run = begin_daily()
-        self.stop_while_reading(monkeypatch, lambda: runs.cancel(SyncRun.objects.get(), None))
+        self.stop_while_reading(monkeypatch, lambda: lifecycle.cancel(SyncRun.objects.get(), None))
 
         services.perform(run, sleep=dont_wait)
 
@@ -268,7 +269,7 @@ class TestWhatIsSaid:
 
     def test_how_far_the_reading_is(self, people: list[Any], onefile: SandboxServer) -> None:
         run, client = begin_daily(), a_client()
-        runs.start(run)
+        lifecycle.start(run)
 
         read_on(run, client, 2)
         assert wording.headline(run, services.progress(run)) == "Reading the lists of OneFile: 1 page so far."

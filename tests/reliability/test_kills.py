@@ -42,7 +42,7 @@ from onefile_sync.models import (
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World
-from onefile_sync.sync import queue, runs
+from onefile_sync.sync.runs.lifecycle import lifecycle, queue
 from tests.factories import PICSWEB
 from tests.services.conftest import content_types_afresh, environment, services_are_there
 
@@ -184,7 +184,7 @@ def one_run(machines: Machines, world: World, dice: random.Random, tally: Tally)
     learners = [a_learner(world, number) for number in range(LEARNERS)]
     known = set(world.reviews)
     kind = RunKind.DAILY if tally.runs % 2 else RunKind.REFRESH
-    run, _created = runs.open_run(kind, learners, reads_everyone=kind == RunKind.DAILY)
+    run, _created = lifecycle.open_run(kind, learners, reads_everyone=kind == RunKind.DAILY)
     queue.enqueue(run, tasks=2)
     wait_until(lambda: is_begun(run), machines)
     time.sleep(dice.uniform(0, 1.2))

@@ -24,11 +24,11 @@ from onefile_sync.models import (
     RunState,
     SyncRun,
 )
+from onefile_sync.sync.planning import safety_stop
+from onefile_sync.sync.planning.types import FoundProblem, Subject
 from onefile_sync.transactions import retried
 
 from . import ledger
-from .planning import safety_stop
-from .planning.types import FoundProblem, Subject
 
 #: The outcomes of learners whom OneFile was asked about to the end.
 COMPARED = (OutcomeState.UPDATED, OutcomeState.UNCHANGED, OutcomeState.ATTENTION)

@@ -20,10 +20,10 @@ from onefile_sync import events, host
 from onefile_sync.conf import deployment
 from onefile_sync.models import LearnerOutcome, OutcomeState, SyncRun
 from onefile_sync.rows import Officers
+from onefile_sync.sync.planning.types import FieldChange, FoundProblem, Subject
 from onefile_sync.transactions import retried
 
-from . import heartbeat, ledger, runs
-from .planning.types import FieldChange, FoundProblem, Subject
+from . import heartbeat, ledger, lifecycle
 
 #: A learner whose refresh is cut off this often is given up for the run, so that no learner can stop the others.
 MOST_ATTEMPTS = 3
@@ -172,8 +172,8 @@ def sweep() -> None:
         taken_up = _give_up(mine, outcome, now) if given_up else _queue_again(mine)
         if taken_up:
             events.warning("lease_expired", run=outcome.run_id, outcome=outcome.pk, attempts=outcome.attempts)
-    for run in SyncRun.objects.filter(state__in=runs.AT_WORK):
-        runs.settle(run)
+    for run in SyncRun.objects.filter(state__in=lifecycle.AT_WORK):
+        lifecycle.settle(run)
 
 
 @retried

@@ -11,11 +11,10 @@ from onefile_sync.models import Difference, LearnerOutcome, OutcomeState, RunKin
 from onefile_sync.models import Problem as ProblemRow
 from onefile_sync.onefile.parsing import LONDON
 from onefile_sync.rows import Attendance, Officers, Value, told
-
-from .connection import assessors
-from .planning.rules import is_blank
-from .planning.types import FieldChange, FoundProblem, KeptValue, Subject
-from .problems import SAID_ONCE, explain
+from onefile_sync.sync.connection import assessors
+from onefile_sync.sync.planning.rules import is_blank
+from onefile_sync.sync.planning.types import FieldChange, FoundProblem, KeptValue, Subject
+from onefile_sync.sync.problems import SAID_ONCE, explain
 
 
 def note_changes(
