@@ -26,7 +26,7 @@ from onefile_sync.transactions import retried
 from . import staging
 from .connection import assessors
 from .connection.list_evidence import ListEvidence
-from .fetch import Staged, read_onefile
+from .learner.fetch import Staged, read_onefile
 from .planning.planner import make_plan
 from .planning.safety_stop import replaces_values
 from .planning.types import FieldChange, FoundProblem, OneFileSide, Plan, Policy, assessors_of

@@ -26,7 +26,7 @@ from . import reading, survey
 from .connection import assessors
 from .connection.rate_limit import PaceLost
 from .connection.session import NotConnected, connect
-from .exchange import Exchange, policy_of
+from .learner.exchange import Exchange, policy_of
 from .runs import leases, lifecycle
 
 #: Seconds between two looks when all that is left is being worked on by somebody else.

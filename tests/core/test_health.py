@@ -26,10 +26,10 @@ from onefile_sync.models import (
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
-from onefile_sync.sync import intents
 from onefile_sync.sync.connection.rate_limit import DatabaseStore, SharedPace
 from onefile_sync.sync.connection.session import SharedSession
 from onefile_sync.sync.health import LOOKS
+from onefile_sync.sync.learner import uploads
 from onefile_sync.sync.runs.lifecycle import lifecycle
 from tests.conftest import dont_wait, sync
 from tests.factories import Host
@@ -488,7 +488,7 @@ AGES = [
     ("oldest_click", lambda host: wait_for_a_click(host, RunKind.REFRESH), 10 * MINUTE, HOUR),
     ("oldest_click", lambda host: wait_for_a_click(host, RunKind.PREVIEW), 10 * MINUTE, HOUR),
     ("oldest_of_the_day", lambda host: wait_for_a_click(host, RunKind.DAILY), 8 * HOUR, 24 * HOUR),
-    ("open_uploads", lambda host: intents.begin("5", "7", NOON), DAY, 7 * DAY),
+    ("open_uploads", lambda host: uploads.begin("5", "7", NOON), DAY, 7 * DAY),
 ]
 
 
@@ -514,10 +514,10 @@ class TestAge:
     ) -> None:
         one, other = learners_of(host, 2)
         run_of([one])
-        intents.begin("5", "7", NOON)
+        uploads.begin("5", "7", NOON)
         now.shift(2 * DAY)
         run_of([other])
-        intents.begin("6", "8", NOON)
+        uploads.begin("6", "8", NOON)
 
         assert (found()["oldest_click"].level, found()["oldest_click"].value) == (CRITICAL, NOON)
         assert (found()["open_uploads"].level, found()["open_uploads"].value) == (WARNING, 2)
@@ -541,8 +541,8 @@ class TestAge:
     def test_of_an_upload_that_is_over_does_not_count(
         self, in_order: OneFileSettings, now: time_machine.Traveller
     ) -> None:
-        intents.begin("5", "7", NOON)
-        intents.close("5", ["7"])
+        uploads.begin("5", "7", NOON)
+        uploads.close("5", ["7"])
         now.shift(30 * DAY)
 
         assert UploadIntent.objects.exists()

@@ -26,7 +26,8 @@ from onefile_sync.onefile.patience import RetryPolicy
 from onefile_sync.rows import LearnerRow
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
-from onefile_sync.sync import intents, work
+from onefile_sync.sync import work
+from onefile_sync.sync.learner import uploads
 from onefile_sync.sync.runs.lifecycle import leases
 from tests.conftest import dont_wait
 from tests.factories import Host
@@ -319,29 +320,29 @@ class TestHalfMadeUploads:
         learner = host.learner()
         review = host.review(learner)
         noon = timezone.now()
-        intent = intents.begin(str(learner.pk), str(review.pk), noon)
-        intents.note_sending_visit(intent, timezone.now)
-        intents.note_visit(intent, 70)
+        intent = uploads.begin(str(learner.pk), str(review.pk), noon)
+        uploads.note_sending_visit(intent, timezone.now)
+        uploads.note_visit(intent, 70)
 
-        same = intents.begin(str(learner.pk), str(review.pk), noon)
+        same = uploads.begin(str(learner.pk), str(review.pk), noon)
         assert (same, same.visit_id) == (intent, 70)
 
-        moved = intents.begin(str(learner.pk), str(review.pk), noon + timedelta(days=1))
+        moved = uploads.begin(str(learner.pk), str(review.pk), noon + timedelta(days=1))
         assert moved == intent
         moved.refresh_from_db()
         assert (moved.scheduled_for, moved.visit_id) == (noon + timedelta(days=1), None)
 
     def test_a_finished_upload_makes_room_for_the_next(self, host: Host, world: World) -> None:
         learner = host.learner()
-        first = intents.begin(str(learner.pk), "5", timezone.now())
-        intents.note_review(first, 500)
+        first = uploads.begin(str(learner.pk), "5", timezone.now())
+        uploads.note_review(first, 500)
         assert str(first) == "5 (open)"
 
-        intents.close(str(learner.pk), "5")
+        uploads.close(str(learner.pk), "5")
 
         first.refresh_from_db()
         assert (first.review_id, str(first)) == (500, "5 (finished)")
-        assert intents.begin(str(learner.pk), "5", timezone.now()) != first
+        assert uploads.begin(str(learner.pk), "5", timezone.now()) != first
         assert UploadIntent.objects.count() == 2
 
 

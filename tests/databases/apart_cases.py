@@ -21,7 +21,7 @@ from onefile_sync.models import (
 )
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
-from onefile_sync.sync.exchange import Exchange
+from onefile_sync.sync.learner.exchange import Exchange
 from tests.conftest import preview, problems, sync
 from tests.exchange.hamlet import Hamlet, assert_linked_once, build_hamlet, read
 from tests.factories import Host

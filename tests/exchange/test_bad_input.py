@@ -18,7 +18,7 @@ from onefile_sync.sandbox.records import ABSENT
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World
-from onefile_sync.sync import exchange
+from onefile_sync.sync.learner import exchange
 from onefile_sync.sync.problems import explain
 from onefile_sync.sync.runs.lifecycle import lifecycle
 from tests.conftest import dont_wait, problems, sync

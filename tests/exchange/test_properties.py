@@ -27,9 +27,9 @@ from onefile_sync.sandbox.records import on_london_date
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.wire import ApiRefusal, Body
 from onefile_sync.sandbox.world import World
-from onefile_sync.sync import intents
-from onefile_sync.sync.apply import Applied, apply_plan
-from onefile_sync.sync.fetch import read_onefile
+from onefile_sync.sync.learner import uploads
+from onefile_sync.sync.learner.apply import Applied, apply_plan
+from onefile_sync.sync.learner.fetch import read_onefile
 from onefile_sync.sync.planning import rules
 from onefile_sync.sync.planning.planner import make_plan
 from onefile_sync.sync.planning.types import FieldChange, OneFileSide, Plan, Policy
@@ -218,7 +218,7 @@ class Stage:
     def carry_out(self, plan: Plan) -> Applied:
         applied = Applied(record=self.made.extend, hold=timezone.now)
         apply_plan(self.onefile, plan, 1, applied)
-        intents.close(plan.learner.pk, applied.finished_uploads)  # as the outcome's being written down does
+        uploads.close(plan.learner.pk, applied.finished_uploads)  # as the outcome's being written down does
         return applied
 
 
@@ -284,13 +284,13 @@ def set_the_stage(host: Host, story: Story) -> Stage:
 
 def cut_an_upload_off(learner: Any, review: Any, values: Any, when: str, world: World) -> None:
     starts = rules.scheduled_for(values["proposed_date"], values["proposed_time"])
-    intent = intents.begin(str(learner.pk), str(review.pk), starts)
-    intents.note_sending_visit(intent, lambda: PAST_DOUBT)
+    intent = uploads.begin(str(learner.pk), str(review.pk), starts)
+    uploads.note_sending_visit(intent, lambda: PAST_DOUBT)
     if when == "before the visit":
         return
     visit = world.add_visit(ONEFILE_ID, date_from=starts, date_to=starts + rules.VISIT_LENGTH)
-    intents.note_visit(intent, visit.id)
-    intents.note_sending_review(intent, lambda: PAST_DOUBT)
+    uploads.note_visit(intent, visit.id)
+    uploads.note_sending_review(intent, lambda: PAST_DOUBT)
     if when == "after":
         world.add_review(
             ONEFILE_ID, visit_id=visit.id, scheduled_for=starts, created_on=datetime(2026, 1, 1, tzinfo=UTC)

@@ -21,7 +21,7 @@ from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World
-from onefile_sync.sync import apply, intents
+from onefile_sync.sync.learner import apply, uploads
 from tests.conftest import dont_wait, preview, problems, sync
 from tests.factories import Host
 
@@ -452,13 +452,13 @@ def crash_after(monkeypatch: pytest.MonkeyPatch, where: Any, name: str) -> None:
 
 
 STEPS: list[tuple[Any, str]] = [
-    (intents, "begin"),
-    (intents, "note_sending_visit"),
+    (uploads, "begin"),
+    (uploads, "note_sending_visit"),
     (OneFile, "create_visit"),
-    (intents, "note_visit"),
-    (intents, "note_sending_review"),
+    (uploads, "note_visit"),
+    (uploads, "note_sending_review"),
     (OneFile, "create_review"),
-    (intents, "note_review"),
+    (uploads, "note_review"),
     (apply, "_check_upload"),
 ]
 
@@ -534,7 +534,7 @@ def test_a_worker_that_is_missed_is_replaced_only_when_its_create_is_past_doubt(
     """Whoever takes the learner up looks after the last create can have arrived."""
     run = services.refresh_now([hamlet.learner])
     with pytest.MonkeyPatch.context() as monkeypatch:
-        crash_after(monkeypatch, intents, "note_sending_review")
+        crash_after(monkeypatch, uploads, "note_sending_review")
         with pytest.raises(Crash):
             services.perform(run, sleep=dont_wait)
 
@@ -561,7 +561,7 @@ def test_a_crash_around_the_saving_of_the_id(
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(apply, "_save", save_until_the_id)
         if when == "within":
-            monkeypatch.setattr(intents, "close", crash)
+            monkeypatch.setattr(uploads, "close", crash)
         with pytest.raises(Crash):
             services.perform(run, sleep=dont_wait)
     the_worker_is_missed()

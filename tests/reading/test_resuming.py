@@ -221,7 +221,7 @@ class TestComparing:
         self, people: list[Any], onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         daily()
-        from onefile_sync.sync import exchange
+        from onefile_sync.sync.learner import exchange
 
         make_plan = exchange.make_plan
 

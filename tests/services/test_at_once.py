@@ -21,8 +21,8 @@ from onefile_sync import services
 from onefile_sync.models import ApiSession, OutcomeState, SyncRun
 from onefile_sync.onefile.transport import LONGEST_PAUSE
 from onefile_sync.sandbox.server import SandboxServer
-from onefile_sync.sync import exchange
 from onefile_sync.sync.connection.rate_limit import SPARE
+from onefile_sync.sync.learner import exchange
 from tests.conftest import changes, dont_wait
 from tests.factories import PICSWEB
 

@@ -16,17 +16,12 @@ from onefile_sync.models import OneFileSettings, OutcomeState
 from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.errors import OneFileError
 from onefile_sync.rows import Differences, Officers
-from onefile_sync.transactions import retried
-
-from . import intents
-from .apply import Applied, apply_plan
-from .connection import assessors
-from .connection.list_evidence import ListEvidence
-from .connection.rate_limit import PaceLost
-from .fetch import NotTheLearner, Staged, read_onefile
-from .planning.planner import make_plan
-from .planning.safety_stop import replaces_values
-from .planning.types import (
+from onefile_sync.sync.connection import assessors
+from onefile_sync.sync.connection.list_evidence import ListEvidence
+from onefile_sync.sync.connection.rate_limit import PaceLost
+from onefile_sync.sync.planning.planner import make_plan
+from onefile_sync.sync.planning.safety_stop import replaces_values
+from onefile_sync.sync.planning.types import (
     FieldChange,
     FinishedUpload,
     FoundProblem,
@@ -36,8 +31,13 @@ from .planning.types import (
     Subject,
     assessors_of,
 )
-from .runs.leases import MOST_ATTEMPTS, Claim, Cost, LostClaim, PutBack, TimeIsUp
-from .runs.ledger import note_changes, note_differences, state_of
+from onefile_sync.sync.runs.leases import MOST_ATTEMPTS, Claim, Cost, LostClaim, PutBack, TimeIsUp
+from onefile_sync.sync.runs.ledger import note_changes, note_differences, state_of
+from onefile_sync.transactions import retried
+
+from . import uploads
+from .apply import Applied, apply_plan
+from .fetch import NotTheLearner, Staged, read_onefile
 
 #: How often a learner is planned again because somebody was editing them at the same time.
 ROUNDS = 3
@@ -175,7 +175,7 @@ class Exchange:
         told = {(each.code, each.subject.kind, each.subject.pk) for each in self.planned}
         left_over = [
             each
-            for each in (intents.left_over(learner_pk, finished) if finished else [])
+            for each in (uploads.left_over(learner_pk, finished) if finished else [])
             if (each.code, each.subject.kind, each.subject.pk) not in told
         ]
         for problem in (*self.planned, *self.applied.problems, *last, *left_over):
@@ -190,7 +190,7 @@ class Exchange:
     def write_down(self, state: OutcomeState, problems: Sequence[FoundProblem]) -> None:
         self.claim.finish(state, problems, self.cost())
         if finished := self.applied.finished_uploads:
-            intents.close(self.claim.outcome.learner_pk, finished)
+            uploads.close(self.claim.outcome.learner_pk, finished)
 
     def put_back(self, *, counts: bool = True) -> NoReturn:
         self.claim.put_back(self.cost(), counts=counts)

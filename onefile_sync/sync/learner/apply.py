@@ -18,12 +18,9 @@ from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.errors import OneFileError, Scope
 from onefile_sync.onefile.records import LearningAim
 from onefile_sync.rows import Value, told
-from onefile_sync.transactions import retried
-
-from . import intents
-from .connection.rate_limit import PaceLost
-from .planning import rules
-from .planning.types import (
+from onefile_sync.sync.connection.rate_limit import PaceLost
+from onefile_sync.sync.planning import rules
+from onefile_sync.sync.planning.types import (
     PICSWEB,
     AimPush,
     FieldChange,
@@ -36,7 +33,10 @@ from .planning.types import (
     RowWrite,
     Subject,
 )
-from .runs.leases import TimeIsUp
+from onefile_sync.sync.runs.leases import TimeIsUp
+from onefile_sync.transactions import retried
+
+from . import uploads
 
 #: What is raised while a call waits for its turn, and so before it is sent.
 NOT_SENT = (TimeIsUp, PaceLost)
@@ -58,7 +58,7 @@ class Applied:
     """
 
     record: Callable[[Sequence[FieldChange]], None]
-    hold: intents.Hold
+    hold: uploads.Hold
     compare: Callable[[Sequence[KeptValue]], list[FoundProblem]] = lambda _kept: []
     changes: int = 0
     problems: list[FoundProblem] = field(default_factory=list)
@@ -206,7 +206,7 @@ class _Creation:
         upload: ReviewUpload,
         visit_type: int,
         make_sure: Callable[[], None],
-        hold: intents.Hold,
+        hold: uploads.Hold,
     ) -> None:
         assert plan.centre_id is not None  # noqa: S101 - the plan has no upload without a centre; this tells mypy
         self.onefile = onefile
@@ -216,7 +216,7 @@ class _Creation:
         self.make_sure = make_sure
         self.hold = hold
         self.visit_asked_for = self.review_asked_for = False
-        self.intent = intents.begin(plan.learner.pk, upload.review.pk, upload.scheduled_for)
+        self.intent = uploads.begin(plan.learner.pk, upload.review.pk, upload.scheduled_for)
 
     def carry_out(self) -> int:
         """The review's ID. Raises OneFileError, Stale, and whatever ends the task while a call waits for its turn."""
@@ -232,7 +232,7 @@ class _Creation:
                 about_to_send=self.note_sending_visit,
             )
             self.visit_asked_for = False
-            intents.note_visit(self.intent, visit_id)
+            uploads.note_visit(self.intent, visit_id)
         else:
             visit_id = self.intent.visit_id
         return self.onefile.create_review(
@@ -246,22 +246,22 @@ class _Creation:
 
     def note_sending_visit(self) -> None:
         self.make_sure()
-        intents.note_sending_visit(self.intent, self.hold, again=self.visit_asked_for)
+        uploads.note_sending_visit(self.intent, self.hold, again=self.visit_asked_for)
         self.visit_asked_for = True
 
     def note_sending_review(self) -> None:
         self.make_sure()
-        intents.note_sending_review(self.intent, self.hold)
+        uploads.note_sending_review(self.intent, self.hold)
         self.review_asked_for = True
 
     def came_to_nothing(self, refused: OneFileError | None = None) -> None:
         """Nothing is on its way; and where nothing can be there either, there is nothing to look for."""
-        intents.note_not_created(self.intent, visit_asked_for=self.visit_asked_for)
+        uploads.note_not_created(self.intent, visit_asked_for=self.visit_asked_for)
         if refused is not None and refused.scope is Scope.ITEM and self.review_asked_for:
             # It may be the visit of before that OneFile does not take: deleted since, or another learner's.
-            intents.note_review_refused(self.intent, visit_is_new=not self.visit_is_of_before)
+            uploads.note_review_refused(self.intent, visit_is_new=not self.visit_is_of_before)
         if self.intent.visit_id is None and not self.intent.visits_in_doubt:
-            intents.close(self.learner.pk, [self.upload.review.pk])
+            uploads.close(self.learner.pk, [self.upload.review.pk])
 
 
 @retried
@@ -269,7 +269,7 @@ class _Creation:
 def _note_created(intent: UploadIntent, review_id: int, change: FieldChange, applied: Applied) -> None:
     """In one transaction: whoever finds the answer on record need not tell of the create again."""
     applied.done(change)
-    intents.note_review(intent, review_id)
+    uploads.note_review(intent, review_id)
 
 
 def _check_upload(onefile: OneFile, review_id: int, upload: ReviewUpload, applied: Applied) -> None:

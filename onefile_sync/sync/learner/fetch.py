@@ -15,10 +15,9 @@ from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.errors import OneFileError, Scope
 from onefile_sync.onefile.records import LearningAim, Review, SearchResult
 from onefile_sync.rows import LearnerRow, QualificationRow, ReviewRow
-
-from .connection.list_evidence import ListEvidence
-from .planning import rules
-from .planning.types import FoundProblem, OneFileSide, Policy, Subject
+from onefile_sync.sync.connection.list_evidence import ListEvidence
+from onefile_sync.sync.planning import rules
+from onefile_sync.sync.planning.types import FoundProblem, OneFileSide, Policy, Subject
 
 #: OneFile's number for the role of a learner.
 ROLE_LEARNER = 1

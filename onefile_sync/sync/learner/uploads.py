@@ -17,11 +17,10 @@ from django.utils import timezone
 
 from onefile_sync import host
 from onefile_sync.models import UploadIntent
+from onefile_sync.sync.planning.rules import in_words
+from onefile_sync.sync.planning.types import FinishedUpload, FoundProblem
+from onefile_sync.sync.runs.leases import LostClaim
 from onefile_sync.transactions import retried
-
-from .planning.rules import in_words
-from .planning.types import FinishedUpload, FoundProblem
-from .runs.leases import LostClaim
 
 #: How long the visit of a review that OneFile refuses is kept for the next try, before another visit is made.
 KEEP_VISIT = timedelta(days=7)
