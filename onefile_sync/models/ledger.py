@@ -53,8 +53,8 @@ class SyncRun(OwnModel):
     (:mod:`onefile_sync.sync.planning.safety_stop`). ``decided_by`` is whoever applied, discarded or cancelled it.
 
     A run that ``reads_everyone`` reads OneFile for all of its learners at once, in lists until ``listed_at`` and what
-    they leave out until ``read_at`` (:mod:`onefile_sync.sync.reading`). ``put_off`` counts the reviews that are not
-    read again in this run. ``worked_at`` is when a worker last did something for the run.
+    they leave out until ``read_at`` (:mod:`onefile_sync.sync.bulk.listings`). ``put_off`` counts the reviews that
+    are not read again in this run. ``worked_at`` is when a worker last did something for the run.
 
     ``environment`` and ``address`` say which OneFile was called; blank before the start, and in runs of old releases.
     """

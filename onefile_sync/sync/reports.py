@@ -25,8 +25,8 @@ from onefile_sync.models import (
 )
 
 from . import problems
+from .bulk.selection import ROTATION
 from .connection.rate_limit import PaceLost, shared_store
-from .due import ROTATION
 from .planning import rules
 from .runs.lifecycle import COMPARED
 

@@ -22,7 +22,7 @@ from onefile_sync.onefile.errors import OneFileError
 from onefile_sync.onefile.patience import RetryPolicy
 from onefile_sync.transactions import drop_closed_connections
 
-from . import reading, survey
+from .bulk import compare, listings
 from .connection import assessors
 from .connection.rate_limit import PaceLost
 from .connection.session import NotConnected, connect
@@ -146,7 +146,7 @@ class _Hand:
         if run.reads_everyone and run.read_at is None:
             return self.read(onefile)
         if run.reads_everyone and not self.all_surveyed:
-            ended = survey.survey(run, policy_of(settings), lambda ids: self.learn_names(onefile, ids))
+            ended = compare.survey(run, policy_of(settings), lambda ids: self.learn_names(onefile, ids))
             self.all_surveyed = ended is None
             for _learner in range(ended or 0):
                 self.after_each()
@@ -160,7 +160,7 @@ class _Hand:
     def read(self, onefile: OneFile) -> bool:
         self.current = None
         try:
-            if not reading.read_on(self.run, onefile, self.time_is_up):
+            if not listings.read_on(self.run, onefile, self.time_is_up):
                 self.sleep(LOOK_SOON)
             self.after_piece()
         except (leases.TimeIsUp, PaceLost):
@@ -176,14 +176,14 @@ class _Hand:
         if self.names_wait:
             return
         try:
-            with reading.counted(self.run, onefile):
+            with listings.counted(self.run, onefile):
                 assessors.learn_names(onefile, ids)
         except (leases.TimeIsUp, PaceLost, OneFileError):
             self.names_wait = True
 
     def exchange(self, claim: leases.Claim, onefile: OneFile, settings: OneFileSettings) -> bool:
         pk, run = claim.outcome.learner_pk, self.run
-        staged = survey.staged_for(run, [pk]).get(pk) if run.reads_everyone else None
+        staged = compare.staged_for(run, [pk]).get(pk) if run.reads_everyone else None
         exchange = Exchange(
             claim, onefile, settings, preview=run.is_preview, puts_aside=run.puts_aside, staged=staged
         )

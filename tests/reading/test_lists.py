@@ -18,7 +18,7 @@ from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World
-from onefile_sync.sync import due, reading, sample
+from onefile_sync.sync.bulk import listings, sample, selection
 from tests.conftest import dont_wait, problems
 from tests.factories import Host
 
@@ -33,7 +33,7 @@ def short_pages(settings: Any, host: Host) -> None:
     settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "PAGE_SIZE": 10}
 
 
-def listings(run: SyncRun, **values: Any) -> Any:
+def listings_of(run: SyncRun, **values: Any) -> Any:
     return run.listings.filter(**values)
 
 
@@ -120,7 +120,7 @@ class TestTheSample:
 
         run = daily()
 
-        assert listings(run, kind=ListingKind.AIM, differs=True).exists()
+        assert listings_of(run, kind=ListingKind.AIM, differs=True).exists()
         assert onefile.calls["LearningAim/get"] >= LEARNERS * 2
         assert any("not the same in the list" in note for note in services.how_it_read(run))
         assert set(run.outcomes.values_list("state", flat=True)) == {"updated"}
@@ -146,7 +146,7 @@ class TestTheSample:
 
         run = daily()
 
-        assert not listings(run, differs=True).exists()
+        assert not listings_of(run, differs=True).exists()
         assert services.how_it_read(run) == []
 
 
@@ -190,7 +190,7 @@ class TestFallingBack:
 
         run = daily()
 
-        assert listings(run, kind=kind).exclude(fallback="").exists()
+        assert listings_of(run, kind=kind).exclude(fallback="").exists()
         assert set(run.outcomes.values_list("state", flat=True)) == {"updated"}
         assert any(note in told for told in services.how_it_read(run))
         assert set(daily().outcomes.values_list("state", flat=True)) == {"unchanged"}
@@ -205,7 +205,7 @@ class TestFallingBack:
 
         run = daily()
 
-        assert listings(run, kind=ListingKind.AIM).get().fallback == "too_long"
+        assert listings_of(run, kind=ListingKind.AIM).get().fallback == "too_long"
         assert onefile.calls["LearningAim/Search"] < 30
         assert run.outcomes.get().state == "updated"
         assert learner
@@ -218,7 +218,7 @@ class TestFallingBack:
 
         run = daily()
 
-        assert listings(run, kind=ListingKind.REVIEW).get().centre_id == 0
+        assert listings_of(run, kind=ListingKind.REVIEW).get().centre_id == 0
         assert any("centres could not be listed" in note for note in services.how_it_read(run))
         assert set(run.outcomes.values_list("state", flat=True)) == {"updated"}
 
@@ -314,7 +314,7 @@ class TestRecordsThatMove:
         strangers = world.add_learner()
         first = world.add_aim(strangers.id, id=1)
         daily()
-        read = reading._Page._read
+        read = listings._Page._read
 
         def delete_after(self: Any, client: Any) -> Any:
             page = read(self, client)
@@ -322,7 +322,7 @@ class TestRecordsThatMove:
                 world.aims.pop(first.id, None)
             return page
 
-        monkeypatch.setattr(reading._Page, "_read", delete_after)
+        monkeypatch.setattr(listings._Page, "_read", delete_after)
 
         run = daily()
 
@@ -374,7 +374,7 @@ class TestRotation:
                 daily()
                 oldest = StagedRecord.objects.filter(kind=ListingKind.REVIEW).order_by("read_at")[0].read_at
                 assert oldest is not None
-                assert timezone.now() - oldest <= timedelta(days=due.ROTATION)
+                assert timezone.now() - oldest <= timedelta(days=selection.ROTATION)
 
     def test_reads_what_is_not_settled_every_night(
         self, short_nights: list[Any], world: World, onefile: SandboxServer
@@ -441,7 +441,7 @@ class TestWhatIsKept:
         learner, *_others = quiet_village(host, world, 2)
         daily()
         aim = next(iter(world.aims.values()))
-        bring_on = reading._bring_on
+        bring_on = listings._bring_on
 
         def assessor_and_clerk(run: SyncRun) -> bool:
             """After the lists were read, an assessor enters a number, and somebody presses Refresh."""
@@ -452,7 +452,7 @@ class TestWhatIsKept:
                 services.perform(services.refresh_now([learner]), sleep=dont_wait)
             return brought_on
 
-        monkeypatch.setattr(reading, "_bring_on", assessor_and_clerk)
+        monkeypatch.setattr(listings, "_bring_on", assessor_and_clerk)
 
         run = daily()
 

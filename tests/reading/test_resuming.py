@@ -19,10 +19,11 @@ from onefile_sync.onefile.patience import RetryPolicy
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
-from onefile_sync.sync import reading, survey, work
+from onefile_sync.sync import work
+from onefile_sync.sync.bulk import compare, listings
+from onefile_sync.sync.bulk.sample import SAMPLE
 from onefile_sync.sync.connection.session import connect
 from onefile_sync.sync.runs.lifecycle import lifecycle
-from onefile_sync.sync.sample import SAMPLE
 from tests.conftest import dont_wait
 from tests.core.conftest import codes, refuse_the_token, states
 from tests.factories import Host
@@ -54,7 +55,7 @@ def a_client() -> OneFile:
 def read_on(run: SyncRun, onefile: OneFile, pieces: int) -> None:
     """Read a few pieces, a page or a few records each."""
     for _piece in range(pieces):
-        reading.read_on(run, onefile, lambda: True)
+        listings.read_on(run, onefile, lambda: True)
         run.refresh_from_db()
 
 
@@ -110,7 +111,7 @@ def test_two_workers_share_the_pages(people: list[Any], world: World, onefile: S
     assert not ListedPage.objects.exists()
     pages = LEARNERS * 2 // 5 + 1 + LEARNERS * 3 // 5 + 1
     assert (
-        onefile.calls["LearningAim/Search"] + onefile.calls["Review/Search"] <= pages + 2 + 2 * reading.AHEAD
+        onefile.calls["LearningAim/Search"] + onefile.calls["Review/Search"] <= pages + 2 + 2 * listings.AHEAD
     )
 
 
@@ -119,8 +120,8 @@ def test_a_page_whose_reader_went_away_is_read_by_the_next(
 ) -> None:
     run, client = begin_daily(), a_client()
     read_on(run, client, 2)  # the centres, and the first page
-    assert reading._claim_page(run) is not None
-    while reading.read_on(run, client, lambda: True):
+    assert listings._claim_page(run) is not None
+    while listings.read_on(run, client, lambda: True):
         run.refresh_from_db()
     assert run.read_at is None
 
@@ -181,13 +182,13 @@ class TestWhatKeepsUsFromReading:
 
 class TestStopping:
     def stop_while_reading(self, monkeypatch: pytest.MonkeyPatch, stop: Callable[[], Any]) -> None:
-        read = reading._Page._read
+        read = listings._Page._read
 
         def stop_first(self: Any, client: Any) -> Any:
             stop()
             return read(self, client)
 
-        monkeypatch.setattr(reading._Page, "_read", stop_first)
+        monkeypatch.setattr(listings._Page, "_read", stop_first)
 
     def test_a_paused_run_goes_on_where_it_was(
         self, people: list[Any], world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
@@ -231,7 +232,7 @@ class TestComparing:
             return make_plan(row, *more)
 
         monkeypatch.setattr(exchange, "make_plan", stumble)
-        monkeypatch.setattr(survey, "make_plan", stumble)
+        monkeypatch.setattr(compare, "make_plan", stumble)
 
         run = daily()
 
@@ -253,13 +254,13 @@ class TestComparing:
         self, people: list[Any], onefile: SandboxServer
     ) -> None:
         run, pks = daily(), [str(learner.pk) for learner in people]
-        assert len(survey.staged_for(run, pks)) == LEARNERS
+        assert len(compare.staged_for(run, pks)) == LEARNERS
 
         run.held_at = timezone.now()
-        assert survey.staged_for(run, pks) == {}
+        assert compare.staged_for(run, pks) == {}
         run.held_at = None
         with time_machine.travel(timezone.now() + timedelta(hours=25)):
-            assert survey.staged_for(run, pks) == {}
+            assert compare.staged_for(run, pks) == {}
 
 
 class TestWhatIsSaid:

@@ -16,7 +16,7 @@ from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World
-from onefile_sync.sync import sample, survey
+from onefile_sync.sync.bulk import compare, sample
 from onefile_sync.sync.connection.list_evidence import MANY, ListEvidence
 from tests.conftest import daily_of, problems, sync
 from tests.exchange.hamlet import (
@@ -344,13 +344,13 @@ class TestFullLists(WithFullLists):
         review_row = review_of(hamlet, hamlet.new)
         assert review_row.attended is Attendance.YES
         hamlet.new.started_on = None
-        staged_for = survey.staged_for
+        staged_for = compare.staged_for
 
         def start_it(*about: Any) -> Any:
             hamlet.new.started_on = SPRING
             return staged_for(*about)
 
-        monkeypatch.setattr(survey, "staged_for", start_it)
+        monkeypatch.setattr(compare, "staged_for", start_it)
         monkeypatch.setattr(sample.Sample, "_rows", lambda *_about: iter(()))
 
         run = daily()

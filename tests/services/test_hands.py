@@ -10,7 +10,7 @@ import pytest
 from onefile_sync import services
 from onefile_sync.models import StagedRecord, SyncRun
 from onefile_sync.sandbox.server import SandboxServer
-from onefile_sync.sync import reading
+from onefile_sync.sync.bulk import listings
 from tests.conftest import dont_wait
 
 from .conftest import in_scope, states
@@ -56,7 +56,7 @@ def test_calls_overlap_and_everything_is_done_once(
 def test_one_that_fails_ends_the_others_and_the_next_worker_goes_on(
     provider: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read_on, failed = reading.read_on, threading.Event()
+    read_on, failed = listings.read_on, threading.Event()
 
     def fail_once(run: SyncRun, *more: Any) -> bool:
         if run.listed_at is not None and not failed.is_set():
@@ -64,7 +64,7 @@ def test_one_that_fails_ends_the_others_and_the_next_worker_goes_on(
             raise ZeroDivisionError
         return read_on(run, *more)
 
-    monkeypatch.setattr(reading, "read_on", fail_once)
+    monkeypatch.setattr(listings, "read_on", fail_once)
     run = services.start_daily(new_run=True)
 
     with pytest.raises(ZeroDivisionError):

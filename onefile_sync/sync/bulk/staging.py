@@ -21,9 +21,8 @@ from onefile_sync import host
 from onefile_sync.models import LearnerOutcome, ListingKind, StagedRecord, SyncRun
 from onefile_sync.onefile.parsing import NOT_CONCLUDED_FROM
 from onefile_sync.onefile.records import LearningAim, Review
+from onefile_sync.sync.connection.list_evidence import ListEvidence
 from onefile_sync.transactions import retried
-
-from .connection.list_evidence import ListEvidence
 
 Record = TypeVar("Record", LearningAim, Review)
 

@@ -16,12 +16,12 @@ from onefile_sync.models import ListingKind, StagedRecord, SyncRun
 from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.errors import OneFileError, Scope
 from onefile_sync.onefile.records import LearningAim, Review
+from onefile_sync.sync.connection.list_evidence import ListEvidence
+from onefile_sync.sync.connection.rate_limit import PaceLost
+from onefile_sync.sync.runs.leases import TimeIsUp
 from onefile_sync.transactions import retried
 
 from . import staging
-from .connection.list_evidence import ListEvidence
-from .connection.rate_limit import PaceLost
-from .runs.leases import TimeIsUp
 from .staging import RecordCodec
 
 

@@ -15,9 +15,9 @@ from django.utils import timezone
 from onefile_sync import host
 from onefile_sync.conf import deployment
 from onefile_sync.models import ListingKind, StagedRecord, SyncRun
+from onefile_sync.sync.connection.list_evidence import ListEvidence
+from onefile_sync.sync.connection.rate_limit import SPACED
 
-from .connection.list_evidence import ListEvidence
-from .connection.rate_limit import SPACED
 from .staging import CODECS, TWICE, RecordCodec
 
 #: Within so many days every settled review is read, where a night is too short for all of them.

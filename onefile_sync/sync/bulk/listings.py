@@ -22,14 +22,14 @@ from onefile_sync.models import ListedPage, Listing, ListingKind, OneFileSetting
 from onefile_sync.onefile.client import MAX_PAGES, OneFile
 from onefile_sync.onefile.errors import OneFileError, Scope
 from onefile_sync.onefile.records import LearningAim, Review, SearchPage
+from onefile_sync.sync.connection.list_evidence import ListEvidence
 from onefile_sync.transactions import retried
 
 from . import staging
-from .connection.list_evidence import ListEvidence
-from .due import mark_what_is_due
-from .pieces import Piece, free, new_lease
 from .sample import Sample
+from .selection import mark_what_is_due
 from .staging import CODECS
+from .steps import Piece, free, new_lease
 
 #: Pages of one list that are read at a time: so many more than there are may be asked for at its end.
 AHEAD = 2

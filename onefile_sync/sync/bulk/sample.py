@@ -16,8 +16,8 @@ from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.errors import OneFileError, Scope
 from onefile_sync.onefile.records import LearningAim, Review
 
-from .pieces import Piece, read_one, search_for
 from .staging import CODECS, RecordCodec
+from .steps import Piece, read_one, search_for
 
 #: Records of each list that are compared with the records themselves, at least, and one more for so many pages.
 SAMPLE, PAGES_A_SAMPLE = 2, 50

@@ -21,16 +21,23 @@ from onefile_sync.conf import deployment
 from onefile_sync.models import LearnerOutcome, ListingKind, OutcomeState, RunKind, SyncRun
 from onefile_sync.onefile.client import OneFile
 from onefile_sync.rows import LearnerRow, Officers
+from onefile_sync.sync.connection import assessors
+from onefile_sync.sync.connection.list_evidence import ListEvidence
+from onefile_sync.sync.learner.fetch import Staged, read_onefile
+from onefile_sync.sync.planning.planner import make_plan
+from onefile_sync.sync.planning.safety_stop import replaces_values
+from onefile_sync.sync.planning.types import (
+    FieldChange,
+    FoundProblem,
+    OneFileSide,
+    Plan,
+    Policy,
+    assessors_of,
+)
+from onefile_sync.sync.runs import ledger
 from onefile_sync.transactions import retried
 
 from . import staging
-from .connection import assessors
-from .connection.list_evidence import ListEvidence
-from .learner.fetch import Staged, read_onefile
-from .planning.planner import make_plan
-from .planning.safety_stop import replaces_values
-from .planning.types import FieldChange, FoundProblem, OneFileSide, Plan, Policy, assessors_of
-from .runs import ledger
 
 #: Learners who are compared at a time.
 BATCH = 100
