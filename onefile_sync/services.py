@@ -34,16 +34,11 @@ from .models import (
     RunState,
     SyncRun,
 )
-from .sync import drive
+from .sync import daily
 from .sync.attention import NEEDS_ATTENTION, Unsettled, open_problems, unsettled_problems
 from .sync.contact import ConnectionReport, check_connection, look_closely, test_connection
-from .sync.drive import perform, resume, start_daily, start_scheduled_daily, sweep, work
-from .sync.health import Finding, Health, Level, health
-from .sync.planning import safety_stop
-from .sync.planning.rules import RULES
-from .sync.probe import ProbeReport, learner_to_probe
-from .sync.problems import read_out
-from .sync.refusals import (
+from .sync.daily import perform, resume, start_daily, start_scheduled_daily, sweep, work
+from .sync.eligibility import (
     MAPPING_WRONG,
     NOBODY,
     Refusal,
@@ -56,6 +51,11 @@ from .sync.refusals import (
     sort_out,
     why_not,
 )
+from .sync.health import Finding, Health, Level, health
+from .sync.planning import safety_stop
+from .sync.planning.rules import RULES
+from .sync.probe import ProbeReport, learner_to_probe
+from .sync.problems import read_out
 from .sync.reports import (
     RESULT_FAILED,
     ChangeLine,
@@ -215,13 +215,13 @@ def preview_now(learners: Sequence[Model] | None = None) -> SyncRun:
     """
     if learners is not None:
         return _now(RunKind.PREVIEW, learners)
-    drive.check_here()
-    run, _created = lifecycle.open_run(RunKind.PREVIEW, host.scope(drive.today()))
+    daily.check_here()
+    run, _created = lifecycle.open_run(RunKind.PREVIEW, host.scope(daily.today()))
     return run
 
 
 def _now(kind: RunKind, learners: Sequence[Model]) -> SyncRun:
-    drive.check_here()
+    daily.check_here()
     learners = list(dict.fromkeys(learners))
     for learner in learners:
         refusal = why_not(learner)
@@ -247,7 +247,7 @@ def cancel(run: SyncRun, *, by: User | None = None) -> bool:
 
 def apply_held(run: SyncRun, *, by: User | None = None) -> bool:
     """Let a run that the safety stop holds go on, and hand it to the workers; false where it is not held."""
-    return drive.apply_held(run, _person(by))
+    return daily.apply_held(run, _person(by))
 
 
 def discard_held(run: SyncRun, *, by: User | None = None) -> bool:
@@ -262,7 +262,7 @@ def probe(learner_pk: str | None = None) -> ProbeReport:
     """
     refuse_wrong_mapping()
     refuse_missing_rows()
-    return look_closely(learner_to_probe(learner_pk, drive.today()))
+    return look_closely(learner_to_probe(learner_pk, daily.today()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ from onefile_sync.rows import LearnerRow
 from . import problems
 from .connection.rate_limit import PaceLost
 from .connection.session import NotConnected, OwnSession, connect
+from .eligibility import NOT_CONNECTED, PACE_LOST, Refusal, Refused, refuse_wrong_mapping
 from .probe import ProbeReport, look
-from .refusals import NOT_CONNECTED, PACE_LOST, Refusal, Refused, refuse_wrong_mapping
 from .runs.leases import Cost
 
 

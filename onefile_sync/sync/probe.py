@@ -22,7 +22,7 @@ from onefile_sync.onefile.records import AimNames, LearningAim, Review
 from onefile_sync.onefile.transport import Transport
 from onefile_sync.rows import LearnerRow, QualificationRow, ReviewRow
 
-from .refusals import NO_ONEFILE_ID, Refusal, Refused
+from .eligibility import NO_ONEFILE_ID, Refusal, Refused
 from .shapes import is_date, kind_of, shown
 
 #: Far beyond what a provider's records are numbered to, and still a number that any database takes for an ID.

@@ -20,7 +20,7 @@ from onefile_sync.models import Environment, LearnerOutcome, OneFileSettings, Ru
 from onefile_sync.rows import LearnerRow
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
-from onefile_sync.sync import drive, health
+from onefile_sync.sync import daily, health
 from onefile_sync.sync.connection import rate_limit
 from onefile_sync.sync.runs.lifecycle import leases, lifecycle
 from tests.conftest import dont_wait
@@ -46,7 +46,7 @@ Manage = Callable[..., Said]
 @pytest.fixture(autouse=True)
 def nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker gives no say in how to wait, so it does not wait."""
-    monkeypatch.setattr(drive, "work_on", partial(drive.work_on, sleep=dont_wait))
+    monkeypatch.setattr(daily, "work_on", partial(daily.work_on, sleep=dont_wait))
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from onefile_sync.models import (
     SyncRun,
 )
 from onefile_sync.sandbox.server import SandboxServer
-from onefile_sync.sync import drive
+from onefile_sync.sync import daily
 from onefile_sync.sync.runs.lifecycle import leases, lifecycle, queue
 from onefile_sync.sync.runs.lifecycle.queue import WORK
 from tests.factories import Host
@@ -121,7 +121,7 @@ class TestWorkOnRun:
         run = run_of(linked(3), kind=kind)
         # A second for each learner who is done.
         monkeypatch.setattr(
-            drive, "time", SimpleNamespace(monotonic=lambda: 2 * states(run).count("updated"))
+            daily, "time", SimpleNamespace(monotonic=lambda: 2 * states(run).count("updated"))
         )
 
         with commit():

@@ -26,7 +26,7 @@ from onefile_sync.onefile.patience import RetryPolicy
 from onefile_sync.rows import LearnerRow
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
-from onefile_sync.sync import work
+from onefile_sync.sync import worker
 from onefile_sync.sync.learner import uploads
 from onefile_sync.sync.runs.lifecycle import leases
 from tests.conftest import dont_wait
@@ -288,9 +288,9 @@ class TestAWorkerThatDies:
             if len(looks) == 3:
                 LearnerOutcome.objects.update(lease_expires_at=timezone.now() - timedelta(seconds=1))
 
-        assert work.work_on(run, RetryPolicy.person(), sleep=wait)
+        assert worker.work_on(run, RetryPolicy.person(), sleep=wait)
 
-        assert looks == [work.LOOK_AGAIN] * 3
+        assert looks == [worker.LOOK_AGAIN] * 3
         assert states(run) == ["updated"]
 
     def test_that_was_only_slow_writes_nothing_more(
@@ -357,13 +357,13 @@ class TestWhoGoesFirst:
         goes_first: bool,
     ) -> None:
         asked = []
-        connect = work.connect
+        connect = worker.connect
 
         def ask(*arguments: Any, for_a_person: bool, **more: Any) -> Any:
             asked.append(for_a_person)
             return connect(*arguments, for_a_person=for_a_person, **more)
 
-        monkeypatch.setattr(work, "connect", ask)
+        monkeypatch.setattr(worker, "connect", ask)
 
         perform(services.refresh_now(learners_of(host, learners)))
 

@@ -12,9 +12,9 @@ from django.utils.functional import Promise
 
 from onefile_sync.models import Move
 from onefile_sync.onefile.errors import CASES, Scope
-from onefile_sync.sync import health, probe, refusals
+from onefile_sync.sync import eligibility, health, probe
+from onefile_sync.sync.eligibility import Refusal
 from onefile_sync.sync.problems import CATALOGUE
-from onefile_sync.sync.refusals import Refusal
 
 REACH = {Scope.ITEM: "this record", Scope.RUN: "everyone"}
 
@@ -40,7 +40,7 @@ def case_rows() -> list[list[str]]:
 
 
 def refusal_rows() -> list[list[str]]:
-    named = {**vars(refusals), **vars(probe)}
+    named = {**vars(eligibility), **vars(probe)}
     known = dict.fromkeys(each for each in named.values() if isinstance(each, Refusal))
     return [[f"`{refusal.code}`", str(refusal.reason)] for refusal in known]
 

@@ -19,7 +19,7 @@ from onefile_sync.onefile.patience import RetryPolicy
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
-from onefile_sync.sync import work
+from onefile_sync.sync import worker
 from onefile_sync.sync.bulk import compare, listings
 from onefile_sync.sync.bulk.sample import SAMPLE
 from onefile_sync.sync.connection.session import connect
@@ -72,7 +72,7 @@ def test_a_worker_killed_at_any_call_costs_hardly_any_calls_more(
     onefile.reset_counts()
     undisturbed = daily()
     calls = sum(onefile.calls.values())
-    hold_on = work._Hand.hold_on
+    hold_on = worker._Hand.hold_on
     assert calls > 10
 
     for kill_at in range(1, calls + 1):
@@ -88,7 +88,7 @@ def test_a_worker_killed_at_any_call_costs_hardly_any_calls_more(
         with time_machine.travel(timezone.now() + kill_at * PAST_THE_LEASE, tick=False) as clock:
             run = begin_daily()
             with monkeypatch.context() as patch:
-                patch.setattr(work._Hand, "hold_on", killed)
+                patch.setattr(worker._Hand, "hold_on", killed)
                 with pytest.raises(Killed):
                     services.perform(run, sleep=dont_wait)
             clock.shift(PAST_THE_LEASE / 2)

@@ -33,7 +33,7 @@ from onefile_sync.sandbox.records import on_london_date
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.wire import ApiRefusal, Body
 from onefile_sync.sandbox.world import World
-from onefile_sync.sync import work
+from onefile_sync.sync import worker
 from onefile_sync.sync.planning import rules
 from tests.conftest import dont_wait
 from tests.exchange.hamlet import let_doubts_pass
@@ -145,7 +145,7 @@ class TwoSides(RuleBasedStateMachine):
             ),
         )
         monkeypatch = self.stack.enter_context(pytest.MonkeyPatch.context())
-        monkeypatch.setattr(work, "connect", lambda *_anything, **_more: OneFile(self.wire))  # type: ignore[arg-type]
+        monkeypatch.setattr(worker, "connect", lambda *_anything, **_more: OneFile(self.wire))  # type: ignore[arg-type]
         row = OneFileSettings(enabled=True)
         row.set_customer_token("a-customer-token")
         row.save()

@@ -12,7 +12,7 @@ import yaml
 from drf_spectacular.generators import SchemaGenerator
 
 from onefile_sync.rest import examples
-from onefile_sync.sync import problems, refusals
+from onefile_sync.sync import eligibility, problems
 from onefile_sync.sync.planning import rules
 
 from .callers import clerk, outcomes_url, refresh_url, status_url
@@ -100,5 +100,5 @@ def test_the_examples_speak_as_the_answers_do():
     assert change["rule"] == rules.RULE_BY_CODE["elements"].text
     shown = [examples.WHY_NOT[0].value, examples.STATUS[1].value["why_not"]]
     assert [(why_not["code"], why_not["detail"]) for why_not in shown] == [
-        (refusal.code, refusal.reason) for refusal in (refusals.OFF, refusals.NO_ONEFILE_ID)
+        (refusal.code, refusal.reason) for refusal in (eligibility.OFF, eligibility.NO_ONEFILE_ID)
     ]

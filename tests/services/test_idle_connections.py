@@ -15,7 +15,7 @@ from onefile_sync import services
 from onefile_sync.models import OutcomeState
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
-from onefile_sync.sync import work
+from onefile_sync.sync import worker
 from onefile_sync.sync.connection import rate_limit, session
 from tests.factories import PICSWEB
 from tests.test_transactions import end_our_session
@@ -83,8 +83,8 @@ def test_the_connection_of_a_worker_whose_threads_read_for_minutes(
             end_our_session()
         return really_wait(working, return_when=return_when)
 
-    really_wait = work.wait
-    monkeypatch.setattr(work, "wait", wait)
+    really_wait = worker.wait
+    monkeypatch.setattr(worker, "wait", wait)
 
     services.perform(run, sleep=lambda seconds: None)
 

@@ -15,9 +15,9 @@ from onefile_sync.conf import deployment
 from onefile_sync.models import OneFileSettings, RunKind, RunState, SyncRun
 from onefile_sync.onefile.patience import RetryPolicy
 
-from .refusals import CLOCK_WRONG, HELD, Refused, check_setup
+from .eligibility import CLOCK_WRONG, HELD, Refused, check_setup
 from .runs import heartbeat, leases, lifecycle, queue
-from .work import LOOK_AGAIN, work_on
+from .worker import LOOK_AGAIN, work_on
 
 
 def today() -> date:
