@@ -34,8 +34,24 @@ from .models import (
     RunState,
     SyncRun,
 )
+from .reporting.attention import NEEDS_ATTENTION, Unsettled, open_problems, unsettled_problems
+from .reporting.health import Finding, Health, Level, health
+from .reporting.reports import (
+    RESULT_FAILED,
+    ChangeLine,
+    OutcomeReport,
+    ProblemLine,
+    Progress,
+    Reading,
+    Totals,
+    field_label,
+    how_it_read,
+    progress,
+    report,
+    rule_text,
+    totals,
+)
 from .sync import daily
-from .sync.attention import NEEDS_ATTENTION, Unsettled, open_problems, unsettled_problems
 from .sync.contact import ConnectionReport, check_connection, look_closely, test_connection
 from .sync.daily import perform, resume, start_daily, start_scheduled_daily, sweep, work
 from .sync.eligibility import (
@@ -51,26 +67,10 @@ from .sync.eligibility import (
     sort_out,
     why_not,
 )
-from .sync.health import Finding, Health, Level, health
 from .sync.planning import safety_stop
 from .sync.planning.rules import RULES
 from .sync.probe import ProbeReport, learner_to_probe
 from .sync.problems import read_out
-from .sync.reports import (
-    RESULT_FAILED,
-    ChangeLine,
-    OutcomeReport,
-    ProblemLine,
-    Progress,
-    Reading,
-    Totals,
-    field_label,
-    how_it_read,
-    progress,
-    report,
-    rule_text,
-    totals,
-)
 from .sync.runs import leases, lifecycle, queue, retention
 from .sync.runs.leases import Cost
 from .sync.runs.lifecycle import COMPARED, compared

@@ -17,10 +17,11 @@ from django_q.signing import SignedPackage
 from onefile_sync import host as picsweb
 from onefile_sync import services, tasks
 from onefile_sync.models import Environment, LearnerOutcome, OneFileSettings, RunKind, RunState, SyncRun
+from onefile_sync.reporting import health
 from onefile_sync.rows import LearnerRow
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
-from onefile_sync.sync import daily, health
+from onefile_sync.sync import daily
 from onefile_sync.sync.connection import rate_limit
 from onefile_sync.sync.runs.lifecycle import leases, lifecycle
 from tests.conftest import dont_wait

@@ -23,12 +23,12 @@ from onefile_sync.models import (
     SyncRun,
     UploadIntent,
 )
+from onefile_sync.reporting.health import LOOKS
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
 from onefile_sync.sync.connection.rate_limit import DatabaseStore, SharedPace
 from onefile_sync.sync.connection.session import SharedSession
-from onefile_sync.sync.health import LOOKS
 from onefile_sync.sync.learner import uploads
 from onefile_sync.sync.runs.lifecycle import lifecycle
 from tests.conftest import dont_wait, sync

@@ -12,7 +12,8 @@ from django.utils.functional import Promise
 
 from onefile_sync.models import Move
 from onefile_sync.onefile.errors import CASES, Scope
-from onefile_sync.sync import eligibility, health, probe
+from onefile_sync.reporting import health
+from onefile_sync.sync import eligibility, probe
 from onefile_sync.sync.eligibility import Refusal
 from onefile_sync.sync.problems import CATALOGUE
 

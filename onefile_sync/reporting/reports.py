@@ -23,12 +23,11 @@ from onefile_sync.models import (
     StagedRecord,
     SyncRun,
 )
-
-from . import problems
-from .bulk.selection import ROTATION
-from .connection.rate_limit import PaceLost, shared_store
-from .planning import rules
-from .runs.lifecycle import COMPARED
+from onefile_sync.sync import problems
+from onefile_sync.sync.bulk.selection import ROTATION
+from onefile_sync.sync.connection.rate_limit import PaceLost, shared_store
+from onefile_sync.sync.planning import rules
+from onefile_sync.sync.runs.lifecycle import COMPARED
 
 #: What a finished run comes to in which nobody came through.
 RESULT_FAILED = "failed"

@@ -31,11 +31,10 @@ from onefile_sync.models import (
     UploadIntent,
 )
 from onefile_sync.onefile.errors import Scope, case_for
-
-from .connection.rate_limit import PaceLost, PaceState, present_share, shared_store
-from .connection.session import NotConnected, customer_token, fingerprint
-from .runs import heartbeat, lifecycle
-from .runs.schedule import installed_schedules
+from onefile_sync.sync.connection.rate_limit import PaceLost, PaceState, present_share, shared_store
+from onefile_sync.sync.connection.session import NotConnected, customer_token, fingerprint
+from onefile_sync.sync.runs import heartbeat, lifecycle
+from onefile_sync.sync.runs.schedule import installed_schedules
 
 #: From what age on something is a warning, and from what age on it is critical.
 LAST_DAILY = timedelta(hours=26), timedelta(hours=50)

@@ -25,9 +25,8 @@ from onefile_sync.models import (
     SyncRun,
 )
 from onefile_sync.onefile.errors import CASES
-
-from .planning.safety_stop import NOT_COMPARED
-from .runs.lifecycle import compared
+from onefile_sync.sync.planning.safety_stop import NOT_COMPARED
+from onefile_sync.sync.runs.lifecycle import compared
 
 #: The outcomes that somebody ought to look at.
 NEEDS_ATTENTION = (OutcomeState.ATTENTION, OutcomeState.FAILED)
