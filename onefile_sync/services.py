@@ -51,8 +51,9 @@ from .reporting.reports import (
     rule_text,
     totals,
 )
+from .setup.connection_test import ConnectionReport, check_connection, look_closely, test_connection
+from .setup.probe import ProbeReport, learner_to_probe
 from .sync import daily
-from .sync.contact import ConnectionReport, check_connection, look_closely, test_connection
 from .sync.daily import perform, resume, start_daily, start_scheduled_daily, sweep, work
 from .sync.eligibility import (
     MAPPING_WRONG,
@@ -69,7 +70,6 @@ from .sync.eligibility import (
 )
 from .sync.planning import safety_stop
 from .sync.planning.rules import RULES
-from .sync.probe import ProbeReport, learner_to_probe
 from .sync.problems import read_out
 from .sync.runs import leases, lifecycle, queue, retention
 from .sync.runs.leases import Cost

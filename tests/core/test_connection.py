@@ -12,7 +12,7 @@ from onefile_sync import services
 from onefile_sync.models import ApiSession, OneFileSettings
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
-from onefile_sync.sync import contact
+from onefile_sync.setup import connection_test
 from onefile_sync.sync.connection.rate_limit import SharedPace
 
 from .conftest import Away
@@ -58,7 +58,7 @@ class TestConnection:
         self, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         slept: list[float] = []
-        monkeypatch.setattr(contact, "time", SimpleNamespace(sleep=slept.append))
+        monkeypatch.setattr(connection_test, "time", SimpleNamespace(sleep=slept.append))
         pace = SharedPace(None)
         pace.pause(4)
         assert services.test_connection(OneFileSettings.load()).ok
@@ -76,7 +76,7 @@ class TestConnection:
     def test_the_check_before_a_run_says_what_it_cost(
         self, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(contact, "time", SimpleNamespace(sleep=lambda seconds: None))
+        monkeypatch.setattr(connection_test, "time", SimpleNamespace(sleep=lambda seconds: None))
         onefile.faults.append(Fault(operation="Customer/get", kind="status", status=429))
 
         assert services.check_connection() == {"api_calls": 2, "rate_limited": 1}

@@ -22,8 +22,8 @@ from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World
-from onefile_sync.sync import contact
-from onefile_sync.sync.shapes import kind_of, shown
+from onefile_sync.setup import connection_test
+from onefile_sync.setup.redaction import kind_of, shown
 from tests.conftest import dont_wait
 from tests.factories import Host
 
@@ -48,7 +48,7 @@ class Story:
 @pytest.fixture(autouse=True)
 def nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """A person at a terminal waits between two tries; the tests do not."""
-    monkeypatch.setattr(contact, "connect", partial(contact.connect, sleep=dont_wait))
+    monkeypatch.setattr(connection_test, "connect", partial(connection_test.connect, sleep=dont_wait))
 
 
 @pytest.fixture

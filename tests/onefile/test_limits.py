@@ -15,7 +15,7 @@ import pytest
 from onefile_sync.onefile import client
 from onefile_sync.onefile.operations import AUTHENTICATE, Operation
 from onefile_sync.onefile.patience import RetryPolicy
-from onefile_sync.sync.contact import AT_ONCE
+from onefile_sync.setup.connection_test import AT_ONCE
 
 from .fakes import KeptSession, PieceServer, head, raw_answer
 from .wire import CREATE, READ, SEARCH, Connect, failure_of

@@ -21,9 +21,9 @@ from onefile_sync.onefile.operations import Operation
 from onefile_sync.onefile.records import AimNames, LearningAim, Review
 from onefile_sync.onefile.transport import Transport
 from onefile_sync.rows import LearnerRow, QualificationRow, ReviewRow
+from onefile_sync.sync.eligibility import NO_ONEFILE_ID, Refusal, Refused
 
-from .eligibility import NO_ONEFILE_ID, Refusal, Refused
-from .shapes import is_date, kind_of, shown
+from .redaction import is_date, kind_of, shown
 
 #: Far beyond what a provider's records are numbered to, and still a number that any database takes for an ID.
 NO_SUCH_ID = 2**31 - 1

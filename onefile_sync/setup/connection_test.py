@@ -13,13 +13,13 @@ from onefile_sync.models import OneFileSettings
 from onefile_sync.onefile.errors import OneFileError
 from onefile_sync.onefile.patience import RetryPolicy
 from onefile_sync.rows import LearnerRow
+from onefile_sync.sync import problems
+from onefile_sync.sync.connection.rate_limit import PaceLost
+from onefile_sync.sync.connection.session import NotConnected, OwnSession, connect
+from onefile_sync.sync.eligibility import NOT_CONNECTED, PACE_LOST, Refusal, Refused, refuse_wrong_mapping
+from onefile_sync.sync.runs.leases import Cost
 
-from . import problems
-from .connection.rate_limit import PaceLost
-from .connection.session import NotConnected, OwnSession, connect
-from .eligibility import NOT_CONNECTED, PACE_LOST, Refusal, Refused, refuse_wrong_mapping
 from .probe import ProbeReport, look
-from .runs.leases import Cost
 
 
 @dataclass(frozen=True, slots=True)
