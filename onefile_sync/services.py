@@ -26,6 +26,7 @@ from django.utils import timezone
 from . import host
 from .host import learner_by_pk as find_learner
 from .host import learner_model, learner_type, visible_learners
+from .messages.catalogue import read_out
 from .models import (
     OPEN_OUTCOMES,
     LearnerOutcome,
@@ -70,7 +71,6 @@ from .sync.eligibility import (
 )
 from .sync.planning import safety_stop
 from .sync.planning.rules import RULES
-from .sync.problems import read_out
 from .sync.runs import leases, lifecycle, queue, retention
 from .sync.runs.leases import Cost
 from .sync.runs.lifecycle import COMPARED, compared

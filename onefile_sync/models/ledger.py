@@ -290,7 +290,7 @@ class Move(models.TextChoices):
 class Problem(About):
     """One thing that a person or a retry must deal with.
 
-    ``code`` is a row of :data:`onefile_sync.sync.problems.CATALOGUE` or of the error table of
+    ``code`` is a row of :data:`onefile_sync.messages.catalogue.CATALOGUE` or of the error table of
     :mod:`onefile_sync.onefile.errors`; ``details`` fills that row's text in (ids and values, never a payload).
     """
 

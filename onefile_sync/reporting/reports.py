@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from onefile_sync.conf import deployment
+from onefile_sync.messages import catalogue
 from onefile_sync.models import (
     OPEN_OUTCOMES,
     LearnerOutcome,
@@ -23,7 +24,6 @@ from onefile_sync.models import (
     StagedRecord,
     SyncRun,
 )
-from onefile_sync.sync import problems
 from onefile_sync.sync.bulk.selection import ROTATION
 from onefile_sync.sync.connection.rate_limit import PaceLost, shared_store
 from onefile_sync.sync.planning import rules
@@ -247,7 +247,7 @@ def report(outcome: LearnerOutcome) -> OutcomeReport:
     ]
     lines = []
     for problem in outcome.problems.all():
-        text, remedy = problems.read_out(problem.code, problem.details)
+        text, remedy = catalogue.read_out(problem.code, problem.details)
         lines.append(
             ProblemLine(
                 code=problem.code,

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from django.utils.functional import Promise
 
+from onefile_sync.messages.catalogue import CATALOGUE
 from onefile_sync.models import Move
 from onefile_sync.onefile.errors import CASES, Scope
 from onefile_sync.reporting import health
 from onefile_sync.setup import probe
 from onefile_sync.sync import eligibility
 from onefile_sync.sync.eligibility import Refusal
-from onefile_sync.sync.problems import CATALOGUE
 
 REACH = {Scope.ITEM: "this record", Scope.RUN: "everyone"}
 

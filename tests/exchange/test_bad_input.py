@@ -10,6 +10,7 @@ import pytest
 
 from onefile_sync import host as picsweb
 from onefile_sync import services
+from onefile_sync.messages.catalogue import explain
 from onefile_sync.models import LearnerOutcome, OutcomeState, RunKind
 from onefile_sync.onefile.client import OneFile
 from onefile_sync.rows import Attendance
@@ -19,7 +20,6 @@ from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World
 from onefile_sync.sync.learner import exchange
-from onefile_sync.sync.problems import explain
 from onefile_sync.sync.runs.lifecycle import lifecycle
 from tests.conftest import dont_wait, problems, sync
 from tests.factories import Host

@@ -11,8 +11,9 @@ import pytest
 import yaml
 from drf_spectacular.generators import SchemaGenerator
 
+from onefile_sync.messages import catalogue
 from onefile_sync.rest import examples
-from onefile_sync.sync import eligibility, problems
+from onefile_sync.sync import eligibility
 from onefile_sync.sync.planning import rules
 
 from .callers import clerk, outcomes_url, refresh_url, status_url
@@ -94,7 +95,7 @@ def test_the_examples_have_the_fields_that_the_answers_have(host):
 
 def test_the_examples_speak_as_the_answers_do():
     (problem,) = examples.OUTCOME[0].value["problems"]
-    said = problems.read_out(problem["code"], {"assessor": 3001, "reviews": 2})
+    said = catalogue.read_out(problem["code"], {"assessor": 3001, "reviews": 2})
     assert (problem["text"], problem["remedy"]) == said
     (change,) = examples.OUTCOME[0].value["changes"]
     assert change["rule"] == rules.RULE_BY_CODE["elements"].text

@@ -12,13 +12,13 @@ from django.utils import timezone
 
 from onefile_sync import host as picsweb
 from onefile_sync import services
+from onefile_sync.messages.catalogue import explain
 from onefile_sync.models import Difference, LearnerOutcome, Problem, SyncRun
 from onefile_sync.reporting.attention import GATHERED, LASTING, NOT_HAD, TOLD_ONCE
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
 from onefile_sync.sync.planning.safety_stop import NOT_COMPARED
-from onefile_sync.sync.problems import explain
 from tests.conftest import dont_wait, preview, sync
 from tests.factories import Host
 

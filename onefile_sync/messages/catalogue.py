@@ -15,8 +15,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from onefile_sync.onefile import errors
-
-from .planning.rules import FIELD_LABELS
+from onefile_sync.sync.planning.rules import FIELD_LABELS
 
 YOURS, OURS, WAIT = "yours", "ours", "wait"
 
