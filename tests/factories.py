@@ -2,7 +2,7 @@
 
 ``HOSTS["picsweb"]`` and ``HOSTS["college"]`` each have ``mapping`` (for ``settings.ONEFILE_SYNC``) and the methods
 ``officer``, ``organisation``, ``learner``, ``qualification``, ``review`` and ``unit``, which take the roles of
-``onefile_sync.rows`` as keywords. What is not named is blank.
+``onefile_sync.host.snapshot`` as keywords. What is not named is blank.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from django.db.models import Model
 from factory.django import DjangoModelFactory
 
 from example_project.picsweb import models as picsweb
-from onefile_sync.rows import Attendance
+from onefile_sync.host.snapshot import Attendance
 from tests.college import models as college
 from tests.college.mapping import COLLEGE
 

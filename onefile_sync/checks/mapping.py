@@ -29,7 +29,7 @@ from onefile_sync.host.mapping import (
     related_model,
 )
 from onefile_sync.onefile.records import AimNames
-from onefile_sync.onefile.safety import is_safe_address
+from onefile_sync.onefile.tokens import is_safe_address
 from onefile_sync.onefile.transport import LONGEST_PAUSE
 
 from . import review

@@ -11,8 +11,8 @@ from django.db.models import Field
 
 from onefile_sync.host.lookups import is_natural_key, why_no_natural_key
 from onefile_sync.host.mapping import REVIEW
+from onefile_sync.host.snapshot import Attendance
 from onefile_sync.host.values import accepted
-from onefile_sync.rows import Attendance
 
 #: What a review of OneFile's may lack, and PICSWeb's must therefore be able to lack.
 MAY_BE_BLANK = ("proposed_time", "actual_date", "officer", "trainee_signed_date")

@@ -1,7 +1,7 @@
 """Which of PICSWeb's models and fields play which part: ``ONEFILE_SYNC`` as the rest of the package asks for it.
 
 A *part* is one of the five models (LEARNER, QUALIFICATION, …), a *role* is one field of it in the words of
-:mod:`onefile_sync.rows`. A role that the mapping leaves out is played by the field of the same name.
+:mod:`onefile_sync.host.snapshot`. A role that the mapping leaves out is played by the field of the same name.
 """
 
 from __future__ import annotations

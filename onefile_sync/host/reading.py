@@ -25,12 +25,12 @@ from django.utils.functional import lazy
 
 from onefile_sync.conf import deployment
 from onefile_sync.models import Difference, UploadIntent
-from onefile_sync.rows import Differences, LearnerRow, Officers, OpenUpload, QualificationRow, ReviewRow
 
 from .conditions import condition
 from .elsewhere import follow, source, with_a_place_for_reviews
 from .lookups import kept_for
 from .mapping import LEARNER, OFFICER, QUALIFICATION, REVIEW, Part
+from .snapshot import Differences, LearnerRow, Officers, OpenUpload, QualificationRow, ReviewRow
 from .values import local_date, local_midnight, plain, reader
 
 #: How long a row's name may be in what we keep about it.

@@ -14,10 +14,9 @@ from django.core.exceptions import ValidationError
 from django.db import DataError, IntegrityError, transaction
 from django.db.models import Model
 
-from onefile_sync.rows import Value
-
 from .elsewhere import parents_of_reviews
 from .mapping import LEARNER, REVIEW, WRITTEN, Kind, Part
+from .snapshot import Value
 from .values import CannotHold, assign, plain, reader, same, stored
 
 
@@ -44,7 +43,7 @@ def can_hold(kind: str, field: str, value: Value) -> bool:
 
     No query, but for attendance that the mapping names by natural key.
 
-    ``kind`` is "learner", "qualification" or "review"; ``field`` a name of :mod:`onefile_sync.rows`.
+    ``kind`` is "learner", "qualification" or "review"; ``field`` a name of :mod:`onefile_sync.host.snapshot`.
     """
     try:
         stored(WRITTEN[kind], field, value)

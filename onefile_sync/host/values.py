@@ -15,10 +15,10 @@ from django.core.exceptions import ValidationError
 from django.db.models import DateTimeField, Field, ForeignKey, Model
 
 from onefile_sync.conf import deployment
-from onefile_sync.rows import Attendance, Value
 
 from .lookups import NoSuchRow, kept_for
 from .mapping import Kind, Part
+from .snapshot import Attendance, Value
 
 
 class CannotHold(Exception):
@@ -26,7 +26,7 @@ class CannotHold(Exception):
 
 
 def plain(part: Part, instance: Model, role: str) -> Any:
-    """What a row of PICSWeb says in a role, as the rules see it (:data:`onefile_sync.rows.Value`)."""
+    """What a row of PICSWeb says in a role, as the rules see it (:data:`onefile_sync.host.snapshot.Value`)."""
     return _how_to_read(part, role)(instance)
 
 

@@ -26,9 +26,9 @@ from onefile_sync.secret import Secret
 from . import parsing
 from .errors import OneFileError, Repeat
 from .operations import AUTHENTICATE, Operation, code_of_status
-from .patience import RetryPolicy, RetryState
 from .responses import LONGEST_REFUSAL, Meter, MeteredSession, OutOfBounds, body_of
-from .safety import is_safe_address, is_token
+from .retry import RetryPolicy, RetryState
+from .tokens import is_safe_address, is_token
 
 logger = logging.getLogger(__name__)
 

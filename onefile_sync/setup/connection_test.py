@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext_lazy as _
 
+from onefile_sync.host.snapshot import LearnerRow
 from onefile_sync.messages import catalogue
 from onefile_sync.models import OneFileSettings
 from onefile_sync.onefile.errors import OneFileError
-from onefile_sync.onefile.patience import RetryPolicy
-from onefile_sync.rows import LearnerRow
+from onefile_sync.onefile.retry import RetryPolicy
 from onefile_sync.sync.connection.rate_limit import PaceLost
 from onefile_sync.sync.connection.session import NotConnected, OwnSession, connect
 from onefile_sync.sync.eligibility import NOT_CONNECTED, PACE_LOST, Refusal, Refused, refuse_wrong_mapping

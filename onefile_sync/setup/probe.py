@@ -15,12 +15,12 @@ from django.utils.translation import gettext_lazy as _
 
 from onefile_sync import host
 from onefile_sync.conf import deployment
+from onefile_sync.host.snapshot import LearnerRow, QualificationRow, ReviewRow
 from onefile_sync.onefile import client, parsing
 from onefile_sync.onefile.errors import OneFileError, Scope
 from onefile_sync.onefile.operations import Operation
 from onefile_sync.onefile.records import AimNames, LearningAim, Review
 from onefile_sync.onefile.transport import Transport
-from onefile_sync.rows import LearnerRow, QualificationRow, ReviewRow
 from onefile_sync.sync.eligibility import NO_ONEFILE_ID, Refusal, Refused
 
 from .redaction import is_date, kind_of, shown

@@ -13,7 +13,7 @@ from django.utils import timezone
 from onefile_sync import events, host
 from onefile_sync.conf import deployment
 from onefile_sync.models import OneFileSettings, RunKind, RunState, SyncRun
-from onefile_sync.onefile.patience import RetryPolicy
+from onefile_sync.onefile.retry import RetryPolicy
 
 from .eligibility import CLOCK_WRONG, HELD, Refused, check_setup
 from .runs import heartbeat, leases, lifecycle, queue

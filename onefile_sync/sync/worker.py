@@ -19,7 +19,7 @@ from onefile_sync.conf import deployment
 from onefile_sync.models import OneFileSettings, OutcomeState, SyncRun
 from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.errors import OneFileError
-from onefile_sync.onefile.patience import RetryPolicy
+from onefile_sync.onefile.retry import RetryPolicy
 from onefile_sync.transactions import drop_closed_connections
 
 from .bulk import compare, listings

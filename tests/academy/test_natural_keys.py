@@ -13,8 +13,8 @@ from onefile_sync import host as picsweb_side
 from onefile_sync.host.conditions import condition
 from onefile_sync.host.lookups import NoSuchRow
 from onefile_sync.host.mapping import LEARNER
+from onefile_sync.host.snapshot import Attendance
 from onefile_sync.models import LearnerOutcome, OneFileSettings, SyncRun
-from onefile_sync.rows import Attendance
 from tests.college.mapping import COLLEGE
 from tests.conftest import dont_wait, problems
 

@@ -16,9 +16,9 @@ from django_q.signing import SignedPackage
 
 from onefile_sync import host as picsweb
 from onefile_sync import services, tasks
+from onefile_sync.host.snapshot import LearnerRow
 from onefile_sync.models import Environment, LearnerOutcome, OneFileSettings, RunKind, RunState, SyncRun
 from onefile_sync.reporting import health
-from onefile_sync.rows import LearnerRow
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
 from onefile_sync.sync import daily

@@ -18,7 +18,7 @@ from onefile_sync import host as picsweb
 from onefile_sync import services, tasks
 from onefile_sync.models import ApiSession, Change, OneFileSettings, Problem, SyncRun
 from onefile_sync.onefile.errors import OneFileError
-from onefile_sync.onefile.patience import RetryPolicy
+from onefile_sync.onefile.retry import RetryPolicy
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World

@@ -11,8 +11,8 @@ import time_machine
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from onefile_sync.host.snapshot import Officers
 from onefile_sync.models import LearnerOutcome, OutcomeState, RunKind, RunState
-from onefile_sync.rows import Officers
 from onefile_sync.sync.planning.types import FieldChange, FoundProblem, Subject
 from onefile_sync.sync.runs.lifecycle import leases, ledger, lifecycle
 from tests.factories import Host

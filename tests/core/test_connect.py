@@ -14,7 +14,7 @@ from django.db import connection
 
 from onefile_sync import crypto, services
 from onefile_sync.models import ApiSession, OneFileSettings
-from onefile_sync.onefile.patience import RetryPolicy
+from onefile_sync.onefile.retry import RetryPolicy
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sync.connection.rate_limit import SharedPace
 from onefile_sync.sync.connection.session import NotConnected, SharedSession, connect, customer_token

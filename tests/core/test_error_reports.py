@@ -16,7 +16,7 @@ from django.utils import timezone
 from onefile_sync import crypto, services
 from onefile_sync.models import ApiSession, OneFileSettings
 from onefile_sync.onefile import transport
-from onefile_sync.onefile.patience import RetryPolicy
+from onefile_sync.onefile.retry import RetryPolicy
 from onefile_sync.sandbox.limits import Sessions
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.secret import Secret

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from onefile_sync.rows import Attendance, Officers
+from onefile_sync.host.snapshot import Attendance, Officers
 from onefile_sync.sync.planning.types import FieldChange, Subject
 from onefile_sync.sync.runs.lifecycle import ledger
 from tests.factories import Host

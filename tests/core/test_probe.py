@@ -15,8 +15,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from onefile_sync import services
+from onefile_sync.host.snapshot import Attendance
 from onefile_sync.models import OneFileSettings
-from onefile_sync.rows import Attendance
 from onefile_sync.sandbox import records
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer

@@ -17,6 +17,7 @@ from django_q.models import Schedule
 
 from onefile_sync import services
 from onefile_sync.conf import SCHEDULED_TASKS
+from onefile_sync.host.snapshot import Officers
 from onefile_sync.models import (
     ApiSession,
     LearnerOutcome,
@@ -26,7 +27,6 @@ from onefile_sync.models import (
     RunState,
     SyncRun,
 )
-from onefile_sync.rows import Officers
 from onefile_sync.sync.connection.rate_limit import SharedPace
 from onefile_sync.sync.runs.lifecycle import leases, lifecycle
 from onefile_sync.sync.runs.lifecycle.schedule import install_schedules

@@ -13,8 +13,8 @@ from django.db import IntegrityError, transaction
 
 from onefile_sync import services, tasks
 from onefile_sync.conf import deployment
+from onefile_sync.host.snapshot import Officers
 from onefile_sync.models import LearnerOutcome, OneFileSettings, OutcomeState, RunKind, RunState, SyncRun
-from onefile_sync.rows import Officers
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sync.planning.types import FoundProblem, Subject
 from onefile_sync.sync.runs.lifecycle import leases, lifecycle

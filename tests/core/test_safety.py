@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from onefile_sync.host.snapshot import Attendance, QualificationRow, ReviewRow
 from onefile_sync.onefile.records import LearningAim, Review
-from onefile_sync.rows import Attendance, QualificationRow, ReviewRow
 from onefile_sync.sync.planning.safety_stop import is_implausible, replaces_values
 from onefile_sync.sync.planning.types import Policy
 from tests.sync.stories import (

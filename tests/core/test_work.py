@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from onefile_sync import host as picsweb
 from onefile_sync import services
+from onefile_sync.host.snapshot import LearnerRow
 from onefile_sync.models import (
     Change,
     LearnerOutcome,
@@ -22,8 +23,7 @@ from onefile_sync.models import (
     SyncRun,
     UploadIntent,
 )
-from onefile_sync.onefile.patience import RetryPolicy
-from onefile_sync.rows import LearnerRow
+from onefile_sync.onefile.retry import RetryPolicy
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
 from onefile_sync.sync import worker

@@ -10,10 +10,10 @@ import pytest
 
 from onefile_sync import host as picsweb
 from onefile_sync import services
+from onefile_sync.host.snapshot import Attendance
 from onefile_sync.messages.catalogue import explain
 from onefile_sync.models import LearnerOutcome, OutcomeState, RunKind
 from onefile_sync.onefile.client import OneFile
-from onefile_sync.rows import Attendance
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.records import ABSENT
 from onefile_sync.sandbox.server import SandboxServer

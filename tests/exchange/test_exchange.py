@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from onefile_sync import host as picsweb
+from onefile_sync.host.snapshot import Attendance, LearnerRow
 from onefile_sync.models import LearnerOutcome, OutcomeState, UploadIntent
-from onefile_sync.rows import Attendance, LearnerRow
 from onefile_sync.sandbox.records import on_london_date
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.switches import Switches

@@ -17,11 +17,18 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from onefile_sync import host as picsweb
+from onefile_sync.host.snapshot import (
+    Attendance,
+    LearnerRow,
+    Officers,
+    OpenUpload,
+    QualificationRow,
+    ReviewRow,
+)
 from onefile_sync.onefile import parsing
 from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.operations import Operation, code_of_status
 from onefile_sync.onefile.records import LearningAim, Review
-from onefile_sync.rows import Attendance, LearnerRow, Officers, OpenUpload, QualificationRow, ReviewRow
 from onefile_sync.sandbox.api import Api, understand
 from onefile_sync.sandbox.records import on_london_date
 from onefile_sync.sandbox.switches import Switches

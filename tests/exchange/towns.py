@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-from onefile_sync.rows import Attendance
+from onefile_sync.host.snapshot import Attendance
 from onefile_sync.sandbox.world import World
 from tests.factories import Host
 

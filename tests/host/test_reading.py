@@ -9,8 +9,8 @@ from django.contrib.contenttypes.models import ContentType
 from django.utils import timezone
 
 from onefile_sync import host as picsweb_side
+from onefile_sync.host.snapshot import Attendance, LearnerRow, OpenUpload, QualificationRow, ReviewRow
 from onefile_sync.models import UploadIntent
-from onefile_sync.rows import Attendance, LearnerRow, OpenUpload, QualificationRow, ReviewRow
 from tests.college.models import Student
 
 TODAY = date(2026, 11, 23)

@@ -10,7 +10,7 @@ from django.db.models import Model
 from django.db.models.signals import post_save, pre_save
 
 from onefile_sync import host as picsweb_side
-from onefile_sync.rows import Attendance
+from onefile_sync.host.snapshot import Attendance
 from tests.college.models import Enrolment
 
 COLLEGE_ONLY = pytest.mark.parametrize("host", ["college"], indirect=True)

@@ -8,7 +8,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
 from onefile_sync.onefile.client import OneFile
-from onefile_sync.onefile.patience import RetryPolicy
+from onefile_sync.onefile.retry import RetryPolicy
 from onefile_sync.onefile.transport import Transport
 
 from .fakes import (

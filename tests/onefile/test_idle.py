@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from onefile_sync.onefile.patience import RetryPolicy
+from onefile_sync.onefile.retry import RetryPolicy
 
 from .fakes import RESET, KeptSession, PieceServer, head
 from .wire import CREATE, SEARCH, Connect, failure_of

@@ -13,7 +13,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from onefile_sync.onefile.errors import Scope
-from onefile_sync.onefile.patience import RetryPolicy
+from onefile_sync.onefile.retry import RetryPolicy
 
 from .certificates import Authority
 from .fakes import RESET, PieceServer, head

@@ -7,7 +7,7 @@ from pytest_httpserver import HTTPServer
 
 from onefile_sync.onefile.errors import Scope
 from onefile_sync.onefile.operations import Operation
-from onefile_sync.onefile.patience import RetryPolicy
+from onefile_sync.onefile.retry import RetryPolicy
 from onefile_sync.onefile.transport import Transport, seconds_to_pause
 
 from .fakes import NOON, CountedPace, KeptSession

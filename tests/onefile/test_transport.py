@@ -19,7 +19,7 @@ from werkzeug import Request, Response
 from onefile_sync import __version__
 from onefile_sync.onefile.errors import Scope
 from onefile_sync.onefile.operations import Operation
-from onefile_sync.onefile.safety import is_safe_address
+from onefile_sync.onefile.tokens import is_safe_address
 from onefile_sync.onefile.transport import Transport
 
 from .fakes import CUSTOMER_TOKEN, SESSION, CountedPace, KeptSession

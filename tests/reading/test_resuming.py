@@ -15,7 +15,7 @@ from django.utils import timezone
 from onefile_sync import services, wording
 from onefile_sync.models import ListedPage, OneFileSettings, StagedRecord, SyncRun
 from onefile_sync.onefile.client import OneFile
-from onefile_sync.onefile.patience import RetryPolicy
+from onefile_sync.onefile.retry import RetryPolicy
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World

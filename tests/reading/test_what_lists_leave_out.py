@@ -10,8 +10,8 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from onefile_sync.host.snapshot import Attendance
 from onefile_sync.models import ListedProperty, OutcomeState
-from onefile_sync.rows import Attendance
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.switches import Switches

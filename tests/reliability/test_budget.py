@@ -38,7 +38,7 @@ import django
 django.setup()
 from datetime import datetime, timezone
 from onefile_sync.models import OneFileSettings
-from onefile_sync.onefile.patience import RetryPolicy
+from onefile_sync.onefile.retry import RetryPolicy
 from onefile_sync.sync.connection.session import connect
 onefile = connect(OneFileSettings.load(), RetryPolicy.unattended(), for_a_person=False)
 onefile.customer()

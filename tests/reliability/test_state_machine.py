@@ -23,11 +23,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from onefile_sync import host as picsweb
 from onefile_sync import services
 from onefile_sync.host.mapping import REVIEW
+from onefile_sync.host.snapshot import Attendance, LearnerRow
 from onefile_sync.models import LearnerOutcome, OneFileSettings, OutcomeState, SyncRun
 from onefile_sync.onefile import parsing
 from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.operations import Operation, code_of_status
-from onefile_sync.rows import Attendance, LearnerRow
 from onefile_sync.sandbox.api import Api, Call, understand
 from onefile_sync.sandbox.records import on_london_date
 from onefile_sync.sandbox.switches import Switches

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time
 from typing import Any
 
+from onefile_sync.host.snapshot import LearnerRow, Officers, QualificationRow, ReviewRow
 from onefile_sync.onefile.records import LearningAim, Review
-from onefile_sync.rows import LearnerRow, Officers, QualificationRow, ReviewRow
 from onefile_sync.sync.planning.planner import make_plan
 from onefile_sync.sync.planning.types import FieldChange, OneFileSide, Plan, Policy
 

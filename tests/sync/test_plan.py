@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from onefile_sync.rows import Attendance, Officers, OpenUpload
+from onefile_sync.host.snapshot import Attendance, Officers, OpenUpload
 from onefile_sync.sync.planning.types import FoundProblem, Policy, Subject
 
 from .stories import (

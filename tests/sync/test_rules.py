@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from onefile_sync.host.snapshot import Attendance, QualificationRow, ReviewRow
 from onefile_sync.onefile.records import LearningAim, Review
-from onefile_sync.rows import Attendance, QualificationRow, ReviewRow
 from onefile_sync.sync.planning import rules
 from onefile_sync.sync.planning.types import ONEFILE, PICSWEB, OneFileSide, Policy
 

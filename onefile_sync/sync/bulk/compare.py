@@ -18,9 +18,9 @@ from django.utils import timezone
 
 from onefile_sync import events, host
 from onefile_sync.conf import deployment
+from onefile_sync.host.snapshot import LearnerRow, Officers
 from onefile_sync.models import LearnerOutcome, ListingKind, OutcomeState, RunKind, SyncRun
 from onefile_sync.onefile.client import OneFile
-from onefile_sync.rows import LearnerRow, Officers
 from onefile_sync.sync.connection import assessors
 from onefile_sync.sync.connection.list_evidence import ListEvidence
 from onefile_sync.sync.learner.fetch import Staged, read_onefile

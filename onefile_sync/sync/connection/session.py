@@ -14,8 +14,8 @@ from onefile_sync import crypto
 from onefile_sync.conf import deployment
 from onefile_sync.models import ApiSession, OneFileSettings
 from onefile_sync.onefile.client import OneFile
-from onefile_sync.onefile.patience import RetryPolicy
 from onefile_sync.onefile.records import AimNames
+from onefile_sync.onefile.retry import RetryPolicy
 from onefile_sync.onefile.transport import SessionStore, Transport
 from onefile_sync.transactions import drop_closed_connections, retried
 

@@ -13,11 +13,11 @@ from datetime import date, datetime
 from django.db import transaction
 
 from onefile_sync import events, host
+from onefile_sync.host.snapshot import Value, told
 from onefile_sync.models import UploadIntent
 from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.errors import OneFileError, Scope
 from onefile_sync.onefile.records import LearningAim
-from onefile_sync.rows import Value, told
 from onefile_sync.sync.connection.rate_limit import PaceLost
 from onefile_sync.sync.planning import rules
 from onefile_sync.sync.planning.types import (

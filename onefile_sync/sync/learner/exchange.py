@@ -12,10 +12,10 @@ from django.db import transaction
 
 from onefile_sync import events, host
 from onefile_sync.conf import deployment
+from onefile_sync.host.snapshot import Differences, Officers
 from onefile_sync.models import OneFileSettings, OutcomeState
 from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.errors import OneFileError
-from onefile_sync.rows import Differences, Officers
 from onefile_sync.sync.connection import assessors
 from onefile_sync.sync.connection.list_evidence import ListEvidence
 from onefile_sync.sync.connection.rate_limit import PaceLost

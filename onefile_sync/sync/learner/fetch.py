@@ -10,11 +10,11 @@ from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from onefile_sync.host.snapshot import LearnerRow, QualificationRow, ReviewRow
 from onefile_sync.models import ListingKind
 from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.errors import OneFileError, Scope
 from onefile_sync.onefile.records import LearningAim, Review, SearchResult
-from onefile_sync.rows import LearnerRow, QualificationRow, ReviewRow
 from onefile_sync.sync.connection.list_evidence import ListEvidence
 from onefile_sync.sync.planning import rules
 from onefile_sync.sync.planning.types import FoundProblem, OneFileSide, Policy, Subject

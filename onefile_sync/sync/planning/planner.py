@@ -10,8 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from onefile_sync.onefile.records import LearningAim, Review
-from onefile_sync.rows import (
+from onefile_sync.host.snapshot import (
     Attendance,
     LearnerRow,
     Officers,
@@ -21,6 +20,7 @@ from onefile_sync.rows import (
     Value,
     told,
 )
+from onefile_sync.onefile.records import LearningAim, Review
 
 from . import rules
 from .types import (

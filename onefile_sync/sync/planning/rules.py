@@ -14,9 +14,9 @@ from enum import Enum
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from onefile_sync.host.snapshot import Attendance, QualificationRow, ReviewRow, Value
 from onefile_sync.onefile.parsing import LONDON
 from onefile_sync.onefile.records import LearningAim, Review
-from onefile_sync.rows import Attendance, QualificationRow, ReviewRow, Value
 
 #: PICSWeb keeps no duration for a review, so OneFile is told this one (R9).
 VISIT_LENGTH = timedelta(hours=1)

@@ -6,7 +6,7 @@ values of almost all differ who can be compared at all. Filling blanks and creat
 
 from __future__ import annotations
 
-from onefile_sync.rows import Attendance
+from onefile_sync.host.snapshot import Attendance
 
 from . import rules
 from .types import PICSWEB, FieldChange, Plan

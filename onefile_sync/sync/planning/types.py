@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from onefile_sync.host.snapshot import Label, LearnerRow, ReviewRow, Value, told
 from onefile_sync.onefile.records import LearningAim, Review
-from onefile_sync.rows import Label, LearnerRow, ReviewRow, Value, told
 
 PICSWEB = "picsweb"
 ONEFILE = "onefile"
@@ -63,7 +63,7 @@ class KeptValue:
 
     @property
     def key(self) -> tuple[str, str, str, str]:
-        """By which a difference is remembered (:data:`onefile_sync.rows.Differences`)."""
+        """By which a difference is remembered (:data:`onefile_sync.host.snapshot.Differences`)."""
         about = self.change.subject
         return self.change.side, about.kind, about.pk, self.change.field
 

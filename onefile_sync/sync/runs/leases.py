@@ -18,8 +18,8 @@ from django.utils import timezone
 
 from onefile_sync import events, host
 from onefile_sync.conf import deployment
+from onefile_sync.host.snapshot import Officers
 from onefile_sync.models import LearnerOutcome, OutcomeState, SyncRun
-from onefile_sync.rows import Officers
 from onefile_sync.sync.planning.types import FieldChange, FoundProblem, Subject
 from onefile_sync.transactions import retried
 

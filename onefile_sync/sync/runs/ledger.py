@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sized
 from datetime import date, datetime, time
 from itertools import chain
 
+from onefile_sync.host.snapshot import Attendance, Officers, Value, told
 from onefile_sync.messages.catalogue import SAID_ONCE, explain
 from onefile_sync.models import Change as ChangeRow
 from onefile_sync.models import Difference, LearnerOutcome, OutcomeState, RunKind, Side
 from onefile_sync.models import Problem as ProblemRow
 from onefile_sync.onefile.parsing import LONDON
-from onefile_sync.rows import Attendance, Officers, Value, told
 from onefile_sync.sync.connection import assessors
 from onefile_sync.sync.planning.rules import is_blank
 from onefile_sync.sync.planning.types import FieldChange, FoundProblem, KeptValue, Subject
