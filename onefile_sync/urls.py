@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from . import decisions, views
+from .web import run_actions, views
 
 app_name = "onefile_sync"
 
@@ -10,9 +10,9 @@ urlpatterns = [
     path("learner/<str:pk>/refresh/", views.refresh, name="refresh"),
     path("run/<uuid:pk>/", views.run, name="run"),
     path("run/<uuid:pk>/progress/", views.progress, name="progress"),
-    path("run/<uuid:pk>/cancel/", decisions.cancel, name="cancel"),
-    path("run/<uuid:pk>/apply/", decisions.apply_held, name="apply"),
-    path("run/<uuid:pk>/discard/", decisions.discard_held, name="discard"),
+    path("run/<uuid:pk>/cancel/", run_actions.cancel, name="cancel"),
+    path("run/<uuid:pk>/apply/", run_actions.apply_held, name="apply"),
+    path("run/<uuid:pk>/discard/", run_actions.discard_held, name="discard"),
     path("health/", views.health, name="health"),
     path("outcome/<int:pk>/", views.outcome, name="outcome"),
 ]

@@ -23,9 +23,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
-from onefile_sync import access, links, services
+from onefile_sync import access, services
 from onefile_sync.models import SyncRun
-from onefile_sync.panel import Panel, panel_for
+from onefile_sync.web import links
+from onefile_sync.web.learner_panel import Panel, panel_for
 
 from .registration import register
 

@@ -22,8 +22,9 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from onefile_sync import access, links, services, wording
+from onefile_sync import access, services
 from onefile_sync.models import Change, LearnerOutcome, OutcomeState, Problem, RunState, SubjectKind, SyncRun
+from onefile_sync.web import links, text
 
 from .filters import (
     ABOUT,
@@ -181,7 +182,7 @@ class SyncRunAdmin(ReadOnlyMixin, RunModelAdmin):
     @admin.display(description=_("state"))
     def result(self, run: Any) -> str:
         failed = run.state == RunState.FINISHED and run.failed_count and not run.compared_count
-        label = wording.run_result(run, failed=failed)
+        label = text.run_result(run, failed=failed)
         return _as_failed(label) if failed else label
 
     def of_learners(self, pks: list[str]) -> Q:
@@ -261,7 +262,7 @@ class LearnerOutcomeAdmin(ReadOnlyMixin, OutcomeModelAdmin):
     ) -> HttpResponse:
         outcome: LearnerOutcome = context["original"]
         context["onefile_report"] = services.report(outcome)
-        context["onefile_learner"] = wording.learner_name(outcome)
+        context["onefile_learner"] = text.learner_name(outcome)
         context["onefile_learner_url"] = links.learner_link(request, outcome.learner)
         return super().render_change_form(request, context, *args, **kwargs)
 
@@ -374,7 +375,7 @@ def _learner_column(
     @admin.display(description=_("learner"))
     def learner(row: Any) -> str:
         outcome = outcome_of(row)
-        link, name = links.learner_link(request, outcome.learner), wording.learner_name(outcome)
+        link, name = links.learner_link(request, outcome.learner), text.learner_name(outcome)
         return format_html('<a href="{}">{}</a>', link, name) if link else name
 
     return learner

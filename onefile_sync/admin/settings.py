@@ -23,11 +23,12 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django_q.models import Schedule
 
-from onefile_sync import services, wording
+from onefile_sync import services
 from onefile_sync.conf import DAILY, deployment
 from onefile_sync.crypto import Undecipherable
 from onefile_sync.models import Environment, OneFileSettings
 from onefile_sync.secret import Secret
+from onefile_sync.web import text
 
 if TYPE_CHECKING:
     SettingsModelAdmin = admin.ModelAdmin[OneFileSettings]
@@ -253,7 +254,7 @@ class OneFileSettingsAdmin(SettingsModelAdmin):
         daily = services.last_daily_attempt()
         if daily is None:
             return _("Not yet.")
-        result = wording.run_result(daily, failed=services.progress(daily).has_failed)
+        result = text.run_result(daily, failed=services.progress(daily).has_failed)
         return f"{_moment(daily.finished_at or daily.held_at)}: {result}"
 
     @admin.display(description=gettext_lazy("Next daily sync"))

@@ -8,7 +8,7 @@ from django import template
 from django.db.models import Model
 from django.template import Context
 
-from onefile_sync.panel import panel_for
+from onefile_sync.web.learner_panel import panel_for
 
 register = template.Library()
 

@@ -13,7 +13,7 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from onefile_sync import services, wording
+from onefile_sync import services
 from onefile_sync.conf import deployment
 from onefile_sync.messages import catalogue
 from onefile_sync.models import (
@@ -30,6 +30,7 @@ from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sync.connection.rate_limit import SharedPace
 from onefile_sync.sync.planning import rules
 from onefile_sync.sync.runs.lifecycle import leases, lifecycle
+from onefile_sync.web import text
 from tests.conftest import dont_wait, preview, sync
 from tests.factories import Host
 
@@ -90,7 +91,7 @@ class TestProgress:
             now = services.progress(run)
             assert now.waiting_for_worker
             assert now.goes_on_at == KILLED_AT + deployment.lease
-            assert wording.headline(run, now) == (
+            assert text.headline(run, now) == (
                 "Waiting: nobody is working on this. The work goes on after 11:05."
             )
 

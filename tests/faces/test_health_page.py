@@ -10,9 +10,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django_q.models import Schedule
 
-from onefile_sync import services, wording
+from onefile_sync import services
 from onefile_sync.models import ApiSession, Heartbeat, OneFileSettings
 from onefile_sync.services import Finding, Level
+from onefile_sync.web import text
 
 from .conftest import a_held_run, a_run, long_ago, words
 
@@ -169,9 +170,7 @@ def test_nothing_on_it_is_a_secret(in_order, page):
 
 
 def test_every_level_and_every_question_has_words():
-    told = {
-        level: wording.finding_in_words(Finding("worker", level, "…", remedy="Do it.")) for level in Level
-    }
+    told = {level: text.finding_in_words(Finding("worker", level, "…", remedy="Do it.")) for level in Level}
     assert [told[level].level_text for level in Level] == ["Fine", "Look at this", "Not working"]
     assert [told[level].remedy for level in Level] == ["", "Do it.", "Do it."]
-    assert set(wording._QUESTIONS) == {finding.code for finding in services.health().findings}
+    assert set(text._QUESTIONS) == {finding.code for finding in services.health().findings}

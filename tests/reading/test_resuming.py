@@ -12,7 +12,7 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
-from onefile_sync import services, wording
+from onefile_sync import services
 from onefile_sync.models import ListedPage, OneFileSettings, StagedRecord, SyncRun
 from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.retry import RetryPolicy
@@ -24,6 +24,7 @@ from onefile_sync.sync.bulk import compare, listings
 from onefile_sync.sync.bulk.sample import SAMPLE
 from onefile_sync.sync.connection.session import connect
 from onefile_sync.sync.runs.lifecycle import lifecycle
+from onefile_sync.web import text
 from tests.conftest import dont_wait
 from tests.core.conftest import codes, refuse_the_token, states
 from tests.factories import Host
@@ -273,19 +274,19 @@ class TestWhatIsSaid:
         lifecycle.start(run)
 
         read_on(run, client, 2)
-        assert wording.headline(run, services.progress(run)) == "Reading the lists of OneFile: 1 page so far."
+        assert text.headline(run, services.progress(run)) == "Reading the lists of OneFile: 1 page so far."
         with time_machine.travel(timezone.now() + timedelta(seconds=40)):
             assert not services.progress(run).waiting_for_worker
         while run.listed_at is None:
             read_on(run, client, 1)
         left = StagedRecord.objects.filter(due_in=run.pk).count()
         assert LEARNERS * (2 + 3) - SAMPLE <= left <= LEARNERS * (2 + 3), "but for what was read as a sample"
-        assert wording.headline(run, services.progress(run)) == (
+        assert text.headline(run, services.progress(run)) == (
             f"Reading from OneFile what its lists leave out: {left} records to go."
         )
         while run.read_at is None:
             read_on(run, client, 1)
-        assert "learners done" in wording.headline(run, services.progress(run))
+        assert "learners done" in text.headline(run, services.progress(run))
 
     @pytest.mark.parametrize("host", ["picsweb"], indirect=True)
     def test_on_the_runs_page_where_it_could_not_be_read_the_short_way(

@@ -8,10 +8,11 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.db.models import Model
 
-from onefile_sync import services, wording
+from onefile_sync import services
 from onefile_sync.management.base import OneFileCommand
 from onefile_sync.management.progress_bar import progress_bar
 from onefile_sync.models import OutcomeState, Side, SyncRun
+from onefile_sync.web import text
 
 #: The names under which the outcomes stand in the JSON (they are a contract, the states of the ledger are not).
 JSON_NAMES = {
@@ -119,7 +120,7 @@ class Command(OneFileCommand):
         """A line for each; names on a screen only, as what a scheduler captures ends in logs and e-mails."""
         outcomes = run.outcomes.filter(state__in=NEEDS_ATTENTION).order_by("pk")
         for outcome in outcomes.prefetch_related("learner", "problems")[:MOST_NAMED]:
-            name = f" {wording.learner_name(outcome)}" if self.stdout.isatty() else ""
+            name = f" {text.learner_name(outcome)}" if self.stdout.isatty() else ""
             codes = ", ".join(dict.fromkeys(problem.code for problem in outcome.problems.all()))
             yield f"  {outcome.learner_pk}{name}: {outcome.get_state_display().lower()}" + (
                 f" ({codes})" if codes else ""

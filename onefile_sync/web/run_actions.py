@@ -21,8 +21,9 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from . import access, services
-from .models import OutcomeState, SyncRun
+from onefile_sync import access, services
+from onefile_sync.models import OutcomeState, SyncRun
+
 from .views import page_of, run_for
 
 

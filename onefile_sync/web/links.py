@@ -8,10 +8,10 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 
-from . import access
-from .learner_admin import is_served, learner_admin
-from .models import SyncRun
-from .visibility import may_view_learner
+from onefile_sync import access
+from onefile_sync.learner_admin import is_served, learner_admin
+from onefile_sync.models import SyncRun
+from onefile_sync.visibility import may_view_learner
 
 #: What is longer is forgotten: an address that carries it along has to stay one.
 LONGEST = 500

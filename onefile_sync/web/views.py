@@ -22,9 +22,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from . import access, links, services, wording
-from .learner_admin import is_served, learner_admin
-from .models import LearnerOutcome, OneFileSettings, OutcomeState, SyncRun
+from onefile_sync import access, services
+from onefile_sync.learner_admin import is_served, learner_admin
+from onefile_sync.models import LearnerOutcome, OneFileSettings, OutcomeState, SyncRun
+
+from . import links, text
 
 #: Learners on one page of a run.
 PAGE_LENGTH = 25
@@ -86,10 +88,10 @@ def run(request: HttpRequest, pk: UUID) -> HttpResponse:
     return page_of(
         request,
         "onefile_sync/run.html",
-        wording.run_title(the_run, only),
+        text.run_title(the_run, only),
         run=the_run,
         progress=now,
-        headline=wording.headline(the_run, now),
+        headline=text.headline(the_run, now),
         how_it_read=services.how_it_read(the_run) if sees_everyone else [],
         sees_everyone=sees_everyone,
         paused=OneFileSettings.load().paused,
@@ -116,7 +118,7 @@ def progress(request: HttpRequest, pk: UUID) -> JsonResponse:
         {
             "state": now.state,
             "result": now.result,
-            "headline": wording.headline(the_run, now),
+            "headline": text.headline(the_run, now),
             "total": now.total,
             "done": now.done,
             "counts": dict(now.counts),
@@ -137,7 +139,7 @@ def outcome(request: HttpRequest, pk: int) -> HttpResponse:
     return page_of(
         request,
         "onefile_sync/outcome.html",
-        wording.run_title(the_outcome.run, None),
+        text.run_title(the_outcome.run, None),
         run=the_outcome.run,
         result=_result(request, the_outcome, links.came_from(request)),
         run_is_visible=access.may_see_run(request, the_outcome.run),
@@ -162,8 +164,8 @@ def health(request: HttpRequest) -> HttpResponse:
         "onefile_sync/health.html",
         _("OneFile: is it working?"),
         health=now,
-        answers=[(wording.finding_in_words(finding), visible(finding.run)) for finding in findings],
-        headline=wording.health_headline(now),
+        answers=[(text.finding_in_words(finding), visible(finding.run)) for finding in findings],
+        headline=text.health_headline(now),
     )
 
 
@@ -179,24 +181,24 @@ def _in_reading_order(outcomes: QuerySet[LearnerOutcome], chosen: str) -> QueryS
     outcomes = outcomes.select_related("run").prefetch_related("learner", "changes", "problems")
     if chosen in OutcomeState.values:
         return outcomes.filter(state=chosen).order_by("id")
-    place = Case(*(When(state=state, then=Value(at)) for at, state in enumerate(wording.READING_ORDER)))
+    place = Case(*(When(state=state, then=Value(at)) for at, state in enumerate(text.READING_ORDER)))
     return outcomes.order_by(place, "id")
 
 
 def _tallies(the_run: SyncRun, now: services.Progress, chosen: str) -> list[Tally]:
     return [
-        Tally(state, wording.state_label(the_run, state), now.counts.get(state, 0), chosen == state)
-        for state in wording.READING_ORDER
+        Tally(state, text.state_label(the_run, state), now.counts.get(state, 0), chosen == state)
+        for state in text.READING_ORDER
     ]
 
 
 def _result(request: HttpRequest, of: LearnerOutcome, origin: str) -> LearnerResult:
     return LearnerResult(
         outcome=of,
-        name=wording.learner_name(of),
+        name=text.learner_name(of),
         link=origin or links.learner_link(request, of.learner),
-        label=wording.state_label(of.run, of.state),
-        words=wording.outcome_in_words(of),
+        label=text.state_label(of.run, of.state),
+        words=text.outcome_in_words(of),
         report=services.report(of),
     )
 

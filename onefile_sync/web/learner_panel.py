@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from django.db.models import Model
 from django.http import HttpRequest
 
-from . import access, services
-from .models import SyncRun
+from onefile_sync import access, services
+from onefile_sync.models import SyncRun
 
 
 @dataclass(frozen=True, slots=True)

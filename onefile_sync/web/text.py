@@ -10,8 +10,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from .models import LearnerOutcome, OutcomeState, RunKind, RunState, SyncRun
-from .services import Finding, Health, Level, Progress, Reading
+from onefile_sync.models import LearnerOutcome, OutcomeState, RunKind, RunState, SyncRun
+from onefile_sync.services import Finding, Health, Level, Progress, Reading
 
 #: The order in which a reader wants to see outcomes: what needs someone first, then what changed.
 READING_ORDER = (
