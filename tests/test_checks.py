@@ -12,7 +12,7 @@ from django_q.models import Schedule
 
 from example_project.picsweb.models import Officer, Qualification, Review
 from onefile_sync import checks
-from onefile_sync.checks import mapping
+from onefile_sync.checks import picsweb
 from onefile_sync.conf import DAILY, SCHEDULED_TASKS, SWEEP
 from onefile_sync.mixins import OneFileLearnerMixin
 from onefile_sync.models import OneFileSettings
@@ -290,7 +290,7 @@ class TestTheMapping:
                 verbose_name = "trainee"
 
         def told(model):
-            return list(mapping._meta_of_bases(model, OneFileLearnerMixin))
+            return list(picsweb._meta_of_bases(model, OneFileLearnerMixin))
 
         assert BaseFirst._meta.ordering == ["pk"]
         assert told(BaseFirst) == told(OwnMeta) == []

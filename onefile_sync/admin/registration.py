@@ -9,8 +9,8 @@ from django.db.models import Model
 
 from onefile_sync.models import Change, Heartbeat, LearnerOutcome, OneFileSettings, Problem, SyncRun
 
-from .health import HealthAdmin
-from .ledger import ChangeAdmin, LearnerOutcomeAdmin, ProblemAdmin, SyncRunAdmin
+from .health_entry import HealthAdmin
+from .run_lists import ChangeAdmin, LearnerOutcomeAdmin, ProblemAdmin, SyncRunAdmin
 from .settings import OneFileSettingsAdmin
 
 ADMINS: dict[type[Model], type[admin.ModelAdmin[Any]]] = {

@@ -15,7 +15,7 @@ from django.apps import apps
 from django.core.checks import ERROR, CheckMessage, Error, Tags, register
 from django.urls import NoReverseMatch, reverse
 
-from . import cluster, database, databases, engine, mapping
+from . import cluster, database, engine, picsweb, routers
 from .database import why_it_cannot_run
 
 __all__ = ["mapping_errors", "why_it_cannot_run"]
@@ -23,7 +23,7 @@ __all__ = ["mapping_errors", "why_it_cannot_run"]
 
 @register("onefile_sync")
 def check_mapping(**_kwargs: Any) -> list[CheckMessage]:
-    return [*mapping.messages(), *databases.messages()]
+    return [*picsweb.messages(), *routers.messages()]
 
 
 @register("onefile_sync")
@@ -67,5 +67,5 @@ def check_database(*, databases: Sequence[str] | None = None, **_kwargs: Any) ->
 
 def mapping_errors() -> list[CheckMessage]:
     """What is so wrong with ``ONEFILE_SYNC`` that no work should be taken on. No query."""
-    found = [*engine.settings_messages(), *mapping.messages(), *databases.messages()]
+    found = [*engine.settings_messages(), *picsweb.messages(), *routers.messages()]
     return [message for message in found if message.level >= ERROR]

@@ -20,7 +20,7 @@ from onefile_sync.host.lookups import NoSuchRow, kept_for
 from onefile_sync.host.mapping import PARTS, REVIEW, Kind, Part
 from onefile_sync.models import OneFileSettings
 
-from . import cluster, mapping
+from . import cluster, picsweb
 
 if TYPE_CHECKING:
     from django_q.models import Schedule
@@ -93,7 +93,7 @@ def _schedules_of(
 
 def _rows_that_the_mapping_names() -> Iterator[CheckMessage]:
     """Where a value of the mapping is a row of another table: whether there is such a row."""
-    if any(mapping.messages()):
+    if any(picsweb.messages()):
         return  # first things first
     for part, role, field, values in _values_named():
         if not isinstance(field, ForeignKey):

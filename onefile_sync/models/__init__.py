@@ -1,6 +1,7 @@
 """Our own tables: the settings staff edit, what all processes share, and the ledger of what happened."""
 
-from .ledger import (
+from .lists import ListedProperty
+from .runs import (
     OPEN_OUTCOMES,
     UNDER_WAY,
     Change,
@@ -17,10 +18,9 @@ from .ledger import (
     SyncRun,
     UploadIntent,
 )
-from .lists import ListedProperty
 from .shared import ApiSession, AssessorName, Heartbeat
 from .staff import DemographicsMode, Environment, OneFileSettings, VisitType
-from .staging import ListedPage, Listing, ListingKind, StagedRecord
+from .staged import ListedPage, Listing, ListingKind, StagedRecord
 
 __all__ = [
     "OPEN_OUTCOMES",

@@ -6,7 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from .base import OwnModel
-from .staging import ListingKind
+from .staged import ListingKind
 
 
 class ListedProperty(OwnModel):

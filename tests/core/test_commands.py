@@ -18,8 +18,8 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from onefile_sync import host, services
-from onefile_sync.management.base import NO_DATABASE
 from onefile_sync.management.commands import onefile_sync as command
+from onefile_sync.management.onefile_command import NO_DATABASE
 from onefile_sync.management.progress_bar import ProgressBar
 from onefile_sync.models import Change, OneFileSettings, RunKind, RunState, SyncRun
 from onefile_sync.sandbox.faults import Fault

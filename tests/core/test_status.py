@@ -14,7 +14,7 @@ from health_check.exceptions import ServiceUnavailable, ServiceWarning
 
 from onefile_sync import services
 from onefile_sync.contrib.health_check import OneFileIntegration
-from onefile_sync.management.base import NO_DATABASE
+from onefile_sync.management.onefile_command import NO_DATABASE
 from onefile_sync.models import OneFileSettings, RunKind, RunState, SyncRun
 from tests.factories import Host
 

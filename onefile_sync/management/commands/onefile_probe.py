@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from onefile_sync import services
-from onefile_sync.management.base import OneFileCommand
+from onefile_sync.management.onefile_command import OneFileCommand
 
 YES_NO = {True: "yes", False: "no", None: "cannot be told"}
 

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from onefile_sync import services
 from onefile_sync.conf import SCHEDULED_TASKS, SWEEP, ScheduledTask, deployment
-from onefile_sync.management.base import OneFileCommand
+from onefile_sync.management.onefile_command import OneFileCommand
 
 
 class Command(OneFileCommand):

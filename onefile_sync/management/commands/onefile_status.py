@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from onefile_sync import services
-from onefile_sync.management.base import OneFileCommand
+from onefile_sync.management.onefile_command import OneFileCommand
 
 #: What monitoring systems call "unknown": nobody could look.
 UNKNOWN = 3

@@ -9,7 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.db.models import Model
 
 from onefile_sync import services
-from onefile_sync.management.base import OneFileCommand
+from onefile_sync.management.onefile_command import OneFileCommand
 from onefile_sync.management.progress_bar import progress_bar
 from onefile_sync.models import OutcomeState, Side, SyncRun
 from onefile_sync.web import text

@@ -21,7 +21,7 @@ from example_project.picsweb.models import (
     Review,
     Unit,
 )
-from onefile_sync.management.base import OneFileCommand
+from onefile_sync.management.onefile_command import OneFileCommand
 from onefile_sync.models import Environment, OneFileSettings
 from onefile_sync.sandbox.provider import build
 from onefile_sync.sandbox.server import CUSTOMER_TOKEN

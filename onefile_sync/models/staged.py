@@ -10,7 +10,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from .base import OwnModel
-from .ledger import SyncRun
+from .runs import SyncRun
 
 
 class Leased(OwnModel):
