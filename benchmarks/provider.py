@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 
-from onefile_sync.sandbox.records import LONDON
+from onefile_sync.sandbox.entities import LONDON
 from onefile_sync.sandbox.world import World
 
 AIMS, REVIEWS, ASSESSORS = 3, 8, 20

@@ -10,8 +10,7 @@ from itertools import islice
 from operator import attrgetter
 from typing import Final, TypeVar
 
-from .limits import Clock
-from .records import (
+from .entities import (
     ASSESSOR,
     LEARNER,
     LONDON,
@@ -24,6 +23,7 @@ from .records import (
     SandboxReview,
     SandboxUser,
 )
+from .limits import Clock
 from .switches import Switches
 from .wire import ApiRefusal, Body, SandboxResponse, as_detail, as_item, in_json, property_name
 from .world import World

@@ -16,8 +16,7 @@ from werkzeug.routing import Map, Rule
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Request, Response
 
-from .limits import Clock
-from .records import (
+from .entities import (
     ASSESSOR,
     LEARNER,
     LONDON,
@@ -28,6 +27,7 @@ from .records import (
     SandboxUser,
     on_london_date,
 )
+from .limits import Clock
 from .wire import EARLIEST_YEAR
 from .world import World
 

@@ -22,7 +22,7 @@ def make_onefile_sandbox() -> Iterator[Callable[..., SandboxServer]]:
     With ``world`` that world is served and ``learners`` and ``seed`` are not used. ``options`` are those of
     :class:`onefile_sync.sandbox.server.SandboxServer`. All of them are stopped after the test.
     """
-    from .provider import build
+    from .demo_data.provider import build
     from .server import SandboxServer
     from .world import World
 

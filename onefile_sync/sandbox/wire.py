@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time
 from functools import cache
 from typing import Any, Final
 
-from .records import ABSENT, LONDON, Moment, SandboxRecord
+from .entities import ABSENT, LONDON, Moment, SandboxRecord
 from .switches import Switches
 
 #: What the date-times of Microsoft's database begin with.

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from .records import (
+from .entities import (
     ASSESSOR,
     LEARNER,
     SandboxAim,
@@ -22,7 +22,7 @@ from .records import (
 )
 
 if TYPE_CHECKING:
-    from .provider import Provider
+    from .demo_data.provider import Provider
 
 AnyRecord = TypeVar("AnyRecord", bound=SandboxRecord)
 

@@ -12,7 +12,7 @@ from django.db.models.signals import post_save, pre_save
 from onefile_sync import services
 from onefile_sync.models import Difference, LearnerOutcome
 from onefile_sync.onefile.client import OneFile
-from onefile_sync.sandbox.records import ABSENT
+from onefile_sync.sandbox.entities import ABSENT
 from onefile_sync.sandbox.world import World
 from tests.conftest import changes, preview, problems, sync
 

@@ -17,7 +17,7 @@ from django.core.management import CommandError, call_command
 from onefile_sync import services
 from onefile_sync.host.snapshot import Attendance
 from onefile_sync.models import OneFileSettings
-from onefile_sync.sandbox import records
+from onefile_sync.sandbox import entities
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.switches import Switches
@@ -40,9 +40,9 @@ class Story:
     """A learner in PICSWeb, and the same in OneFile."""
 
     learner: Any
-    user: records.SandboxUser
-    aim: records.SandboxAim
-    review: records.SandboxReview
+    user: entities.SandboxUser
+    aim: entities.SandboxAim
+    review: entities.SandboxReview
 
 
 @pytest.fixture(autouse=True)
@@ -146,7 +146,7 @@ class TestWhatIsFound:
 
     def test_of_names_that_onefile_calls_otherwise(self, onefile: SandboxServer, story: Story) -> None:
         story.aim.wire.update(
-            TotalElements=records.ABSENT,
+            TotalElements=entities.ABSENT,
             ElementsTotal=7431,
             CertificateRecievedDate="2026-02-03",
             Colour="red",
@@ -159,7 +159,7 @@ class TestWhatIsFound:
         assert "look likely: CertificateRecievedDate, ElementsTotal" in ask()
 
     def test_of_names_that_are_configured(self, onefile: SandboxServer, story: Story, settings: Any) -> None:
-        story.aim.wire.update(TotalElements=records.ABSENT, ElementsTotal=7431)
+        story.aim.wire.update(TotalElements=entities.ABSENT, ElementsTotal=7431)
         settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "AIM_NAMES": {"total_elements": "ElementsTotal"}}
 
         report = found()

@@ -9,7 +9,7 @@ from typing import Any
 from onefile_sync import host as picsweb
 from onefile_sync.host.snapshot import Attendance, LearnerRow
 from onefile_sync.models import UploadIntent
-from onefile_sync.sandbox.records import on_london_date
+from onefile_sync.sandbox.entities import on_london_date
 from onefile_sync.sandbox.world import World
 from tests.factories import Host
 

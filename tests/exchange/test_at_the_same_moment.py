@@ -13,8 +13,8 @@ from onefile_sync import host as picsweb
 from onefile_sync import services
 from onefile_sync.models import Change, LearnerOutcome, OneFileSettings, SyncRun, UploadIntent
 from onefile_sync.onefile.client import OneFile
+from onefile_sync.sandbox.entities import SandboxReview
 from onefile_sync.sandbox.faults import Fault
-from onefile_sync.sandbox.records import SandboxReview
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
 from onefile_sync.sync.learner import apply

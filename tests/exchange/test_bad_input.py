@@ -14,8 +14,8 @@ from onefile_sync.host.snapshot import Attendance
 from onefile_sync.messages.catalogue import explain
 from onefile_sync.models import LearnerOutcome, OutcomeState, RunKind
 from onefile_sync.onefile.client import OneFile
+from onefile_sync.sandbox.entities import ABSENT
 from onefile_sync.sandbox.faults import Fault
-from onefile_sync.sandbox.records import ABSENT
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World

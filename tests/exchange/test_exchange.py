@@ -12,7 +12,7 @@ import pytest
 from onefile_sync import host as picsweb
 from onefile_sync.host.snapshot import Attendance, LearnerRow
 from onefile_sync.models import LearnerOutcome, OutcomeState, UploadIntent
-from onefile_sync.sandbox.records import on_london_date
+from onefile_sync.sandbox.entities import on_london_date
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World

@@ -13,8 +13,8 @@ from django.utils import timezone
 from onefile_sync import host as picsweb
 from onefile_sync import services
 from onefile_sync.models import LearnerOutcome, OutcomeState, RunKind, UploadIntent
+from onefile_sync.sandbox.entities import on_london_date
 from onefile_sync.sandbox.faults import Fault
-from onefile_sync.sandbox.records import on_london_date
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World

@@ -29,7 +29,7 @@ from onefile_sync.onefile import parsing
 from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.operations import Operation, code_of_status
 from onefile_sync.sandbox.api import Api, Call, understand
-from onefile_sync.sandbox.records import on_london_date
+from onefile_sync.sandbox.entities import on_london_date
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.wire import ApiRefusal, Body
 from onefile_sync.sandbox.world import World

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import requests
 
-from onefile_sync.sandbox.records import SandboxAim, SandboxReview, SandboxUser
+from onefile_sync.sandbox.entities import SandboxAim, SandboxReview, SandboxUser
 from onefile_sync.sandbox.server import CUSTOMER_TOKEN, SandboxServer
 from onefile_sync.sandbox.world import World
 

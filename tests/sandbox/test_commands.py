@@ -18,7 +18,7 @@ from django.core.management import CommandError, call_command
 from example_project.picsweb.management.commands.seed_demo import seed
 from example_project.picsweb.models import Learner, Officer, Organisation, Qualification, Review, Unit
 from onefile_sync.models import OneFileSettings
-from onefile_sync.sandbox.provider import build
+from onefile_sync.sandbox.demo_data.provider import build
 from onefile_sync.sandbox.server import CUSTOMER_TOKEN, SandboxServer
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World

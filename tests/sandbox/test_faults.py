@@ -10,8 +10,8 @@ from collections.abc import Callable
 import pytest
 import requests
 
+from onefile_sync.sandbox.entities import SandboxReview, SandboxUser
 from onefile_sync.sandbox.faults import Fault
-from onefile_sync.sandbox.records import SandboxReview, SandboxUser
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
 

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 import pytest
 import requests
 
-from onefile_sync.sandbox.records import SandboxAim, SandboxReview, SandboxUser
+from onefile_sync.sandbox.entities import SandboxAim, SandboxReview, SandboxUser
 from onefile_sync.sandbox.world import World
 
 from .conftest import NOON, Client

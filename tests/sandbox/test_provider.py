@@ -9,9 +9,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 import time_machine
 
-from onefile_sync.sandbox.provider import build, plain
-from onefile_sync.sandbox.records import ASSESSOR, LONDON
-from onefile_sync.sandbox.stories import LearnerStory, Provider, ReviewStory
+from onefile_sync.sandbox.demo_data.demo_data import LearnerStory, Provider, ReviewStory
+from onefile_sync.sandbox.demo_data.provider import build, plain
+from onefile_sync.sandbox.entities import ASSESSOR, LONDON
 from onefile_sync.sandbox.world import World
 
 TODAY = date(2026, 5, 4)

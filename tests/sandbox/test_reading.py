@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from onefile_sync.sandbox.records import ABSENT, SandboxAim, SandboxReview, SandboxUser
+from onefile_sync.sandbox.entities import ABSENT, SandboxAim, SandboxReview, SandboxUser
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World
 

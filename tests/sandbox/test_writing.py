@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from onefile_sync.sandbox.records import SandboxAim, SandboxUser
+from onefile_sync.sandbox.entities import SandboxAim, SandboxUser
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World
 

@@ -38,7 +38,7 @@ class Command(BaseCommand):
             raise CommandError(
                 _('The sandbox needs Werkzeug: pip install "onefile-sync[sandbox]".')
             ) from None
-        from onefile_sync.sandbox.provider import build
+        from onefile_sync.sandbox.demo_data.provider import build
         from onefile_sync.sandbox.switches import Switches
         from onefile_sync.sandbox.world import World
 

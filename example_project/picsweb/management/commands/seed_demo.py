@@ -23,9 +23,9 @@ from example_project.picsweb.models import (
 )
 from onefile_sync.management.onefile_command import OneFileCommand
 from onefile_sync.models import Environment, OneFileSettings
-from onefile_sync.sandbox.provider import build
+from onefile_sync.sandbox.demo_data.demo_data import LearnerStory, PicswebLearner
+from onefile_sync.sandbox.demo_data.provider import build
 from onefile_sync.sandbox.server import CUSTOMER_TOKEN
-from onefile_sync.sandbox.stories import LearnerStory, PicswebLearner
 
 BATCH = 500
 _LEARNER_FIELDS = [

@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, time
 
-from .records import SandboxAim, SandboxClassroom, SandboxPlacement, SandboxReview, SandboxUser, SandboxVisit
+from onefile_sync.sandbox.entities import (
+    SandboxAim,
+    SandboxClassroom,
+    SandboxPlacement,
+    SandboxReview,
+    SandboxUser,
+    SandboxVisit,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,9 +9,17 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import count
 from typing import Final, TypeVar
 
+from onefile_sync.sandbox.entities import (
+    LONDON,
+    SandboxAim,
+    SandboxReview,
+    SandboxUser,
+    SandboxVisit,
+    on_london_date,
+)
+
 from . import names
-from .records import LONDON, SandboxAim, SandboxReview, SandboxUser, SandboxVisit, on_london_date
-from .stories import OfficerStory, QualificationStory, ReviewStory
+from .demo_data import OfficerStory, QualificationStory, ReviewStory
 
 Shared = TypeVar("Shared", str, date)
 

@@ -8,10 +8,19 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
+from onefile_sync.sandbox.entities import (
+    ASSESSOR,
+    LEARNER,
+    LONDON,
+    SandboxAim,
+    SandboxClassroom,
+    SandboxPlacement,
+    SandboxUser,
+)
+from onefile_sync.sandbox.world import CENTRE_ID
+
 from . import names
-from .learning import Colleague, Enrolment, Learning, Numbers, add_aim, add_aims, add_reviews, onefile_review
-from .records import ASSESSOR, LEARNER, LONDON, SandboxAim, SandboxClassroom, SandboxPlacement, SandboxUser
-from .stories import (
+from .demo_data import (
     LearnerStory,
     OfficerStory,
     OneFileLearner,
@@ -21,7 +30,7 @@ from .stories import (
     Provider,
     ReviewStory,
 )
-from .world import CENTRE_ID
+from .learning import Colleague, Enrolment, Learning, Numbers, add_aim, add_aims, add_reviews, onefile_review
 
 __all__ = ["LearnerStory", "Provider", "build"]
 
