@@ -10,7 +10,7 @@ import pytest
 from django.db import OperationalError, connection, transaction
 
 from onefile_sync.models import Heartbeat
-from onefile_sync.sync.runs.lifecycle import heartbeat
+from onefile_sync.sync.runs import heartbeat
 from onefile_sync.transactions import TRIES, drop_closed_connections, retried
 from tests.services.conftest import SCHEMES
 

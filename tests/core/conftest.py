@@ -23,7 +23,7 @@ from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
 from onefile_sync.sync import daily
 from onefile_sync.sync.connection import rate_limit
-from onefile_sync.sync.runs.lifecycle import leases, lifecycle
+from onefile_sync.sync.runs import leases, lifecycle
 from tests.conftest import dont_wait
 from tests.factories import Host
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 from onefile_sync.host.snapshot import Officers
 from onefile_sync.models import LearnerOutcome, OutcomeState, RunKind, RunState
 from onefile_sync.sync.planning.types import FieldChange, FoundProblem, Subject
-from onefile_sync.sync.runs.lifecycle import leases, ledger, lifecycle
+from onefile_sync.sync.runs import leases, ledger, lifecycle
 from tests.factories import Host
 
 from .conftest import FREE, claimed, codes, learners_of, run_of, states

@@ -11,7 +11,7 @@ import pytest
 from onefile_sync import services, tasks
 from onefile_sync.models import Heartbeat, SyncRun
 from onefile_sync.sandbox.server import SandboxServer
-from onefile_sync.sync.runs.lifecycle import heartbeat
+from onefile_sync.sync.runs import heartbeat
 from tests.conftest import dont_wait
 from tests.factories import Host
 

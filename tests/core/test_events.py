@@ -11,7 +11,7 @@ import pytest
 
 from onefile_sync import events, services
 from onefile_sync.models import OutcomeState, RunKind, SyncRun
-from onefile_sync.sync.runs.lifecycle import lifecycle
+from onefile_sync.sync.runs import lifecycle
 from tests.factories import Host
 
 from .conftest import FREE, claimed, learners_of, run_of, stop_at

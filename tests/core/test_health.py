@@ -30,7 +30,7 @@ from onefile_sync.sandbox.world import World
 from onefile_sync.sync.connection.rate_limit import DatabaseStore, SharedPace
 from onefile_sync.sync.connection.session import SharedSession
 from onefile_sync.sync.learner import uploads
-from onefile_sync.sync.runs.lifecycle import lifecycle
+from onefile_sync.sync.runs import lifecycle
 from tests.conftest import dont_wait, sync
 from tests.factories import Host
 

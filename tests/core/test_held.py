@@ -15,7 +15,7 @@ from onefile_sync import services, tasks
 from onefile_sync.models import Change, LearnerOutcome, OneFileSettings, OutcomeState, RunKind, SyncRun
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
-from onefile_sync.sync.runs.lifecycle import leases, lifecycle
+from onefile_sync.sync.runs import leases, lifecycle
 from tests.conftest import changes, dont_wait, sync
 from tests.factories import Host
 

@@ -9,7 +9,7 @@ import pytest
 
 from onefile_sync.host.snapshot import Attendance, Officers
 from onefile_sync.sync.planning.types import FieldChange, Subject
-from onefile_sync.sync.runs.lifecycle import ledger
+from onefile_sync.sync.runs import ledger
 from tests.factories import Host
 
 from .conftest import learners_of, run_of

@@ -28,8 +28,8 @@ from onefile_sync.models import (
     SyncRun,
 )
 from onefile_sync.sync.connection.rate_limit import SharedPace
-from onefile_sync.sync.runs.lifecycle import leases, lifecycle
-from onefile_sync.sync.runs.lifecycle.schedule import install_schedules
+from onefile_sync.sync.runs import leases, lifecycle
+from onefile_sync.sync.runs.schedule import install_schedules
 from tests.factories import HOSTS, Host
 from tests.services.conftest import SCHEMES
 

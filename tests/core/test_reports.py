@@ -29,7 +29,7 @@ from onefile_sync.onefile.errors import CASES
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sync.connection.rate_limit import SharedPace
 from onefile_sync.sync.planning import rules
-from onefile_sync.sync.runs.lifecycle import leases, lifecycle
+from onefile_sync.sync.runs import leases, lifecycle
 from onefile_sync.web import text
 from tests.conftest import dont_wait, preview, sync
 from tests.factories import Host

@@ -17,7 +17,7 @@ from onefile_sync.host.snapshot import Officers
 from onefile_sync.models import LearnerOutcome, OneFileSettings, OutcomeState, RunKind, RunState, SyncRun
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sync.planning.types import FoundProblem, Subject
-from onefile_sync.sync.runs.lifecycle import leases, lifecycle
+from onefile_sync.sync.runs import leases, lifecycle
 from tests.conftest import dont_wait
 from tests.factories import Host
 

@@ -26,7 +26,7 @@ from onefile_sync.models import (
     SyncRun,
 )
 from onefile_sync.sandbox.server import SandboxServer
-from onefile_sync.sync.runs.lifecycle import leases, lifecycle, retention
+from onefile_sync.sync.runs import leases, lifecycle, retention
 from tests.conftest import dont_wait
 from tests.factories import Host
 

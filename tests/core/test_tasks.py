@@ -24,8 +24,8 @@ from onefile_sync.models import (
 )
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sync import daily
-from onefile_sync.sync.runs.lifecycle import leases, lifecycle, queue
-from onefile_sync.sync.runs.lifecycle.queue import WORK
+from onefile_sync.sync.runs import leases, lifecycle, queue
+from onefile_sync.sync.runs.queue import WORK
 from tests.factories import Host
 
 from .conftest import claimed, learners_of, queued_runs, queued_tasks, run_of, states

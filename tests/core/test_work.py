@@ -28,7 +28,7 @@ from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
 from onefile_sync.sync import worker
 from onefile_sync.sync.learner import uploads
-from onefile_sync.sync.runs.lifecycle import leases
+from onefile_sync.sync.runs import leases
 from tests.conftest import dont_wait
 from tests.factories import Host
 

@@ -18,7 +18,7 @@ from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
 from onefile_sync.sync.learner import apply
-from onefile_sync.sync.runs.lifecycle import leases
+from onefile_sync.sync.runs import leases
 from tests.conftest import changes, dont_wait, problems, sync
 from tests.factories import Host
 

@@ -20,7 +20,7 @@ from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World
 from onefile_sync.sync.learner import exchange
-from onefile_sync.sync.runs.lifecycle import lifecycle
+from onefile_sync.sync.runs import lifecycle
 from tests.conftest import dont_wait, problems, sync
 from tests.factories import Host
 

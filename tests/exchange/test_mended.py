@@ -19,7 +19,7 @@ from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World
 from onefile_sync.sync.connection.rate_limit import SharedPace
-from onefile_sync.sync.runs.lifecycle import leases, lifecycle
+from onefile_sync.sync.runs import leases, lifecycle
 from tests.conftest import dont_wait, problems, sync
 from tests.factories import Host
 

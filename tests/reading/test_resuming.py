@@ -23,7 +23,7 @@ from onefile_sync.sync import worker
 from onefile_sync.sync.bulk import compare, listings
 from onefile_sync.sync.bulk.sample import SAMPLE
 from onefile_sync.sync.connection.session import connect
-from onefile_sync.sync.runs.lifecycle import lifecycle
+from onefile_sync.sync.runs import lifecycle
 from onefile_sync.web import text
 from tests.conftest import dont_wait
 from tests.core.conftest import codes, refuse_the_token, states

@@ -16,7 +16,7 @@ from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World
-from onefile_sync.sync.runs.lifecycle import heartbeat
+from onefile_sync.sync.runs import heartbeat
 from tests.conftest import problems, sync
 from tests.exchange.hamlet import Hamlet, assert_linked_once, build_hamlet, ending, let_doubts_pass
 from tests.factories import HOSTS, Host

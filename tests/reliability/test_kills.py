@@ -42,7 +42,7 @@ from onefile_sync.models import (
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World
-from onefile_sync.sync.runs.lifecycle import lifecycle, queue
+from onefile_sync.sync.runs import lifecycle, queue
 from tests.factories import PICSWEB
 from tests.services.conftest import content_types_afresh, environment, services_are_there
 

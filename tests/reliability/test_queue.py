@@ -20,7 +20,7 @@ from onefile_sync import services
 from onefile_sync.conf import DAILY, SWEEP
 from onefile_sync.models import OutcomeState, SyncRun
 from onefile_sync.sandbox.server import SandboxServer
-from onefile_sync.sync.runs.lifecycle.queue import WORK
+from onefile_sync.sync.runs.queue import WORK
 from tests.services.conftest import (
     content_types_afresh,
     environment,
