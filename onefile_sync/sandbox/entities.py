@@ -17,6 +17,9 @@ ABSENT: Final = object()
 
 LEARNER, TRAINEE_ASSESSOR, ASSESSOR = 1, 4, 5
 
+#: The centre that is there from the beginning.
+CENTRE_ID: Final = 5740
+
 #: A moment as the sandbox keeps it; a ``date`` stands for midnight in London.
 Moment = date | datetime
 

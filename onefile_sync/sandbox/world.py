@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from .entities import (
     ASSESSOR,
+    CENTRE_ID,
     LEARNER,
     SandboxAim,
     SandboxCentre,
@@ -22,12 +23,11 @@ from .entities import (
 )
 
 if TYPE_CHECKING:
-    from .demo_data.provider import Provider
+    from .demo_data.demo_data import Provider
 
 AnyRecord = TypeVar("AnyRecord", bound=SandboxRecord)
 
 CUSTOMER_ID: Final = 2070
-CENTRE_ID: Final = 5740
 
 #: Where the numbering of new records begins when nothing is there yet.
 _FIRST_IDS: Final[Mapping[type[SandboxRecord], int]] = {

@@ -10,6 +10,7 @@ from typing import Final
 
 from onefile_sync.sandbox.entities import (
     ASSESSOR,
+    CENTRE_ID,
     LEARNER,
     LONDON,
     SandboxAim,
@@ -17,7 +18,6 @@ from onefile_sync.sandbox.entities import (
     SandboxPlacement,
     SandboxUser,
 )
-from onefile_sync.sandbox.world import CENTRE_ID
 
 from . import names
 from .demo_data import (
