@@ -27,6 +27,7 @@ from . import host
 from .host import learner_by_pk as find_learner
 from .host import learner_model, learner_type, visible_learners
 from .messages.catalogue import read_out
+from .messages.labels import field_label
 from .models import (
     OPEN_OUTCOMES,
     LearnerOutcome,
@@ -45,7 +46,6 @@ from .reporting.reports import (
     Progress,
     Reading,
     Totals,
-    field_label,
     how_it_read,
     progress,
     report,

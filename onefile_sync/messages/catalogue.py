@@ -15,7 +15,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from onefile_sync.onefile import errors
-from onefile_sync.sync.planning.rules import FIELD_LABELS
+
+from .labels import field_label
 
 YOURS, OURS, WAIT = "yours", "ours", "wait"
 
@@ -382,8 +383,8 @@ def read_out(code: str, details: Mapping[str, str | int]) -> tuple[str, str]:
     """Text and remedy of a problem in the reader's language, filled in."""
     row = explain(code)
     filled = defaultdict(str, {name: str(value) for name, value in details.items()})
-    filled["field"] = _label(filled["field"])
-    named = [_label(name) for name in filled["fields"].split(", ") if name]
+    filled["field"] = field_label(filled["field"])
+    named = [field_label(name) for name in filled["fields"].split(", ") if name]
     filled["fields"] = ", ".join(named) or gettext("no field was named")
     return str(row.text) % (filled | _assessor(filled)), str(row.remedy) % filled
 
@@ -393,7 +394,3 @@ def _assessor(filled: Mapping[str, str]) -> dict[str, str]:
     if "assessor_name" not in filled:
         return {}
     return {"assessor": gettext("%(assessor_name)s (OneFile ID %(assessor)s)") % filled}
-
-
-def _label(field: str) -> str:
-    return str(FIELD_LABELS.get(field, field))

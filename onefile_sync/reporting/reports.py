@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from onefile_sync.conf import deployment
 from onefile_sync.messages import catalogue
+from onefile_sync.messages.labels import field_label
 from onefile_sync.models import (
     OPEN_OUTCOMES,
     LearnerOutcome,
@@ -259,11 +260,6 @@ def report(outcome: LearnerOutcome) -> OutcomeReport:
             )
         )
     return OutcomeReport(outcome, changes, lines)
-
-
-def field_label(field: str) -> str:
-    """The name of a change's field on PICSWeb's screens."""
-    return str(rules.FIELD_LABELS.get(field, field))
 
 
 def rule_text(rule: str) -> str:

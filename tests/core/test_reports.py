@@ -16,6 +16,7 @@ from django.utils import timezone
 from onefile_sync import services
 from onefile_sync.conf import deployment
 from onefile_sync.messages import catalogue
+from onefile_sync.messages.labels import FIELD_LABELS
 from onefile_sync.models import (
     Change,
     LearnerOutcome,
@@ -198,7 +199,7 @@ class TestReports:
 
     def test_every_change_names_its_field_and_rule(self, host: Host) -> None:
         outcome = run_of(learners_of(host, 1)).outcomes.get()
-        for field in rules.FIELD_LABELS:
+        for field in FIELD_LABELS:
             Change.objects.create(
                 outcome=outcome,
                 side="onefile",
@@ -210,7 +211,7 @@ class TestReports:
 
         lines = services.report(outcome).changes
 
-        assert [line.field for line in lines] == [str(label) for label in rules.FIELD_LABELS.values()]
+        assert [line.field for line in lines] == [str(label) for label in FIELD_LABELS.values()]
         assert {line.new for line in lines} == {"after", "given by OneFile"}
         assert {(line.side_text, line.subject) for line in lines} == {
             ("OneFile", "Learner with OneFile ID –")

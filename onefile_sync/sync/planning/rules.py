@@ -147,30 +147,6 @@ RULES: tuple[Rule, ...] = (
 
 RULE_BY_CODE = {rule.code: rule for rule in RULES}
 
-#: The fields of a change as staff know them from PICSWeb's screens.
-FIELD_LABELS: dict[str, Promise] = {
-    "total_elements": _("Total Elements"),
-    "elements_done": _("Elements Done"),
-    "registration_number": _("Registration Number"),
-    "registration_date": _("Registration Date"),
-    "certificate_applied_date": _("Certificate Applied For Date"),
-    "certificate_received_date": _("Certificate Received Date"),
-    "review": _("Review"),
-    "onefile_id": _("OneFile System ID"),
-    "proposed_date": _("Proposed date"),
-    "scheduled_for": _("Proposed date and time"),
-    "proposed_time": _("Proposed time"),
-    "attended": _("Attended"),
-    "actual_date": _("Actual date"),
-    "started_on": _("Review Started"),
-    "officer": _("Officer"),
-    "assessor_id": _("Assessor"),
-    "trainee_signed_date": _("Trainee signed date"),
-    "learner_signed_on": _("Learner signed"),
-    "learner_id": _("Learner"),
-    "centre_id": _("OneFile centre"),
-}
-
 #: The fields that travel both ways, each decided on its own (R5). Every one has its own rule of the same name.
 TWO_WAY_FIELDS = (
     "registration_number",
