@@ -133,6 +133,8 @@ class Body:
         """Raises :class:`ApiRefusal` for what is no text or number, or too long."""
         value = self._given(name, str | int | float)
         text = "" if value is None else str(value)
+        if any(0xD800 <= ord(character) <= 0xDFFF for character in text):
+            raise ApiRefusal(400, f"{name} has half a character.")
         if len(text) > longest:
             raise ApiRefusal(400, f"{name} is longer than {longest} characters.")
         return text

@@ -68,6 +68,7 @@ def test_an_update_can_answer_with_the_learning_aim(serve: Serve, aim: SandboxAi
         {"RegistrationNumber": False},
         {"RegistrationDate": 20260531},
         {"RegistrationDate": "9999-12-31T23:30:00-01:00"},
+        {"RegistrationNumber": "CG\ud800"},  # half a character: no answer could give it back
     ],
 )
 def test_an_update_that_makes_no_sense_changes_nothing(
