@@ -322,6 +322,44 @@ class TestPropertiesThatNoListEverCarried(WithFullLists):
         assert (row.total_elements, row.elements_done) == (6, 4)
 
 
+class TestNumbersThatAListDidNotLoad(WithFullLists):
+    """Servers write 0 for them, as they write no date for dates."""
+
+    @pytest.mark.parametrize("refresh", WAYS)
+    @pytest.mark.parametrize(
+        "names", [{"TotalElements"}, {"ElementsDone"}, {"TotalElements", "ElementsDone"}], ids=" ".join
+    )
+    def test_replace_no_progress_and_report_none(
+        self, names: set[str], refresh: Callable[[Any], Any], hamlet: Hamlet, onefile: SandboxServer
+    ) -> None:
+        refresh(hamlet.learner)
+
+        def noughts(items: Any) -> Any:
+            return [{**item, **dict.fromkeys(names, 0)} for item in items]
+
+        onefile.faults.append(
+            Fault(operation="LearningAim/Search", kind="edited", when="after", times=10**6, edit=noughts)
+        )
+        believe_in_everything(onefile.url)
+
+        outcome = refresh(hamlet.learner)
+
+        assert problems(outcome) == []
+        row = qualification_of(hamlet, hamlet.aim)
+        assert (row.total_elements, row.elements_done) == (20, 7)
+
+    @pytest.mark.parametrize("refresh", WAYS)
+    def test_are_taken_from_the_record_itself(
+        self, refresh: Callable[[Any], Any], hamlet: Hamlet, onefile: SandboxServer
+    ) -> None:
+        refresh(hamlet.learner)
+        hamlet.aim.elements_done = 0
+
+        refresh(hamlet.learner)
+
+        assert qualification_of(hamlet, hamlet.aim).elements_done == 0
+
+
 class TestFullLists(WithFullLists):
     def test_are_believed_after_the_first_night(
         self, host: Host, world: World, onefile: SandboxServer

@@ -235,13 +235,21 @@ def rests_on_silence(row: QualificationRow | ReviewRow, record: LearningAim | Re
     Such a record is read by itself first, whatever lists are believed to carry.
     """
     if isinstance(row, QualificationRow):
-        ours = {name for name in record.silent if not is_blank(getattr(row, name, None))}
-        one_alone = len(record.silent.intersection(PROGRESS)) == 1 and any(
-            name not in record.silent and getattr(row, name) != getattr(record, name) for name in PROGRESS
+        return _progress_rests_on_silence(row, record) or any(
+            name in record.silent and not is_blank(getattr(row, name)) for name in TWO_WAY_FIELDS
         )
-        return not ours.isdisjoint(TWO_WAY_FIELDS) or (one_alone and not ours.isdisjoint(PROGRESS))
     staff_know_more = row.actual_date is not None or row.attended in (Attendance.YES, Attendance.NO)
     return staff_know_more and "started_on" in record.silent
+
+
+def _progress_rests_on_silence(row: QualificationRow, record: LearningAim | Review) -> bool:
+    """Servers write 0 for a number that a list did not load; and one figure makes no sense without the other."""
+    ours = {name: getattr(row, name) for name in PROGRESS}
+    theirs = {name: getattr(record, name, None) for name in PROGRESS}
+    if not row.has_units and any(theirs[name] == 0 and ours[name] for name in PROGRESS):
+        return True
+    told = [name for name in PROGRESS if theirs[name] is not None and theirs[name] != ours[name]]
+    return bool(told) and any(name in record.silent and ours[name] is not None for name in PROGRESS)
 
 
 @dataclass(frozen=True, slots=True)
