@@ -37,7 +37,8 @@ from .models import (
     SyncRun,
 )
 from .reporting.attention import NEEDS_ATTENTION, Unsettled, open_problems, unsettled_problems
-from .reporting.health import Finding, Health, Level, health
+from .reporting.findings import Finding, Level
+from .reporting.health import Health, health
 from .reporting.reports import (
     RESULT_FAILED,
     ChangeLine,

@@ -158,23 +158,6 @@ class HealthAnswer:
     remedy: str
 
 
-_QUESTIONS: dict[str, Promise] = {
-    "integration": gettext_lazy("Is the integration on?"),
-    "token": gettext_lazy("Is there a customer token?"),
-    "schedules": gettext_lazy("Is the daily sync scheduled?"),
-    "worker": gettext_lazy("Is a worker running?"),
-    "clocks": gettext_lazy("Do the machines' clocks agree?"),
-    "last_daily": gettext_lazy("When did the last daily sync finish?"),
-    "last_attempt": gettext_lazy("How did the last attempt at a daily sync end?"),
-    "held": gettext_lazy("Does a run wait for a decision?"),
-    "oldest_click": gettext_lazy("How long has a refresh been waiting?"),
-    "oldest_of_the_day": gettext_lazy("How long has the daily sync been waiting?"),
-    "open_uploads": gettext_lazy("Are uploads of reviews unfinished?"),
-    "session": gettext_lazy("Is a session with OneFile open?"),
-    "last_call": gettext_lazy("Did OneFile answer the last call?"),
-    "pace": gettext_lazy("How fast do we call OneFile?"),
-}
-
 _LEVELS: dict[Level, Promise] = {
     Level.FINE: gettext_lazy("Fine"),
     Level.WARNING: gettext_lazy("Look at this"),
@@ -186,7 +169,7 @@ def finding_in_words(finding: Finding) -> HealthAnswer:
     return HealthAnswer(
         level=finding.word,
         level_text=_("Off") if finding.is_off else str(_LEVELS[finding.level]),
-        question=str(_QUESTIONS[finding.code]),
+        question=str(finding.question),
         text=str(finding.text),
         value=_value(finding),
         remedy=str(finding.remedy) if finding.level > Level.FINE else "",
@@ -196,7 +179,7 @@ def finding_in_words(finding: Finding) -> HealthAnswer:
 def _value(finding: Finding) -> str:
     if isinstance(finding.value, datetime):
         return f"{timezone.localtime(finding.value):%d/%m/%Y %H:%M}"
-    if finding.code == "pace" and isinstance(finding.value, float):
+    if isinstance(finding.value, float):
         return f"{finding.value:.0%}"
     return str(finding.value) if isinstance(finding.value, int) else ""
 

@@ -18,7 +18,7 @@ from onefile_sync import host as picsweb
 from onefile_sync import services, tasks
 from onefile_sync.host.snapshot import LearnerRow
 from onefile_sync.models import Environment, LearnerOutcome, OneFileSettings, RunKind, RunState, SyncRun
-from onefile_sync.reporting import health
+from onefile_sync.reporting import health_checks
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
 from onefile_sync.sync import daily
@@ -125,7 +125,7 @@ class Away:
 def away(monkeypatch: pytest.MonkeyPatch) -> Away:
     """Redis, which keeps the pace, cannot be reached until it ``is_back``. Calls are not limited otherwise."""
     store = Away()
-    for module in (rate_limit, health):
+    for module in (rate_limit, health_checks):
         monkeypatch.setattr(module, "shared_store", lambda: store)
     return store
 

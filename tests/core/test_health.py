@@ -23,7 +23,8 @@ from onefile_sync.models import (
     SyncRun,
     UploadIntent,
 )
-from onefile_sync.reporting.health import LOOKS
+from onefile_sync.reporting.findings import AgeCheck, HealthCheck
+from onefile_sync.reporting.health_checks import CHECKS
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
@@ -78,7 +79,7 @@ class TestWhenAllIsWell:
             "last_call",
             "pace",
         ]
-        assert len(LOOKS) == len(health.findings)
+        assert len(CHECKS) == len(health.findings)
         assert (health.level, health.looked_at) == (FINE, NOON)
         assert all(str(finding.text).endswith(".") for finding in health.findings)
 
@@ -113,6 +114,49 @@ class TestWhenAllIsWell:
             "last_call": None,
             "pace": 1.0,
         }
+
+
+class TestAQuestion:
+    def test_that_leaves_a_part_out_cannot_be_asked(self) -> None:
+        parts: dict[str, Any] = {
+            "code": "kettle",
+            "question": "Is the kettle on?",
+            "remedy": "Switch it on.",
+            "look": lambda self, _settings, _now: self.found(FINE, "It is on."),
+        }
+        assert (
+            type("Kettle", (HealthCheck,), parts)().look(OneFileSettings(), NOON).question
+            == parts["question"]
+        )
+
+        for part in parts:
+            rest = {name: value for name, value in parts.items() if name != part}
+            with pytest.raises(TypeError, match=part):
+                type("Kettle", (HealthCheck,), rest)()
+
+    def test_about_an_age_says_which_age_is_too_much(self) -> None:
+        assert AgeCheck.__abstractmethods__ - HealthCheck.__abstractmethods__ == {"limits"}
+
+    def test_is_asked_once_under_a_code_of_its_own(self) -> None:
+        codes = [check.code for check in CHECKS]
+
+        assert len(codes) == len(set(codes))
+        assert {type(check) for check in CHECKS} == set(complete(HealthCheck))
+
+    @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.code)
+    def test_says_what_to_do(self, check: HealthCheck) -> None:
+        assert str(check.question).endswith("?")
+        assert str(check.remedy).endswith(".")
+        assert check.found(WARNING, "It is not.").remedy == check.remedy
+        assert check.found(WARNING, "It is not.", remedy="Wait.").remedy == "Wait."
+
+
+def complete(check: type[HealthCheck]) -> Iterator[type[HealthCheck]]:
+    """The classes of the package below this one that nothing is missing from."""
+    for each in check.__subclasses__():
+        if not each.__abstractmethods__ and each.__module__.startswith("onefile_sync."):
+            yield each
+        yield from complete(each)
 
 
 class TestSwitchedOff:

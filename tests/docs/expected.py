@@ -13,7 +13,8 @@ from django.utils.functional import Promise
 from onefile_sync.messages.catalogue import CATALOGUE
 from onefile_sync.models import Move
 from onefile_sync.onefile.errors import CASES, Scope
-from onefile_sync.reporting import health
+from onefile_sync.reporting.findings import AgeCheck
+from onefile_sync.reporting.health_checks import CHECKS
 from onefile_sync.setup import probe
 from onefile_sync.sync import eligibility
 from onefile_sync.sync.eligibility import Refusal
@@ -96,14 +97,11 @@ def _texts(keys: list[ast.expr | None]) -> list[str]:
 
 def bounds() -> dict[str, tuple[str, str]]:
     """From which age on the answer to a question of the health page is a warning, and from which on critical."""
-    ages = {
-        "worker": health.WORKER,
-        "last_daily": health.LAST_DAILY,
-        "oldest_click": health.OLDEST_CLICK,
-        "oldest_of_the_day": health.OLDEST_OF_A_DAY,
-        "open_uploads": health.OPEN_UPLOAD,
+    return {
+        check.code: (_length(check.limits.warning), _length(check.limits.critical))
+        for check in CHECKS
+        if isinstance(check, AgeCheck)
     }
-    return {code: (_length(warning), _length(critical)) for code, (warning, critical) in ages.items()}
 
 
 def _length(age: timedelta) -> str:

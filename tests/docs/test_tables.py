@@ -26,7 +26,7 @@ from onefile_sync.management.commands.onefile_sync import summarise
 from onefile_sync.models import OneFileSettings, RunKind, SyncRun
 from onefile_sync.onefile.parsing import NO_DATE
 from onefile_sync.onefile.records import AimNames
-from onefile_sync.reporting.health import SLOW
+from onefile_sync.reporting.health_checks import SLOW
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.switches import Switches
 from tests.reliability.test_state_machine import EXAMPLES

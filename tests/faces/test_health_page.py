@@ -170,7 +170,11 @@ def test_nothing_on_it_is_a_secret(in_order, page):
 
 
 def test_every_level_and_every_question_has_words():
-    told = {level: text.finding_in_words(Finding("worker", level, "…", remedy="Do it.")) for level in Level}
+    told = {
+        level: text.finding_in_words(Finding("worker", level, "…", remedy="Do it.", question="Is it?"))
+        for level in Level
+    }
     assert [told[level].level_text for level in Level] == ["Fine", "Look at this", "Not working"]
     assert [told[level].remedy for level in Level] == ["", "Do it.", "Do it."]
-    assert set(text._QUESTIONS) == {finding.code for finding in services.health().findings}
+    assert {told[level].question for level in Level} == {"Is it?"}
+    assert all(text.finding_in_words(finding).question for finding in services.health().findings)

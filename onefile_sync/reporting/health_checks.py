@@ -1,0 +1,329 @@
+"""The questions of the health page, one small class each, in the order in which a person would ask.
+
+A new question is a class, its place in ``CHECKS`` and a row of the table in ``docs/operations.md``.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from datetime import datetime, timedelta
+
+from django.db.models import Min
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from onefile_sync import checks, host
+from onefile_sync.conf import DAILY, SCHEDULED_TASKS
+from onefile_sync.models import (
+    ApiSession,
+    Heartbeat,
+    LearnerOutcome,
+    OneFileSettings,
+    OutcomeState,
+    RunKind,
+    RunState,
+    SyncRun,
+    UploadIntent,
+)
+from onefile_sync.onefile.errors import Scope, case_for
+from onefile_sync.sync.connection.rate_limit import PaceLost, present_share, shared_store
+from onefile_sync.sync.connection.session import NotConnected, customer_token, fingerprint
+from onefile_sync.sync.runs import heartbeat, lifecycle
+from onefile_sync.sync.runs.schedule import installed_schedules
+
+from .findings import AgeCheck, AgeLimits, Finding, HealthCheck, Level
+
+#: Below this share of the allowed calls the daily sync may not fit into a night.
+SLOW = 0.5
+
+
+class IntegrationCheck(HealthCheck):
+    code = "integration"
+    question = _("Is the integration on?")
+    remedy = _("Untick Paused in the OneFile settings to go on.")
+
+    def unusable(self, settings: OneFileSettings) -> Finding | None:
+        """Why no other question has an answer: the integration is off, or its mapping is wrong."""
+        if not settings.enabled:
+            return self.found(Level.FINE, _("The integration is switched off."), "off")
+        if checks.mapping_errors():
+            return self.found(
+                Level.CRITICAL,
+                _("PICSWeb is not set up for OneFile."),
+                "mapping_wrong",
+                remedy=_("Run “python manage.py check” to see what is wrong."),
+            )
+        if host.is_a_row_missing():
+            return self.found(
+                Level.CRITICAL,
+                _("A row of a lookup table that PICSWeb's OneFile setup names is missing, or there twice."),
+                "row_missing",
+                remedy=_(
+                    "Run “python manage.py check --database default” to see which it is, and restore it."
+                ),
+            )
+        return None
+
+    def look(self, settings: OneFileSettings, _now: datetime) -> Finding:
+        if settings.paused:
+            return self.found(Level.WARNING, _("The integration is paused."), "paused")
+        return self.found(Level.FINE, _("The integration is on."), "on")
+
+
+class TokenCheck(HealthCheck):
+    code = "token"
+    question = _("Is there a customer token?")
+    remedy = _("Enter it in the OneFile settings.")
+
+    def look(self, settings: OneFileSettings, _now: datetime) -> Finding:
+        try:
+            customer_token(settings)
+        except NotConnected as reason:
+            texts = {
+                "no_token": _("There is no customer token."),
+                "token_unreadable": _("The customer token cannot be read any more: SECRET_KEY was changed."),
+                "token_other_environment": _("The customer token belongs to another environment or address."),
+            }
+            return self.found(Level.CRITICAL, texts[reason.code], reason.code)
+        return self.found(Level.FINE, _("There is a customer token."), "there")
+
+
+class SchedulesCheck(HealthCheck):
+    code = "schedules"
+    question = _("Is the daily sync scheduled?")
+    remedy = _("Run “python manage.py onefile_schedule install”, or mend it in the admin of django-q2.")
+
+    def look(self, _settings: OneFileSettings, _now: datetime) -> Finding:
+        for task in SCHEDULED_TASKS:
+            rows = installed_schedules(task)
+            if len(rows) != 1 or rows[0].repeats == 0 or rows[0].next_run is None:
+                text = _("The schedule “%(name)s” is missing, there twice, or switched off.")
+                level = Level.CRITICAL if task is DAILY else Level.WARNING
+                return self.found(level, text % {"name": task.name}, task.name)
+        next_run = installed_schedules()[0].next_run
+        return self.found(Level.FINE, _("The next daily sync is scheduled."), next_run)
+
+
+class WorkerCheck(AgeCheck):
+    code = "worker"
+    question = _("Is a worker running?")
+    remedy = _("Start one: “python manage.py qcluster”. If one runs, restart it.")
+    limits = AgeLimits(timedelta(minutes=5), timedelta(minutes=15))
+
+    def look(self, _settings: OneFileSettings, now: datetime) -> Finding:
+        last = Heartbeat.objects.order_by("-beaten_at").first()
+        if last is None:
+            return self.found(Level.CRITICAL, _("No worker has ever been seen."))
+        level = self.limits.level(now - last.beaten_at)
+        return self.found(level, _("The last sign of a worker."), last.beaten_at)
+
+
+class ClocksCheck(HealthCheck):
+    code = "clocks"
+    question = _("Do the machines' clocks agree?")
+    remedy = _("Let all machines set their clocks by NTP.")
+
+    def look(self, _settings: OneFileSettings, now: datetime) -> Finding:
+        off = [
+            beat
+            for beat in Heartbeat.objects.filter(beaten_at__gte=now - WorkerCheck.limits.critical)
+            if heartbeat.is_off(beat.clock_ahead)
+        ]
+        if not off:
+            return self.found(Level.FINE, _("The clocks of all workers agree with the database's."))
+        return self.found(
+            Level.CRITICAL,
+            _("The clock of a worker's machine is wrong, so it takes no work. Seconds it is ahead:"),
+            round(max(off, key=lambda beat: abs(beat.clock_ahead)).clock_ahead),
+        )
+
+
+class LastDailyCheck(AgeCheck):
+    code = "last_daily"
+    question = _("When did the last daily sync finish?")
+    remedy = _("See whether the worker is running and whether the schedule is there.")
+    limits = AgeLimits(timedelta(hours=26), timedelta(hours=50))
+
+    def look(self, _settings: OneFileSettings, now: datetime) -> Finding:
+        last = lifecycle.successful_daily_runs().order_by("-finished_at").first()
+        if last is None or last.finished_at is None:
+            return self.found(
+                Level.WARNING,
+                _("No daily sync has succeeded yet."),
+                remedy=_("Run “python manage.py onefile_sync”, or wait for the first night."),
+            )
+        is_held = SyncRun.objects.filter(kind=RunKind.DAILY, state=RunState.HELD).exists()
+        return self.found(
+            self.limits.level(now - last.finished_at),
+            _("The last daily sync has finished."),
+            last.finished_at,
+            remedy=_("A daily sync is held: apply or discard it.") if is_held else None,
+            run=last,
+        )
+
+
+class LastAttemptCheck(HealthCheck):
+    code = "last_attempt"
+    question = _("How did the last attempt at a daily sync end?")
+    remedy = _("Its page says why and whose move it is.")
+
+    def look(self, _settings: OneFileSettings, _now: datetime) -> Finding:
+        run = lifecycle.daily_attempts().first()
+        if run is None:
+            return self.found(Level.FINE, _("No daily sync has been tried yet."))
+        at = run.finished_at or run.held_at
+        failed, all_of_them = run.outcomes.filter(state=OutcomeState.FAILED).count(), run.outcomes.count()
+        if failed:
+            text = _("The last daily sync failed for %(failed)d of %(all)d learners.")
+            level = Level.CRITICAL if 2 * failed > all_of_them else Level.WARNING
+            return self.found(level, text % {"failed": failed, "all": all_of_them}, at, run=run)
+        ended = run.get_ending_display() if run.ending else run.get_state_display()
+        return self.found(
+            Level.FINE, _("How the last daily sync ended: %(ended)s.") % {"ended": ended}, at, run=run
+        )
+
+
+class HeldCheck(HealthCheck):
+    code = "held"
+    question = _("Does a run wait for a decision?")
+    remedy = _("Open its page, look who it is, and apply or discard it.")
+
+    def look(self, _settings: OneFileSettings, _now: datetime) -> Finding:
+        run = SyncRun.objects.filter(state=RunState.HELD).order_by("-created_at").first()
+        if run is None:
+            return self.found(Level.FINE, _("No run is held."))
+        text = _("A run is held, because it would replace values of many learners.")
+        return self.found(Level.WARNING, text, str(run.pk), run=run)
+
+
+class QueuedCheck(AgeCheck):
+    """How long the oldest queued learner of some kinds of run has been waiting."""
+
+    remedy = _("See that a worker runs: “python manage.py qcluster”.")
+
+    @property
+    @abstractmethod
+    def kinds(self) -> tuple[RunKind, ...]:
+        """The kinds of run to look at."""
+
+    def look(self, settings: OneFileSettings, now: datetime) -> Finding:
+        queued = LearnerOutcome.objects.filter(
+            state=OutcomeState.QUEUED, run__kind__in=self.kinds, run__state__in=lifecycle.AT_WORK
+        )
+        asked = queued.annotate(since=Coalesce("run__cleared_at", "run__created_at"))
+        oldest = asked.select_related("run").order_by("since").first()
+        if oldest is None:
+            return self.found(Level.FINE, _("Nobody is waiting."))
+        since = oldest.since
+        return self.found(
+            Level.FINE if settings.paused else self.limits.level(now - since),
+            _("Since then the first of those who wait has been waiting."),
+            since,
+            run=oldest.run,
+        )
+
+
+class OldestClickCheck(QueuedCheck):
+    code = "oldest_click"
+    question = _("How long has a refresh been waiting?")
+    kinds = (RunKind.REFRESH, RunKind.PREVIEW)
+    limits = AgeLimits(timedelta(minutes=10), timedelta(hours=1))
+
+
+class OldestOfTheDayCheck(QueuedCheck):
+    code = "oldest_of_the_day"
+    question = _("How long has the daily sync been waiting?")
+    kinds = (RunKind.DAILY,)
+    limits = AgeLimits(timedelta(hours=8), timedelta(hours=24))
+
+
+class OpenUploadsCheck(AgeCheck):
+    code = "open_uploads"
+    question = _("Are uploads of reviews unfinished?")
+    remedy = _("Refresh the learners: their reports say what is in the way.")
+    limits = AgeLimits(timedelta(days=1), timedelta(days=7))
+
+    def look(self, _settings: OneFileSettings, now: datetime) -> Finding:
+        still_open = UploadIntent.objects.filter(finished_at=None)
+        oldest = still_open.aggregate(since=Min("created_at"))["since"]
+        level = Level.FINE if oldest is None else self.limits.level(now - oldest)
+        text = _("Reviews whose upload was begun and not seen to end.")
+        return self.found(level, text, still_open.count())
+
+
+class SessionCheck(HealthCheck):
+    code = "session"
+    question = _("Is a session with OneFile open?")
+    remedy = _("No action needed: the next call opens one.")
+
+    def look(self, _settings: OneFileSettings, _now: datetime) -> Finding:
+        row = ApiSession.objects.filter(pk=1).exclude(encrypted_token="").first()
+        if row is None or row.issued_at is None:
+            return self.found(Level.FINE, _("No session with OneFile is open; the next call opens one."))
+        return self.found(Level.FINE, _("A session with OneFile is open."), row.issued_at)
+
+
+class LastCallCheck(HealthCheck):
+    """What to do depends on the failure: the table of OneFile's errors says it."""
+
+    code = "last_call"
+    question = _("Did OneFile answer the last call?")
+    remedy = _("Use “Test connection” in the OneFile settings.")
+
+    def look(self, settings: OneFileSettings, _now: datetime) -> Finding:
+        fine = self.found(Level.FINE, _("OneFile answered the last call, or has not been called yet."))
+        try:
+            belongs_to = fingerprint(settings)
+        except NotConnected:
+            return fine  # another question's answer
+        row = ApiSession.objects.filter(pk=1, failure_belongs_to=belongs_to).exclude(failure_code="").first()
+        if row is None or row.failed_at is None:
+            return fine
+        case = case_for(row.failure_code)
+        when = timezone.localtime(row.failed_at)
+        return self.found(
+            Level.CRITICAL if case.scope is Scope.RUN and case.code != "rate_limited" else Level.WARNING,
+            _("%(what)s Last tried on %(when)s.") % {"what": case.text, "when": f"{when:%d/%m/%Y %H:%M}"},
+            row.failure_code,
+            remedy=case.remedy,
+        )
+
+
+class PaceCheck(HealthCheck):
+    code = "pace"
+    question = _("How fast do we call OneFile?")
+    remedy = _("Ask whether another program uses the same customer token, or set fewer calls a minute.")
+
+    def look(self, _settings: OneFileSettings, now: datetime) -> Finding:
+        try:
+            share = present_share(shared_store().read(), now)
+        except PaceLost:
+            return self.found(
+                Level.CRITICAL,
+                _("Redis, which keeps the pace of calls, cannot be reached."),
+                remedy=_("See that Redis runs: without it no call is made."),
+            )
+        return self.found(
+            Level.WARNING if share < SLOW else Level.FINE,
+            _("The share of the allowed calls that is in use: less than all after OneFile refused one."),
+            round(share, 2),
+        )
+
+
+CHECKS: tuple[HealthCheck, ...] = (
+    IntegrationCheck(),
+    TokenCheck(),
+    SchedulesCheck(),
+    WorkerCheck(),
+    ClocksCheck(),
+    LastDailyCheck(),
+    LastAttemptCheck(),
+    HeldCheck(),
+    OldestClickCheck(),
+    OldestOfTheDayCheck(),
+    OpenUploadsCheck(),
+    SessionCheck(),
+    LastCallCheck(),
+    PaceCheck(),
+)
