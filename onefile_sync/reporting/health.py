@@ -13,7 +13,7 @@ from django.utils import timezone
 from onefile_sync.models import OneFileSettings
 
 from .findings import Finding, Level
-from .health_checks import CHECKS, IntegrationCheck
+from .health_checks import IntegrationCheck, all_checks
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,4 +43,4 @@ def health() -> Health:
     unusable = IntegrationCheck().unusable(settings)
     if unusable is not None:
         return Health(now, (unusable,))
-    return Health(now, tuple(check.look(settings, now) for check in CHECKS))
+    return Health(now, tuple(check.look(settings, now) for check in all_checks()))

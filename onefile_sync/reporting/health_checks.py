@@ -1,6 +1,6 @@
 """The questions of the health page, one small class each, in the order in which a person would ask.
 
-A new question is a class, its place in ``CHECKS`` and a row of the table in ``docs/operations.md``.
+A new question is a class, its place in :func:`all_checks` and a row of the table in ``docs/operations.md``.
 """
 
 from __future__ import annotations
@@ -311,19 +311,21 @@ class PaceCheck(HealthCheck):
         )
 
 
-CHECKS: tuple[HealthCheck, ...] = (
-    IntegrationCheck(),
-    TokenCheck(),
-    SchedulesCheck(),
-    WorkerCheck(),
-    ClocksCheck(),
-    LastDailyCheck(),
-    LastAttemptCheck(),
-    HeldCheck(),
-    OldestClickCheck(),
-    OldestOfTheDayCheck(),
-    OpenUploadsCheck(),
-    SessionCheck(),
-    LastCallCheck(),
-    PaceCheck(),
-)
+def all_checks() -> tuple[HealthCheck, ...]:
+    """Every check, in the order of the questions. A function, so that mypy names a part that is left out."""
+    return (
+        IntegrationCheck(),
+        TokenCheck(),
+        SchedulesCheck(),
+        WorkerCheck(),
+        ClocksCheck(),
+        LastDailyCheck(),
+        LastAttemptCheck(),
+        HeldCheck(),
+        OldestClickCheck(),
+        OldestOfTheDayCheck(),
+        OpenUploadsCheck(),
+        SessionCheck(),
+        LastCallCheck(),
+        PaceCheck(),
+    )

@@ -24,7 +24,7 @@ from onefile_sync.models import (
     UploadIntent,
 )
 from onefile_sync.reporting.findings import AgeCheck, HealthCheck
-from onefile_sync.reporting.health_checks import CHECKS
+from onefile_sync.reporting.health_checks import all_checks
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
@@ -79,7 +79,7 @@ class TestWhenAllIsWell:
             "last_call",
             "pace",
         ]
-        assert len(CHECKS) == len(health.findings)
+        assert len(all_checks()) == len(health.findings)
         assert (health.level, health.looked_at) == (FINE, NOON)
         assert all(str(finding.text).endswith(".") for finding in health.findings)
 
@@ -138,12 +138,12 @@ class TestAQuestion:
         assert AgeCheck.__abstractmethods__ - HealthCheck.__abstractmethods__ == {"limits"}
 
     def test_is_asked_once_under_a_code_of_its_own(self) -> None:
-        codes = [check.code for check in CHECKS]
+        codes = [check.code for check in all_checks()]
 
         assert len(codes) == len(set(codes))
-        assert {type(check) for check in CHECKS} == set(complete(HealthCheck))
+        assert {type(check) for check in all_checks()} == set(complete(HealthCheck))
 
-    @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.code)
+    @pytest.mark.parametrize("check", all_checks(), ids=lambda check: check.code)
     def test_says_what_to_do(self, check: HealthCheck) -> None:
         assert str(check.question).endswith("?")
         assert str(check.remedy).endswith(".")

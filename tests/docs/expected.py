@@ -14,7 +14,7 @@ from onefile_sync.messages.catalogue import CATALOGUE
 from onefile_sync.models import Move
 from onefile_sync.onefile.errors import CASES, Scope
 from onefile_sync.reporting.findings import AgeCheck
-from onefile_sync.reporting.health_checks import CHECKS
+from onefile_sync.reporting.health_checks import all_checks
 from onefile_sync.setup import probe
 from onefile_sync.sync import eligibility
 from onefile_sync.sync.eligibility import Refusal
@@ -99,7 +99,7 @@ def bounds() -> dict[str, tuple[str, str]]:
     """From which age on the answer to a question of the health page is a warning, and from which on critical."""
     return {
         check.code: (_length(check.limits.warning), _length(check.limits.critical))
-        for check in CHECKS
+        for check in all_checks()
         if isinstance(check, AgeCheck)
     }
 
