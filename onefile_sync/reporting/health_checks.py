@@ -57,10 +57,10 @@ class IntegrationCheck(HealthCheck):
         if host.is_a_row_missing():
             return self.found(
                 Level.CRITICAL,
-                _("A row of a lookup table that PICSWeb's OneFile setup names is missing, or there twice."),
+                _("A row of a lookup table that PICSWeb's OneFile setup names is missing or exists twice."),
                 "row_missing",
                 remedy=_(
-                    "Run “python manage.py check --database default” to see which it is, and restore it."
+                    "Run “python manage.py check --database default” to see which row it is, and restore it."
                 ),
             )
         return None
@@ -92,13 +92,13 @@ class TokenCheck(HealthCheck):
 class SchedulesCheck(HealthCheck):
     code = "schedules"
     question = _("Is the daily sync scheduled?")
-    remedy = _("Run “python manage.py onefile_schedule install”, or mend it in the admin of django-q2.")
+    remedy = _("Run “python manage.py onefile_schedule install”, or correct it in django-q2's admin.")
 
     def look(self, _settings: OneFileSettings, _now: datetime) -> Finding:
         for task in SCHEDULED_TASKS:
             rows = installed_schedules(task)
             if len(rows) != 1 or rows[0].repeats == 0 or rows[0].next_run is None:
-                text = _("The schedule “%(name)s” is missing, there twice, or switched off.")
+                text = _("The schedule “%(name)s” is missing, duplicated or switched off.")
                 level = Level.CRITICAL if task is DAILY else Level.WARNING
                 return self.found(level, text % {"name": task.name}, task.name)
         next_run = installed_schedules()[0].next_run
@@ -116,13 +116,13 @@ class WorkerCheck(AgeCheck):
         if last is None:
             return self.found(Level.CRITICAL, _("No worker has ever been seen."))
         level = self.limits.level(now - last.beaten_at)
-        return self.found(level, _("The last sign of a worker."), last.beaten_at)
+        return self.found(level, _("A worker was last seen at this time."), last.beaten_at)
 
 
 class ClocksCheck(HealthCheck):
     code = "clocks"
     question = _("Do the machines' clocks agree?")
-    remedy = _("Let all machines set their clocks by NTP.")
+    remedy = _("Synchronise the clocks of all machines with NTP.")
 
     def look(self, _settings: OneFileSettings, now: datetime) -> Finding:
         off = [
@@ -134,7 +134,7 @@ class ClocksCheck(HealthCheck):
             return self.found(Level.FINE, _("The clocks of all workers agree with the database's."))
         return self.found(
             Level.CRITICAL,
-            _("The clock of a worker's machine is wrong, so it takes no work. Seconds it is ahead:"),
+            _("Seconds by which a worker's clock is ahead (below zero: behind). That worker takes no work."),
             round(max(off, key=lambda beat: abs(beat.clock_ahead)).clock_ahead),
         )
 
@@ -142,7 +142,7 @@ class ClocksCheck(HealthCheck):
 class LastDailyCheck(AgeCheck):
     code = "last_daily"
     question = _("When did the last daily sync finish?")
-    remedy = _("See whether the worker is running and whether the schedule is there.")
+    remedy = _("Check that a worker is running and that the daily sync is scheduled.")
     limits = AgeLimits(timedelta(hours=26), timedelta(hours=50))
 
     def look(self, _settings: OneFileSettings, now: datetime) -> Finding:
@@ -166,7 +166,7 @@ class LastDailyCheck(AgeCheck):
 class LastAttemptCheck(HealthCheck):
     code = "last_attempt"
     question = _("How did the last attempt at a daily sync end?")
-    remedy = _("Its page says why and whose move it is.")
+    remedy = _("Open the run to see why, and who has to act.")
 
     def look(self, _settings: OneFileSettings, _now: datetime) -> Finding:
         run = lifecycle.daily_attempts().first()
@@ -187,7 +187,7 @@ class LastAttemptCheck(HealthCheck):
 class HeldCheck(HealthCheck):
     code = "held"
     question = _("Does a run wait for a decision?")
-    remedy = _("Open its page, look who it is, and apply or discard it.")
+    remedy = _("Open the run, check which learners it concerns, and apply or discard it.")
 
     def look(self, _settings: OneFileSettings, _now: datetime) -> Finding:
         run = SyncRun.objects.filter(state=RunState.HELD).order_by("-created_at").first()
@@ -200,7 +200,7 @@ class HeldCheck(HealthCheck):
 class QueuedCheck(AgeCheck):
     """How long the oldest queued learner of some kinds of run has been waiting."""
 
-    remedy = _("See that a worker runs: “python manage.py qcluster”.")
+    remedy = _("Check that a worker is running: “python manage.py qcluster”.")
 
     @property
     @abstractmethod
@@ -218,7 +218,7 @@ class QueuedCheck(AgeCheck):
         since = oldest.since
         return self.found(
             Level.FINE if settings.paused else self.limits.level(now - since),
-            _("Since then the first of those who wait has been waiting."),
+            _("The oldest queued learner has been waiting since then."),
             since,
             run=oldest.run,
         )
@@ -241,14 +241,14 @@ class OldestOfTheDayCheck(QueuedCheck):
 class OpenUploadsCheck(AgeCheck):
     code = "open_uploads"
     question = _("Are uploads of reviews unfinished?")
-    remedy = _("Refresh the learners: their reports say what is in the way.")
+    remedy = _("Refresh the learners concerned: their reports say what prevents the upload.")
     limits = AgeLimits(timedelta(days=1), timedelta(days=7))
 
     def look(self, _settings: OneFileSettings, now: datetime) -> Finding:
         still_open = UploadIntent.objects.filter(finished_at=None)
         oldest = still_open.aggregate(since=Min("created_at"))["since"]
         level = Level.FINE if oldest is None else self.limits.level(now - oldest)
-        text = _("Reviews whose upload was begun and not seen to end.")
+        text = _("Reviews whose upload has started and is not confirmed.")
         return self.found(level, text, still_open.count())
 
 
@@ -301,12 +301,12 @@ class PaceCheck(HealthCheck):
         except PaceLost:
             return self.found(
                 Level.CRITICAL,
-                _("Redis, which keeps the pace of calls, cannot be reached."),
-                remedy=_("See that Redis runs: without it no call is made."),
+                _("Redis, which keeps the rate limit, cannot be reached."),
+                remedy=_("Check that Redis is running: without it no call is made."),
             )
         return self.found(
             Level.WARNING if share < SLOW else Level.FINE,
-            _("The share of the allowed calls that is in use: less than all after OneFile refused one."),
+            _("The share of the allowed calls in use. It is reduced after OneFile refuses a call."),
             round(share, 2),
         )
 

@@ -187,9 +187,9 @@ def _value(finding: Finding) -> str:
 def health_headline(health: Health) -> str:
     """The state of the whole in one sentence."""
     if health.is_off:
-        return _("Switched off: nothing is synchronised, and nothing else was looked at.")
+        return _("Switched off: nothing is synchronised, and nothing else was checked.")
     if health.level is Level.CRITICAL:
         return _("Something is not working.")
     if health.level is Level.WARNING:
-        return _("It works, and something wants looking at.")
+        return _("Working, with warnings.")
     return _("Everything is fine.")

@@ -68,10 +68,10 @@ def test_when_all_is_well(in_order, page):
     assert ">Look again</a>" in text
 
 
-def test_it_works_and_something_wants_looking_at(in_order, page):
+def test_it_works_with_warnings(in_order, page):
     OneFileSettings.objects.update(paused=True)
     text = page()
-    assert "It works, and something wants looking at." in text
+    assert "Working, with warnings." in text
     first, *others = rows(text)
     assert first == (
         "Is the integration on?",

@@ -17,7 +17,7 @@ class Command(OneFileCommand):
     no_database = UNKNOWN
     help = (
         "Says how the integration is doing, without a call to OneFile. "
-        "Exit code 0: fine; 1: something wants looking at; 2: something does not work; 3: could not look."
+        "Exit code 0: fine; 1: working, with warnings; 2: something is not working; 3: could not check."
     )
     #: What is wrong with the set-up is one of the findings.
     requires_system_checks = []
