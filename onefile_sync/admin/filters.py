@@ -137,7 +137,7 @@ ABOUT = ("subject_kind", titled(_("what it is about")))
 
 
 class MonthFilter(admin.SimpleListFilter):
-    """Changes and problems by the month in which a run came to them.
+    """Outcomes, changes and problems by the month in which a run came to them.
 
     The admin's own choice of dates would read the whole ledger, twice, to find out which months there are.
     """
@@ -151,13 +151,14 @@ class MonthFilter(admin.SimpleListFilter):
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        path = "" if queryset.model is LearnerOutcome else "outcome__"
         chosen = [month for month in self.months if f"{month:%Y-%m}" == self.value()]
         for month in chosen:
             within = {"finished_at__gte": month, "finished_at__lt": _next_month(month)}
             # Their first and last ID as well: else newer rows are joined to their outcomes one by one to skip them.
             ends = LearnerOutcome.objects.filter(**within).aggregate(id__gte=Min("pk"), id__lte=Max("pk"))
             known = {name: value for name, value in {**within, **ends}.items() if value is not None}
-            queryset = queryset.filter(**{f"outcome__{name}": value for name, value in known.items()})
+            queryset = queryset.filter(**{f"{path}{name}": value for name, value in known.items()})
         return queryset
 
     @cached_property

@@ -222,8 +222,8 @@ class LearnerOutcomeAdmin(ReadOnlyMixin, OutcomeModelAdmin):
     list_display = ("number", "state", "id_in_onefile", "run", "finished_at", "attempts", "api_calls")
     list_filter = (
         AttentionFilter, "state", ("run__kind", titled(KIND_OF_RUN)), ("run__state", titled(_("state of the run"))),
+        MonthFilter,
     )  # fmt: skip
-    date_hierarchy = "finished_at"
     search_fields = ("id", "run__id", "learner_pk", "onefile_id")
     search_help_text = _(
         "Search by learner, as in the list of learners, by the learner's ID or OneFile ID, or by the ID of a run or an "

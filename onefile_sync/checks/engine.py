@@ -82,7 +82,7 @@ def _transactions(connection: Any) -> Iterator[CheckMessage]:
 def _time_zones(connection: Any) -> Iterator[CheckMessage]:
     if not connection.features.has_zoneinfo_database:
         yield Error(
-            "The database has no time zone tables: the admin's lists of runs and outcomes would fail.",
+            "The database has no time zone tables: the admin's list of runs would fail.",
             hint="Load them once: mariadb-tzinfo-to-sql (or mysql_tzinfo_to_sql) /usr/share/zoneinfo | mariadb mysql",
             id="onefile_sync.E054",
         )

@@ -373,7 +373,7 @@ def test_a_list_offers_neither_counts_nor_orders_that_would_read_the_whole_ledge
 
 
 @pytest.mark.parametrize("query", [{}, {"standing": "all"}, {"q": "4711"}, {"month": "2026-03"}])
-@pytest.mark.parametrize("name", ["change", "problem"])
+@pytest.mark.parametrize("name", ["learneroutcome", "change", "problem"])
 def test_a_list_reads_its_table_for_its_rows_and_their_number_only(name, query, daily, browser, auditor):
     """Which months there are, in which something changed, is no reason to read a million changes twice more."""
     with CaptureQueriesContext(connection) as captured:
@@ -400,7 +400,7 @@ def test_the_numbers_of_runs_are_counted_for_the_page_and_not_for_each_run(daily
 @pytest.mark.parametrize(
     ("name", "titles"),
     [
-        ("learneroutcome", ["what needs attention", "outcome", "kind of run", "state of the run"]),
+        ("learneroutcome", ["what needs attention", "outcome", "kind of run", "state of the run", "month"]),
         ("change", ["made or planned", "side", "rule", "what it is about", "kind of run", "month"]),
         (
             "problem",
@@ -427,7 +427,7 @@ class TestMonths:
 
     def test_are_offered_from_the_first_run_until_now(self, browser, auditor):
         self.a_change_of("2025-12-31T23:59:59Z")
-        for name in ("change", "problem"):
+        for name in ("learneroutcome", "change", "problem"):
             text = words(browser(auditor).get(reverse(f"admin:onefile_sync_{name}_changelist")))
             offered = [
                 f'<a href="?month={month}">' in text for month in ("2025-11", "2025-12", "2026-03", "2026-04")
@@ -440,6 +440,7 @@ class TestMonths:
         for moment in ("2026-02-28T23:59:59Z", "2026-03-31T23:00:00Z", "2025-12-31T23:59:59Z"):
             self.a_change_of(moment)
         assert sorted(row.pk for row in found("change", month="2026-03")) == [row.pk for row in march]
+        assert found("learneroutcome", month="2026-03") == [row.outcome for row in reversed(march)]
         assert [
             row.outcome.changes.get() for row in found("problem", month="2026-03", standing="all")
         ] == march[::-1]
