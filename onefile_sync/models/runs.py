@@ -290,8 +290,8 @@ class Move(models.TextChoices):
 class Problem(About):
     """One thing that a person or a retry must deal with.
 
-    ``code`` is a row of :data:`onefile_sync.messages.catalogue.CATALOGUE` or of the error table of
-    :mod:`onefile_sync.onefile.errors`; ``details`` fills that row's text in (ids and values, never a payload).
+    ``code`` is a row of :data:`onefile_sync.messages.catalogue.CATALOGUE`; ``details`` fills that row's text in (ids
+    and values, never a payload).
     """
 
     outcome = models.ForeignKey(LearnerOutcome, on_delete=models.CASCADE, related_name="problems")

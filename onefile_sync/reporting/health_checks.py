@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from onefile_sync import checks, host
 from onefile_sync.conf import DAILY, SCHEDULED_TASKS
+from onefile_sync.messages.catalogue import explain
 from onefile_sync.models import (
     ApiSession,
     Heartbeat,
@@ -265,7 +266,7 @@ class SessionCheck(HealthCheck):
 
 
 class LastCallCheck(HealthCheck):
-    """What to do depends on the failure: the table of OneFile's errors says it."""
+    """What to do depends on the failure: the catalogue of messages says it."""
 
     code = "last_call"
     question = _("Did OneFile answer the last call?")
@@ -280,13 +281,13 @@ class LastCallCheck(HealthCheck):
         row = ApiSession.objects.filter(pk=1, failure_belongs_to=belongs_to).exclude(failure_code="").first()
         if row is None or row.failed_at is None:
             return fine
-        case = case_for(row.failure_code)
+        case, message = case_for(row.failure_code), explain(row.failure_code)
         when = timezone.localtime(row.failed_at)
         return self.found(
             Level.CRITICAL if case.scope is Scope.RUN and case.code != "rate_limited" else Level.WARNING,
-            _("%(what)s Last tried on %(when)s.") % {"what": case.text, "when": f"{when:%d/%m/%Y %H:%M}"},
+            _("%(what)s Last tried on %(when)s.") % {"what": message.text, "when": f"{when:%d/%m/%Y %H:%M}"},
             row.failure_code,
-            remedy=case.remedy,
+            remedy=message.remedy,
         )
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from django.utils.functional import Promise
 
-from onefile_sync.messages.catalogue import CATALOGUE
-from onefile_sync.models import Move
+from onefile_sync.messages.catalogue import explain
+from onefile_sync.messages.explanation import Explanation
+from onefile_sync.messages.problems import PROBLEMS
 from onefile_sync.onefile.errors import CASES, Scope
 from onefile_sync.reporting.findings import AgeCheck
 from onefile_sync.reporting.health_checks import all_checks
@@ -22,24 +23,16 @@ from onefile_sync.sync.eligibility import Refusal
 REACH = {Scope.ITEM: "this record", Scope.RUN: "everyone"}
 
 
-def catalogue_rows() -> list[list[str]]:
-    return [
-        [f"`{row.code}`", _words(row.text), _words(row.remedy), str(Move(row.move).label)]
-        for row in CATALOGUE
-    ]
+def problem_rows() -> list[list[str]]:
+    return [_row(problem) for problem in PROBLEMS]
 
 
 def case_rows() -> list[list[str]]:
-    return [
-        [
-            f"`{case.code}`",
-            _words(case.text),
-            _words(case.remedy),
-            str(Move(case.move).label),
-            REACH[case.scope],
-        ]
-        for case in CASES
-    ]
+    return [[*_row(explain(case.code)), REACH[case.scope]] for case in CASES]
+
+
+def _row(row: Explanation) -> list[str]:
+    return [f"`{row.code}`", _words(row.text), _words(row.remedy), str(row.move.label)]
 
 
 def refusal_rows() -> list[list[str]]:

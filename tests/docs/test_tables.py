@@ -32,7 +32,7 @@ from onefile_sync.sandbox.switches import Switches
 from tests.reliability.test_state_machine import EXAMPLES
 from tests.reliability.trouble import FAULTS, OPERATIONS
 
-from .expected import bounds, case_rows, catalogue_rows, events, refusal_rows
+from .expected import bounds, case_rows, events, problem_rows, refusal_rows
 from .pages import ROOT, block, code, page, table
 
 PACKAGE = ROOT / "onefile_sync"
@@ -97,7 +97,7 @@ def test_the_rules_name_every_date_that_means_no_date() -> None:
 
 class TestOperations:
     def test_every_problem(self) -> None:
-        assert table("operations.md", "problems") == catalogue_rows()
+        assert table("operations.md", "problems") == problem_rows()
 
     def test_every_case_of_onefiles_errors(self) -> None:
         assert table("operations.md", "cases") == case_rows()

@@ -103,7 +103,6 @@ def test_and_are_not_where_only_the_environment_names_them(
         monkeypatch.setenv(name, str(authority.pem))
     error = failure_of(lambda: connect(inspected.url_for(BASE)).send(CREATE, (), {}))
     assert (error.code, error.scope, error.unsure) == ("tls", Scope.RUN, False)
-    assert "CA_BUNDLE" in str(error.case.remedy)
     assert inspected.log == []
 
 
@@ -190,7 +189,6 @@ def test_whatever_a_proxy_does_onefile_has_seen_nothing_of_a_create(
     )
     error = failure_of(lambda: transport.send(CREATE, (), {}))
     assert (error.code, error.scope, error.unsure) == ("unreachable", Scope.RUN, False)
-    assert "PROXY" in str(error.case.remedy)
     assert "canary" not in everything_about(error) + caplog.text
     assert "picsweb" not in everything_about(error) + caplog.text
 

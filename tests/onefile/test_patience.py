@@ -81,7 +81,7 @@ def test_a_rate_limit_that_stays_ends_the_run(
 ) -> None:
     httpserver.expect_request(BASE + operation.path.format(5)).respond_with_response(status(429))
     error = failure_of(lambda: transport.send(operation, (5,)))
-    assert (error.code, error.scope, error.move, error.unsure) == ("rate_limited", Scope.RUN, "wait", False)
+    assert (error.code, error.scope, error.unsure) == ("rate_limited", Scope.RUN, False)
     assert transport.rate_limited == 3
     assert pace.pauses == [60.0, 60.0, 60.0]
 

@@ -180,5 +180,5 @@ def test_a_customer_token_that_cannot_be_one_is_not_even_tried(
 ) -> None:
     sessions.kept = None
     error = failure_of(lambda: connect(customer_token=token).send(READ, (5,)))
-    assert (error.code, error.scope, error.move) == ("bad_customer_token", Scope.RUN, "yours")
+    assert (error.code, error.scope) == ("bad_customer_token", Scope.RUN)
     assert paths() == []

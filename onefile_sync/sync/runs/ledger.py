@@ -7,7 +7,8 @@ from datetime import date, datetime, time
 from itertools import chain
 
 from onefile_sync.host.snapshot import Attendance, Officers, Value, told
-from onefile_sync.messages.catalogue import SAID_ONCE, explain
+from onefile_sync.messages.catalogue import explain
+from onefile_sync.messages.problems import SAID_ONCE
 from onefile_sync.models import Change as ChangeRow
 from onefile_sync.models import Difference, LearnerOutcome, OutcomeState, RunKind, Side
 from onefile_sync.models import Problem as ProblemRow

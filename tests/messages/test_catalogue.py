@@ -1,0 +1,119 @@
+"""The catalogue of messages: one row for each code, and a row for each code that the package can come to."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+import onefile_sync
+from onefile_sync.messages.catalogue import CATALOGUE, explain, read_out
+from onefile_sync.messages.explanation import Explanation
+from onefile_sync.messages.failures import FAILURES
+from onefile_sync.messages.problems import PROBLEMS, SAID_ONCE
+from onefile_sync.models import Move
+from onefile_sync.onefile.errors import CASES
+
+PACKAGE = Path(onefile_sync.__file__).parent
+SOURCES = {
+    path.relative_to(PACKAGE): ast.parse(path.read_text(encoding="utf-8")) for path in PACKAGE.rglob("*.py")
+}
+WHO_ACTS_ON_A_FAILURE = {
+    "bad_customer_token": Move.YOURS,
+    "wrong_address": Move.OURS,
+    "session_refused": Move.OURS,
+    "forbidden": Move.YOURS,
+    "not_found": Move.YOURS,
+    "timed_out": Move.WAIT,
+    "conflict": Move.YOURS,
+    "rate_limited": Move.WAIT,
+    "refused": Move.YOURS,
+    "server_error": Move.WAIT,
+    "bad_answer": Move.WAIT,
+    "too_large": Move.OURS,
+    "unreachable": Move.WAIT,
+    "cut_off": Move.WAIT,
+    "redirected": Move.OURS,
+    "tls": Move.OURS,
+    "gone_wrong": Move.OURS,
+}
+
+
+def codes_given_to(*names: str) -> set[str]:
+    """The codes that the package writes out in the first argument of a call to one of these."""
+    return {
+        code
+        for tree in SOURCES.values()
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "") in names and call.args
+        for code in texts_in(call.args[0])
+    }
+
+
+def texts_in(tree: ast.AST) -> list[str]:
+    return [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+
+
+def test_no_two_rows_have_one_code() -> None:
+    counted = Counter(row.code for row in CATALOGUE)
+
+    assert [code for code, rows in counted.items() if rows > 1] == []
+
+
+def test_every_case_of_the_client_has_a_row_and_every_failure_a_case() -> None:
+    assert [row.code for row in FAILURES] == [case.code for case in CASES]
+
+
+def test_every_problem_that_the_exchange_finds_has_a_row() -> None:
+    found = codes_given_to("FoundProblem", "NotTheLearner", "NotConnected")
+
+    assert len(found) > 25
+    assert found - {row.code for row in PROBLEMS} == set()
+
+
+def test_every_row_of_a_problem_is_found_somewhere() -> None:
+    elsewhere = {
+        text for path, tree in SOURCES.items() if path.parts[0] != "messages" for text in texts_in(tree)
+    }
+
+    assert [row.code for row in PROBLEMS if row.code not in elsewhere] == []
+
+
+def test_what_is_said_once_is_a_problem() -> None:
+    assert set(SAID_ONCE) <= {row.code for row in PROBLEMS}
+
+
+@pytest.mark.parametrize("row", FAILURES, ids=lambda row: row.code)
+def test_a_failure_says_what_happened_what_stays_safe_and_what_to_do(row: Explanation) -> None:
+    assert str(row.text).endswith(".")
+    assert any(
+        word in str(row.remedy) for word in ("Nothing", "changed nothing", "keeps its values", "is kept")
+    )
+    asked_of = {
+        Move.YOURS: ("Check", "Compare", "See whether"),
+        Move.OURS: ("support team",),
+        Move.WAIT: ("next sync", "later"),
+    }
+    assert row.move == WHO_ACTS_ON_A_FAILURE[row.code]
+    assert any(words in str(row.remedy) for words in asked_of[row.move])
+
+
+@pytest.mark.parametrize(("code", "setting"), [("tls", "CA_BUNDLE"), ("unreachable", "PROXY")])
+def test_a_failure_of_the_office_network_names_its_setting(code: str, setting: str) -> None:
+    assert setting in str(explain(code).remedy)
+
+
+def test_a_code_of_an_earlier_version_is_told_as_gone_wrong() -> None:
+    assert explain("of_another_age") is explain("gone_wrong")
+
+
+def test_a_problem_without_its_details_still_reads() -> None:
+    text, _remedy = read_out("cannot_hold", {})
+
+    assert "%" not in text
