@@ -30,8 +30,9 @@ from onefile_sync.sync.runs.lifecycle import compared
 
 #: The outcomes that somebody ought to look at.
 NEEDS_ATTENTION = (OutcomeState.ATTENTION, OutcomeState.FAILED)
-#: Problems that say that something could not be had from OneFile, or not be read: what it is about was not compared.
-NOT_HAD = frozenset({*(case.code for case in CASES), "unreadable_items"})
+#: Problems that say that something could not be had from OneFile, or not be read, or that the comparison gave up while
+#: somebody was editing: what it is about was not compared.
+NOT_HAD = frozenset({*(case.code for case in CASES), "unreadable_items", "kept_changing"})
 #: Problems of the learner that are gathered from all of their reviews.
 GATHERED = frozenset({"officer_unmatched", "officer_ambiguous"})
 #: Problems that are told once and that no comparison can see, because OneFile's visits cannot be looked up.

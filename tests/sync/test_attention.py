@@ -111,6 +111,14 @@ class TestWhatSettlesAProblem:
         night("unchanged", of=host.learner(onefile_id=502), kind="refresh")
         assert still_open() == met
 
+    def test_no_comparison_that_somebody_was_editing_the_learner_under(self, night: Any) -> None:
+        """It gave up before all was saved, so it cannot tell what would not have been."""
+        met = night("attention", {"code": "not_saved", **REVIEW}, {"code": "officer_unmatched", **LEARNER})
+        gave_up = night("attention", {"code": "kept_changing", **LEARNER})
+        assert still_open() == met + gave_up
+        night("unchanged")
+        assert still_open() == []
+
     def test_a_failure_is_settled_like_any_problem(self, night: Any) -> None:
         failed = night("failed", {"code": "unreachable", **LEARNER})
         assert still_open() == failed
