@@ -83,7 +83,8 @@ def staged_for(run: SyncRun, learner_pks: Sequence[str]) -> dict[str, Staged]:
         pk: Staged(
             aims=lists.told(ListingKind.AIM, records.get((pk, ListingKind.AIM))),
             reviews=lists.told(ListingKind.REVIEW, records.get((pk, ListingKind.REVIEW))),
-            centre_id=lists.only_centre or centres.get(pk),
+            centre_id=centres.get(pk),
+            only_centre_id=lists.only_centre,
         )
         for pk in learner_pks
         if pk not in refreshed

@@ -111,12 +111,16 @@ class _Centres(Piece):
     def carry_out(self, onefile: OneFile) -> None:
         fallback = ""
         try:
-            centres = [centre.id for centre in onefile.centres(onefile.customer().id).records]
+            listed = onefile.centres(onefile.customer().id)
+            centres = [centre.id for centre in listed.records]
+            if listed.unreadable_items:  # the reviews of a centre without an ID would be nobody's
+                centres, fallback = [], "bad_answer"
         except OneFileError as error:
             if error.scope is Scope.RUN:
                 raise
             centres, fallback = [], error.code
-            events.warning("listing_fell_back", run=self.run.pk, kind=self.listing.kind, code=error.code)
+        if fallback:
+            events.warning("listing_fell_back", run=self.run.pk, kind=self.listing.kind, code=fallback)
         self._write_down(centres, fallback)
 
     @retried

@@ -35,11 +35,16 @@ class NotTheLearner(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """What a run has read of one learner while it read everyone. ``None``: to be asked for about this learner."""
+    """What a run has read of one learner while it read everyone. ``None``: to be asked for about this learner.
+
+    ``centre_id`` is the centre whose list names reviews of theirs. ``only_centre_id`` is that of a customer of whom no
+    other is listed, which says nothing of a learner for whom another one is known.
+    """
 
     aims: tuple[LearningAim, ...] | None
     reviews: tuple[Review, ...] | None
     centre_id: int | None = None
+    only_centre_id: int | None = None
 
 
 def read_onefile(
@@ -62,7 +67,8 @@ def read_onefile(
     """
     staged, lists = staged or Staged(None, None), lists or ListEvidence()
     problems: list[FoundProblem] = []
-    centre_id = staged.centre_id or learner.centre_id or _find_centre(onefile, learner, problems)
+    known_centre_id = staged.centre_id or learner.centre_id or staged.only_centre_id
+    centre_id = known_centre_id or _find_centre(onefile, learner, problems)
     about = Subject("learner", learner.pk, learner.onefile_id, learner.label)
 
     linked_aims = {row.onefile_id for row in learner.qualifications if row.onefile_id is not None}
@@ -86,7 +92,7 @@ def read_onefile(
     elif policy.download_reviews or begun:
         reviews.search(lambda: onefile.reviews(learner.onefile_id, centre_id, known))
 
-    made_sure = learner.centre_id is None and staged.centre_id is None and centre_id is not None
+    made_sure = known_centre_id is None and centre_id is not None
     nothing_there = not aims.records and not reviews.records
     to_upload = policy.upload_reviews and any(map(rules.may_be_uploaded, learner.reviews))
     if not made_sure and (nothing_there or to_upload or _seems_elsewhere(learner, reviews)):
@@ -123,14 +129,15 @@ def _find_centre(onefile: OneFile, learner: LearnerRow, problems: list[FoundProb
         centre_id = _make_sure_of(onefile, learner)
         if centre_id is not None:
             return centre_id
-        centres = onefile.centres(onefile.customer().id).records
+        centres = onefile.centres(onefile.customer().id)
     except OneFileError as error:
         if error.scope is Scope.RUN:
             raise
         about = Subject("learner", learner.pk, learner.onefile_id, learner.label)
         problems.append(FoundProblem(error.code, about))
         return None
-    return centres[0].id if len(centres) == 1 else None
+    # One that cannot be read may be the learner's.
+    return centres.records[0].id if len(centres.records) == 1 and not centres.unreadable_items else None
 
 
 def _make_sure_of(onefile: OneFile, learner: LearnerRow) -> int | None:
