@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from .conditions import condition
+from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured, ValidationError
+
+from .conditions import WrongCondition, condition
 from .lookups import NoSuchRow, kept_for
 from .mapping import PARTS, REVIEW, Kind
 
@@ -10,7 +12,7 @@ from .mapping import PARTS, REVIEW, Kind
 def is_a_row_missing() -> bool:
     """Whether a natural key in the mapping has no row, or several: of a condition, a normal type or an attendance.
 
-    One query for each natural key and none otherwise. The mapping has to be right in all else.
+    One query for each natural key and none otherwise. A mapping that is wrong in another way has none missing.
     The row for ``created_type`` is not looked for: without it no review is created, and the rest goes on.
     """
     try:
@@ -24,4 +26,6 @@ def is_a_row_missing() -> bool:
             kept_for(REVIEW, REVIEW.field("attended"), value)
     except NoSuchRow:
         return True
+    except (WrongCondition, ImproperlyConfigured, LookupError, FieldDoesNotExist, ValidationError):
+        return False  # the mapping is wrong in another way, which the checks tell
     return False

@@ -207,6 +207,17 @@ def test_a_row_that_goes_missing_ends_the_run_for_everyone(
     assert Sitting.objects.values().get() == before
 
 
+def test_a_condition_that_is_wrong_is_no_row_that_is_missing(by_key: Academy, settings: Any) -> None:
+    """Somebody mends the mapping while a refresh goes on, and that has no need of the condition."""
+    run = services.refresh_now([by_key.apprentice])
+    wrong = {**LEARNER_BY_KEY, "live": {"no_such_field": 1}}
+    settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "LEARNER": wrong}
+
+    services.perform(run, sleep=dont_wait)
+
+    assert run.outcomes.get().state == "unchanged"
+
+
 def test_nobody_is_taken_while_the_row_of_a_condition_is_missing(by_key: Academy) -> None:
     Option.objects.filter(code="active").update(code="gone")
     with pytest.raises(NoSuchRow):
