@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet, Subquery
 
 from onefile_sync.models import (
     Difference,
@@ -37,6 +37,9 @@ NOT_HAD = frozenset({*(case.code for case in CASES), "unreadable_items", "kept_c
 GATHERED = frozenset({"officer_unmatched", "officer_ambiguous"})
 #: Problems that are told once and that no comparison can see, because OneFile's visits cannot be looked up.
 TOLD_ONCE = frozenset({"visit_left_over"})
+
+#: In per cent: how many learners may have been seen whole long before the others (:func:`_since_all_was_seen`).
+LEFT_BEHIND = 5
 
 #: Problems that are said once and stand as long as there is a :class:`Difference` for them, and its side.
 LASTING = {
@@ -122,17 +125,22 @@ def _unsettled() -> Iterable[Problem]:
 def _since_all_was_seen() -> list[int]:
     """The outcomes with problems that no comparison has followed which could read everything of the learner.
 
-    Worked out by the database: a year of nights is hundreds of thousands of outcomes, of which a few are left.
+    A year of nights has hundreds of thousands of outcomes, of which the last night's count for most learners. So of the
+    older ones only those are fetched that may count: of the learners who were last seen whole long before the others,
+    and what could not see everything itself.
     """
-    not_had = Problem.objects.filter(code__in=NOT_HAD)
-    followed = compared().filter(
-        learner_type=OuterRef("learner_type"),
-        learner_pk=OuterRef("learner_pk"),
-        finished_at__gt=OuterRef("finished_at"),
-    )
-    ended = LearnerOutcome.objects.filter(state__in=NEEDS_ATTENTION, finished_at__isnull=False)
-    left = ended.exclude(Exists(followed.exclude(pk__in=not_had.values("outcome"))))
-    return list(left.order_by().values_list("pk", flat=True))
+    partial = Problem.objects.filter(code__in=[*NOT_HAD, *NOT_COMPARED]).values("outcome")
+    whole = compared().exclude(pk__in=partial).order_by().values_list("learner_type", "learner_pk")
+    last = {(kind, pk): at for kind, pk, at in whole.annotate(Max("finished_at"))}
+    moments = sorted(last.values())
+    recently = moments[len(moments) * LEFT_BEHIND // 100] if moments else None
+    may_count = Q(state=OutcomeState.FAILED) | Q(pk__in=partial)
+    if recently is not None:
+        behind = [pk for (_kind, pk), at in last.items() if at < recently]
+        may_count |= Q(finished_at__gte=recently) | Q(learner_pk__in=behind)
+    ended = LearnerOutcome.objects.filter(may_count, state__in=NEEDS_ATTENTION, finished_at__isnull=False)
+    rows = ended.order_by().values_list("pk", "learner_type", "learner_pk", "finished_at")
+    return [pk for pk, kind, learner, at in rows if at is not None and at >= last.get((kind, learner), at)]
 
 
 def _was_compared(problems: list[Problem]) -> bool:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from onefile_sync import host as picsweb
@@ -71,6 +73,45 @@ def still_open() -> list[Problem]:
 
 def out_of_reach() -> list[Problem]:
     return list(Problem.objects.filter(pk__in=services.unsettled_problems().out_of_reach))
+
+
+class TestManyLearners:
+    """Most were seen whole last night, so that older outcomes are looked at only where they may still count."""
+
+    def test_each_outcome_counts_as_it_would_alone(self, night: Any, host: Host) -> None:
+        people = [host.learner(onefile_id=600 + number) for number in range(50)]
+        behind, last_failed, never_compared, not_read, *others = people
+        reading_failed = {"code": next(iter(NOT_HAD)), **READING_THE_REVIEW}
+        night("unchanged", of=last_failed, kind="refresh")
+        night("attention", {"code": "bad_value", **REVIEW}, of=behind, kind="refresh")
+        met = night("attention", {"code": "push_not_taken", **REVIEW}, of=behind, kind="refresh")
+        met += night("failed", {"code": "interrupted", **LEARNER}, of=last_failed, kind="refresh")
+        met += night("failed", {"code": "interrupted", **LEARNER}, of=never_compared, kind="refresh")
+        met += night("attention", reading_failed, of=not_read, kind="refresh")
+        for learner in others:
+            night("attention", {"code": "bad_value", **REVIEW}, of=learner, kind="refresh")
+        for learner in others:
+            night("unchanged", of=learner, kind="refresh")
+        assert still_open() == met
+
+        met += night("attention", {"code": "bad_value", **AIM}, of=others[-1], kind="refresh")
+        for learner in people[:4]:
+            night("unchanged", of=learner, kind="refresh")
+        assert still_open() == met[-1:]
+
+    def test_outcomes_of_former_nights_are_left_in_the_database(self, night: Any, host: Host) -> None:
+        people = [host.learner(onefile_id=600 + number) for number in range(20)]
+        for _night in range(4):
+            for learner in people:
+                night("attention", {"code": "bad_value", **REVIEW}, of=learner, kind="refresh")
+        with CaptureQueriesContext(connection) as captured:
+            assert len(still_open()) == len(people)
+        [outcomes] = [
+            each["sql"] for each in captured if 'SELECT "onefile_sync_learneroutcome"."id"' in each["sql"]
+        ]
+        with connection.cursor() as cursor:
+            cursor.execute(outcomes)
+            assert len(cursor.fetchall()) < 2 * len(people), "eighty there are"
 
 
 class TestWhatSettlesAProblem:
