@@ -29,11 +29,12 @@ test: $(STAMP) ## the test suite, with branch coverage
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-check: $(STAMP) ## lint, types, import rules, missing migrations, deployment, API schema, docs
+check: $(STAMP) ## lint, types, import rules, names, missing migrations, deployment, API schema, docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python tools/check_names.py
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py check --fail-level WARNING
 	DJANGO_SETTINGS_MODULE=example_project.settings_production SECRET_KEY="$$(head -c 48 /dev/urandom | base64)" \

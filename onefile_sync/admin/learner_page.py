@@ -123,7 +123,7 @@ class OneFileLearnerAdminMixin(Base):
     )
     def refresh_with_onefile(self, request: HttpRequest, queryset: QuerySet[Model]) -> HttpResponse | None:
         """Say who will be refreshed, who will not and why; once that is confirmed, queue them as one run."""
-        selection = services.sort_out(access.visible(request, queryset))
+        selection = services.partition(access.visible(request, queryset))
         if "onefile_confirmed" not in request.POST:
             return self._ask_for_confirmation(request, selection)
         if not selection.accepted:

@@ -3,18 +3,13 @@
 Nobody adds, changes or deletes here; old runs go by retention (``manage.py onefile_prune``).
 """
 
-# ruff: noqa: ARG002 - Django calls these methods with arguments that they need not look at
-
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
-from django.contrib.admin.utils import get_fields_from_path
 from django.contrib.admin.views.main import ChangeList
-from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -36,110 +31,18 @@ from .filters import (
     StandingFilter,
     titled,
 )
+from .read_only import AboutMixin, ReadOnlyMixin, as_it_is
 
 if TYPE_CHECKING:
     RunModelAdmin = admin.ModelAdmin[SyncRun]
     OutcomeModelAdmin = admin.ModelAdmin[LearnerOutcome]
     ChangeModelAdmin = admin.ModelAdmin[Change]
     ProblemModelAdmin = admin.ModelAdmin[Problem]
-    ReadOnly = admin.ModelAdmin[Any]
 else:
     RunModelAdmin = OutcomeModelAdmin = ChangeModelAdmin = ProblemModelAdmin = admin.ModelAdmin
-    ReadOnly = object
 
 
 KIND_OF_RUN = _("kind of run")
-
-
-class ReadOnlyMixin(ReadOnly):
-    """Looking only, and lists that stay quick when they are long."""
-
-    class Media:
-        css: ClassVar[dict[str, list[str]]] = {"all": ["onefile_sync/onefile.css"]}
-
-    # A count for each choice of each filter would read the whole ledger again for every one of them.
-    show_facets = admin.ShowFacets.NEVER
-    show_full_result_count = False
-    # Newest first is what the primary key gives; any other order would sort the whole ledger for one page.
-    sortable_by = ()
-    list_per_page = 50
-    view_on_site = False
-    ordering = ("-pk",)
-    actions = None
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """No deleting on our pages. Where a learner is deleted, what we recorded about them goes along.
-
-        The admin asks this of every row that a deletion elsewhere takes with it; a plain "no" would mean that
-        nobody could delete a learner any more.
-        """
-        page = request.resolver_match
-        on_our_pages = page is None or (page.url_name or "").startswith(f"{SyncRun._meta.app_label}_")
-        return obj is not None and not on_our_pages
-
-    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        """Asks for permission before it looks for the row: who has none is not to learn which rows there are."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        return super().history_view(request, object_id, extra_context)
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        """Exact IDs and codes, and learners as PICSWeb's own list of them is searched.
-
-        Django's own search would cast every number to text and scan the table. What is found by a name is asked for
-        alone, as a choice between tables cannot use their indexes; only a number may be either.
-        """
-        term = search_term.strip()
-        if not term:
-            return queryset, False
-        learners = access.search(request, term)
-        of_learners = self.of_learners(learners) if learners else Q(pk__in=[])
-        if learners and not term.isdigit():
-            return queryset.filter(of_learners), False
-        found = of_learners
-        for search_field in self.search_fields:
-            kind_of_field = get_fields_from_path(self.model, search_field)[-1]
-            with suppress(ValidationError):  # the term cannot be an ID of this kind
-                found |= _where(search_field, kind_of_field.to_python(term))
-        return queryset.filter(found), False
-
-    def of_learners(self, pks: list[str]) -> Q:
-        """The rows that speak of these learners."""
-        of_theirs = LearnerOutcome.objects.filter(learner_type=services.learner_type(), learner_pk__in=pks)
-        return Q(outcome__in=of_theirs.order_by())
-
-
-def _where(search_field: str, value: Any) -> Q:
-    """A search's condition. Outcomes are asked for alone: to join them to a million changes takes most of the time."""
-    table, _separator, of_outcome = search_field.partition("__")
-    if table == "outcome":
-        return Q(outcome__in=LearnerOutcome.objects.order_by().filter(**{of_outcome: value}))
-    return Q(**{search_field: value})
-
-
-def _as_it_is(number: int | None) -> str:
-    """An ID, to be copied: the admin would write a number as people do, with the separators of their language."""
-    return "" if number is None else str(number)
-
-
-class AboutMixin:
-    """The columns that changes and problems have in common."""
-
-    @admin.display(description=_("OneFile ID"), empty_value="–")
-    def id_in_onefile(self, row: Change | Problem) -> str:
-        return _as_it_is(row.subject_onefile_id)
-
-    @admin.display(description=_("ID in PICSWeb"), empty_value="–")
-    def picsweb_id(self, row: Change | Problem) -> str:
-        return row.subject_pk
 
 
 @admin.register(SyncRun)
@@ -237,11 +140,11 @@ class LearnerOutcomeAdmin(ReadOnlyMixin, OutcomeModelAdmin):
 
     @admin.display(description=_("ID"))
     def number(self, outcome: LearnerOutcome) -> str:
-        return _as_it_is(outcome.pk)
+        return as_it_is(outcome.pk)
 
     @admin.display(description=_("OneFile ID"), empty_value="–")
     def id_in_onefile(self, outcome: LearnerOutcome) -> str:
-        return _as_it_is(outcome.onefile_id)
+        return as_it_is(outcome.onefile_id)
 
     def of_learners(self, pks: list[str]) -> Q:
         return Q(learner_type=services.learner_type(), learner_pk__in=pks)
