@@ -310,7 +310,7 @@ class Demonstration:
             .select_related("learner")
         )
         for qualification in candidates.order_by("pk"):
-            if services.why_not(qualification.learner) is None:
+            if services.refusal_for(qualification.learner) is None:
                 return qualification
         raise demo.DemoFailed("The first sync left no learner in order who has a registration number.")
 

@@ -1,11 +1,11 @@
-"""The front door. Every face (button, action, template tag, REST, command, task) calls this and nothing deeper.
+"""The public interface. Every entrance (button, action, template tag, REST, command, task) calls this, nothing deeper.
 
 A developer of PICSWeb needs three of these::
 
     from onefile_sync import services
 
     run = services.refresh([learner], by=request.user)   # queues the work; the run has a page of its own
-    services.why_not(learner)                            # why the button is not there, or None
+    services.refusal_for(learner)                        # why the button is not there, or None
     services.learner_status(learner)                     # when and how the learner was last synchronised
 
 Nothing here calls OneFile from a web request but :func:`test_connection`, which is two short calls.
@@ -13,6 +13,7 @@ Nothing here calls OneFile from a web request but :func:`test_connection`, which
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -65,10 +66,10 @@ from .sync.eligibility import (
     Selection,
     check_setup,
     outcomes,
+    partition,
+    refusal_for,
     refuse_missing_rows,
     refuse_wrong_mapping,
-    sort_out,
-    why_not,
 )
 from .sync.planning import safety_stop
 from .sync.planning.rules import RULES
@@ -117,6 +118,7 @@ __all__ = [
     "learner_status",
     "learner_type",
     "open_problems",
+    "partition",
     "perform",
     "preview",
     "preview_now",
@@ -126,11 +128,11 @@ __all__ = [
     "read_out",
     "refresh",
     "refresh_now",
+    "refusal_for",
     "remove_schedules",
     "report",
     "resume",
     "rule_text",
-    "sort_out",
     "start_daily",
     "start_scheduled_daily",
     "sweep",
@@ -138,7 +140,6 @@ __all__ = [
     "totals",
     "unsettled_problems",
     "visible_learners",
-    "why_not",
     "work",
 ]
 
@@ -149,13 +150,13 @@ def refresh(learners: Sequence[Model], *, by: User | None = None) -> SyncRun:
     """Queue a refresh of these learners (R1) and return its run, whose page shows the progress and the outcome.
 
     While a refresh of a single learner is open, asking again returns the same run. Of several learners, those who
-    cannot be refreshed are left out (:func:`sort_out` tells who). Raises :class:`Refused` when nobody is left.
+    cannot be refreshed are left out (:func:`partition` tells who). Raises :class:`Refused` when nobody is left.
     """
     refuse_wrong_mapping()
     learners = list(dict.fromkeys(learners))
     if len(learners) == 1:
         return _queue_one(RunKind.REFRESH, learners[0], by)
-    selection = sort_out(learners)
+    selection = partition(learners)
     if not selection.accepted:
         raise Refused(selection.refused[0][1] if len(_reasons(selection)) == 1 else NOBODY)
     accepted = selection.accepted
@@ -184,10 +185,10 @@ def preview(learner: Model, *, by: User | None = None) -> SyncRun:
 
 
 def _queue_one(kind: RunKind, learner: Model, by: User | None) -> SyncRun:
-    refusal = why_not(learner)
+    refusal = refusal_for(learner)
     if refusal is not None:
         raise Refused(refusal)
-    leases.sweep()
+    leases.recover_expired()
     if kind == RunKind.REFRESH:
         under_way = (
             outcomes()
@@ -225,7 +226,7 @@ def _now(kind: RunKind, learners: Sequence[Model]) -> SyncRun:
     daily.check_here()
     learners = list(dict.fromkeys(learners))
     for learner in learners:
-        refusal = why_not(learner)
+        refusal = refusal_for(learner)
         if refusal is not None:
             raise Refused(refusal)
     guarded = kind == RunKind.REFRESH and is_guarded(len(learners))
@@ -283,7 +284,7 @@ class LearnerStatus:
 
 def learner_status(learner: Model) -> LearnerStatus:
     """When and how a learner was last synchronised. No network, a handful of queries."""
-    refusal = why_not(learner)
+    refusal = refusal_for(learner)
     if refusal is MAPPING_WRONG:
         return LearnerStatus(refusal, last=None, current=None, last_synchronised=None)
     mine = outcomes().filter(learner_pk=str(learner.pk)).exclude(run__kind=RunKind.PREVIEW)
@@ -325,3 +326,17 @@ def _reasons(selection: Selection) -> set[str]:
 def _person(by: User | None) -> Any:
     """The primary key of whoever asked, of whatever type the host's users have; nobody where nobody is signed in."""
     return by.pk if by is not None and by.is_authenticated else None
+
+
+#: Names of earlier releases, and what they are called now. They work for one release, with a warning.
+_RENAMED = {"sort_out": "partition", "why_not": "refusal_for"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _RENAMED:
+        renamed = _RENAMED[name]
+        warnings.warn(
+            f"onefile_sync.services.{name} is called {renamed} now.", DeprecationWarning, stacklevel=2
+        )
+        return globals()[renamed]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

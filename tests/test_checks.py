@@ -468,11 +468,11 @@ class QueueElsewhere:
         return "queue" if model is Schedule else None
 
 
-def scheduled(errand, **values):
+def scheduled(scheduled, **values):
     return Schedule.objects.create(
         **{
-            "name": errand.name,
-            "func": errand.task,
+            "name": scheduled.name,
+            "func": scheduled.task,
             "schedule_type": Schedule.DAILY,
             "repeats": -1,
             **values,
@@ -481,12 +481,12 @@ def scheduled(errand, **values):
 
 
 def both_scheduled():
-    for errand in SCHEDULED_TASKS:
-        scheduled(errand)
+    for scheduled in SCHEDULED_TASKS:
+        scheduled(scheduled)
 
 
-def the_other(errand):
-    return SWEEP if errand is DAILY else DAILY
+def the_other(scheduled):
+    return SWEEP if scheduled is DAILY else DAILY
 
 
 @pytest.mark.django_db
@@ -504,23 +504,23 @@ class TestTheDatabase:
         OneFileSettings(enabled=True).save()
         assert self.found() == ["W030", "W030"]
 
-    @pytest.mark.parametrize(("errand", "says"), [(DAILY, "the daily sync"), (SWEEP, "the sweep")])
-    def test_one_is_missing_once_the_integration_is_on(self, errand, says):
+    @pytest.mark.parametrize(("scheduled", "says"), [(DAILY, "the daily sync"), (SWEEP, "the sweep")])
+    def test_one_is_missing_once_the_integration_is_on(self, scheduled, says):
         OneFileSettings(enabled=True).save()
-        scheduled(the_other(errand))
+        scheduled(the_other(scheduled))
         (message,) = checks.check_database(databases=["default"])
         assert message.id == "onefile_sync.W030"
         assert f"nothing starts {says}" in message.msg
 
-    @pytest.mark.parametrize("errand", SCHEDULED_TASKS, ids=lambda errand: errand.name)
-    def test_it_is_doubled(self, errand):
+    @pytest.mark.parametrize("scheduled", SCHEDULED_TASKS, ids=lambda scheduled: scheduled.name)
+    def test_it_is_doubled(self, scheduled):
         both_scheduled()
-        scheduled(errand)
+        scheduled(scheduled)
         (message,) = checks.check_database(databases=["default"])
         assert message.id == "onefile_sync.W031"
-        assert errand.name in message.msg
+        assert scheduled.name in message.msg
 
-    @pytest.mark.parametrize("errand", SCHEDULED_TASKS, ids=lambda errand: errand.name)
+    @pytest.mark.parametrize("scheduled", SCHEDULED_TASKS, ids=lambda scheduled: scheduled.name)
     @pytest.mark.parametrize(
         "values",
         [
@@ -531,12 +531,12 @@ class TestTheDatabase:
         ],
         ids=str,
     )
-    def test_it_cannot_run(self, errand, values):
-        scheduled(the_other(errand))
-        scheduled(errand, **values)
+    def test_it_cannot_run(self, scheduled, values):
+        scheduled(the_other(scheduled))
+        scheduled(scheduled, **values)
         (message,) = checks.check_database(databases=["default"])
         assert message.id == "onefile_sync.W032"
-        assert errand.name in message.msg
+        assert scheduled.name in message.msg
 
     def test_each_needs_a_task_of_its_own(self):
         scheduled(DAILY, func=SWEEP.task)
@@ -546,8 +546,8 @@ class TestTheDatabase:
     @pytest.mark.parametrize("cluster", ["picsweb", "onefile"])
     def test_an_operator_may_give_it_to_another_cluster(self, settings, cluster):
         settings.Q_CLUSTER = {**SAFE, "ALT_CLUSTERS": {"onefile": {}}}
-        for errand in SCHEDULED_TASKS:
-            scheduled(errand, cluster=cluster)
+        for scheduled in SCHEDULED_TASKS:
+            scheduled(scheduled, cluster=cluster)
         assert self.found() == []
 
     def test_a_schedule_of_anybody_that_stops_them_all(self):

@@ -36,7 +36,6 @@ REPLACED_MODULES = {
     "parts": "types",
     "patience": "retry",
     "pieces": "steps",
-    "problems": "catalogue",
     "refusals": "eligibility",
     "rows": "snapshot",
     "safety": "safety_stop or tokens",

@@ -66,26 +66,28 @@ def _schedules(databases: Sequence[str], is_enabled: bool) -> Iterator[CheckMess
                 hint="Mend or delete that schedule in the admin of django-q2.",
                 id="onefile_sync.W033",
             )
-    for errand in SCHEDULED_TASKS:
-        yield from _schedules_of(errand, [row for row in schedules if row.name == errand.name], is_enabled)
+    for scheduled in SCHEDULED_TASKS:
+        yield from _schedules_of(
+            scheduled, [row for row in schedules if row.name == scheduled.name], is_enabled
+        )
 
 
 def _schedules_of(
-    errand: ScheduledTask, rows: Sequence[Schedule], is_enabled: bool
+    scheduled: ScheduledTask, rows: Sequence[Schedule], is_enabled: bool
 ) -> Iterator[CheckMessage]:
-    what = "the daily sync" if errand is DAILY else "the sweep, which takes up what workers leave behind"
+    what = "the daily sync" if scheduled is DAILY else "the sweep, which takes up what workers leave behind"
     if not rows and is_enabled:
         yield Warning(
             f"The integration is on, but nothing starts {what}.", hint=INSTALL, id="onefile_sync.W030"
         )
     if len(rows) > 1:
         yield Warning(
-            f"{errand.name!r} is scheduled {len(rows)} times.", hint=INSTALL, id="onefile_sync.W031"
+            f"{scheduled.name!r} is scheduled {len(rows)} times.", hint=INSTALL, id="onefile_sync.W031"
         )
     for row in rows:
-        if why := why_it_cannot_run(errand, row):
+        if why := why_it_cannot_run(scheduled, row):
             yield Warning(
-                f"The schedule {errand.name!r} ({row.pk}) cannot run: {why}.",
+                f"The schedule {scheduled.name!r} ({row.pk}) cannot run: {why}.",
                 hint=f"Mend it in the admin of django-q2, or delete it there. {INSTALL}",
                 id="onefile_sync.W032",
             )
@@ -138,10 +140,10 @@ def _missing(part: Part, field: ForeignKey[Any, Any], values: list[Any]) -> list
     return [written for written, key in keys.items() if key not in there]
 
 
-def why_it_cannot_run(errand: ScheduledTask, row: Schedule) -> str:
+def why_it_cannot_run(scheduled: ScheduledTask, row: Schedule) -> str:
     """What keeps a schedule of ours from starting its task, or ``""``."""
-    if row.func != errand.task:
-        return f"it starts {row.func} and not {errand.task}"
+    if row.func != scheduled.task:
+        return f"it starts {row.func} and not {scheduled.task}"
     if row.repeats == 0:
         return "it has no repeats left; -1 means for ever"
     if row.cluster not in cluster.names():

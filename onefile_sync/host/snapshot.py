@@ -28,7 +28,7 @@ Differences = Mapping[tuple[str, str, str, str], tuple[str, str]]
 Label = object
 
 
-def told(value: Value | datetime) -> str:
+def comparable(value: Value | datetime) -> str:
     """A value as text: the same for values between which there is no difference, such as all kinds of blank."""
     if isinstance(value, Attendance):
         return value.value

@@ -311,7 +311,7 @@ class Problem(About):
 class Difference(OwnModel):
     """A value that a side keeps differently from what it was given: said once, and left until either side changes.
 
-    ``side`` keeps ``kept`` since it was given ``offered``, both as :func:`onefile_sync.host.snapshot.told` writes
+    ``side`` keeps ``kept`` since it was given ``offered``, both as :func:`onefile_sync.host.snapshot.comparable` writes
     them; the subject is PICSWeb's row. Nothing is offered again while both sides have these two values.
     """
 

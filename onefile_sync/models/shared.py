@@ -13,7 +13,7 @@ class ApiSession(OwnModel):
     """The session token and the pacing state, one row for all processes (design, decision 2).
 
     ``belongs_to`` is a keyed digest of address and customer token: change either and the session is not used.
-    The next four are the fields of :class:`onefile_sync.sync.connection.rate_limit.PaceState`, kept here unless
+    The next four are the fields of :class:`onefile_sync.sync.connection.rate_limit.RateLimitState`, kept here unless
     Redis keeps them.
     The last three tell of the last call that failed, until one succeeds: the code of the failure, when it was, and the
     digest of address and customer token that it was made with.

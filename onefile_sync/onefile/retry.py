@@ -45,9 +45,9 @@ class RetryPolicy:
 class RetryState:
     """One call to :meth:`Transport.send`: what has happened so far, and whether to go on."""
 
-    def __init__(self, patience: RetryPolicy, clock: Callable[[], datetime]) -> None:
+    def __init__(self, retry_policy: RetryPolicy, clock: Callable[[], datetime]) -> None:
         self.refused_token: str | None = None
-        self._patience = patience
+        self._retry_policy = retry_policy
         self._clock = clock
         self._failures = 0
         self._pauses = 0
@@ -56,7 +56,7 @@ class RetryState:
         self._at_once = False
         self._first_failure: datetime | None = None
         self._backoff = wait_random_exponential(
-            multiplier=1, max=patience.longest_wait, min=min(SHORTEST_WAIT, patience.longest_wait)
+            multiplier=1, max=retry_policy.longest_wait, min=min(SHORTEST_WAIT, retry_policy.longest_wait)
         )
 
     def may_go_on(self, error: BaseException) -> bool:
@@ -71,11 +71,13 @@ class RetryState:
                 self._first_failure = self._first_failure or self._clock()
                 self._failures += 1
                 unreadable = error.code == "bad_answer"
-                tries = min(self._patience.tries, self._patience.unreadable_tries if unreadable else math.inf)
+                tries = min(
+                    self._retry_policy.tries, self._retry_policy.unreadable_tries if unreadable else math.inf
+                )
                 return self._failures < tries
             case Repeat.AFTER_PAUSE:
                 self._pauses += 1
-                return self._pauses <= self._patience.pauses
+                return self._pauses <= self._retry_policy.pauses
             case Repeat.WITH_NEW_SESSION:
                 self._renewals += 1
                 return self._renewals == 1
@@ -83,7 +85,7 @@ class RetryState:
                 return False
 
     def wait(self, state: RetryCallState) -> float:
-        """Seconds before the next try: ever longer, and as long as OneFile asked for within our patience.
+        """Seconds before the next try: ever longer, and as long as OneFile asked for within the retry policy.
 
         None after a 429, as the pace does that waiting, nor with a new session, nor where the connection had been
         dropped while nobody used it.
@@ -92,13 +94,13 @@ class RetryState:
             return 0.0
         error = state.outcome.exception() if state.outcome else None
         told = error.retry_after if isinstance(error, OneFileError) else 0.0
-        return max(min(told, self._patience.longest_wait), self._backoff(state))
+        return max(min(told, self._retry_policy.longest_wait), self._backoff(state))
 
     def is_out_of_time(self, state: RetryCallState) -> bool:
         if self._at_once or self._first_failure is None or not _went_wrong(state):
             return False
         spent = (self._clock() - self._first_failure).total_seconds()
-        return spent + state.upcoming_sleep > self._patience.total
+        return spent + state.upcoming_sleep > self._retry_policy.total
 
 
 def _went_wrong(state: RetryCallState) -> bool:

@@ -53,7 +53,7 @@ class SessionStore(Protocol):
         """Drop this token; one that another process has put in its place meanwhile stays."""
 
 
-class Pace(Protocol):
+class RateLimiter(Protocol):
     """The budget of calls that all processes draw from."""
 
     def wait(self) -> None:
@@ -99,8 +99,8 @@ class Transport:
         customer_token: str,
         *,
         sessions: SessionStore,
-        pace: Pace,
-        patience: RetryPolicy,
+        pace: RateLimiter,
+        retry_policy: RetryPolicy,
         clock: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], object] = time.sleep,
         after_each_call: Callable[[], object] = lambda: None,
@@ -117,7 +117,7 @@ class Transport:
         self._customer_token = Secret(customer_token.strip())
         self._sessions = sessions
         self._pace = pace
-        self._patience = patience
+        self._retry_policy = retry_policy
         self._clock = clock
         self._sleep = sleep
         self._after_each_call = after_each_call
@@ -145,20 +145,20 @@ class Transport:
     ) -> object:
         """Carry out an operation and give back its answer as parsed JSON, ``None`` if it was empty.
 
-        Tries again what may be tried again, within the given patience. ``about_to_send`` is called right before each
+        Tries again what may be tried again, within the retry policy. ``about_to_send`` is called right before each
         try goes out, when all waiting is over; what it raises keeps the try from going out. Raises
         :class:`OneFileError`.
         """
         path = operation.path.format(*(quote(str(part), safe="") for part in path_args))
-        errand = RetryState(self._patience, self._clock)
+        scheduled = RetryState(self._retry_policy, self._clock)
         retrying = Retrying(
             sleep=self._rest,
-            retry=retry_if_exception(errand.may_go_on),
-            wait=errand.wait,
-            stop=errand.is_out_of_time,
+            retry=retry_if_exception(scheduled.may_go_on),
+            wait=scheduled.wait,
+            stop=scheduled.is_out_of_time,
             reraise=True,
         )
-        return retrying(self._attempt_told, operation, path, body, errand, about_to_send)
+        return retrying(self._attempt_told, operation, path, body, scheduled, about_to_send)
 
     def _rest(self, seconds: float) -> None:
         if seconds:
@@ -180,10 +180,10 @@ class Transport:
         operation: Operation,
         path: str,
         body: Mapping[str, object] | None,
-        errand: RetryState,
+        scheduled: RetryState,
         about_to_send: Callable[[], object],
     ) -> object:
-        token = self._session_token(errand.refused_token)
+        token = self._session_token(scheduled.refused_token)
         try:
             received = self._call(operation, path, body, _Signed("X-TokenID", token), about_to_send)
             return _answer(operation, received)
@@ -192,7 +192,7 @@ class Transport:
             logger.info("call_failed %s", error, extra={"onefile_event": "call_failed", "onefile": facts})
             if error.case.repeat is Repeat.WITH_NEW_SESSION:
                 self._sessions.forget(token)
-                errand.refused_token = token
+                scheduled.refused_token = token
             raise
 
     @sensitive_variables()
@@ -275,7 +275,7 @@ class Transport:
     ) -> Received:
         """Send a call and read its answer within the operation's limits."""
         connecting, longest_silence = self._timeout
-        seconds = min(max(operation.max_seconds, longest_silence), self._patience.answer)
+        seconds = min(max(operation.max_seconds, longest_silence), self._retry_policy.answer)
         self._meter.start(operation.max_bytes, seconds, longest_silence)
         response = self._http.request(
             operation.method,

@@ -28,7 +28,7 @@ from onefile_sync.models import (
     UploadIntent,
 )
 from onefile_sync.onefile.errors import Scope, case_for
-from onefile_sync.sync.connection.rate_limit import PaceLost, present_share, shared_store
+from onefile_sync.sync.connection.rate_limit import RateLimitLost, shared_store, throttle_at
 from onefile_sync.sync.connection.session import NotConnected, customer_token, fingerprint
 from onefile_sync.sync.runs import heartbeat, lifecycle
 from onefile_sync.sync.runs.schedule import installed_schedules
@@ -298,8 +298,8 @@ class PaceCheck(HealthCheck):
 
     def look(self, _settings: OneFileSettings, now: datetime) -> Finding:
         try:
-            share = present_share(shared_store().read(), now)
-        except PaceLost:
+            share = throttle_at(shared_store().read(), now)
+        except RateLimitLost:
             return self.found(
                 Level.CRITICAL,
                 _("Redis, which keeps the rate limit, cannot be reached."),

@@ -26,7 +26,7 @@ from onefile_sync.models import (
     SyncRun,
 )
 from onefile_sync.sync.bulk.selection import ROTATION
-from onefile_sync.sync.connection.rate_limit import PaceLost, shared_store
+from onefile_sync.sync.connection.rate_limit import RateLimitLost, shared_store
 from onefile_sync.sync.planning import rules
 from onefile_sync.sync.runs.lifecycle import COMPARED
 
@@ -174,7 +174,7 @@ def _all_pause(now: datetime) -> bool:
     """Whether OneFile has asked for a pause that is not over: whoever is at work sleeps, and is there all the same."""
     try:
         paused_until = shared_store().read().paused_until
-    except PaceLost:
+    except RateLimitLost:
         return False
     return paused_until is not None and paused_until > now
 

@@ -14,7 +14,7 @@ from onefile_sync.messages import catalogue
 from onefile_sync.models import OneFileSettings
 from onefile_sync.onefile.errors import OneFileError
 from onefile_sync.onefile.retry import RetryPolicy
-from onefile_sync.sync.connection.rate_limit import PaceLost
+from onefile_sync.sync.connection.rate_limit import RateLimitLost
 from onefile_sync.sync.connection.session import NotConnected, OwnSession, connect
 from onefile_sync.sync.eligibility import NOT_CONNECTED, PACE_LOST, Refusal, Refused, refuse_wrong_mapping
 from onefile_sync.sync.runs.leases import Cost
@@ -81,7 +81,7 @@ def _trouble_told() -> Iterator[None]:
         yield
     except NotConnected as reason:
         raise Refused(NOT_CONNECTED[reason.code]) from None
-    except PaceLost:
+    except RateLimitLost:
         raise Refused(PACE_LOST) from None
     except OneFileError as error:
         row = catalogue.explain(error.code)

@@ -193,7 +193,7 @@ def look(transport: Transport, learner: LearnerRow) -> ProbeReport:
     longer = (aim_search, aims) if len(aims.listed) > len(reviews.listed) else (review_search, reviews)
     paging = _paging(*longer, size)
     unknown_id = {
-        operation.name: _ask(transport, operation, (NO_SUCH_ID,)).told
+        operation.name: _ask(transport, operation, (NO_SUCH_ID,)).described
         for operation in (client.READ_USER, client.READ_LEARNING_AIM)
     }
 
@@ -230,7 +230,7 @@ class _Answer:
     refused: OneFileError | None = None
 
     @property
-    def told(self) -> str:
+    def described(self) -> str:
         """The answer in two or three words, without any of its values."""
         if self.refused is not None:
             no_status = self.refused.status is None or self.refused.code == "bad_answer"
@@ -312,7 +312,7 @@ def _paging(search: _Asking, first_page: _Answer, page_size: int) -> Paging | No
         next_page_differs=differs,
         unpaged=unpaged,
         unpaged_equals_paged=equals,
-        past_the_end=search.page(FAR_PAGE, page_size).told,
+        past_the_end=search.page(FAR_PAGE, page_size).described,
     )
 
 
@@ -349,12 +349,12 @@ def _search(
         full: Literal["partial", "full"] = "partial" if left_out else "full"
         items = "mixed" if len(completeness) > 1 else full if True in completeness else "thin"
     told = (tuple(sorted(names[name] for name in chosen)) for chosen in (left_out, without))
-    return Search(answer.told, len(answer.listed), items, answer.properties, *told)
+    return Search(answer.described, len(answer.listed), items, answer.properties, *told)
 
 
 def _detail(answer: _Answer, read: ReadRecord | None = None) -> Detail:
     record = read(answer.content) if read else None
-    return Detail(answer.told, answer.properties, tuple(sorted(record.unreadable)) if record else ())
+    return Detail(answer.described, answer.properties, tuple(sorted(record.unreadable)) if record else ())
 
 
 def _aim_names(records: Sequence[Mapping[str, object]], names: AimNames) -> dict[str, AimName]:

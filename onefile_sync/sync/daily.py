@@ -102,8 +102,10 @@ def perform(
     """
     if not heartbeat.clock_is_right():
         raise Refused(CLOCK_WRONG)
-    leases.sweep()
-    while not work_on(run, _patience_for(run), after_each=after_each, after_piece=after_piece, sleep=sleep):
+    leases.recover_expired()
+    while not work_on(
+        run, _retry_policy_for(run), after_each=after_each, after_piece=after_piece, sleep=sleep
+    ):
         if OneFileSettings.load().paused:
             break
         sleep(LOOK_AGAIN)
@@ -115,7 +117,7 @@ def work(run_pk: str, *, sleep: Callable[[float], None] = time.sleep) -> str:
     """A worker's share of a run: a bounded time of work, and a new task for the rest. Ids and codes only."""
     if not heartbeat.beat():
         return "clock wrong"
-    leases.sweep()
+    leases.recover_expired()
     run = SyncRun.objects.filter(pk=run_pk).first()
     if run is None:
         return "gone"
@@ -123,7 +125,7 @@ def work(run_pk: str, *, sleep: Callable[[float], None] = time.sleep) -> str:
     until = time.monotonic() + seconds
     is_finished = work_on(
         run,
-        _patience_for(run),
+        _retry_policy_for(run),
         time_is_up=lambda: time.monotonic() > until,
         too_long=lambda wait: time.monotonic() + wait > until + seconds,
         sleep=sleep,
@@ -133,11 +135,11 @@ def work(run_pk: str, *, sleep: Callable[[float], None] = time.sleep) -> str:
     if not is_finished:
         queue.enqueue(run, tasks=1)
     # After the work, so that two runs cannot keep queueing each other.
-    _hand_out(lifecycle.forgotten().exclude(pk=run.pk))
+    _hand_out(lifecycle.stalled_runs().exclude(pk=run.pk))
     return "finished" if is_finished else "to be continued"
 
 
-def _patience_for(run: SyncRun) -> RetryPolicy:
+def _retry_policy_for(run: SyncRun) -> RetryPolicy:
     return RetryPolicy.unattended() if run.kind == RunKind.DAILY else RetryPolicy.person()
 
 
@@ -145,13 +147,13 @@ def sweep() -> int:
     """Take up what workers left behind and what the queue has lost. Returns how many runs were handed out again."""
     if not heartbeat.beat():
         return 0
-    leases.sweep()
-    return 0 if OneFileSettings.load().paused else _hand_out(lifecycle.forgotten())
+    leases.recover_expired()
+    return 0 if OneFileSettings.load().paused else _hand_out(lifecycle.stalled_runs())
 
 
 def resume() -> int:
     """Hand every waiting run to the workers again: after a pause, or after the queue was lost. Returns how many."""
-    leases.sweep()
+    leases.recover_expired()
     return _hand_out(lifecycle.waiting())
 
 

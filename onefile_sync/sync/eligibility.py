@@ -101,7 +101,7 @@ ROW_MISSING = Refusal(
 NOT_CONNECTED = {refusal.code: refusal for refusal in (NO_TOKEN, TOKEN_UNREADABLE, TOKEN_OTHER_ENVIRONMENT)}
 
 
-def why_not_at_all(settings: OneFileSettings) -> Refusal | None:
+def refusal_for_everyone(settings: OneFileSettings) -> Refusal | None:
     """What stands in the way for every learner. No network; a query for each natural key that the mapping names."""
     if checks.mapping_errors():
         return MAPPING_WRONG
@@ -123,12 +123,12 @@ def _onefile_id(learner: Model) -> int | None:
     return onefile_id
 
 
-def why_not(learner: Model) -> Refusal | None:
+def refusal_for(learner: Model) -> Refusal | None:
     """Why this learner cannot be refreshed now, or ``None``. No network and at most three queries.
 
     One more for each natural key that the mapping names.
     """
-    refusal = why_not_at_all(OneFileSettings.load())
+    refusal = refusal_for_everyone(OneFileSettings.load())
     if refusal is not None:
         return refusal
     onefile_id = _onefile_id(learner)
@@ -145,9 +145,9 @@ class Selection:
     refused: list[tuple[Model, Refusal]]
 
 
-def sort_out(learners: Iterable[Model]) -> Selection:
+def partition(learners: Iterable[Model]) -> Selection:
     """Sort learners for a bulk refresh. A constant number of queries, however many learners."""
-    general = why_not_at_all(OneFileSettings.load())
+    general = refusal_for_everyone(OneFileSettings.load())
     shared = host.shared_onefile_ids()
     in_a_refresh = outcomes().filter(state__in=OPEN_OUTCOMES, run__kind=RunKind.REFRESH)
     stands_at = dict(in_a_refresh.values_list("learner_pk", "run__state"))
@@ -169,7 +169,7 @@ def sort_out(learners: Iterable[Model]) -> Selection:
 
 def check_setup() -> None:
     """See that nothing stands in the way of every learner. No network. Raises :class:`Refused`."""
-    refusal = why_not_at_all(OneFileSettings.load())
+    refusal = refusal_for_everyone(OneFileSettings.load())
     if refusal is not None:
         raise Refused(refusal)
 

@@ -24,7 +24,7 @@ from onefile_sync.transactions import drop_closed_connections
 
 from .bulk import compare, listings
 from .connection import assessors
-from .connection.rate_limit import PaceLost
+from .connection.rate_limit import RateLimitLost
 from .connection.session import NotConnected, connect
 from .learner.exchange import Exchange, policy_of
 from .runs import leases, lifecycle
@@ -41,7 +41,7 @@ AT_A_GLANCE = 20
 
 def work_on(
     run: SyncRun,
-    patience: RetryPolicy,
+    retry_policy: RetryPolicy,
     *,
     time_is_up: Callable[[], bool] = lambda: False,
     too_long: Callable[[float], bool] = lambda _seconds: False,
@@ -67,7 +67,7 @@ def work_on(
 
     def hand() -> bool:
         ours = SyncRun.objects.get(pk=run.pk)
-        return _Hand(ours, patience, is_over, too_long, after_each, after_piece, sleep).work()
+        return WorkerThread(ours, retry_policy, is_over, too_long, after_each, after_piece, sleep).work()
 
     hands = deployment.calls_at_once if run.reads_everyone and connection.vendor != "sqlite" else 1
     if hands == 1:
@@ -90,11 +90,11 @@ def _with_a_connection_of_its_own(hand: Callable[[], bool]) -> bool:
 
 
 @dataclass(slots=True)
-class _Hand:
+class WorkerThread:
     """One that does one thing after the other."""
 
     run: SyncRun
-    patience: RetryPolicy
+    retry_policy: RetryPolicy
     time_is_up: Callable[[], bool]
     too_long: Callable[[float], bool]
     after_each: Callable[[], None]
@@ -108,12 +108,12 @@ class _Hand:
         settings = OneFileSettings.load()
         if not settings.paused and host.is_a_row_missing():
             self.give_up("row_missing")
-            lifecycle.settle(self.run)
+            lifecycle.advance(self.run)
             return True
         try:
             onefile = connect(
                 settings,
-                self.patience,
+                self.retry_policy,
                 before_each_call=self.hold_on,
                 sleep=self.sleep,
                 for_a_person=_somebody_waits_for(self.run),
@@ -121,7 +121,7 @@ class _Hand:
         except NotConnected as reason:
             lifecycle.note_environment(self.run, settings, unless_known=True)
             self.give_up(reason.code)
-            lifecycle.settle(self.run)
+            lifecycle.advance(self.run)
             return True  # nobody is left for us; whoever is being worked on elsewhere closes the run
         lifecycle.note_environment(self.run, settings)
         connected_to = _connection(settings)
@@ -132,13 +132,13 @@ class _Hand:
                     return False  # somebody changed where to, or as whom: the next task signs in afresh
                 if not settings.enabled:
                     self.give_up("off")
-                if lifecycle.settle(self.run):
+                if lifecycle.advance(self.run):
                     return True
                 if not self.next_thing(onefile, settings):
                     return False
         finally:
             onefile.transport.close()
-        return lifecycle.settle(self.run)
+        return lifecycle.advance(self.run)
 
     def next_thing(self, onefile: OneFile, settings: OneFileSettings) -> bool:
         """Do what comes next; false where this task is to end, as OneFile takes no more calls for now."""
@@ -163,7 +163,7 @@ class _Hand:
             if not listings.read_on(self.run, onefile, self.time_is_up):
                 self.sleep(LOOK_SOON)
             self.after_piece()
-        except (leases.TimeIsUp, PaceLost):
+        except (leases.TimeIsUp, RateLimitLost):
             return False
         except OneFileError as error:
             if error.code == "rate_limited" and self.run.rate_limited < MOST_REFUSALS:
@@ -178,7 +178,7 @@ class _Hand:
         try:
             with listings.counted(self.run, onefile):
                 assessors.learn_names(onefile, ids)
-        except (leases.TimeIsUp, PaceLost, OneFileError):
+        except (leases.TimeIsUp, RateLimitLost, OneFileError):
             self.names_wait = True
 
     def exchange(self, claim: leases.Claim, onefile: OneFile, settings: OneFileSettings) -> bool:
@@ -207,7 +207,7 @@ class _Hand:
 
     def wait_for_others(self) -> None:
         self.sleep(LOOK_AGAIN)
-        leases.sweep()
+        leases.recover_expired()
 
     def give_up(self, code: str) -> None:
         """What would meet every learner alike ends the run for all who wait."""

@@ -207,7 +207,7 @@ def _learner_to_refresh(request: HttpRequest, the_run: SyncRun, only: LearnerOut
     """The primary key for the Refresh button of a finished preview, or ``""`` for no button."""
     if not the_run.is_preview or the_run.is_open or only is None or only.learner is None:
         return ""
-    may = access.may_refresh(request, only.learner) and services.why_not(only.learner) is None
+    may = access.may_refresh(request, only.learner) and services.refusal_for(only.learner) is None
     return only.learner_pk if may else ""
 
 

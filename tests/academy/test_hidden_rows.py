@@ -84,7 +84,7 @@ class TestAHiddenApprentice:
         hidden = Apprentice.objects.create(ident="A0", onefile_id=academy.apprentice.onefile_id)
         archive(hidden)
 
-        refusal = services.why_not(academy.apprentice)
+        refusal = services.refusal_for(academy.apprentice)
         assert refusal is not None
         assert refusal.code == "learner_duplicate"
         assert problems(daily()) == ["learner_duplicate"]

@@ -23,7 +23,7 @@ def test_without_organisations_everything_else_works(
 ) -> None:
     assert "ORGANISATION" not in settings.ONEFILE_SYNC
     assert checks.mapping_errors() == []
-    assert services.why_not(academy.apprentice) is None
+    assert services.refusal_for(academy.apprentice) is None
     assert once().state == "unchanged"
 
 

@@ -112,13 +112,13 @@ class Away:
     def __init__(self) -> None:
         self.is_back = False
 
-    def read(self) -> rate_limit.PaceState:
+    def read(self) -> rate_limit.RateLimitState:
         if self.is_back:
-            return rate_limit.PaceState()
-        raise rate_limit.PaceLost
+            return rate_limit.RateLimitState()
+        raise rate_limit.RateLimitLost
 
     def change(self, _how: Any) -> Any:
-        raise rate_limit.PaceLost
+        raise rate_limit.RateLimitLost
 
 
 @pytest.fixture

@@ -175,7 +175,7 @@ class TestLeases:
             for _minute in range(20):
                 now.shift(timedelta(minutes=1))
                 claim.renew()
-                leases.sweep()
+                leases.recover_expired()
             assert states(run) == ["working"]
 
     def test_a_claim_is_renewed_every_ten_seconds_at_the_most(
@@ -197,11 +197,11 @@ class TestLeases:
             run = run_of(learners_of(host, 1))
             claimed(run)
             now.shift(seconds - 1)
-            leases.sweep()
+            leases.recover_expired()
             assert states(run) == ["working"]
 
             now.shift(2)
-            leases.sweep()
+            leases.recover_expired()
             assert states(run) == ["queued"]
 
     def test_whoever_is_about_to_create_something_has_a_whole_one(self, host: Host) -> None:
@@ -221,7 +221,7 @@ class TestLeases:
             run = run_of(learners_of(host, 1))
             claimed(run)
             now.shift(SHORTLY_BEFORE)
-            leases.sweep()
+            leases.recover_expired()
             assert states(run) == ["working"]
             assert not lifecycle.waiting().exists()
 
@@ -231,9 +231,9 @@ class TestLeases:
             dead = claimed(run)
             now.shift(SHORTLY_AFTER)
 
-            leases.sweep()
+            leases.recover_expired()
             assert states(run) == ["queued"]
-            assert list(lifecycle.waiting()) == list(lifecycle.forgotten()) == [run]
+            assert list(lifecycle.waiting()) == list(lifecycle.stalled_runs()) == [run]
 
             alive = claimed(run)
             with pytest.raises(leases.LostClaim):
@@ -251,7 +251,7 @@ class TestLeases:
                 assert states(run) == ["queued"]
                 claimed(run)
                 now.shift(SHORTLY_AFTER)
-                leases.sweep()
+                leases.recover_expired()
         run.refresh_from_db()
         assert states(run) == ["failed"]
         assert codes(run) == [["interrupted"]]
@@ -262,9 +262,9 @@ class TestLeases:
             run = run_of(learners_of(host, 1))
             claimed(run)
             now.shift(SHORTLY_AFTER)
-            leases.sweep()
+            leases.recover_expired()
             claimed(run)
-            leases.sweep()
+            leases.recover_expired()
             assert states(run) == ["working"]
 
     def test_a_learner_given_up_at_the_same_moment_by_another_sweep_has_one_problem(
@@ -287,7 +287,7 @@ class TestLeases:
         expired = Expired(run.outcomes.all())
         with monkeypatch.context() as patched:
             patched.setattr(LearnerOutcome.objects, "filter", lambda **_conditions: expired)
-            leases.sweep()
+            leases.recover_expired()
 
         assert codes(run) == [[]]
 
@@ -296,7 +296,7 @@ class TestLeases:
             run = run_of(learners_of(host, 1), kind=RunKind.PREVIEW)
             ledger.note_changes(claimed(run).outcome, [REGISTERED], Officers(), made=False)
             now.shift(SHORTLY_AFTER)
-            leases.sweep()
+            leases.recover_expired()
             again = claimed(run)
             ledger.note_changes(again.outcome, [REGISTERED], Officers(), made=False)
         assert again.outcome.changes.count() == 1
@@ -306,6 +306,6 @@ class TestLeases:
             run = run_of(learners_of(host, 1))
             ledger.note_changes(claimed(run).outcome, [REGISTERED], Officers())
             now.shift(SHORTLY_AFTER)
-            leases.sweep()
+            leases.recover_expired()
             again = claimed(run)
         assert again.outcome.changes.count() == 1

@@ -16,7 +16,7 @@ from onefile_sync import crypto, services
 from onefile_sync.models import ApiSession, OneFileSettings
 from onefile_sync.onefile.retry import RetryPolicy
 from onefile_sync.sandbox.server import SandboxServer
-from onefile_sync.sync.connection.rate_limit import SharedPace
+from onefile_sync.sync.connection.rate_limit import SharedRateLimiter
 from onefile_sync.sync.connection.session import NotConnected, SharedSession, connect, customer_token
 from tests.factories import Host
 
@@ -40,7 +40,7 @@ class TestSharedSession:
 
     def test_there_is_none_to_begin_with(self) -> None:
         assert SharedSession("fingerprint").load() is None
-        SharedPace(None).wait()  # makes the row
+        SharedRateLimiter(None).wait()  # makes the row
         assert SharedSession("").load() is None
 
     @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ class TestATokenBelongsToItsEnvironment:
         OneFileSettings.objects.update(environment="sandbox")
 
         report = services.test_connection(OneFileSettings.load())
-        refusal = services.why_not(host.learner(onefile_id=501))
+        refusal = services.refusal_for(host.learner(onefile_id=501))
 
         assert (report.ok, refusal and refusal.code) == (False, "token_other_environment")
         assert "belongs to another environment or address" in report.text

@@ -13,7 +13,7 @@ from onefile_sync.models import ApiSession, OneFileSettings
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.setup import connection_test
-from onefile_sync.sync.connection.rate_limit import SharedPace
+from onefile_sync.sync.connection.rate_limit import SharedRateLimiter
 
 from .conftest import Away
 
@@ -59,7 +59,7 @@ class TestConnection:
     ) -> None:
         slept: list[float] = []
         monkeypatch.setattr(connection_test, "time", SimpleNamespace(sleep=slept.append))
-        pace = SharedPace(None)
+        pace = SharedRateLimiter(None)
         pace.pause(4)
         assert services.test_connection(OneFileSettings.load()).ok
         assert slept

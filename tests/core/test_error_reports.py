@@ -21,7 +21,7 @@ from onefile_sync.sandbox.limits import Sessions
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.secret import Secret
 from onefile_sync.sync.connection import session as connecting
-from onefile_sync.sync.connection.rate_limit import SharedPace
+from onefile_sync.sync.connection.rate_limit import SharedRateLimiter
 from tests.conftest import dont_wait
 from tests.factories import Host
 from tests.reports import everything_shown
@@ -62,7 +62,7 @@ def settings_with_token(
 
 #: Where it breaks: what is replaced, and by what.
 PLACES: dict[str, tuple[Any, str]] = {
-    "in the pace": (SharedPace, "wait"),
+    "in the pace": (SharedRateLimiter, "wait"),
     "in requests": (requests.adapters.HTTPAdapter, "send"),
     "in urllib3": (urllib3.connectionpool.HTTPConnectionPool, "urlopen"),
     "on the connection": (urllib3.connection.HTTPConnection, "putheader"),

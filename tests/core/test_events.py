@@ -64,8 +64,8 @@ class TestARun:
         run = run_of(learners_of(host, 2))
         claimed(run).finish(OutcomeState.UPDATED, [], FREE)
         claimed(run).finish(OutcomeState.UNCHANGED, [], FREE)
-        lifecycle.settle(run)
-        lifecycle.settle(run)
+        lifecycle.advance(run)
+        lifecycle.advance(run)
 
         assert told(caplog) == [
             ("run_opened", {"run": run.pk, "kind": "refresh"}),
@@ -91,7 +91,7 @@ class TestARun:
         stop_at(percent=20, learners=1)
         run = run_of(learners_of(host, 2), kind=RunKind.DAILY, guarded=True)
         run.outcomes.update(state=OutcomeState.ASIDE)
-        lifecycle.settle(run)
+        lifecycle.advance(run)
         services.apply_held(run)
         services.apply_held(run)
 

@@ -28,7 +28,7 @@ from onefile_sync.reporting.health_checks import all_checks
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
-from onefile_sync.sync.connection.rate_limit import DatabaseStore, SharedPace
+from onefile_sync.sync.connection.rate_limit import DatabaseStore, SharedRateLimiter
 from onefile_sync.sync.connection.session import SharedSession
 from onefile_sync.sync.learner import uploads
 from onefile_sync.sync.runs import lifecycle
@@ -602,7 +602,7 @@ class TestThePace:
         self, in_order: OneFileSettings, now: time_machine.Traveller
     ) -> None:
         for _incident in range(3):
-            SharedPace(300).pause(60)
+            SharedRateLimiter(300).pause(60)
             now.shift(61)
 
         assert DatabaseStore().read().share < 0.5

@@ -97,7 +97,7 @@ class TestHolding:
         run.outcomes.filter(pk__in=in_order[:aside]).update(state=OutcomeState.ASIDE)
         run.outcomes.filter(pk__in=in_order[aside:]).update(state=OutcomeState.UNCHANGED)
 
-        lifecycle.settle(run)
+        lifecycle.advance(run)
 
         assert run.is_held is is_held
         having_their_turn = OutcomeState.ASIDE if is_held else OutcomeState.QUEUED
@@ -114,7 +114,7 @@ class TestHolding:
         run.outcomes.exclude(pk=first.pk).update(state=state)
         run.outcomes.filter(pk=first.pk).update(state=OutcomeState.ASIDE)
 
-        lifecycle.settle(run)
+        lifecycle.advance(run)
 
         assert run.is_held is is_held
 
@@ -139,7 +139,7 @@ class TestHolding:
         claim = leases.claim_next(run)
         assert claim is not None
 
-        assert not lifecycle.settle(run)
+        assert not lifecycle.advance(run)
 
         assert not run.is_held
         assert states(run) == ["aside", "working", "queued"]
@@ -398,7 +398,7 @@ class TestWhichRunsAreGuarded:
         learners_of(host, 1)
         failed = services.start_daily()
         lifecycle.give_up(failed, OutcomeState.FAILED, "bad_customer_token")
-        lifecycle.settle(failed)
+        lifecycle.advance(failed)
 
         assert not services.start_daily().guarded
 

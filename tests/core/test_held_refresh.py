@@ -180,10 +180,10 @@ class TestDeciding:
 
         assert refused.value.code == "refresh_held"
         more = linked(2)
-        selection = services.sort_out([*learners, *more])
+        selection = services.partition([*learners, *more])
         assert selection.accepted == more
         services.discard_held(held_refresh)
-        assert services.sort_out(learners).accepted == learners
+        assert services.partition(learners).accepted == learners
 
     def test_the_daily_sync_goes_on_beside_it(self, held_refresh: SyncRun) -> None:
         stop_at(percent=100, learners=1)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from onefile_sync.sync.connection.rate_limit import PaceState, pause, present_share, take_place
+from onefile_sync.sync.connection.rate_limit import RateLimitState, pause, reserve, throttle_at
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 LIMIT = 300
@@ -47,7 +47,7 @@ class TestTakingAPlace:
     def test_the_very_next_one_is_anybodys(
         self, next_call: float | None, waits: float, then_next: float
     ) -> None:
-        after, place = take_place(PaceState(places(next_call)), NOON, LIMIT, ahead=False)
+        after, place = reserve(RateLimitState(places(next_call)), NOON, LIMIT, ahead=False)
 
         assert place.taken
         assert place.seconds == pytest.approx(waits * PLACE.total_seconds(), abs=1e-5)
@@ -55,9 +55,9 @@ class TestTakingAPlace:
 
     @pytest.mark.parametrize(("next_call", "look_again"), [(1.5, 0.5), (2, 1), (40, 39)])
     def test_one_further_off_is_left_to_people(self, next_call: float, look_again: float) -> None:
-        before = PaceState(places(next_call))
+        before = RateLimitState(places(next_call))
 
-        after, place = take_place(before, NOON, LIMIT, ahead=False)
+        after, place = reserve(before, NOON, LIMIT, ahead=False)
 
         assert not place.taken
         assert after == before
@@ -71,7 +71,7 @@ class TestTakingAPlace:
     def test_a_person_goes_ahead_and_moves_the_queue_on(
         self, next_call: float | None, waits: float, then_next: float
     ) -> None:
-        after, place = take_place(PaceState(places(next_call)), NOON, LIMIT, ahead=True)
+        after, place = reserve(RateLimitState(places(next_call)), NOON, LIMIT, ahead=True)
 
         assert place.taken
         assert place.seconds == pytest.approx(waits * PLACE.total_seconds(), abs=1e-5)
@@ -83,7 +83,7 @@ class TestTakingAPlace:
     def test_a_higher_limit_leaves_people_more_room(self, limit: int, ahead: int) -> None:
         place_at_limit = timedelta(minutes=1) / (limit * 0.97)
 
-        _after, place = take_place(PaceState(NOON + 20 * place_at_limit), NOON, limit, ahead=True)
+        _after, place = reserve(RateLimitState(NOON + 20 * place_at_limit), NOON, limit, ahead=True)
 
         assert place.seconds == pytest.approx((20 - ahead) * place_at_limit.total_seconds(), abs=1e-4)
 
@@ -100,26 +100,26 @@ class TestTakingAPlace:
     def test_nobody_goes_ahead_of_a_pause(
         self, paused_for: float, next_call: float | None, waits: float, then_next: float
     ) -> None:
-        state = PaceState(places(next_call), paused_until=places(paused_for))
+        state = RateLimitState(places(next_call), paused_until=places(paused_for))
 
-        after, place = take_place(state, NOON, LIMIT, ahead=True)
+        after, place = reserve(state, NOON, LIMIT, ahead=True)
 
         assert place.seconds == pytest.approx(waits * PLACE.total_seconds(), abs=1e-5)
         assert in_places(after.next_call_at) == pytest.approx(then_next, abs=1e-4)
         assert place.paused_until == after.paused_until == state.paused_until
 
     def test_the_daily_sync_takes_none_during_a_pause(self) -> None:
-        state = PaceState(places(0), paused_until=places(10))
+        state = RateLimitState(places(0), paused_until=places(10))
 
-        after, place = take_place(state, NOON, LIMIT, ahead=False)
+        after, place = reserve(state, NOON, LIMIT, ahead=False)
 
         assert (after, place.taken) == (state, False)
         assert place.look_again == pytest.approx(9 * PLACE.total_seconds(), abs=1e-5)
 
     def test_places_are_further_apart_while_we_go_slower(self) -> None:
-        state = PaceState(share=0.5, slowed_at=NOON)
+        state = RateLimitState(share=0.5, slowed_at=NOON)
 
-        after, _place = take_place(state, NOON, LIMIT, ahead=False)
+        after, _place = reserve(state, NOON, LIMIT, ahead=False)
 
         assert in_places(after.next_call_at) == pytest.approx(2, abs=1e-4)
 
@@ -128,39 +128,49 @@ class TestAfterARefusal:
     @pytest.mark.parametrize(
         ("state", "minutes_later", "share"),
         [
-            (PaceState(), 0, 1.0),
-            (PaceState(share=0.75, slowed_at=NOON), 0, 0.75),
-            (PaceState(share=0.75, slowed_at=NOON), -1, 0.75),  # still paused
-            (PaceState(share=0.75, slowed_at=NOON), 1, 0.76),
-            (PaceState(share=0.75, slowed_at=NOON), 10, 0.85),
-            (PaceState(share=0.75, slowed_at=NOON), 25, 1.0),
-            (PaceState(share=0.75, slowed_at=NOON), 10_000, 1.0),
-            (PaceState(share=0.1, slowed_at=NOON), 90, 1.0),
+            (RateLimitState(), 0, 1.0),
+            (RateLimitState(share=0.75, slowed_at=NOON), 0, 0.75),
+            (RateLimitState(share=0.75, slowed_at=NOON), -1, 0.75),  # still paused
+            (RateLimitState(share=0.75, slowed_at=NOON), 1, 0.76),
+            (RateLimitState(share=0.75, slowed_at=NOON), 10, 0.85),
+            (RateLimitState(share=0.75, slowed_at=NOON), 25, 1.0),
+            (RateLimitState(share=0.75, slowed_at=NOON), 10_000, 1.0),
+            (RateLimitState(share=0.1, slowed_at=NOON), 90, 1.0),
         ],
     )
     def test_the_pace_recovers_little_by_little(
-        self, state: PaceState, minutes_later: float, share: float
+        self, state: RateLimitState, minutes_later: float, share: float
     ) -> None:
-        assert present_share(state, NOON + timedelta(minutes=minutes_later)) == pytest.approx(share)
+        assert throttle_at(state, NOON + timedelta(minutes=minutes_later)) == pytest.approx(share)
 
     @pytest.mark.parametrize(
         ("before", "seconds", "until", "share"),
         [
             # The first of an incident slows down.
-            (PaceState(), 30, 30, 0.75),
-            (PaceState(paused_until=NOON - timedelta(seconds=1)), 30, 30, 0.75),
-            (PaceState(paused_until=NOON), 30, 30, 0.75),
+            (RateLimitState(), 30, 30, 0.75),
+            (RateLimitState(paused_until=NOON - timedelta(seconds=1)), 30, 30, 0.75),
+            (RateLimitState(paused_until=NOON), 30, 30, 0.75),
             # Those that were under way when it came do not; the longest pause counts.
-            (PaceState(paused_until=NOON + timedelta(seconds=20), share=0.75, slowed_at=NOON), 30, 30, 0.75),
-            (PaceState(paused_until=NOON + timedelta(seconds=20), share=0.75, slowed_at=NOON), 5, 20, 0.75),
+            (
+                RateLimitState(paused_until=NOON + timedelta(seconds=20), share=0.75, slowed_at=NOON),
+                30,
+                30,
+                0.75,
+            ),
+            (
+                RateLimitState(paused_until=NOON + timedelta(seconds=20), share=0.75, slowed_at=NOON),
+                5,
+                20,
+                0.75,
+            ),
             # The next incident goes by the pace that met it, and there is a slowest one.
-            (PaceState(share=0.7, slowed_at=NOON - timedelta(minutes=10)), 30, 30, 0.6),
-            (PaceState(share=0.1, slowed_at=NOON), 30, 30, 0.1),
-            (PaceState(share=0.12, slowed_at=NOON), 30, 30, 0.1),
+            (RateLimitState(share=0.7, slowed_at=NOON - timedelta(minutes=10)), 30, 30, 0.6),
+            (RateLimitState(share=0.1, slowed_at=NOON), 30, 30, 0.1),
+            (RateLimitState(share=0.12, slowed_at=NOON), 30, 30, 0.1),
         ],
     )
     def test_everybody_pauses_and_goes_slower(
-        self, before: PaceState, seconds: float, until: float, share: float
+        self, before: RateLimitState, seconds: float, until: float, share: float
     ) -> None:
         after = pause(before, NOON, seconds)
 
@@ -168,13 +178,13 @@ class TestAfterARefusal:
         assert after.share == pytest.approx(share)
 
     def test_the_pace_begins_to_recover_when_the_pause_is_over(self) -> None:
-        after = pause(PaceState(), NOON, 60)
+        after = pause(RateLimitState(), NOON, 60)
 
-        assert present_share(after, NOON + timedelta(seconds=60)) == pytest.approx(0.75)
-        assert present_share(after, NOON + timedelta(seconds=120)) == pytest.approx(0.76)
+        assert throttle_at(after, NOON + timedelta(seconds=60)) == pytest.approx(0.75)
+        assert throttle_at(after, NOON + timedelta(seconds=120)) == pytest.approx(0.76)
 
     def test_the_queue_itself_stays_as_it_was(self) -> None:
-        before = PaceState(next_call_at=places(3))
+        before = RateLimitState(next_call_at=places(3))
 
         assert pause(before, NOON, 30).next_call_at == before.next_call_at
 
@@ -190,10 +200,10 @@ class Caller:
 
 
 def simulate(
-    limit: int, callers: list[Caller], until: float, state: PaceState | None = None
+    limit: int, callers: list[Caller], until: float, state: RateLimitState | None = None
 ) -> list[list[float]]:
-    """The moments (in seconds) at which each caller calls: what :class:`SharedPace` does, without its sleep."""
-    state, order = state or PaceState(), count()
+    """The moments (in seconds) at which each caller calls: what :class:`SharedRateLimiter` does, without its sleep."""
+    state, order = state or RateLimitState(), count()
     made: list[list[float]] = [[] for _caller in callers]
     rests = [cycle(caller.between) for caller in callers]
     asking = [
@@ -205,7 +215,7 @@ def simulate(
         now, _turn, who = heappop(asking)
         if now >= end:
             continue
-        state, place = take_place(state, now, limit, ahead=callers[who].ahead)
+        state, place = reserve(state, now, limit, ahead=callers[who].ahead)
         if not place.taken:
             heappush(asking, (now + timedelta(seconds=place.look_again), next(order), who))
             continue
@@ -280,7 +290,7 @@ class TestTheLimit:
 
     @pytest.mark.parametrize("ahead", [True, False])
     def test_nobody_calls_before_a_pause_is_over(self, ahead: bool) -> None:
-        paused = pause(PaceState(), NOON, 30)
+        paused = pause(RateLimitState(), NOON, 30)
 
         made = simulate(LIMIT, [Caller(ahead=ahead)] * 4, until=60, state=paused)
 
@@ -293,9 +303,9 @@ class TestTheLimit:
 
 class TestTheOthers:
     def test_insist_when_people_have_stood_before_them_for_too_long(self) -> None:
-        before = PaceState(places(40))
+        before = RateLimitState(places(40))
 
-        after, place = take_place(before, NOON, LIMIT, ahead=False, insists=True)
+        after, place = reserve(before, NOON, LIMIT, ahead=False, insists=True)
 
         assert place.taken
         assert place.seconds == pytest.approx(40 * PLACE.total_seconds(), abs=1e-5)
@@ -304,9 +314,9 @@ class TestTheOthers:
     @pytest.mark.parametrize("ahead", [True, False])
     def test_do_not_wait_for_what_a_wrong_clock_has_left_behind(self, ahead: bool) -> None:
         """A machine ten minutes ahead has called once, and was refused once."""
-        left = PaceState(NOON + timedelta(minutes=10), paused_until=NOON + timedelta(minutes=11))
+        left = RateLimitState(NOON + timedelta(minutes=10), paused_until=NOON + timedelta(minutes=11))
 
-        after, place = take_place(left, NOON, LIMIT, ahead=ahead)
+        after, place = reserve(left, NOON, LIMIT, ahead=ahead)
 
         assert place.taken
         assert place.seconds == 0

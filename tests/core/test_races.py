@@ -27,7 +27,7 @@ from onefile_sync.models import (
     RunState,
     SyncRun,
 )
-from onefile_sync.sync.connection.rate_limit import SharedPace
+from onefile_sync.sync.connection.rate_limit import SharedRateLimiter
 from onefile_sync.sync.runs import leases, lifecycle
 from onefile_sync.sync.runs.schedule import install_schedules
 from tests.factories import HOSTS, Host
@@ -81,7 +81,7 @@ def test_two_workers_never_have_the_same_learner(host: Host) -> None:
     assert set(claimed.values()) == {1}
     assert states(run) == ["updated"] * 40
     assert set(run.outcomes.values_list("attempts", "api_calls")) == {(1, 1)}
-    assert lifecycle.settle(run)
+    assert lifecycle.advance(run)
 
 
 def test_one_learner_in_many_runs_is_worked_on_once_at_a_time(host: Host) -> None:
@@ -103,7 +103,7 @@ def test_eight_sweeps_give_a_learner_up_once(host: Host) -> None:
         outcome.lease_expires_at -= timedelta(hours=1)
         outcome.save()
 
-    at_once(leases.sweep)
+    at_once(leases.recover_expired)
 
     assert states(run) == ["failed"] * 3
     assert [outcome.problems.count() for outcome in run.outcomes.all()] == [1, 1, 1]
@@ -136,7 +136,7 @@ def test_a_day_is_begun_once(host: Host) -> None:
 def test_calls_of_all_workers_are_spaced_evenly(host: Host) -> None:
     def waits() -> list[float]:
         asked: list[float] = []
-        pace = SharedPace(60, None, asked.append, for_a_person=True)
+        pace = SharedRateLimiter(60, None, asked.append, for_a_person=True)
         for _call in range(5):
             pace.wait()
         return asked
@@ -155,7 +155,7 @@ def test_eight_deployments_install_each_schedule_once(host: Host) -> None:
 
     assert created.count(True) == 1
     assert sorted(Schedule.objects.values_list("name", flat=True)) == sorted(
-        errand.name for errand in SCHEDULED_TASKS
+        scheduled.name for scheduled in SCHEDULED_TASKS
     )
 
 
@@ -175,10 +175,10 @@ def test_a_run_that_is_cancelled_while_eight_work_on_it_ends_everybody_once(host
                     claim.put_aside([], Officers(), FREE)
                 case _:
                     claim.finish(OutcomeState.UPDATED, [], FREE)
-            lifecycle.settle(SyncRun.objects.get())
+            lifecycle.advance(SyncRun.objects.get())
 
     at_once(work_or_cancel)
-    leases.sweep()
+    leases.recover_expired()
 
     run.refresh_from_db()
     assert (run.state, run.ending) == ("finished", "cancelled")
@@ -209,7 +209,7 @@ def test_eight_who_look_after_a_run_hold_it_once(host: Host, caplog: pytest.LogC
     run = run_of(learners_of(host, 3), kind=RunKind.DAILY, open_key="daily", guarded=True)
     run.outcomes.update(state=OutcomeState.ASIDE)
 
-    nothing_left = at_once(lambda: lifecycle.settle(SyncRun.objects.get()))
+    nothing_left = at_once(lambda: lifecycle.advance(SyncRun.objects.get()))
 
     assert nothing_left == [True] * WORKERS
     assert states(run) == ["aside"] * 3

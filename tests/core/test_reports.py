@@ -25,7 +25,7 @@ from onefile_sync.models import (
     SyncRun,
 )
 from onefile_sync.sandbox.server import SandboxServer
-from onefile_sync.sync.connection.rate_limit import SharedPace
+from onefile_sync.sync.connection.rate_limit import SharedRateLimiter
 from onefile_sync.sync.planning import rules
 from onefile_sync.sync.runs import leases, lifecycle
 from onefile_sync.web import text
@@ -108,7 +108,7 @@ class TestProgress:
         with time_machine.travel(KILLED_AT, tick=False):
             run = run_of(learners_of(host, 1))
             leases.claim_next(run)
-            SharedPace(300).pause(100)
+            SharedRateLimiter(300).pause(100)
         with time_machine.travel(KILLED_AT + timedelta(seconds=90), tick=False):
             assert not services.progress(run).waiting_for_worker
         with time_machine.travel(KILLED_AT + timedelta(seconds=110), tick=False):
@@ -117,7 +117,7 @@ class TestProgress:
     def test_nobody_is_waited_for_in_the_end(self, host: Host) -> None:
         run = run_of([])
         SyncRun.objects.update(created_at=timezone.now() - timedelta(hours=1))
-        lifecycle.settle(run)
+        lifecycle.advance(run)
 
         now = services.progress(run)
 

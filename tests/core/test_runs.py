@@ -75,7 +75,7 @@ class TestOpeningARun:
         learners = learners_of(host, 1)
         first = run_of(learners, open_key="key")
         finish(claimed(first))
-        lifecycle.settle(first)
+        lifecycle.advance(first)
 
         second, created = lifecycle.open_run(RunKind.REFRESH, learners, open_key="key")
 
@@ -85,7 +85,7 @@ class TestOpeningARun:
     def test_a_day_has_one_run_even_when_it_is_over(self, host: Host) -> None:
         today = date(2026, 3, 2)
         first = run_of([], kind=RunKind.DAILY, open_key="daily", scheduled_for=today)
-        assert lifecycle.settle(first)
+        assert lifecycle.advance(first)
 
         again, created = lifecycle.open_run(RunKind.DAILY, [], open_key="daily", scheduled_for=today)
 
@@ -103,25 +103,25 @@ class TestOpeningARun:
 class TestClosing:
     def test_a_run_closes_exactly_when_nobody_is_left(self, host: Host) -> None:
         run = run_of(learners_of(host, 2), open_key="key")
-        assert not lifecycle.settle(run)
+        assert not lifecycle.advance(run)
         first, second = claimed(run), claimed(run)
         finish(first)
-        assert not lifecycle.settle(run)
+        assert not lifecycle.advance(run)
         finish(second)
 
-        assert lifecycle.settle(run)
+        assert lifecycle.advance(run)
 
         assert (run.state, run.open_key) == (RunState.FINISHED, None)
         ended = run.finished_at
         assert ended is not None
-        assert lifecycle.settle(run)
+        assert lifecycle.advance(run)
         assert run.finished_at == ended
 
     def test_a_sweep_closes_what_a_dead_worker_left_open(self, host: Host) -> None:
         run = run_of(learners_of(host, 1))
         finish(claimed(run))
 
-        leases.sweep()
+        leases.recover_expired()
 
         run.refresh_from_db()
         assert run.state == RunState.FINISHED
@@ -136,7 +136,7 @@ class TestClosing:
         assert codes(run) == [[], ["run_replaced"], ["run_replaced"]]
         assert run.is_open
         finish(claim)
-        assert lifecycle.settle(run)
+        assert lifecycle.advance(run)
 
     def test_somebody_claimed_while_the_others_are_given_up_stays_at_work(
         self, host: Host, monkeypatch: pytest.MonkeyPatch
@@ -201,7 +201,7 @@ class TestCancelling:
         assert states(run) == ["working", "skipped", "skipped"]
         assert leases.claim_next(run) is None
         finish(at_work, OutcomeState.UPDATED)
-        assert lifecycle.settle(run)
+        assert lifecycle.advance(run)
         assert ends(run) == ("finished", "cancelled", None)
         assert states(run) == ["updated", "skipped", "skipped"]
         assert codes(run) == [[], ["run_cancelled"], ["run_cancelled"]]
@@ -222,7 +222,7 @@ class TestCancelling:
         services.cancel(run)
 
         let_go(at_work)
-        leases.sweep()
+        leases.recover_expired()
 
         assert ends(run) == ("finished", "cancelled", None)
         assert states(run) == ["skipped", "skipped"]
@@ -243,7 +243,7 @@ class TestCancelling:
 
         monkeypatch.setattr(lifecycle, "_leave_out", leave_out_just_before)
         services.cancel(run)
-        leases.sweep()
+        leases.recover_expired()
 
         assert ends(run) == ("finished", "cancelled", None)
         assert states(run) == ["skipped", "skipped"]
@@ -255,7 +255,7 @@ class TestCancelling:
             claimed(run)
             services.cancel(run)
             now.shift(deployment.lease + timedelta(seconds=1))
-            leases.sweep()
+            leases.recover_expired()
 
         assert ends(run) == ("finished", "cancelled", None)
         assert codes(run) == [["run_cancelled"]]
@@ -300,7 +300,7 @@ class TestCancelling:
     def test_comes_too_late_for_a_run_that_is_over(self, host: Host) -> None:
         run = run_of(learners_of(host, 1))
         finish(claimed(run))
-        lifecycle.settle(run)
+        lifecycle.advance(run)
 
         assert not services.cancel(run)
 
@@ -316,7 +316,7 @@ class TestCancelling:
         assert not services.cancel(run, by=second)
 
         finish(at_work)
-        leases.sweep()
+        leases.recover_expired()
         run.refresh_from_db()
         assert run.decided_by == first
         assert codes(run) == [[], ["run_cancelled"]]
@@ -347,13 +347,13 @@ class TestReplacing:
         assert ends(run) == ("running", "replaced", None)
         assert run.decided_by is None
         finish(at_work)
-        leases.sweep()
+        leases.recover_expired()
         assert ends(run) == ("finished", "replaced", None)
         assert codes(run) == [[], ["run_replaced"]]
 
     def test_comes_too_late_for_a_run_that_is_over(self, host: Host) -> None:
         run = run_of([])
-        assert lifecycle.settle(run)
+        assert lifecycle.advance(run)
 
         assert not lifecycle.replace(run)
         assert ends(run) == ("finished", "", None)
@@ -363,11 +363,11 @@ def test_a_run_that_failed_for_everybody_is_the_last_attempt_and_not_the_last_da
     learners = learners_of(host, 2)
     good = run_of(learners, kind=RunKind.DAILY)
     good.outcomes.update(state=OutcomeState.UNCHANGED)
-    lifecycle.settle(good)
+    lifecycle.advance(good)
     assert services.last_daily_attempt() == services.last_daily_run() == good
     failed = run_of(learners, kind=RunKind.DAILY)
     failed.outcomes.update(state=OutcomeState.FAILED)
-    lifecycle.settle(failed)
+    lifecycle.advance(failed)
 
     assert services.last_daily_run() == good
     assert services.last_daily_attempt() == failed
@@ -375,7 +375,7 @@ def test_a_run_that_failed_for_everybody_is_the_last_attempt_and_not_the_last_da
     partly = run_of(learners, kind=RunKind.DAILY)
     partly.outcomes.update(state=OutcomeState.FAILED)
     partly.outcomes.filter(pk=partly.outcomes.earliest("id").pk).update(state=OutcomeState.UPDATED)
-    lifecycle.settle(partly)
+    lifecycle.advance(partly)
     assert services.last_daily_run() == partly
 
 
@@ -391,7 +391,7 @@ def test_a_run_that_was_ended_early_is_not_the_last_daily_sync(host: Host) -> No
     learners = learners_of(host, 1)
     whole = run_of(learners, kind=RunKind.DAILY)
     finish(claimed(whole))
-    lifecycle.settle(whole)
+    lifecycle.advance(whole)
     services.cancel(run_of(learners, kind=RunKind.DAILY))
 
     assert services.last_daily_run() == whole

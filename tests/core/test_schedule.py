@@ -36,8 +36,8 @@ def run(capsys: pytest.CaptureFixture[str]) -> Any:
     return command
 
 
-def row_of(errand: ScheduledTask = DAILY) -> Schedule:
-    return Schedule.objects.get(name=errand.name)
+def row_of(scheduled: ScheduledTask = DAILY) -> Schedule:
+    return Schedule.objects.get(name=scheduled.name)
 
 
 class TestInstall:
@@ -73,13 +73,13 @@ class TestInstall:
         assert (task["func"], task["args"], task["kwargs"]) == (SWEEP.task, (), {})
         assert task["save"] is False
 
-    @pytest.mark.parametrize("errand", SCHEDULED_TASKS, ids=lambda errand: errand.name)
-    def test_starts_a_task_that_there_is(self, run: Any, errand: ScheduledTask) -> None:
+    @pytest.mark.parametrize("scheduled", SCHEDULED_TASKS, ids=lambda scheduled: scheduled.name)
+    def test_starts_a_task_that_there_is(self, run: Any, scheduled: ScheduledTask) -> None:
         from django.utils.module_loading import import_string
 
         run("install")
 
-        assert callable(import_string(row_of(errand).func))
+        assert callable(import_string(row_of(scheduled).func))
 
     def test_can_be_repeated(self, run: Any) -> None:
         run("install")
@@ -99,21 +99,21 @@ class TestInstall:
         assert row_of(DAILY) == kept
         assert row_of(SWEEP).func == SWEEP.task
 
-    @pytest.mark.parametrize("errand", SCHEDULED_TASKS, ids=lambda errand: errand.name)
-    def test_keeps_what_an_operator_changed(self, run: Any, errand: ScheduledTask) -> None:
+    @pytest.mark.parametrize("scheduled", SCHEDULED_TASKS, ids=lambda scheduled: scheduled.name)
+    def test_keeps_what_an_operator_changed(self, run: Any, scheduled: ScheduledTask) -> None:
         run("install")
         at_noon = datetime(2026, 3, 9, 12, 0, tzinfo=UTC)
         Schedule.objects.update(schedule_type=Schedule.WEEKLY, next_run=at_noon, repeats=5)
 
         said = run("install")
 
-        schedule = row_of(errand)
+        schedule = row_of(scheduled)
         assert (schedule.schedule_type, schedule.next_run, schedule.repeats) == ("W", at_noon, 5)
         assert "Weekly, next on Monday 09/03/2026 at 12:00" in said
 
-    @pytest.mark.parametrize("errand", SCHEDULED_TASKS, ids=lambda errand: errand.name)
+    @pytest.mark.parametrize("scheduled", SCHEDULED_TASKS, ids=lambda scheduled: scheduled.name)
     def test_puts_right_what_keeps_it_from_running(
-        self, run: Any, settings: Any, errand: ScheduledTask
+        self, run: Any, settings: Any, scheduled: ScheduledTask
     ) -> None:
         run("install")
         Schedule.objects.update(func="gone.daily", args="(not python", kwargs="{", cluster="old")
@@ -121,16 +121,16 @@ class TestInstall:
 
         said = run("install")
 
-        schedule = row_of(errand)
-        assert (schedule.func, schedule.args, schedule.kwargs) == (errand.task, None, errand.kwargs)
+        schedule = row_of(scheduled)
+        assert (schedule.func, schedule.args, schedule.kwargs) == (scheduled.task, None, scheduled.kwargs)
         assert schedule.cluster == "onefile"
         assert "cluster onefile." in said
 
     def test_removes_doubles(self, run: Any) -> None:
         run("install")
-        kept = {row_of(errand) for errand in SCHEDULED_TASKS}
-        for errand in (DAILY, DAILY, SWEEP):
-            Schedule.objects.create(name=errand.name, func=errand.task)
+        kept = {row_of(scheduled) for scheduled in SCHEDULED_TASKS}
+        for scheduled in (DAILY, DAILY, SWEEP):
+            Schedule.objects.create(name=scheduled.name, func=scheduled.task)
         assert run("show").startswith("3 schedules are installed")
 
         assert "Removed 3 surplus row(s)." in run("install")

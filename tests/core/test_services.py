@@ -206,14 +206,14 @@ def test_why_not_is_known_beforehand(
     code: str,
     _says: str,
 ) -> None:
-    refusal = services.why_not(arrange(host, settings))
+    refusal = services.refusal_for(arrange(host, settings))
 
     assert refusal is not None
     assert refusal.code == code
 
 
 def test_nothing_stands_in_the_way_of_a_linked_learner(host: Host, switched_on: OneFileSettings) -> None:
-    assert services.why_not(host.learner()) is None
+    assert services.refusal_for(host.learner()) is None
 
 
 class TestSortingOut:
@@ -223,7 +223,7 @@ class TestSortingOut:
         twins = [host.learner(onefile_id=3), host.learner(onefile_id=3)]
         services.refresh([under_way])
 
-        selection = services.sort_out([free, under_way, unlinked, *twins])
+        selection = services.partition([free, under_way, unlinked, *twins])
 
         assert selection.accepted == [free]
         assert [(learner, refusal.code) for learner, refusal in selection.refused] == [
@@ -246,11 +246,11 @@ class TestSortingOut:
         self, host: Host, switched_on: OneFileSettings
     ) -> None:
         learners = learners_of(host, 200)
-        services.sort_out([])  # content types are looked up once in a process
+        services.partition([])  # content types are looked up once in a process
         taken = []
         for chosen in (learners[:2], learners):
             with CaptureQueriesContext(connection) as queries:
-                assert services.sort_out(chosen).accepted == chosen
+                assert services.partition(chosen).accepted == chosen
             taken.append(len(queries))
 
         assert taken[0] == taken[1] <= 3
@@ -287,7 +287,7 @@ class TestDailyRun:
         assert codes(first) == [[], ["run_replaced"]]
         assert states(second) == ["queued", "queued"]
         claim.finish(OutcomeState.UPDATED, [], FREE)
-        assert lifecycle.settle(first)
+        assert lifecycle.advance(first)
         assert services.start_daily() == second
 
     def test_is_scheduled_once_a_day(
@@ -306,7 +306,7 @@ class TestDailyRun:
         assert SyncRun.objects.get() == run
 
         lifecycle.give_up(run, OutcomeState.SKIPPED, "run_replaced")
-        lifecycle.settle(run)
+        lifecycle.advance(run)
         OrmQ.objects.all().delete()
         with commit():
             assert services.start_scheduled_daily() == f"already done today: {run.pk}"
@@ -377,7 +377,7 @@ def test_pruning_deletes_finished_runs_that_ended_long_ago(host: Host) -> None:
     old, recent, still_open = (run_of(learners) for _run in range(3))
     for run, days in [(old, 91), (recent, 89)]:
         lifecycle.give_up(run, OutcomeState.SKIPPED, "run_replaced")
-        lifecycle.settle(run)
+        lifecycle.advance(run)
         SyncRun.objects.filter(pk=run.pk).update(finished_at=now - timedelta(days=days))
     SyncRun.objects.filter(pk=still_open.pk).update(created_at=now - timedelta(days=365))
 
@@ -394,7 +394,7 @@ def test_pruning_holds_a_batch_of_rows_in_memory_and_not_a_run(
     monkeypatch.setattr(retention, "BATCH", 2)
     run = run_of(learners_of(host, 5))
     lifecycle.give_up(run, OutcomeState.SKIPPED, "run_replaced")
-    lifecycle.settle(run)
+    lifecycle.advance(run)
     SyncRun.objects.filter(pk=run.pk).update(finished_at=timezone.now() - timedelta(days=91))
     with_a_signal: list[int] = []
 
@@ -418,7 +418,7 @@ def test_pruning_holds_a_batch_of_rows_in_memory_and_not_a_run(
 def test_a_prune_that_was_stopped_in_the_middle_is_finished_by_the_next(host: Host) -> None:
     run = run_of(learners_of(host, 2))
     lifecycle.give_up(run, OutcomeState.SKIPPED, "run_replaced")
-    lifecycle.settle(run)
+    lifecycle.advance(run)
     SyncRun.objects.filter(pk=run.pk).update(finished_at=timezone.now() - timedelta(days=91))
     run.outcomes.earliest("pk").delete()
 
@@ -439,3 +439,14 @@ def test_rows_read_as_what_they_are(host: Host) -> None:
     assert str(Change(subject_label="Carpentry", field="elements_done")) == "Carpentry elements_done"
     assert str(Problem(code="officer_unmatched")) == "Officer unmatched"
     assert str(OneFileSettings()) == "OneFile settings"
+
+
+class TestNamesOfEarlierReleases:
+    @pytest.mark.parametrize(("earlier", "now"), [("sort_out", "partition"), ("why_not", "refusal_for")])
+    def test_work_with_a_warning(self, earlier: str, now: str) -> None:
+        with pytest.deprecated_call(match=f"services.{earlier} is called {now} now"):
+            assert getattr(services, earlier) is getattr(services, now)
+
+    def test_a_name_that_never_was_is_an_error(self) -> None:
+        with pytest.raises(AttributeError, match="never_was"):
+            services.never_was  # noqa: B018 - asking is the test

@@ -19,13 +19,13 @@ from onefile_sync.models import ApiSession
 from onefile_sync.sync.connection import rate_limit
 from onefile_sync.sync.connection.rate_limit import (
     DatabaseStore,
-    PaceLost,
-    PaceState,
+    RateLimitLost,
+    RateLimitState,
     RedisStore,
-    SharedPace,
+    SharedRateLimiter,
     pause,
-    present_share,
     shared_store,
+    throttle_at,
 )
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -40,7 +40,7 @@ class Process:
         self.now = now
         self.waits: list[float] = []
         self.meanwhile: list[Callable[[], None]] = []
-        self.pace = SharedPace(calls_per_minute, None, self.sleep, for_a_person=for_a_person)
+        self.pace = SharedRateLimiter(calls_per_minute, None, self.sleep, for_a_person=for_a_person)
 
     def sleep(self, seconds: float) -> None:
         """Something may happen ``meanwhile``, half-way through."""
@@ -145,7 +145,7 @@ class TestSharedPace:
             process.pace.pause(60)
             now.shift(0.5)
 
-        assert present_share(DatabaseStore().read(), NOON) == pytest.approx(0.75)
+        assert throttle_at(DatabaseStore().read(), NOON) == pytest.approx(0.75)
 
         now.shift(120)
         one.pace.pause(60)
@@ -174,7 +174,7 @@ class TestSharedPace:
 
     def test_whoever_is_about_to_call_is_asked_first(self, now: time_machine.Traveller) -> None:
         asked: list[float] = []
-        shared = SharedPace(120, asked.append, now.shift)
+        shared = SharedRateLimiter(120, asked.append, now.shift)
 
         shared.wait()
         shared.wait()
@@ -190,14 +190,14 @@ class TestSharedPace:
             raise ZeroDivisionError
 
         with pytest.raises(ZeroDivisionError):
-            SharedPace(calls_per_minute, lost, now.shift).wait()
+            SharedRateLimiter(calls_per_minute, lost, now.shift).wait()
 
         assert not ApiSession.objects.exists()
 
     def test_whoever_is_told_that_it_takes_too_long_may_leave_during_a_pause(
         self, now: time_machine.Traveller
     ) -> None:
-        SharedPace(60).pause(60)
+        SharedRateLimiter(60).pause(60)
         told: list[float] = []
 
         def leave(seconds: float) -> None:
@@ -205,7 +205,7 @@ class TestSharedPace:
             raise ZeroDivisionError
 
         with pytest.raises(ZeroDivisionError):
-            SharedPace(60, leave, now.shift).wait()
+            SharedRateLimiter(60, leave, now.shift).wait()
 
         assert told == [60]
         assert seconds_since_noon() == 0
@@ -214,7 +214,7 @@ class TestSharedPace:
 @pytest.mark.django_db
 class TestDatabaseStore:
     def test_there_is_nothing_to_begin_with(self) -> None:
-        assert DatabaseStore().read() == PaceState()
+        assert DatabaseStore().read() == RateLimitState()
         assert not ApiSession.objects.exists()
 
     def test_keeps_the_state(self) -> None:
@@ -231,14 +231,14 @@ class TestDatabaseStore:
 
 def keeps_what_it_is_given(store: rate_limit.Store) -> None:
     """A store hands out what was last put into it, and nothing of what went wrong."""
-    full = PaceState(NOON, NOON + timedelta(microseconds=1), 0.42, NOON - timedelta(hours=1))
+    full = RateLimitState(NOON, NOON + timedelta(microseconds=1), 0.42, NOON - timedelta(hours=1))
 
-    assert store.change(lambda state: (full, state)) == PaceState()
+    assert store.change(lambda state: (full, state)) == RateLimitState()
     assert store.read() == full
     assert store.change(lambda state: (replace(state, paused_until=None), state.share)) == 0.42
     assert store.read() == replace(full, paused_until=None)
 
-    def fail(state: PaceState) -> tuple[PaceState, None]:
+    def fail(state: RateLimitState) -> tuple[RateLimitState, None]:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -281,7 +281,7 @@ class TestRedisStore:
         store.connection.close()
 
     def test_there_is_nothing_to_begin_with(self, store: RedisStore) -> None:
-        assert store.read() == PaceState()
+        assert store.read() == RateLimitState()
         assert not store.connection.exists(store.key)
 
     def test_keeps_the_state(self, store: RedisStore) -> None:
@@ -290,7 +290,7 @@ class TestRedisStore:
     def test_keeps_a_state_in_which_nothing_has_happened_yet(self, store: RedisStore) -> None:
         store.change(lambda state: (state, None))
 
-        assert store.read() == PaceState()
+        assert store.read() == RateLimitState()
 
     def test_threads_take_places_one_behind_the_other(self, store: RedisStore) -> None:
         workers, calls = 8, 5
@@ -299,7 +299,7 @@ class TestRedisStore:
         def waits() -> list[float]:
             asked: list[float] = []
             # Nobody really waits, so that the places lie one behind the other.
-            shared = SharedPace(60, None, asked.append, for_a_person=True, store=store)
+            shared = SharedRateLimiter(60, None, asked.append, for_a_person=True, store=store)
             ready.wait()
             for _call in range(calls):
                 shared.wait()
@@ -314,10 +314,10 @@ class TestRedisStore:
         assert seconds[-1] == pytest.approx((workers * calls - 1) * 60 / (60 * 0.97), abs=1)
 
     def test_a_pause_of_one_thread_is_everybodys(self, store: RedisStore) -> None:
-        SharedPace(60, store=store).pause(30)
+        SharedRateLimiter(60, store=store).pause(30)
 
         asked: list[float] = []
-        SharedPace(60, None, asked.append, for_a_person=True, store=store).wait()
+        SharedRateLimiter(60, None, asked.append, for_a_person=True, store=store).wait()
 
         assert asked == [pytest.approx(30, abs=1)]
 
@@ -326,13 +326,13 @@ class TestRedisStore:
 
         away = RedisStore(redis.Redis(port=1, retry=None), "onefile_sync tests")
 
-        with pytest.raises(PaceLost) as of_reading:
+        with pytest.raises(RateLimitLost) as of_reading:
             away.read()
-        with pytest.raises(PaceLost) as of_changing:
+        with pytest.raises(RateLimitLost) as of_changing:
             away.change(lambda state: (state, None))
         for calls_per_minute in (60, None):
-            with pytest.raises(PaceLost):
-                SharedPace(calls_per_minute, store=away).wait()
+            with pytest.raises(RateLimitLost):
+                SharedRateLimiter(calls_per_minute, store=away).wait()
 
         for lost in (of_reading.value, of_changing.value):
             assert lost.__suppress_context__

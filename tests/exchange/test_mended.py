@@ -18,7 +18,7 @@ from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World
-from onefile_sync.sync.connection.rate_limit import SharedPace
+from onefile_sync.sync.connection.rate_limit import SharedRateLimiter
 from onefile_sync.sync.runs import leases, lifecycle
 from tests.conftest import dont_wait, problems, sync
 from tests.factories import Host
@@ -333,7 +333,7 @@ def test_a_learner_who_would_take_longer_than_the_task_may_is_put_back(
     slept: list[float] = []
     run = refresh_by_a_worker(town.learner)
     settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "TASK_SECONDS": 30}
-    SharedPace(None).pause(120)
+    SharedRateLimiter(None).pause(120)
 
     assert services.work(str(run.pk), sleep=slept.append) == "to be continued"
 

@@ -403,7 +403,7 @@ class TestAction:
         from onefile_sync import services
         from onefile_sync.models import RunKind
 
-        real = services.sort_out
+        real = services.partition
 
         def sorted_then_switched_off(learners):
             selection = real(learners)

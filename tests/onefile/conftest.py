@@ -52,7 +52,7 @@ def connect(
         settings: dict[str, Any] = {
             "sessions": sessions,
             "pace": pace,
-            "patience": RetryPolicy(tries=3, longest_wait=4, total=60, pauses=2),
+            "retry_policy": RetryPolicy(tries=3, longest_wait=4, total=60, pauses=2),
             "clock": clock,
             "sleep": clock.sleep,
             "timeout": (1, 1),

@@ -1,4 +1,4 @@
-"""Connections that were dropped while nobody used them: the call goes again at once, and nobody's patience is spent."""
+"""Connections that were dropped while nobody used them: the call goes again at once, and no try is counted."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_a_connection_that_the_server_closed_meanwhile_is_not_used(
     connect: Connect, serve: Callable[..., PieceServer], clock
 ) -> None:
     server = serve(whole)
-    transport = connect(server.url, patience=ONE_TRY)
+    transport = connect(server.url, retry_policy=ONE_TRY)
     assert transport.send(SEARCH, (1, 100), {}) == []
     server.drop_connections()
     assert transport.send(SEARCH, (1, 100), {}) == []
@@ -38,14 +38,14 @@ def test_a_kept_connection_that_is_reset_when_used_again_costs_no_try_and_no_wai
     connect: Connect, serve: Callable[..., PieceServer], clock, pace
 ) -> None:
     server = serve(whole, reset, whole)
-    transport = connect(server.url, patience=ONE_TRY)
+    transport = connect(server.url, retry_policy=ONE_TRY)
     assert transport.send(SEARCH, (1, 100), {}) == []
     assert transport.send(SEARCH, (1, 100), {}) == []
     assert (transport.calls, pace.waits, clock.slept) == (3, 3, [])
 
 
 def test_that_happens_once_for_a_call(connect: Connect, serve: Callable[..., PieceServer], clock) -> None:
-    transport = connect(serve(whole, reset).url, patience=ONE_TRY)
+    transport = connect(serve(whole, reset).url, retry_policy=ONE_TRY)
     assert transport.send(SEARCH, (1, 100), {}) == []
     assert failure_of(lambda: transport.send(SEARCH, (1, 100), {})).code == "cut_off"
     assert transport.calls == 3
@@ -54,7 +54,7 @@ def test_that_happens_once_for_a_call(connect: Connect, serve: Callable[..., Pie
 def test_a_new_connection_that_is_reset_was_not_dropped_while_idle(
     connect: Connect, serve: Callable[..., PieceServer]
 ) -> None:
-    transport = connect(serve(reset).url, patience=ONE_TRY)
+    transport = connect(serve(reset).url, retry_policy=ONE_TRY)
     assert failure_of(lambda: transport.send(SEARCH, (1, 100), {})).code == "cut_off"
     assert transport.calls == 1
 
@@ -66,7 +66,7 @@ def test_an_answer_that_breaks_off_counts_as_a_try(
         yield head("Content-Length: 200") + b"["
         yield RESET
 
-    transport = connect(serve(whole, half, whole).url, patience=ONE_TRY)
+    transport = connect(serve(whole, half, whole).url, retry_policy=ONE_TRY)
     assert transport.send(SEARCH, (1, 100), {}) == []
     assert failure_of(lambda: transport.send(SEARCH, (1, 100), {})).code == "cut_off"
     assert transport.calls == 2
@@ -101,7 +101,7 @@ def test_a_session_is_opened_again_at_once_too(
     def token() -> Iterator[bytes]:
         yield head("Content-Length: 5") + b"token"
 
-    transport = connect(serve(whole, reset, token, whole).url, patience=ONE_TRY)
+    transport = connect(serve(whole, reset, token, whole).url, retry_policy=ONE_TRY)
     transport.send(SEARCH, (1, 100), {})
     sessions.kept = None
     assert transport.send(SEARCH, (1, 100), {}) == []

@@ -78,8 +78,8 @@ def test_a_record_of_many_megabytes_is_not_read_to_its_end(
 
 def test_a_line_without_end_fills_no_memory(connect: Connect, serve: Callable[..., PieceServer]) -> None:
     server = serve(repeated(head("Transfer-Encoding: chunked"), b"0" * 65536, 1024))
-    patience = RetryPolicy(tries=1, longest_wait=0, total=1, pauses=0)
-    transport = connect(server.url, patience=patience)
+    retry_policy = RetryPolicy(tries=1, longest_wait=0, total=1, pauses=0)
+    transport = connect(server.url, retry_policy=retry_policy)
     _error, peak = peak_of(lambda: failure_of(lambda: transport.send(READ, (5,))))
     assert peak < 8 * MEGABYTE
 
@@ -171,8 +171,8 @@ def test_an_answer_that_comes_byte_by_byte_takes_no_longer_than_allowed(
     connect: Connect, serve: Callable[..., PieceServer], kind: str, operation: Operation
 ) -> None:
     server = serve(DRAWN_OUT[kind], pause=0.02)
-    patience = RetryPolicy(tries=1, longest_wait=0, total=1, pauses=0)
-    transport = connect(server.url, patience=patience, timeout=(1, 0.1))
+    retry_policy = RetryPolicy(tries=1, longest_wait=0, total=1, pauses=0)
+    transport = connect(server.url, retry_policy=retry_policy, timeout=(1, 0.1))
     began = time.monotonic()
     error = failure_of(lambda: transport.send(replace(operation, max_seconds=0.3), (5,), {}))
     assert (error.code, error.unsure) == ("timed_out", operation is CREATE)
@@ -184,7 +184,9 @@ def test_in_a_web_request_an_answer_may_take_less_time(
 ) -> None:
     assert AT_ONCE.answer == 10
     transport = connect(
-        serve(DRAWN_OUT["the body"], pause=0.02).url, patience=replace(AT_ONCE, answer=0.3), timeout=(1, 1)
+        serve(DRAWN_OUT["the body"], pause=0.02).url,
+        retry_policy=replace(AT_ONCE, answer=0.3),
+        timeout=(1, 1),
     )
     began = time.monotonic()
     assert failure_of(lambda: transport.send(READ, (5,))).code == "timed_out"

@@ -184,7 +184,7 @@ def test_whatever_a_proxy_does_onefile_has_seen_nothing_of_a_create(
     transport = connect(
         "https://127.0.0.1:9",
         proxy=f"http://picsweb:{PASSWORD}@{address}",
-        patience=ONE_TRY,
+        retry_policy=ONE_TRY,
         timeout=(1, 0.2),
     )
     error = failure_of(lambda: transport.send(CREATE, (), {}))
@@ -213,7 +213,7 @@ def test_a_create_that_was_sent_through_a_proxy_is_in_doubt_when_its_answer_is_l
             "https://127.0.0.1:9",
             ca_bundle=str(authority.pem),
             proxy=f"http://127.0.0.1:{proxy.port}",
-            patience=ONE_TRY,
+            retry_policy=ONE_TRY,
         )
         error = failure_of(lambda: transport.send(CREATE, (), {}))
         thread.join()

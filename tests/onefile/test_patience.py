@@ -27,8 +27,8 @@ from .wire import (
 
 def test_waits_between_tries_grow_are_jittered_and_capped(connect: Connect, answers: Answers, clock) -> None:
     answers("/Review/5", status(500))
-    patience = RetryPolicy(tries=12, longest_wait=4, total=1_000, pauses=0)
-    transport = connect(patience=patience)
+    retry_policy = RetryPolicy(tries=12, longest_wait=4, total=1_000, pauses=0)
+    transport = connect(retry_policy=retry_policy)
     failure_of(lambda: transport.send(READ, (5,)))
     assert transport.calls == 12
     assert len(clock.slept) == 11
@@ -38,8 +38,8 @@ def test_waits_between_tries_grow_are_jittered_and_capped(connect: Connect, answ
 
 def test_trying_ends_when_the_time_is_up(connect: Connect, answers: Answers, clock) -> None:
     answers("/Review/5", status(500))
-    patience = RetryPolicy(tries=1_000, longest_wait=4, total=20, pauses=0)
-    failure_of(lambda: connect(patience=patience).send(READ, (5,)))
+    retry_policy = RetryPolicy(tries=1_000, longest_wait=4, total=20, pauses=0)
+    failure_of(lambda: connect(retry_policy=retry_policy).send(READ, (5,)))
     assert 10 < sum(clock.slept) <= 20
 
 
@@ -51,12 +51,14 @@ def test_a_person_is_kept_waiting_less_than_the_daily_run() -> None:
     assert person.pauses < unattended.pauses
 
 
-@pytest.mark.parametrize(("patience", "calls"), [(RetryPolicy.person(), 2), (RetryPolicy.unattended(), 6)])
+@pytest.mark.parametrize(
+    ("retry_policy", "calls"), [(RetryPolicy.person(), 2), (RetryPolicy.unattended(), 6)]
+)
 def test_what_cannot_be_read_is_asked_for_once_more_while_a_person_waits(
-    connect: Connect, answers: Answers, clock, patience: RetryPolicy, calls: int
+    connect: Connect, answers: Answers, clock, retry_policy: RetryPolicy, calls: int
 ) -> None:
     answers("/Review/5", status(200, "<html>maintenance</html>"))
-    transport = connect(patience=patience)
+    transport = connect(retry_policy=retry_policy)
     assert failure_of(lambda: transport.send(READ, (5,))).code == "bad_answer"
     assert transport.calls == calls
     assert calls > 2 or sum(clock.slept) <= 2

@@ -441,7 +441,7 @@ class TestWhatIsKept:
         learner, *_others = quiet_village(host, world, 2)
         daily()
         aim = next(iter(world.aims.values()))
-        bring_on = listings._bring_on
+        bring_on = listings._advance
 
         def assessor_and_clerk(run: SyncRun) -> bool:
             """After the lists were read, an assessor enters a number, and somebody presses Refresh."""

@@ -73,7 +73,7 @@ def test_a_worker_killed_at_any_call_costs_hardly_any_calls_more(
     onefile.reset_counts()
     undisturbed = daily()
     calls = sum(onefile.calls.values())
-    hold_on = worker._Hand.hold_on
+    hold_on = worker.WorkerThread.hold_on
     assert calls > 10
 
     for kill_at in range(1, calls + 1):
@@ -89,7 +89,7 @@ def test_a_worker_killed_at_any_call_costs_hardly_any_calls_more(
         with time_machine.travel(timezone.now() + kill_at * PAST_THE_LEASE, tick=False) as clock:
             run = begin_daily()
             with monkeypatch.context() as patch:
-                patch.setattr(worker._Hand, "hold_on", killed)
+                patch.setattr(worker.WorkerThread, "hold_on", killed)
                 with pytest.raises(Killed):
                     services.perform(run, sleep=dont_wait)
             clock.shift(PAST_THE_LEASE / 2)

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 import time_machine
 
-from onefile_sync.sandbox.demo_data.demo_data import LearnerStory, Provider, ReviewStory
+from onefile_sync.sandbox.demo_data.demo_data import DemoLearner, DemoReview, Provider
 from onefile_sync.sandbox.demo_data.provider import build, plain
 from onefile_sync.sandbox.entities import ASSESSOR, LONDON
 from onefile_sync.sandbox.world import World
@@ -28,7 +28,7 @@ def provider() -> Provider:
     return build(200, 7, TODAY)
 
 
-def learner_aims(story: LearnerStory) -> dict[int, object]:
+def learner_aims(story: DemoLearner) -> dict[int, object]:
     assert story.onefile is not None
     return {aim.id: aim for aim in story.onefile.aims}
 
@@ -152,7 +152,7 @@ def test_onefile_reviews_are_in_every_state(provider: Provider) -> None:
     assert any(review.stage == "Scheduled" and review.scheduled_for for review in reviews)
 
 
-def eligible(review: ReviewStory) -> bool:
+def eligible(review: DemoReview) -> bool:
     return (
         review.onefile_id is None
         and review.type == "Normal"

@@ -39,12 +39,12 @@ import django
 django.setup()
 from datetime import timedelta
 from django.utils import timezone
-from onefile_sync.sync.connection.rate_limit import SharedPace
+from onefile_sync.sync.connection.rate_limit import SharedRateLimiter
 
 def note_the_place(seconds):
     print((timezone.now() + timedelta(seconds=seconds)).isoformat())
 
-pace = SharedPace({CALLS_PER_MINUTE}, sleep=note_the_place, for_a_person=True)
+pace = SharedRateLimiter({CALLS_PER_MINUTE}, sleep=note_the_place, for_a_person=True)
 for _call in range({TIMES}):
     pace.wait()
 """

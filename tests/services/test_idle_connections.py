@@ -104,5 +104,5 @@ def test_a_connection_to_redis_that_was_closed() -> None:
     assert store.read().paused_until is not None
     assert store.connection.client_id() != mine
     redis.from_url(os.environ["REDIS_URL"]).client_kill_filter(_id=store.connection.client_id())
-    store.change(lambda state: (rate_limit.PaceState(), None))
+    store.change(lambda state: (rate_limit.RateLimitState(), None))
     assert store.read().paused_until is None

@@ -30,15 +30,15 @@ class Command(OneFileCommand):
         return "Removed." if services.remove_schedules() else "There was no schedule."
 
     def show(self) -> str:
-        if not any(services.installed_schedules(errand) for errand in SCHEDULED_TASKS):
+        if not any(services.installed_schedules(scheduled) for scheduled in SCHEDULED_TASKS):
             return "No schedule is installed: run “manage.py onefile_schedule install”."
-        return " ".join(self.show_errand(errand) for errand in SCHEDULED_TASKS)
+        return " ".join(self.show_schedule(scheduled) for scheduled in SCHEDULED_TASKS)
 
-    def show_errand(self, errand: ScheduledTask) -> str:
-        rows = services.installed_schedules(errand)
-        if errand is SWEEP and len(rows) == 1 and rows[0].next_run is not None and rows[0].repeats:
+    def show_schedule(self, scheduled: ScheduledTask) -> str:
+        rows = services.installed_schedules(scheduled)
+        if scheduled is SWEEP and len(rows) == 1 and rows[0].next_run is not None and rows[0].repeats:
             return "The sweep is scheduled too."
-        if errand is SWEEP:
+        if scheduled is SWEEP:
             return "The sweep is not scheduled as it should be: run “manage.py onefile_schedule install”."
         if not rows:
             return "The daily sync is not scheduled: run “manage.py onefile_schedule install”."

@@ -16,7 +16,7 @@ from onefile_sync.sandbox.entities import (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OfficerStory:
+class DemoOfficer:
     """A PICSWeb officer. ``onefile_id`` is blank where nobody has linked the officer to an assessor yet."""
 
     ident: str
@@ -27,7 +27,7 @@ class OfficerStory:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OrganisationStory:
+class DemoOrganisation:
     """A PICSWeb organisation, linked to a OneFile placement or not."""
 
     ident: str
@@ -36,7 +36,7 @@ class OrganisationStory:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QualificationStory:
+class DemoQualification:
     """A qualification as PICSWeb has it. ``assessor`` is the officer's ident."""
 
     reference: str
@@ -53,7 +53,7 @@ class QualificationStory:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReviewStory:
+class DemoReview:
     """A review as PICSWeb has it. ``attended`` is "", "yes", "no" or "unknown"; ``officer`` an ident."""
 
     type: str = "Normal"
@@ -67,7 +67,7 @@ class ReviewStory:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlacementStory:
+class DemoPlacement:
     """Where the learner works: the organisation's ident, the type, and since when."""
 
     organisation: str
@@ -98,9 +98,9 @@ class PicswebLearner:
     main_officer: str
     main_tag: str
     onefile_id: int | None
-    qualifications: tuple[QualificationStory, ...]
-    reviews: tuple[ReviewStory, ...]
-    placements: tuple[PlacementStory, ...]
+    qualifications: tuple[DemoQualification, ...]
+    reviews: tuple[DemoReview, ...]
+    placements: tuple[DemoPlacement, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +114,7 @@ class OneFileLearner:
 
 
 @dataclass(frozen=True, slots=True)
-class LearnerStory:
+class DemoLearner:
     """One learner on both sides; ``onefile`` is ``None`` for someone who has not been enrolled there."""
 
     picsweb: PicswebLearner
@@ -126,9 +126,9 @@ class Provider:
     """A training provider: PICSWeb's officers, organisations and learners; OneFile's assessors, placements, classes."""
 
     today: date
-    officers: tuple[OfficerStory, ...]
-    organisations: tuple[OrganisationStory, ...]
-    learners: tuple[LearnerStory, ...]
+    officers: tuple[DemoOfficer, ...]
+    organisations: tuple[DemoOrganisation, ...]
+    learners: tuple[DemoLearner, ...]
     assessors: tuple[SandboxUser, ...]
     placements: tuple[SandboxPlacement, ...]
     classrooms: tuple[SandboxClassroom, ...]

@@ -19,7 +19,7 @@ from onefile_sync.sandbox.entities import (
 )
 
 from . import names
-from .demo_data import OfficerStory, QualificationStory, ReviewStory
+from .demo_data import DemoOfficer, DemoQualification, DemoReview
 
 Shared = TypeVar("Shared", str, date)
 
@@ -28,7 +28,7 @@ Shared = TypeVar("Shared", str, date)
 class Colleague:
     """One person as PICSWeb's officer and as OneFile's assessor; the two may not be linked in PICSWeb."""
 
-    officer: OfficerStory
+    officer: DemoOfficer
     assessor: SandboxUser
 
 
@@ -70,9 +70,9 @@ class Enrolment:
 class Learning:
     """What has been made up so far: each list is one side's."""
 
-    qualifications: list[QualificationStory] = field(default_factory=list)
+    qualifications: list[DemoQualification] = field(default_factory=list)
     aims: list[SandboxAim] = field(default_factory=list)
-    reviews: list[ReviewStory] = field(default_factory=list)
+    reviews: list[DemoReview] = field(default_factory=list)
     visits: list[SandboxVisit] = field(default_factory=list)
     onefile_reviews: list[SandboxReview] = field(default_factory=list)
 
@@ -121,7 +121,7 @@ def add_aim(
         progress=round(100 * done / total, 2),
     )
     how_far_picsweb_is = dice.choice(("in step", "in step", "behind", "blank"))
-    qualification = QualificationStory(
+    qualification = DemoQualification(
         reference=standard.reference,
         title=standard.title,
         onefile_id=aim.id,
@@ -199,11 +199,11 @@ def add_past_review(
     ident = enrolment.main.officer.ident
     if kind == "welfare":
         learning.reviews.append(
-            ReviewStory(type="Welfare", proposed_date=day, attended="yes", actual_date=day, officer=ident)
+            DemoReview(type="Welfare", proposed_date=day, attended="yes", actual_date=day, officer=ident)
         )
         return
     if kind == "undated":
-        learning.reviews.append(ReviewStory(attended="no", officer=ident))
+        learning.reviews.append(DemoReview(attended="no", officer=ident))
         return
     review = onefile_review(day, enrolment, dice, numbers)
     if kind != "missed":
@@ -224,7 +224,7 @@ def add_future_review(
     officer = dice.choice((enrolment.main.officer.ident, None))
     if kind == "only in PICSWeb":
         learning.reviews.append(
-            ReviewStory(
+            DemoReview(
                 proposed_date=day,
                 proposed_time=_time_of_day(dice),
                 attended=dice.choice(("", "unknown")),
@@ -232,7 +232,7 @@ def add_future_review(
             )
         )
     elif kind == "undated":
-        learning.reviews.append(ReviewStory(officer=officer))
+        learning.reviews.append(DemoReview(officer=officer))
     else:
         review = onefile_review(day, enrolment, dice, numbers)
         put_on_both_sides(learning, review, enrolment, dice)
@@ -292,7 +292,7 @@ def put_on_both_sides(
         learning.reviews.append(as_it_was(in_step(review, enrolment), dice))
 
 
-def in_step(review: SandboxReview, enrolment: Enrolment) -> ReviewStory:
+def in_step(review: SandboxReview, enrolment: Enrolment) -> DemoReview:
     """PICSWeb's review as a refresh would leave it."""
     proposed_date, proposed_time = None, None
     if isinstance(review.scheduled_for, datetime):
@@ -300,7 +300,7 @@ def in_step(review: SandboxReview, enrolment: Enrolment) -> ReviewStory:
         proposed_date, proposed_time = local.date(), local.time()
     elif review.scheduled_for is not None:
         proposed_date = review.scheduled_for
-    return ReviewStory(
+    return DemoReview(
         onefile_id=review.id,
         proposed_date=proposed_date,
         proposed_time=proposed_time,
@@ -311,7 +311,7 @@ def in_step(review: SandboxReview, enrolment: Enrolment) -> ReviewStory:
     )
 
 
-def as_it_was(review: ReviewStory, dice: random.Random) -> ReviewStory:
+def as_it_was(review: DemoReview, dice: random.Random) -> DemoReview:
     """Before it was started, moved to another day, or given to another assessor."""
     what_came_later = dice.choice(("start", "start", "move", "assessor"))
     if what_came_later == "start" and review.actual_date:

@@ -21,18 +21,18 @@ from onefile_sync.sandbox.entities import (
 
 from . import names
 from .demo_data import (
-    LearnerStory,
-    OfficerStory,
+    DemoLearner,
+    DemoOfficer,
+    DemoOrganisation,
+    DemoPlacement,
+    DemoReview,
     OneFileLearner,
-    OrganisationStory,
     PicswebLearner,
-    PlacementStory,
     Provider,
-    ReviewStory,
 )
 from .learning import Colleague, Enrolment, Learning, Numbers, add_aim, add_aims, add_reviews, onefile_review
 
-__all__ = ["LearnerStory", "Provider", "build"]
+__all__ = ["DemoLearner", "Provider", "build"]
 
 _FIRST_ASSESSOR: Final = 120001
 _FIRST_PLACEMENT: Final = 18001
@@ -89,7 +89,7 @@ def build(learners: int, seed: int, today: date | None = None) -> Provider:
         officers=tuple(colleague.officer for colleague in colleagues),
         # The last employer is not linked to its OneFile placement yet.
         organisations=tuple(
-            OrganisationStory(
+            DemoOrganisation(
                 ident=placement.misid,
                 name=placement.name,
                 onefile_id=None if placement is placements[-1] else placement.id,
@@ -114,7 +114,7 @@ def _colleagues(learners: int, dice: random.Random) -> tuple[Colleague, ...]:
         email = f"{plain(first_name)}.{plain(surname)}@northvale.example"
         colleagues.append(
             Colleague(
-                OfficerStory(
+                DemoOfficer(
                     ident=ident,
                     first_name=first_name,
                     surname=surname,
@@ -153,7 +153,7 @@ class _LearnerMaker:
         self.colleagues = colleagues
         self.placements = placements
 
-    def learner(self, number: int) -> LearnerStory:
+    def learner(self, number: int) -> DemoLearner:
         situation = self.dice.choice(_SITUATIONS)
         if number <= len(_FIXED_SITUATIONS):
             situation = _FIXED_SITUATIONS[number - 1]
@@ -170,8 +170,8 @@ class _LearnerMaker:
             self.overfill(learning)
         person = self.person(number, situation, enrolment, learning)
         if situation == "not in OneFile":
-            return LearnerStory(_unlinked(person), None)
-        return LearnerStory(person, self.onefile_side(person, enrolment, learning))
+            return DemoLearner(_unlinked(person), None)
+        return DemoLearner(person, self.onefile_side(person, enrolment, learning))
 
     def enrolment(self, situation: str) -> Enrolment:
         dice = self.dice
@@ -243,7 +243,7 @@ class _LearnerMaker:
             )
         )
         learning.reviews.append(
-            ReviewStory(
+            DemoReview(
                 proposed_date=self.today + timedelta(days=21),
                 proposed_time=time(14, 0),
                 officer=enrolment.main.officer.ident,
@@ -285,7 +285,7 @@ class _LearnerMaker:
             onefile_id=enrolment.learner_id,
             qualifications=tuple(learning.qualifications),
             reviews=tuple(learning.reviews),
-            placements=(PlacementStory(organisation=employer.misid, type="P", start_date=enrolment.start),),
+            placements=(DemoPlacement(organisation=employer.misid, type="P", start_date=enrolment.start),),
         )
 
     def onefile_side(

@@ -81,8 +81,8 @@ def staged_for(run: SyncRun, learner_pks: Sequence[str]) -> dict[str, Staged]:
     records, centres = staging.records_of(run, learner_pks)
     return {
         pk: Staged(
-            aims=lists.told(ListingKind.AIM, records.get((pk, ListingKind.AIM))),
-            reviews=lists.told(ListingKind.REVIEW, records.get((pk, ListingKind.REVIEW))),
+            aims=lists.values(ListingKind.AIM, records.get((pk, ListingKind.AIM))),
+            reviews=lists.values(ListingKind.REVIEW, records.get((pk, ListingKind.REVIEW))),
             centre_id=centres.get(pk),
             only_centre_id=lists.only_centre,
         )
@@ -109,7 +109,7 @@ class _Lists:
             only_centre=(reviews[0].centre_id or None) if len(reviews) == 1 else None,
         )
 
-    def told(self, kind: str, records: list[Any] | None) -> tuple[Any, ...] | None:
+    def values(self, kind: str, records: list[Any] | None) -> tuple[Any, ...] | None:
         return tuple(records or ()) if self.usable[kind] else None
 
 

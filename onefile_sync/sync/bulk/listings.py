@@ -58,7 +58,7 @@ def read_on(run: SyncRun, onefile: OneFile, time_is_up: Callable[[], bool]) -> b
                 finally:
                     piece.lists.save()
             return True
-    return _bring_on(run)
+    return _advance(run)
 
 
 @contextmanager
@@ -327,7 +327,7 @@ CLAIMS: tuple[Callable[[SyncRun], _Centres | _Page | Sample | _Records | None], 
 
 
 @retried
-def _bring_on(run: SyncRun) -> bool:
+def _advance(run: SyncRun) -> bool:
     """When all that was to be done is done: what comes next. False while others are still at it."""
     with transaction.atomic():
         locked = SyncRun.objects.select_for_update().get(pk=run.pk)

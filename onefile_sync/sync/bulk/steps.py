@@ -17,7 +17,7 @@ from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.errors import OneFileError, Scope
 from onefile_sync.onefile.records import LearningAim, Review
 from onefile_sync.sync.connection.list_evidence import ListEvidence
-from onefile_sync.sync.connection.rate_limit import PaceLost
+from onefile_sync.sync.connection.rate_limit import RateLimitLost
 from onefile_sync.sync.runs.leases import TimeIsUp
 from onefile_sync.transactions import retried
 
@@ -44,7 +44,7 @@ class Piece:
         """Whatever keeps us from finishing leaves the piece to the next who comes."""
         try:
             yield
-        except (OneFileError, TimeIsUp, PaceLost):
+        except (OneFileError, TimeIsUp, RateLimitLost):
             self.let_go()
             raise
 

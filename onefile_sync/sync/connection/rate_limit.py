@@ -1,7 +1,7 @@
 """The budget of calls that all processes share: evenly spaced, people first, slower after a refusal (decision 2).
 
-What to do is decided by pure functions on a :class:`PaceState`; where the state lies (our own table, or Redis where it
-is the queue's broker) makes no difference to them.
+What to do is decided by pure functions on a :class:`RateLimitState`; where the state lies (our own table, or Redis
+where it is the queue's broker) makes no difference to them.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ SLOWER, SLOWEST, RECOVERY = 0.75, 0.1, 0.01
 ONE_HAND_AT_A_TIME = threading.Lock()
 
 
-class PaceLost(Exception):
+class RateLimitLost(Exception):
     """The shared state cannot be reached, so nobody knows whose turn it is."""
 
 
 @dataclass(frozen=True, slots=True)
-class PaceState:
+class RateLimitState:
     """Whose turn is when. ``share`` is the part of the allowed pace that was in use at ``slowed_at``."""
 
     next_call_at: datetime | None = None
@@ -60,7 +60,7 @@ class PaceState:
     slowed_at: datetime | None = None
 
 
-def present_share(state: PaceState, now: datetime) -> float:
+def throttle_at(state: RateLimitState, now: datetime) -> float:
     """The part of the allowed pace in use now: it recovers little by little from what a 429 made of it."""
     if state.slowed_at is None:
         return 1.0
@@ -69,7 +69,7 @@ def present_share(state: PaceState, now: datetime) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Reservation:
     """How many seconds off a place in the queue is, reckoned with a pause until ``paused_until``.
 
     One that is not ``taken`` is too far off: ``look_again`` after so many seconds.
@@ -81,9 +81,9 @@ class Place:
     look_again: float = 0.0
 
 
-def take_place(
-    state: PaceState, now: datetime, calls_per_minute: int, *, ahead: bool, insists: bool = False
-) -> tuple[PaceState, Place]:
+def reserve(
+    state: RateLimitState, now: datetime, calls_per_minute: int, *, ahead: bool, insists: bool = False
+) -> tuple[RateLimitState, Reservation]:
     """The next place in the queue of all calls.
 
     Everybody's call moves the queue on by one place. A person's may go ``ahead`` of its turn by as many places as the
@@ -95,7 +95,7 @@ def take_place(
     """
     state = _believable(state, now)
     spaced = max(min(calls_per_minute * SPACED / 100, calls_per_minute - SPARE), calls_per_minute / 2)
-    spacing = MINUTE / (spaced * present_share(state, now))
+    spacing = MINUTE / (spaced * throttle_at(state, now))
     free = max(0, calls_per_minute * (100 - SPACED) // 100 - KEPT_FREE)
     turn = max(state.next_call_at or now, now - MADE_UP_FOR * spacing)
     goes = max(now, turn - free * spacing if ahead else turn)
@@ -105,11 +105,11 @@ def take_place(
     seconds = (goes - now).total_seconds()
     if not (ahead or insists) and goes - now > spacing:
         look_again = (goes - now - spacing).total_seconds()
-        return state, Place(seconds, state.paused_until, taken=False, look_again=look_again)
-    return replace(state, next_call_at=turn + spacing), Place(seconds, state.paused_until)
+        return state, Reservation(seconds, state.paused_until, taken=False, look_again=look_again)
+    return replace(state, next_call_at=turn + spacing), Reservation(seconds, state.paused_until)
 
 
-def _believable(state: PaceState, now: datetime) -> PaceState:
+def _believable(state: RateLimitState, now: datetime) -> RateLimitState:
     if state.next_call_at is not None and state.next_call_at - now > LONGEST_QUEUE + LONGEST_WAIT:
         state = replace(state, next_call_at=None)
     if state.paused_until is not None and state.paused_until - now > LONGEST_WAIT:
@@ -117,7 +117,7 @@ def _believable(state: PaceState, now: datetime) -> PaceState:
     return state
 
 
-def pause(state: PaceState, now: datetime, seconds: float) -> PaceState:
+def pause(state: RateLimitState, now: datetime, seconds: float) -> RateLimitState:
     """After a 429: nobody calls for so long, and then more slowly, as somebody else seems to use the same token.
 
     The calls that were under way when the first was refused are refused as well, and say nothing new.
@@ -125,16 +125,16 @@ def pause(state: PaceState, now: datetime, seconds: float) -> PaceState:
     until = now + timedelta(seconds=seconds)
     if state.paused_until is not None and state.paused_until > now:
         return replace(state, paused_until=max(until, state.paused_until))
-    share = max(SLOWEST, present_share(state, now) * SLOWER)
+    share = max(SLOWEST, throttle_at(state, now) * SLOWER)
     return replace(state, paused_until=until, share=share, slowed_at=until)
 
 
 class Store(Protocol):
-    """Where all processes find the state. Both methods raise :class:`PaceLost`."""
+    """Where all processes find the state. Both methods raise :class:`RateLimitLost`."""
 
-    def read(self) -> PaceState: ...
+    def read(self) -> RateLimitState: ...
 
-    def change(self, how: Callable[[PaceState], tuple[PaceState, Answer]]) -> Answer:
+    def change(self, how: Callable[[RateLimitState], tuple[RateLimitState, Answer]]) -> Answer:
         """Replace the state by what ``how`` makes of it, as if nobody else did at that moment.
 
         ``how`` may be called several times and may raise: then nothing is changed.
@@ -144,12 +144,12 @@ class Store(Protocol):
 class DatabaseStore:
     """The state in the one row of :class:`onefile_sync.models.ApiSession`, locked while it is changed."""
 
-    def read(self) -> PaceState:
+    def read(self) -> RateLimitState:
         row = ApiSession.objects.filter(pk=1).first()
-        return PaceState() if row is None else _state_of(row)
+        return RateLimitState() if row is None else _state_of(row)
 
     @retried
-    def change(self, how: Callable[[PaceState], tuple[PaceState, Answer]]) -> Answer:
+    def change(self, how: Callable[[RateLimitState], tuple[RateLimitState, Answer]]) -> Answer:
         with transaction.atomic():
             row = ApiSession.objects.select_for_update().filter(pk=1).first()
             if row is None:
@@ -162,8 +162,8 @@ class DatabaseStore:
         return answer
 
 
-def _state_of(row: ApiSession) -> PaceState:
-    return PaceState(row.next_call_at, row.paused_until, row.share, row.slowed_at)
+def _state_of(row: ApiSession) -> RateLimitState:
+    return RateLimitState(row.next_call_at, row.paused_until, row.share, row.slowed_at)
 
 
 class RedisStore:
@@ -173,15 +173,15 @@ class RedisStore:
         self.connection = connection
         self.key = key
 
-    def read(self) -> PaceState:
+    def read(self) -> RateLimitState:
         from redis.exceptions import RedisError
 
         try:
             return _from_json(self.connection.get(self.key))
         except RedisError:
-            raise PaceLost from None
+            raise RateLimitLost from None
 
-    def change(self, how: Callable[[PaceState], tuple[PaceState, Answer]]) -> Answer:
+    def change(self, how: Callable[[RateLimitState], tuple[RateLimitState, Answer]]) -> Answer:
         from redis.exceptions import RedisError
 
         def step(pipe: Any) -> Answer:
@@ -193,19 +193,19 @@ class RedisStore:
         try:
             answer: Answer = self.connection.transaction(step, self.key, value_from_callable=True)
         except RedisError:
-            raise PaceLost from None
+            raise RateLimitLost from None
         return answer
 
 
-def _to_json(state: PaceState) -> str:
+def _to_json(state: RateLimitState) -> str:
     return json.dumps(asdict(state), default=datetime.isoformat)
 
 
-def _from_json(written: bytes | None) -> PaceState:
+def _from_json(written: bytes | None) -> RateLimitState:
     values = json.loads(written or "{}")
     for name in ("next_call_at", "paused_until", "slowed_at"):
         values[name] = values.get(name) and datetime.fromisoformat(values[name])
-    return PaceState(**values)
+    return RateLimitState(**values)
 
 
 def shared_store() -> Store:
@@ -224,7 +224,7 @@ def _redis_store() -> RedisStore:
     return RedisStore(Redis.get_connection(), f"{Conf.PREFIX}:onefile_sync:pace")
 
 
-class SharedPace:
+class SharedRateLimiter:
     """The pace as one caller sees it.
 
     ``for_a_person``: somebody is watching, so the call may go ahead of its turn. ``before_each_call`` is told for how
@@ -272,22 +272,22 @@ class SharedPace:
         """Nobody calls for so long."""
         self.store.change(lambda state: (pause(state, timezone.now(), seconds), None))
 
-    def _next_place(self, *, insists: bool) -> Place:
+    def _next_place(self, *, insists: bool) -> Reservation:
         now, calls_per_minute = timezone.now(), self.calls_per_minute
         if calls_per_minute is None:
             paused_until = _believable(self.store.read(), now).paused_until
             seconds = (paused_until - now).total_seconds() if paused_until else 0.0
-            return self._accept(Place(max(0.0, seconds), paused_until))
+            return self._accept(Reservation(max(0.0, seconds), paused_until))
 
-        def take(state: PaceState) -> tuple[PaceState, Place]:
-            state, place = take_place(
+        def take(state: RateLimitState) -> tuple[RateLimitState, Reservation]:
+            state, place = reserve(
                 state, timezone.now(), calls_per_minute, ahead=self.for_a_person, insists=insists
             )
             return state, self._accept(place)
 
         return self.store.change(take)
 
-    def _accept(self, place: Place) -> Place:
+    def _accept(self, place: Reservation) -> Reservation:
         if self.before_each_call is not None:
             self.before_each_call(place.seconds)
         return place

@@ -20,7 +20,7 @@ from onefile_sync.onefile.transport import SessionStore, Transport
 from onefile_sync.transactions import drop_closed_connections, retried
 
 from .last_failure import LastFailure
-from .rate_limit import SharedPace
+from .rate_limit import SharedRateLimiter
 
 
 class NotConnected(Exception):
@@ -60,7 +60,7 @@ def fingerprint(settings: OneFileSettings) -> str:
 @sensitive_variables()
 def connect(
     settings: OneFileSettings,
-    patience: RetryPolicy,
+    retry_policy: RetryPolicy,
     *,
     before_each_call: Callable[[float], None] | None = None,
     sleep: Callable[[float], None] = time.sleep,
@@ -84,8 +84,10 @@ def connect(
         address,
         token,
         sessions=sessions or SharedSession(belongs_to),
-        pace=SharedPace(deployment.calls_per_minute, before_each_call, wait, for_a_person=for_a_person),
-        patience=patience,
+        pace=SharedRateLimiter(
+            deployment.calls_per_minute, before_each_call, wait, for_a_person=for_a_person
+        ),
+        retry_policy=retry_policy,
         clock=timezone.now,
         sleep=wait,
         after_each_call=drop_closed_connections,

@@ -13,12 +13,12 @@ from datetime import date, datetime
 from django.db import transaction
 
 from onefile_sync import events, host
-from onefile_sync.host.snapshot import Value, told
+from onefile_sync.host.snapshot import Value, comparable
 from onefile_sync.models import UploadIntent
 from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.errors import OneFileError, Scope
 from onefile_sync.onefile.records import LearningAim
-from onefile_sync.sync.connection.rate_limit import PaceLost
+from onefile_sync.sync.connection.rate_limit import RateLimitLost
 from onefile_sync.sync.planning import rules
 from onefile_sync.sync.planning.types import (
     PICSWEB,
@@ -39,7 +39,7 @@ from onefile_sync.transactions import retried
 from . import uploads
 
 #: What is raised while a call waits for its turn, and so before it is sent.
-NOT_SENT = (TimeIsUp, PaceLost)
+NOT_SENT = (TimeIsUp, RateLimitLost)
 
 
 class Stale(Exception):
@@ -334,7 +334,7 @@ def _kept(changes: Sequence[FieldChange], saved: host.Saved) -> list[KeptValue]:
     others = (
         FieldChange(PICSWEB, about, name, after, before, "")
         for name, before in saved.before.items()
-        if name not in given and told(before) != told(after := saved.values[name])
+        if name not in given and comparable(before) != comparable(after := saved.values[name])
     )
     return [
         *(KeptValue(change, saved.values[change.field]) for change in changes),
@@ -347,7 +347,7 @@ def _as_kept(kept: Iterable[KeptValue]) -> list[FieldChange]:
     return [
         replace(each.change, new=each.kept) if each.differs else each.change
         for each in kept
-        if not each.aside and told(each.kept) != told(each.change.old)
+        if not each.aside and comparable(each.kept) != comparable(each.change.old)
     ]
 
 

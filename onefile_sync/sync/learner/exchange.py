@@ -18,7 +18,7 @@ from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.errors import OneFileError
 from onefile_sync.sync.connection import assessors
 from onefile_sync.sync.connection.list_evidence import ListEvidence
-from onefile_sync.sync.connection.rate_limit import PaceLost
+from onefile_sync.sync.connection.rate_limit import RateLimitLost
 from onefile_sync.sync.planning.planner import make_plan
 from onefile_sync.sync.planning.safety_stop import replaces_values
 from onefile_sync.sync.planning.types import (
@@ -93,7 +93,7 @@ class Exchange:
             self.exchange(about)
         except LostClaim:
             raise
-        except PaceLost:
+        except RateLimitLost:
             self.put_back(counts=False)
         except TimeIsUp:
             got_somewhere = bool(self.cost()["api_calls"])

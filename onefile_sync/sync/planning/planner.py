@@ -18,7 +18,7 @@ from onefile_sync.host.snapshot import (
     QualificationRow,
     ReviewRow,
     Value,
-    told,
+    comparable,
 )
 from onefile_sync.onefile.records import LearningAim, Review
 
@@ -353,7 +353,7 @@ class _Planner:
         """Whether that side was given this value before and keeps the present one instead."""
         about = change.subject
         known = self.learner.differences.get((change.side, about.kind, about.pk, change.field))
-        return known == (told(change.new), told(change.old))
+        return known == (comparable(change.new), comparable(change.old))
 
     def unsettled(self, changes: list[FieldChange]) -> list[FieldChange]:
         return [change for change in changes if not self.is_settled(change)]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from onefile_sync.host.snapshot import Label, LearnerRow, ReviewRow, Value, told
+from onefile_sync.host.snapshot import Label, LearnerRow, ReviewRow, Value, comparable
 from onefile_sync.onefile.records import LearningAim, Review
 
 PICSWEB = "picsweb"
@@ -59,7 +59,7 @@ class KeptValue:
 
     @property
     def differs(self) -> bool:
-        return told(self.kept) != told(self.change.new)
+        return comparable(self.kept) != comparable(self.change.new)
 
     @property
     def key(self) -> tuple[str, str, str, str]:

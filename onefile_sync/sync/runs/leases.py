@@ -1,7 +1,8 @@
 """Hands out the work, one learner at a time, and takes up what somebody left behind.
 
 The outcome row is record and guard in one. Whoever works on a learner holds a claim with a lease; the database allows
-one working row a learner. A claim that ran out is taken up again by :func:`sweep`, so a killed worker loses nothing.
+one working row a learner. A claim that ran out is taken up again by :func:`recover_expired`, so a killed worker
+loses nothing.
 """
 
 from __future__ import annotations
@@ -157,7 +158,7 @@ def _take(outcome: LearnerOutcome, token: uuid.UUID, now: datetime) -> int:
     )
 
 
-def sweep() -> None:
+def recover_expired() -> None:
     """Queue again every learner whose worker went away, and bring on the runs in which nobody is left.
 
     Not on a machine whose clock is wrong, which would find leases run out that have not.
@@ -173,7 +174,7 @@ def sweep() -> None:
         if taken_up:
             events.warning("lease_expired", run=outcome.run_id, outcome=outcome.pk, attempts=outcome.attempts)
     for run in SyncRun.objects.filter(state__in=lifecycle.AT_WORK):
-        lifecycle.settle(run)
+        lifecycle.advance(run)
 
 
 @retried

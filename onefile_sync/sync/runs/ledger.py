@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sized
 from datetime import date, datetime, time
 from itertools import chain
 
-from onefile_sync.host.snapshot import Attendance, Officers, Value, told
+from onefile_sync.host.snapshot import Attendance, Officers, Value, comparable
 from onefile_sync.messages.catalogue import explain
 from onefile_sync.messages.problems import SAID_ONCE
 from onefile_sync.models import Change as ChangeRow
@@ -66,8 +66,8 @@ def note_differences(
                 subject_kind=kind,
                 subject_pk=pk,
                 field=name,
-                offered=told(change.new),
-                kept=told(each.kept),
+                offered=comparable(change.new),
+                kept=comparable(each.kept),
             )
         )
         if not each.aside:

@@ -115,7 +115,7 @@ def note_environment(run: SyncRun, settings: OneFileSettings, *, unless_known: b
     SyncRun.objects.filter(known, pk=run.pk).update(**where)
 
 
-def settle(run: SyncRun) -> bool:
+def advance(run: SyncRun) -> bool:
     """Bring a run on in which nobody is left to be worked on; true when nothing is left to work on.
 
     Then it is closed, or held; or else those who were put aside have their turn now. A run that was ended early has
@@ -128,23 +128,23 @@ def settle(run: SyncRun) -> bool:
         _leave_out(run, Ending(run.ending))
     if run.outcomes.filter(state__in=UNDER_WAY).exists():
         return False
-    nothing_left = _settle_locked(run)
+    nothing_left = _advance_locked(run)
     run.refresh_from_db()
     return nothing_left
 
 
 @retried
 @transaction.atomic
-def _settle_locked(run: SyncRun) -> bool:
+def _advance_locked(run: SyncRun) -> bool:
     locked = SyncRun.objects.select_for_update().get(pk=run.pk)
     if locked.state not in AT_WORK:
         return True
     if run.outcomes.filter(state__in=UNDER_WAY).exists():
         return False
-    return _bring_on(locked)
+    return _advance(locked)
 
 
-def _bring_on(run: SyncRun) -> bool:
+def _advance(run: SyncRun) -> bool:
     if run.ending:
         _leave_out(run, Ending(run.ending))  # whoever was put aside, or back, while the run was being ended
     aside = run.outcomes.filter(state=OutcomeState.ASIDE).count()
@@ -229,7 +229,7 @@ def _end_early(run: SyncRun, ending: Ending, by: Any, *states: RunState) -> bool
     ended = _note_ending(run, ending, by, states)
     if ended:
         events.info("run_ended_early", run=run.pk, ending=ending, by=str(by) if by is not None else None)
-        settle(run)
+        advance(run)
     run.refresh_from_db()
     return bool(ended)
 
@@ -307,7 +307,7 @@ def waiting() -> models.QuerySet[SyncRun]:
     return SyncRun.objects.filter(Exists(queued), ~Exists(working), state__in=AT_WORK)
 
 
-def forgotten() -> models.QuerySet[SyncRun]:
+def stalled_runs() -> models.QuerySet[SyncRun]:
     """The waiting runs that were handed to the workers so long ago that the task must be lost."""
     lately = timezone.now() - deployment.lease
     return waiting().filter(queued_at__lt=lately).exclude(worked_at__gte=lately)

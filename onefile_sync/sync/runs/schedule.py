@@ -23,15 +23,15 @@ class Installed:
     removed_doubles: int
 
 
-def installed_schedules(errand: ScheduledTask = DAILY) -> list[Schedule]:
+def installed_schedules(scheduled: ScheduledTask = DAILY) -> list[Schedule]:
     """The rows of one of our schedules, the one that counts first. There should be exactly one."""
     schedules = Schedule.objects.using(router.db_for_write(Schedule))
-    return list(schedules.filter(name=errand.name).order_by("pk"))
+    return list(schedules.filter(name=scheduled.name).order_by("pk"))
 
 
 @retried
 def install_schedules() -> Installed:
-    """See that there is exactly one schedule for each errand, and that it runs our task; safe to repeat.
+    """See that there is exactly one schedule for each scheduled, and that it runs our task; safe to repeat.
 
     A new one of the daily sync runs at ``DAILY_AT`` in ``TIME_ZONE``, one of the sweep every minute. Of one that is
     there, only what makes it run is put right (task, arguments, cluster): the time, the kind of schedule and the
@@ -40,41 +40,43 @@ def install_schedules() -> Installed:
     with transaction.atomic():
         OneFileSettings.objects.get_or_create(pk=1)
         OneFileSettings.objects.select_for_update().get(pk=1)  # two deployments at once take turns
-        done = [_install(errand) for errand in SCHEDULED_TASKS]
+        done = [_install(scheduled) for scheduled in SCHEDULED_TASKS]
     return Installed(done[0][0], sum(doubles for _created, doubles in done))
 
 
-def _install(errand: ScheduledTask) -> tuple[bool, int]:
-    rows = installed_schedules(errand)
+def _install(scheduled: ScheduledTask) -> tuple[bool, int]:
+    rows = installed_schedules(scheduled)
     for double in rows[1:]:
         double.delete()
     if not rows:
         Schedule.objects.create(
-            name=errand.name,
-            func=errand.task,
-            kwargs=errand.kwargs,
+            name=scheduled.name,
+            func=scheduled.task,
+            kwargs=scheduled.kwargs,
             repeats=-1,
             cluster=deployment.cluster,
-            **_timing(errand),
+            **_timing(scheduled),
         )
         return True, 0
     schedule = rows[0]
-    schedule.func, schedule.args, schedule.kwargs = errand.task, None, errand.kwargs
+    schedule.func, schedule.args, schedule.kwargs = scheduled.task, None, scheduled.kwargs
     schedule.cluster = deployment.cluster
     schedule.save(update_fields=["func", "args", "kwargs", "cluster"])
     return False, len(rows) - 1
 
 
-def _timing(errand: ScheduledTask) -> dict[str, Any]:
+def _timing(scheduled: ScheduledTask) -> dict[str, Any]:
     now = timezone.now()
-    if errand is DAILY:
+    if scheduled is DAILY:
         return {"schedule_type": Schedule.DAILY, "next_run": next_daily_run(now)}
     return {"schedule_type": Schedule.MINUTES, "minutes": 1, "next_run": now}
 
 
 def remove_schedules() -> int:
     """Take our schedules away; returns how many rows that were."""
-    removed: int = Schedule.objects.filter(name__in=[errand.name for errand in SCHEDULED_TASKS]).delete()[0]
+    removed: int = Schedule.objects.filter(
+        name__in=[scheduled.name for scheduled in SCHEDULED_TASKS]
+    ).delete()[0]
     return removed
 
 

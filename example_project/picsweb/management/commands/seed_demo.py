@@ -23,7 +23,7 @@ from example_project.picsweb.models import (
 )
 from onefile_sync.management.onefile_command import OneFileCommand
 from onefile_sync.models import Environment, OneFileSettings
-from onefile_sync.sandbox.demo_data.demo_data import LearnerStory, PicswebLearner
+from onefile_sync.sandbox.demo_data.demo_data import DemoLearner, PicswebLearner
 from onefile_sync.sandbox.demo_data.provider import build
 from onefile_sync.sandbox.server import CUSTOMER_TOKEN
 
@@ -115,7 +115,7 @@ def seed(learners: int, number: int, *, replace: bool = False, today: date | Non
 
 
 def add_learners(
-    stories: tuple[LearnerStory, ...],
+    stories: tuple[DemoLearner, ...],
     officers: Mapping[str, Officer],
     organisations: Mapping[str, Organisation],
 ) -> None:
