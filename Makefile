@@ -8,6 +8,8 @@ STAMP := $(VENV)/.installed
 SERVICES_DATABASE ?= postgres://postgres:postgres@127.0.0.1:5432/onefile_sync
 MARIADB_DATABASE ?= mysql://root@127.0.0.1:3306/onefile_sync
 REDIS ?= redis://127.0.0.1:6379/0
+# Many processes are started here, and each but the first finds the bytecode that it needs.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test check test-services test-mariadb versions test-browser reliability bench docs clean
 
@@ -25,9 +27,12 @@ demo: $(STAMP) ## a PICSWeb and a OneFile to click through, until Ctrl-C
 
 test: $(STAMP) ## the test suite, with branch coverage
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest --numprocesses auto
+	$(BIN)/coverage run -m pytest --numprocesses auto --dist worksteal
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+test-exhaustive: $(STAMP) ## all cases of the tests of which "make test" runs a part, with more examples
+	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest --numprocesses auto --dist worksteal -m '(exhaustive or hypothesis) and not services'
 
 check: $(STAMP) ## lint, types, import rules, names, missing migrations, deployment, API schema, docs
 	$(BIN)/ruff check .

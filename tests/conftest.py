@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Generator
 from typing import Any
 
+import hypothesis
 import pytest
+from coverage import Coverage
 from django.conf import settings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -16,16 +19,41 @@ from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World
 from tests.factories import HOSTS, Host
+from tests.matrix import mark_exhaustive
+
+#: Folders whose tests are run without measuring their coverage.
+NOT_MEASURED = {"exchange", "reading", "reliability"}
+#: How many examples hypothesis makes up: "quick", "thorough" (make test-exhaustive) or "nightly".
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "quick")
+hypothesis.settings.register_profile("quick", max_examples=30, derandomize=True)
+hypothesis.settings.register_profile("thorough", derandomize=True)
+hypothesis.settings.register_profile("nightly", max_examples=3000)
+hypothesis.settings.load_profile(PROFILE)
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest looks which cases have a marker
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Under settings with several databases (:mod:`tests.databases`) a test may use all of them."""
+    mark_exhaustive(items)
     if len(settings.DATABASES) == 1:
         return
     for item in items:
         marker = item.get_closest_marker("django_db")
         options = {**(marker.kwargs if marker else {}), "databases": "__all__"}
         item.add_marker(pytest.mark.django_db(**options), append=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Coverage would double what the long tests take, and shorter ones reach the same lines."""
+    measuring = Coverage.current() if item.path.parent.name in NOT_MEASURED else None
+    if measuring is None:
+        return (yield)
+    measuring.stop()
+    try:
+        return (yield)
+    finally:
+        measuring.start()
 
 
 @pytest.fixture(params=HOSTS)

@@ -23,7 +23,7 @@ class Project:
             name: value
             for name, value in os.environ.items()
             if name not in ("DJANGO_SETTINGS_MODULE", "PYTHONPATH", "DATABASE_URL", "REDIS_URL")
-            and not name.startswith(("COV_", "PYTEST_", "ONEFILE_"))
+            and not name.startswith(("COV", "PYTEST_", "ONEFILE_"))
         }
         ran = subprocess.run(
             [self.python, *command],

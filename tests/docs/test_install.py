@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,10 +13,21 @@ from .project import Project, existing_project, follow_the_page, take_out
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    project = existing_project(tmp_path_factory.mktemp("project"))
+def followed(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Left as it is after the last step of the page."""
+    project = existing_project(tmp_path_factory.mktemp("followed"))
     follow_the_page(project)
     return project
+
+
+@pytest.fixture(scope="module")
+def project(followed: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return copied(followed, tmp_path_factory.mktemp("project"))
+
+
+def copied(project: Project, folder: Path) -> Project:
+    shutil.copytree(project.folder, folder, dirs_exist_ok=True)
+    return replace(project, folder=folder)
 
 
 def test_the_checks_find_nothing_wrong(project: Project) -> None:
@@ -104,10 +117,9 @@ for trainee in (own, another):
     assert printed.split() == ["200", "302", "404", "404"]
 
 
-def test_taking_it_out_leaves_a_project_that_works(tmp_path: Path) -> None:
+def test_taking_it_out_leaves_a_project_that_works(followed: Project, tmp_path: Path) -> None:
     """Everything that the page had put in is taken out again, in the order of its last section."""
-    project = existing_project(tmp_path)
-    follow_the_page(project)
+    project = copied(followed, tmp_path)
     steps = pages.steps(pages.page("install.md").partition("## Taking it out again")[2])
     commands = [step for step in steps if not isinstance(step, pages.Block)]
     assert [command[0] for command in commands] == [

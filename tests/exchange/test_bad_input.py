@@ -38,6 +38,8 @@ from .hamlet import (
     review_of,
 )
 
+pytestmark = pytest.mark.matrix
+
 #: As often as anybody will ask.
 ALWAYS = 1000
 

@@ -18,12 +18,9 @@ from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World
 from tests.conftest import changes, daily_of, preview, problems, sync
 from tests.factories import Host
+from tests.matrix import mixed_switches
 
 from .towns import AUTUMN, SPRING, SUMMER, Town, build_town
-
-ALTERNATIVES = [Switches(rate_limit=0)] + [
-    switches for _name, _value, switches in Switches.each_alternative()
-]
 
 
 def _named(switches: Switches) -> str:
@@ -33,6 +30,16 @@ def _named(switches: Switches) -> str:
         if getattr(switches, name) != getattr(Switches(rate_limit=switches.rate_limit), name)
     ]
     return ",".join(differing) or "default"
+
+
+ALTERNATIVES = [
+    Switches(rate_limit=0),
+    *mixed_switches(),
+    *(
+        pytest.param(switches, id=_named(switches), marks=pytest.mark.exhaustive)
+        for _name, _value, switches in Switches.each_alternative()
+    ),
+]
 
 
 @pytest.fixture
@@ -49,6 +56,7 @@ def row_of(town: Town) -> LearnerRow:
     return replace(row, qualifications=tuple(in_order))
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("refresh", [sync, daily_of], ids=["one learner", "everyone"])
 @pytest.mark.parametrize("switches", ALTERNATIVES, ids=_named)
 def test_every_rule_is_carried_out_and_a_second_sync_changes_nothing(
@@ -101,6 +109,7 @@ def test_every_rule_is_carried_out_and_a_second_sync_changes_nothing(
     assert world.writes == writes
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("switches", ALTERNATIVES, ids=_named)
 def test_a_preview_lists_what_a_refresh_does_and_writes_nothing(
     town: Town, world: World, onefile: SandboxServer, counting: Callable[[], Any]

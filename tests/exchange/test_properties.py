@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -40,19 +39,18 @@ from onefile_sync.sync.learner.fetch import read_onefile
 from onefile_sync.sync.planning import rules
 from onefile_sync.sync.planning.planner import make_plan
 from onefile_sync.sync.planning.types import FieldChange, OneFileSide, Plan, Policy
+from tests.conftest import PROFILE
 from tests.factories import HOSTS, Host
 
-PROFILES = {
-    "default": {"max_examples": 60, "derandomize": True},
-    "nightly": {"max_examples": 3000, "derandomize": False},
-}
+EXAMPLES = {"quick": 15, "thorough": 60, "nightly": 3000}[PROFILE]
 BOUNDS = settings(
     phases=[
         Phase.explicit,
         Phase.reuse,
         Phase.generate,
     ],  # to shrink takes minutes where an example is an exchange
-    **PROFILES[os.environ.get("HYPOTHESIS_PROFILE", "default")],
+    max_examples=EXAMPLES,
+    derandomize=PROFILE != "nightly",
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -573,7 +571,7 @@ any_side = st.builds(
 )
 
 
-@settings(BOUNDS, max_examples=4 * PROFILES["default"]["max_examples"])
+@settings(BOUNDS, max_examples=4 * EXAMPLES)
 @given(
     learner=any_learner,
     side=any_side,

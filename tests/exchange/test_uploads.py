@@ -41,6 +41,8 @@ ALWAYS = 1000
 #: Seconds; the client gives up after the one, the sandbox answers after the other.
 PATIENCE, TOO_LONG = 0.3, 1.5
 
+pytestmark = pytest.mark.matrix
+
 CREATES = ["Visit/create", "Review/create"]
 FAULTS: dict[str, dict[str, Any]] = {
     "reset before": {"kind": "reset"},

@@ -24,6 +24,8 @@ from tests.factories import Host
 
 from .village import build_village, daily, quiet_village
 
+pytestmark = pytest.mark.matrix
+
 LEARNERS = 12
 
 
@@ -99,7 +101,7 @@ class TestAQuietDay:
     ) -> None:
         settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "PAGE_SIZE": 1000}
         asked = []
-        for more in (10, 40):
+        for more in (5, 20):
             quiet_village(host, world, more)
             for _night in range(3):
                 daily()
@@ -334,6 +336,8 @@ class TestRecordsThatMove:
 class TestRotation:
     """Where a night is too short for all that lists leave out."""
 
+    LEARNERS = 4
+
     @pytest.fixture
     def items(self) -> Any:
         return "thin"
@@ -341,10 +345,10 @@ class TestRotation:
     @pytest.fixture
     def short_nights(self, settings: Any, host: Host, world: World, onefile: SandboxServer) -> list[Any]:
         """Three nights have passed; from now on there is time for the learning aims and half of the reviews."""
-        people = quiet_village(host, world, LEARNERS)
+        people = quiet_village(host, world, self.LEARNERS)
         for _night in range(3):
             daily()
-        calls = LEARNERS * 2 + LEARNERS * 3 // 2
+        calls = self.LEARNERS * 2 + self.LEARNERS * 3 // 2
         settings.ONEFILE_SYNC = {
             **settings.ONEFILE_SYNC,
             "CALLS_PER_MINUTE": 6000,
@@ -359,9 +363,9 @@ class TestRotation:
 
         run = daily()
 
-        assert 0 < run.put_off < LEARNERS * 3
-        assert onefile.calls["Review/get"] == LEARNERS * 3 - run.put_off
-        assert onefile.calls["LearningAim/get"] == LEARNERS * 2
+        assert 0 < run.put_off < self.LEARNERS * 3
+        assert onefile.calls["Review/get"] == self.LEARNERS * 3 - run.put_off
+        assert onefile.calls["LearningAim/get"] == self.LEARNERS * 2
         assert any(f"{run.put_off} settled reviews" in note for note in services.how_it_read(run))
         assert set(run.outcomes.values_list("state", flat=True)) == {"unchanged"}
 
@@ -370,8 +374,8 @@ class TestRotation:
     ) -> None:
         began = timezone.now()
         for night in range(1, 15):
-            with time_machine.travel(began + timedelta(days=night), tick=False):
-                daily()
+            with time_machine.travel(began + timedelta(days=night), tick=False) as clock:
+                daily(clock.shift)
                 oldest = StagedRecord.objects.filter(kind=ListingKind.REVIEW).order_by("read_at")[0].read_at
                 assert oldest is not None
                 assert timezone.now() - oldest <= timedelta(days=selection.ROTATION)
@@ -383,10 +387,10 @@ class TestRotation:
         planned.assessor_signed_on = None
         began = timezone.now()
         for night in range(1, 9):  # long enough for it to be read once, and be found to have changed
-            with time_machine.travel(began + timedelta(days=night), tick=False):
-                daily()
-        with time_machine.travel(began + timedelta(days=9), tick=False):
-            daily()
+            with time_machine.travel(began + timedelta(days=night), tick=False) as clock:
+                daily(clock.shift)
+        with time_machine.travel(began + timedelta(days=9), tick=False) as clock:
+            daily(clock.shift)
             row = StagedRecord.objects.get(kind=ListingKind.REVIEW, onefile_id=planned.id)
             assert row.read_at == timezone.now()
             assert not row.settled

@@ -15,44 +15,41 @@ from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World
 from tests.conftest import dont_wait
 from tests.factories import Host
+from tests.matrix import mixed_switches
 
 from .village import build_village, daily, told_of_all
 
-UNLIMITED = Switches(rate_limit=0)
 ALTERNATIVES = [
-    pytest.param(replace(behaviour, rate_limit=0), items, id=f"{items} {switch}={value}")
-    for items in ("thin", "rich")
-    for switch, value, behaviour in [("nothing", "special", Switches()), *Switches.each_alternative()]
-    if switch not in ("items", "users_carry_centre")
-] + [pytest.param(Switches(rate_limit=0), items, id=items) for items in ("some", "most")]
+    *mixed_switches(users_carry_centre=True),
+    *(
+        pytest.param(
+            replace(behaviour, rate_limit=0, items=items),
+            id=f"{items} {switch}={value}",
+            marks=pytest.mark.exhaustive,
+        )
+        for items in ("thin", "rich")
+        for switch, value, behaviour in Switches.each_alternative()
+        if switch not in ("items", "users_carry_centre")
+    ),
+]
 
 
-@pytest.fixture
-def switches(request: pytest.FixtureRequest) -> Switches:
-    behaviour, items = request.param
-    return replace(behaviour, items=items)
-
-
+@pytest.mark.matrix
 @pytest.mark.parametrize("host", ["picsweb"], indirect=True)
-@pytest.mark.parametrize(
-    "switches",
-    [pytest.param(tuple(each.values), id=each.id) for each in ALTERNATIVES],
-    indirect=True,
-)
+@pytest.mark.parametrize("switches", ALTERNATIVES)
 def test_whatever_onefile_is_like(host: Host, world: World, onefile: SandboxServer) -> None:
     check(host, world)
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
-    "switches", [(Switches(rate_limit=0), items) for items in ("thin", "some", "most", "rich")], indirect=True
+    "switches", [Switches(rate_limit=0, items=items) for items in ("thin", "some", "most", "rich")]
 )
 def test_on_either_host(host: Host, world: World, onefile: SandboxServer) -> None:
     check(host, world)
 
 
-@pytest.mark.parametrize(
-    "switches", [(Switches(rate_limit=0, users_carry_centre=False), "thin")], indirect=True
-)
+@pytest.mark.parametrize("switches", [Switches(rate_limit=0, users_carry_centre=False)])
 def test_a_centre_that_learners_records_do_not_name_is_known_from_the_lists(
     host: Host, world: World, onefile: SandboxServer
 ) -> None:

@@ -33,6 +33,8 @@ from tests.factories import Host
 
 from .village import daily, quiet_village
 
+pytestmark = pytest.mark.matrix
+
 WAYS = [pytest.param(sync, id="one learner"), pytest.param(daily_of, id="everyone")]
 
 

@@ -4,7 +4,6 @@ lost, doubled, overwritten or blanked on the way.
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -35,11 +34,13 @@ from onefile_sync.sandbox.wire import ApiRefusal, Body
 from onefile_sync.sandbox.world import World
 from onefile_sync.sync import worker
 from onefile_sync.sync.planning import rules
-from tests.conftest import dont_wait
+from tests.conftest import PROFILE, dont_wait
 from tests.exchange.hamlet import let_doubts_pass
 from tests.factories import HOSTS, Host
 
-EXAMPLES = {"short": 200, "long": 5000}
+from .conftest import LONG
+
+EXAMPLES = {"quick": 24, "thorough": 200, "nightly": 5000}
 #: Refreshes after the last trouble within which both sides must have come together.
 SOON = 4
 
@@ -422,12 +423,12 @@ def undone_afterwards() -> Iterator[None]:
         transaction.set_rollback(True)
 
 
+@pytest.mark.hypothesis
 @pytest.mark.parametrize("host", HOSTS)
 def test_both_sides_come_together_whatever_happens(host: str, settings: Any, db: None, figures: Any) -> None:
     chosen = HOSTS[host]
     settings.ONEFILE_SYNC = {**chosen.mapping, "CALLS_PER_MINUTE": None}
-    size = os.environ.get("RELIABILITY", "short")
-    examples = EXAMPLES[size] // len(HOSTS)
+    examples = EXAMPLES["nightly" if LONG else PROFILE] // len(HOSTS)
 
     class OnThisHost(TwoSides):
         pass
@@ -442,7 +443,7 @@ def bounds(examples: int) -> Any:
         max_examples=examples,
         stateful_step_count=25,
         deadline=None,
-        derandomize=examples <= EXAMPLES["short"],
+        derandomize=not LONG,
         # To shrink takes minutes where an example is a handful of exchanges.
         phases=[Phase.explicit, Phase.reuse, Phase.generate],
         suppress_health_check=list(HealthCheck),

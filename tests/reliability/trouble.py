@@ -9,19 +9,10 @@ from typing import Any
 PATIENCE, TOO_LONG = 0.15, 0.5
 
 #: Every operation of an exchange in which everything happens once.
-OPERATIONS = (
-    "Authentication",
-    "Customer/get",
-    "Organisation/Search",
-    "User/get",
-    "LearningAim/Search",
-    "LearningAim/get",
-    "LearningAim/update",
-    "Review/Search",
-    "Review/get",
-    "Review/create",
-    "Visit/create",
-)
+SEARCHES = ("Organisation/Search", "LearningAim/Search", "Review/Search")
+GETS = ("Customer/get", "User/get", "LearningAim/get", "Review/get")
+WRITES = ("Authentication", "LearningAim/update", "Review/create", "Visit/create")
+OPERATIONS = SEARCHES + GETS + WRITES
 
 
 def each_record(edit: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[Any], object]:
