@@ -10,8 +10,11 @@ MARIADB_DATABASE ?= mysql://root@127.0.0.1:3306/onefile_sync
 REDIS ?= redis://127.0.0.1:6379/0
 # Many processes are started here, and each but the first finds the bytecode that it needs.
 unexport PYTHONDONTWRITEBYTECODE
+WORKERS := --numprocesses auto --dist worksteal
+# Every case of tests/reliability, of which "make test" runs a part on SQLite.
+RELIABILITY_IN_FULL := HYPOTHESIS_PROFILE=thorough $(BIN)/pytest $(WORKERS) -m 'not services' tests/reliability
 
-.PHONY: help demo test check test-services test-mariadb versions test-browser reliability bench docs clean
+.PHONY: help demo test test-exhaustive check test-services test-mariadb versions test-browser reliability bench docs clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -27,12 +30,12 @@ demo: $(STAMP) ## a PICSWeb and a OneFile to click through, until Ctrl-C
 
 test: $(STAMP) ## the test suite, with branch coverage
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest --numprocesses auto --dist worksteal
+	$(BIN)/coverage run -m pytest $(WORKERS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-test-exhaustive: $(STAMP) ## all cases of the tests of which "make test" runs a part, with more examples
-	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest --numprocesses auto --dist worksteal -m '(exhaustive or hypothesis) and not services'
+test-exhaustive: $(STAMP) ## what "make test" runs a part of, but for tests/reliability, and more examples
+	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest $(WORKERS) --ignore tests/reliability -m 'exhaustive or hypothesis'
 
 check: $(STAMP) ## lint, types, import rules, names, missing migrations, deployment, API schema, docs
 	$(BIN)/ruff check .
@@ -53,18 +56,18 @@ docs: $(STAMP) ## the documentation, with every warning an error
 
 test-services: $(STAMP) ## what needs PostgreSQL and Redis (SERVICES_DATABASE, REDIS)
 	DATABASE_URL=$(SERVICES_DATABASE) REDIS_URL=$(REDIS) $(BIN)/pytest -m services
-	DATABASE_URL=$(SERVICES_DATABASE) $(BIN)/pytest --numprocesses auto tests/reliability
+	DATABASE_URL=$(SERVICES_DATABASE) $(RELIABILITY_IN_FULL)
 
 test-mariadb: $(STAMP) ## the same on MariaDB (MARIADB_DATABASE, REDIS; builds its driver with the client library)
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[mariadb]'
 	DATABASE_URL=$(MARIADB_DATABASE) REDIS_URL=$(REDIS) $(BIN)/pytest -m services
-	DATABASE_URL=$(MARIADB_DATABASE) $(BIN)/pytest --numprocesses auto tests/reliability tests/test_migrations.py
+	DATABASE_URL=$(MARIADB_DATABASE) $(RELIABILITY_IN_FULL) tests/test_migrations.py
 
 versions: $(STAMP) ## the core of the suite with every Python and Django that is supported
 	$(BIN)/nox
 
 reliability: $(STAMP) ## the long fault, kill and budget runs, with their figures (up to an hour; needs PostgreSQL and Redis)
-	RELIABILITY=long $(BIN)/pytest --numprocesses auto tests/reliability
+	RELIABILITY=long $(RELIABILITY_IN_FULL)
 	RELIABILITY=long DATABASE_URL=$(SERVICES_DATABASE) REDIS_URL=$(REDIS) $(BIN)/pytest -m services tests/reliability
 
 bench: $(STAMP) ## what a daily sync costs, beside the usual way: table, bars and plot (an hour; needs PostgreSQL)

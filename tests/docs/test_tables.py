@@ -252,7 +252,7 @@ class TestReliability:
 
         tests = ROOT / "tests" / "reliability"
         assert set(told) == {path.name for path in tests.glob("test_*.py")}
-        assert told["test_state_machine.py"] == [EXAMPLES["short"], EXAMPLES["long"]]
+        assert told["test_state_machine.py"] == [EXAMPLES["thorough"], EXAMPLES["nightly"]]
         # Two hosts, and two kinds of search results.
         assert told["test_fault_matrix.py"][1] == 4 * told["test_fault_matrix.py"][0]
         for test, name in (("test_kills.py", "KILLS"), ("test_budget.py", "CALLS")):
