@@ -273,3 +273,13 @@ def _value(text: str) -> object:
 
 def _keys(shown: dict[str, Any]) -> dict[str, Any]:
     return {name: _keys(value) if isinstance(value, dict) else None for name, value in shown.items()}
+
+
+class TestContributing:
+    def test_every_place_that_it_names_is_there(self) -> None:
+        contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+        rows = [line for line in contributing.splitlines() if line.startswith("| ")]
+        named = {name for row in rows for name in re.findall(r"`([\w/]+(?:\.(?:py|md|yaml)|/))`", row)}
+
+        assert len(named) > 30
+        assert not {name for name in named if not (PACKAGE / name).exists() and not (ROOT / name).exists()}
