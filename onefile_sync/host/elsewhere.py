@@ -15,7 +15,7 @@ from .mapping import REVIEW, Part
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class Location:
     """``path`` as a query writes it, ``""`` where a function tells; ``relations`` as ``select_related`` takes them."""
 
     path: str
@@ -23,14 +23,14 @@ class Source:
     read: Callable[[Model], Any]
 
 
-def source(part: Part, role: str) -> Source:
+def source(part: Part, role: str) -> Location:
     """Where a role's value, or the row that a foreign key leads to, is found."""
     if part.is_told_by_function(role):
-        return Source("", (), function_at(part.field_name(role)))
+        return Location("", (), function_at(part.field_name(role)))
     path, field = part.field_name(role), part.field(role)
     names = path.split("__")
     related = names if field.is_relation else names[:-1]
-    return Source(path, ("__".join(related),) if related else (), lambda row: follow(row, names))
+    return Location(path, ("__".join(related),) if related else (), lambda row: follow(row, names))
 
 
 def follow(row: Any, names: list[str]) -> Any:
