@@ -27,6 +27,7 @@ from .connection import assessors
 from .connection.rate_limit import RateLimitLost
 from .connection.session import NotConnected, connect
 from .learner.exchange import Exchange, policy_of
+from .learner.sources import LiveSource
 from .runs import leases, lifecycle
 
 #: Seconds between two looks when all that is left is being worked on by somebody else.
@@ -183,9 +184,9 @@ class WorkerThread:
 
     def exchange(self, claim: leases.Claim, onefile: OneFile, settings: OneFileSettings) -> bool:
         pk, run = claim.outcome.learner_pk, self.run
-        staged = compare.staged_for(run, [pk]).get(pk) if run.reads_everyone else None
+        source = compare.staged_for(run, [pk], LiveSource(onefile)).get(pk) if run.reads_everyone else None
         exchange = Exchange(
-            claim, onefile, settings, preview=run.is_preview, puts_aside=run.puts_aside, staged=staged
+            claim, onefile, settings, preview=run.is_preview, puts_aside=run.puts_aside, source=source
         )
         try:
             exchange.carry_out()

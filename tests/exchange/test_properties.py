@@ -36,6 +36,7 @@ from onefile_sync.sandbox.world import World
 from onefile_sync.sync.learner import uploads
 from onefile_sync.sync.learner.apply import Applied, apply_plan
 from onefile_sync.sync.learner.fetch import read_onefile
+from onefile_sync.sync.learner.sources import LiveSource
 from onefile_sync.sync.planning import rules
 from onefile_sync.sync.planning.planner import make_plan
 from onefile_sync.sync.planning.types import FieldChange, OneFileSide, Plan, Policy
@@ -216,7 +217,7 @@ class Stage:
 
     def plan(self) -> Plan:
         row = self.row()
-        side = read_onefile(self.onefile, row, self.policy)
+        side = read_onefile(LiveSource(self.onefile), row, self.policy)
         assessors = picsweb.read_officers({user for user in self.world.users if user != ONEFILE_ID})
         return make_plan(row, side, assessors, self.policy, picsweb.can_hold)
 

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F, QuerySet
@@ -20,10 +20,10 @@ from onefile_sync import events, host
 from onefile_sync.conf import deployment
 from onefile_sync.host.snapshot import LearnerRow, Officers
 from onefile_sync.models import LearnerOutcome, ListingKind, OutcomeState, RunKind, SyncRun
-from onefile_sync.onefile.client import OneFile
 from onefile_sync.sync.connection import assessors
 from onefile_sync.sync.connection.list_evidence import ListEvidence
-from onefile_sync.sync.learner.fetch import Staged, read_onefile
+from onefile_sync.sync.learner.fetch import read_onefile
+from onefile_sync.sync.learner.sources import Source
 from onefile_sync.sync.planning.planner import make_plan
 from onefile_sync.sync.planning.safety_stop import replaces_values
 from onefile_sync.sync.planning.types import (
@@ -38,6 +38,7 @@ from onefile_sync.sync.runs import ledger
 from onefile_sync.transactions import retried
 
 from . import staging
+from .staged_source import NotStaged, StagedSource
 
 #: Learners who are compared at a time.
 BATCH = 100
@@ -45,25 +46,12 @@ BATCH = 100
 FRESH = timedelta(hours=24)
 
 
-class Asked(Exception):
-    """OneFile would have to be asked about this learner."""
-
-
-class NobodyAsks:
-    """In the place of OneFile where no call is to be made."""
-
-    def __getattr__(self, name: str) -> Any:
-        def ask(*_about: Any, **_more: Any) -> Any:
-            raise Asked(name)
-
-        return ask
-
-
-NOBODY_ASKS = cast(OneFile, NobodyAsks())
-
-
-def staged_for(run: SyncRun, learner_pks: Sequence[str]) -> dict[str, Staged]:
+def staged_for(
+    run: SyncRun, learner_pks: Sequence[str], live: Source | None = None
+) -> dict[str, StagedSource]:
     """What this run has read of these learners, where it is good to plan with. Three queries.
+
+    What is not staged is asked of ``live``; without it the sources make no call.
 
     It is not for a run that was held, and not for a learner whom somebody refreshed meanwhile: their values are newer.
     """
@@ -80,11 +68,12 @@ def staged_for(run: SyncRun, learner_pks: Sequence[str]) -> dict[str, Staged]:
     lists = _Lists.of(run)
     records, centres = staging.records_of(run, learner_pks)
     return {
-        pk: Staged(
-            aims=lists.values(ListingKind.AIM, records.get((pk, ListingKind.AIM))),
-            reviews=lists.values(ListingKind.REVIEW, records.get((pk, ListingKind.REVIEW))),
+        pk: StagedSource(
+            staged_aims=lists.values(ListingKind.AIM, records.get((pk, ListingKind.AIM))),
+            staged_reviews=lists.values(ListingKind.REVIEW, records.get((pk, ListingKind.REVIEW))),
             centre_id=centres.get(pk),
             only_centre_id=lists.only_centre,
+            live=live,
         )
         for pk in learner_pks
         if pk not in refreshed
@@ -153,8 +142,8 @@ class _Batch:
         for row in host.read_learners(known):
             if row.pk in staged and self.outcomes[row.pk].attempts == 1:
                 try:
-                    sides.append((row, read_onefile(NOBODY_ASKS, row, policy, staged[row.pk], lists)))
-                except Asked:
+                    sides.append((row, read_onefile(staged[row.pk], row, policy, lists)))
+                except NotStaged:
                     continue
         self.officers = _officers_in(sides)
         for row, side in sides:

@@ -37,7 +37,8 @@ from onefile_sync.transactions import retried
 
 from . import uploads
 from .apply import Applied, apply_plan
-from .fetch import NotTheLearner, Staged, read_onefile
+from .fetch import NotTheLearner, read_onefile
+from .sources import LiveSource, Source
 
 #: How often a learner is planned again because somebody was editing them at the same time.
 ROUNDS = 3
@@ -48,7 +49,7 @@ class Exchange:
     """The exchange for the learner of one claim.
 
     A ``preview`` plans and writes nothing but the ledger. ``puts_aside``: a learner whose existing values would be
-    replaced has to wait until all are compared. ``staged`` is what the run has read of this learner already, if it has.
+    replaced has to wait until all are compared. ``source`` is what the run has read of this learner already, if it has.
     """
 
     claim: Claim
@@ -56,7 +57,7 @@ class Exchange:
     settings: OneFileSettings
     preview: bool
     puts_aside: bool = False
-    staged: Staged | None = None
+    source: Source | None = None
     officers: Officers = field(default_factory=Officers)
     differences: Differences = field(default_factory=dict)
     planned: tuple[FoundProblem, ...] = ()
@@ -149,10 +150,10 @@ class Exchange:
         self.differences = row.differences
         lists = ListEvidence.load(self.settings.address)
         try:
-            onefile = read_onefile(self.onefile, row, policy, self.staged, lists)
+            onefile = read_onefile(self.source or LiveSource(self.onefile), row, policy, lists)
         finally:
             lists.save()
-        self.staged = None  # whoever has to look again looks at OneFile itself
+        self.source = None  # the next round asks OneFile itself
         officers = {review.officer for review in row.reviews if review.officer is not None}
         self.officers = host.read_officers(assessors_of(row, onefile), also=officers)
         return make_plan(row, onefile, self.officers, policy, host.can_hold)

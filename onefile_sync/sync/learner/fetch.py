@@ -1,4 +1,4 @@
-"""Reads OneFile for one learner: by asking OneFile, or from what was read for everyone.
+"""Reads everything of one learner in OneFile from a :class:`.sources.Source`.
 
 What fails for one item becomes a problem and the rest goes on; what would fail for everything is raised
 (:class:`onefile_sync.onefile.errors.OneFileError` with scope ``RUN``).
@@ -7,22 +7,20 @@ What fails for one item becomes a problem and the rest goes on; what would fail 
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic
 
 from onefile_sync.host.snapshot import LearnerRow, QualificationRow, ReviewRow
 from onefile_sync.models import ListingKind
-from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.errors import OneFileError, Scope
 from onefile_sync.onefile.records import LearningAim, Review, SearchResult
 from onefile_sync.sync.connection.list_evidence import ListEvidence
 from onefile_sync.sync.planning import rules
 from onefile_sync.sync.planning.types import FoundProblem, OneFileSide, Policy, Subject
 
+from .sources import Record, RecordList, Source
+
 #: OneFile's number for the role of a learner.
 ROLE_LEARNER = 1
-
-Record = TypeVar("Record", LearningAim, Review)
 
 
 class NotTheLearner(Exception):
@@ -33,84 +31,65 @@ class NotTheLearner(Exception):
         self.code = code
 
 
-@dataclass(frozen=True, slots=True)
-class Staged:
-    """What a run has read of one learner while it read everyone. ``None``: to be asked for about this learner.
-
-    ``centre_id`` is the centre whose list names reviews of theirs. ``only_centre_id`` is that of a customer of whom no
-    other is listed, which says nothing of a learner for whom another one is known.
-    """
-
-    aims: tuple[LearningAim, ...] | None
-    reviews: tuple[Review, ...] | None
-    centre_id: int | None = None
-    only_centre_id: int | None = None
-
-
 def read_onefile(
-    onefile: OneFile,
+    source: Source,
     learner: LearnerRow,
     policy: Policy,
-    staged: Staged | None = None,
     lists: ListEvidence | None = None,
 ) -> OneFileSide:
     """Everything of one learner in OneFile that the exchange needs.
 
-    Costs two searches; one call for each search result that leaves out what ``lists`` do not believe to be blank, or
-    by which PICSWeb would lose or send a value; one for each linked record that is not listed; and once in a learner's
-    life one to three calls to find out the centre. Where a linked review is missing, or none was found, the centre is
-    looked up again: the learner may have moved, or the OneFile ID may have been corrected. So it is before a review is
-    created, as its visit belongs to the learner's centre. Raises :class:`NotTheLearner`, and OneFileError of scope RUN.
+    From a live source it costs two searches; one call for each search result that leaves out what ``lists`` do not
+    believe to be blank, or by which PICSWeb would lose or send a value; one for each linked record that is not listed;
+    and once in a learner's life one to three calls to find out the centre. Where a linked review is missing, or none
+    was found, the centre is looked up again: the learner may have moved, or the OneFile ID may have been corrected. The
+    centre is also looked up before a review is created, as its visit belongs to the learner's centre.
 
-    With what is ``staged`` it costs calls only where that leaves a doubt; for a review that we began to create the
-    learner's reviews are searched afresh.
+    From staged records it costs calls only where they leave a doubt; for a review that we began to create the learner's
+    reviews are searched again. Raises :class:`NotTheLearner`, OneFileError of scope RUN, and what the source raises.
     """
-    staged, lists = staged or Staged(None, None), lists or ListEvidence()
+    lists = lists or ListEvidence()
     problems: list[FoundProblem] = []
-    known_centre_id = staged.centre_id or learner.centre_id or staged.only_centre_id
-    centre_id = known_centre_id or _find_centre(onefile, learner, problems)
+    known_centre_id = source.known_centre_id(learner.centre_id)
+    centre_id = known_centre_id or _find_centre(source, learner, problems)
     about = Subject("learner", learner.pk, learner.onefile_id, learner.label)
 
     linked_aims = {row.onefile_id for row in learner.qualifications if row.onefile_id is not None}
     aims: _Reading[LearningAim] = _Reading(about, ListingKind.AIM, "qualification", problems, lists)
     if linked_aims:
-        if staged.aims is None:
-            aims.search(lambda: onefile.learning_aims(learner.onefile_id, linked_aims))
-        else:
-            aims.take(staged.aims, lambda: onefile.learning_aims(learner.onefile_id, linked_aims))
+        aims.search(lambda: source.learning_aims(learner.onefile_id, linked_aims))
         aims.keep_only(linked_aims)
-        aims.fill_in(onefile.learning_aim, learner.qualifications)
+        aims.fill_in(source.learning_aim, learner.qualifications)
 
     reviews: _Reading[Review] = _Reading(about, ListingKind.REVIEW, "review", problems, lists)
     begun = any(
         row.onefile_id is None and row.open_upload and row.open_upload.may_be_there for row in learner.reviews
     )
     # Before a review is created once more, the search for it has to come to a certain end.
-    known = None if begun else _linked_reviews(learner)
-    if staged.reviews is not None and policy.download_reviews and not begun:
-        reviews.take(staged.reviews, lambda: onefile.reviews(learner.onefile_id, centre_id))
-    elif policy.download_reviews or begun:
-        reviews.search(lambda: onefile.reviews(learner.onefile_id, centre_id, known))
+    linked = None if begun else _linked_reviews(learner)
+    needs_reviews = policy.download_reviews or begun
+    if needs_reviews:
+        reviews.search(lambda: source.reviews(learner.onefile_id, centre_id, linked))
 
     made_sure = known_centre_id is None and centre_id is not None
     nothing_there = not aims.records and not reviews.records
     to_upload = policy.upload_reviews and any(map(rules.may_be_uploaded, learner.reviews))
     if not made_sure and (nothing_there or to_upload or _seems_elsewhere(learner, reviews)):
         try:
-            present_centre_id = _make_sure_of(onefile, learner)
+            present_centre_id = _make_sure_of(source, learner)
         except OneFileError as error:
-            # Whoever may not be there at all: their records cannot be called deleted.
+            # The learner may not be there at all: their records cannot be called deleted.
             aims.answered = reviews.answered = reviews.complete = False
             aims.report(error, about)
         else:
             if present_centre_id not in (None, centre_id):
                 centre_id = present_centre_id
-                if reviews.asked:
-                    reviews.search(lambda: onefile.reviews(learner.onefile_id, centre_id, known))
-    reviews.fill_in(onefile.review, learner.reviews, rules.TELL_AN_UPLOAD if begun else frozenset())
-    aims.look_for(linked_aims, onefile.learning_aim)
+                if needs_reviews:
+                    reviews.search(lambda: source.reviews(learner.onefile_id, centre_id, linked))
+    reviews.fill_in(source.review, learner.reviews, rules.TELL_AN_UPLOAD if begun else frozenset())
+    aims.look_for(linked_aims, source.learning_aim)
     if policy.download_reviews:
-        reviews.look_for(_linked_reviews(learner), onefile.review)
+        reviews.look_for(_linked_reviews(learner), source.review)
     return OneFileSide(
         centre_id=centre_id,
         aims=aims.records,
@@ -123,13 +102,13 @@ def read_onefile(
     )
 
 
-def _find_centre(onefile: OneFile, learner: LearnerRow, problems: list[FoundProblem]) -> int | None:
+def _find_centre(source: Source, learner: LearnerRow, problems: list[FoundProblem]) -> int | None:
     """The learner's centre: as their own record says, else the customer's only one."""
     try:
-        centre_id = _make_sure_of(onefile, learner)
+        centre_id = _make_sure_of(source, learner)
         if centre_id is not None:
             return centre_id
-        centres = onefile.centres(onefile.customer().id)
+        centres = source.centres()
     except OneFileError as error:
         if error.scope is Scope.RUN:
             raise
@@ -140,10 +119,10 @@ def _find_centre(onefile: OneFile, learner: LearnerRow, problems: list[FoundProb
     return centres.records[0].id if len(centres.records) == 1 and not centres.unreadable_items else None
 
 
-def _make_sure_of(onefile: OneFile, learner: LearnerRow) -> int | None:
+def _make_sure_of(source: Source, learner: LearnerRow) -> int | None:
     """See that the OneFile ID is a learner's; returns their centre where the record names it."""
     try:
-        user = onefile.user(learner.onefile_id)
+        user = source.user(learner.onefile_id)
     except OneFileError as error:
         if error.code == "not_found":
             raise NotTheLearner("learner_gone") from None
@@ -185,7 +164,7 @@ class _Reading(Generic[Record]):
         self.kind = kind
         self.problems = problems
         self.lists = lists
-        #: Where what is had may be hours old: how to ask OneFile for what a list says now.
+        #: Where the records are staged: asks OneFile for what the list says now.
         self.ask_again: Callable[[], SearchResult[Record]] | None = None
         self.records: tuple[Record, ...] = ()
         self.asked = False
@@ -194,24 +173,22 @@ class _Reading(Generic[Record]):
         self.gone: set[int] = set()
         self.unread: set[int] = set()
 
-    def search(self, ask: Callable[[], SearchResult[Record]]) -> None:
-        self.asked = True
+    def search(self, ask: Callable[[], RecordList[Record]]) -> None:
         try:
-            listing = ask()
+            found = ask()
         except OneFileError as error:
             self.answered = self.complete = False
             self.report(error, self.learner)
             return
-        self.records, self.ask_again = listing.records, None
+        listing, self.ask_again = found.result, found.ask_again
+        self.records, self.asked = listing.records, found.ask_again is None
+        if not self.asked:
+            return
         self.lists.saw(self.listed_as, self.records)
         if listing.unreadable_items:
             self.complete = False
             details: dict[str, str | int] = {"items": listing.unreadable_items}
             self.problems.append(FoundProblem("unreadable_items", self.learner, details))
-
-    def take(self, records: tuple[Record, ...], ask_again: Callable[[], SearchResult[Record]]) -> None:
-        """What was read for everyone, in place of a search."""
-        self.records, self.ask_again = records, ask_again
 
     def look_for(self, linked: set[int], read: Callable[[int], Record]) -> None:
         """Read what is linked and not listed: a list may have left it out, so only OneFile can say that it is gone."""
