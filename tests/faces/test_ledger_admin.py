@@ -389,6 +389,16 @@ def test_a_list_reads_its_table_for_its_rows_and_their_number_only(name, query, 
     assert len(rows_or_number) <= 2
 
 
+def test_the_list_of_outcomes_joins_nothing(daily, browser, auditor):
+    with CaptureQueriesContext(connection) as captured:
+        browser(auditor).get(reverse("admin:onefile_sync_learneroutcome_changelist"))
+    rows = [
+        each["sql"] for each in captured if 'ORDER BY "onefile_sync_learneroutcome"."id" DESC' in each["sql"]
+    ]
+    assert len(rows) == 1
+    assert "JOIN" not in rows[0]
+
+
 def test_the_numbers_of_runs_are_counted_for_the_page_and_not_for_each_run(daily, browser, auditor):
     with CaptureQueriesContext(connection) as captured:
         browser(auditor).get(reverse("admin:onefile_sync_syncrun_changelist"))
