@@ -9,6 +9,7 @@ import pytest
 from django.utils import timezone
 
 from onefile_sync.models import Listing
+from onefile_sync.onefile.client import OneFile
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.switches import Switches
@@ -87,3 +88,23 @@ def test_a_centre_that_cannot_be_read_may_be_the_learners(
     assert problems(refresh(hamlet.learner)) == ["centre_unknown"]
     assert not world.visits
     assert kept_centre(hamlet.learner) is None
+
+
+def test_lists_that_name_everybody_whatever_the_centre_put_nobody_elsewhere(
+    elsewhere: Any, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server may pay no heed to the centre that is asked for."""
+    page_of_reviews = OneFile.page_of_reviews
+    monkeypatch.setattr(
+        OneFile, "page_of_reviews", lambda self, number, _centre_id: page_of_reviews(self, number, None)
+    )
+    centres = {learner.pk: kept_centre(learner) for learner in type(elsewhere).objects.all()}
+    type(elsewhere).objects.filter(onefile_centre_id=None).update(onefile_centre_id=world.centre_id)
+
+    for _night in range(2):
+        run = daily()
+        assert kept_centre(elsewhere) == centres[elsewhere.pk]
+
+    kept = set(type(elsewhere).objects.exclude(pk=elsewhere.pk).values_list("onefile_centre_id", flat=True))
+    assert kept == {world.centre_id}
+    assert set(run.outcomes.values_list("state", flat=True)) == {"unchanged"}

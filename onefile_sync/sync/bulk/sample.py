@@ -7,7 +7,7 @@ from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from onefile_sync import events
@@ -45,7 +45,8 @@ class Sample(Piece):
     def _told(self, kept: RecordCodec) -> QuerySet[StagedRecord]:
         """Those of which nothing is known but what this list says."""
         told = self._listed(kept).filter(told_in=self.run.pk, read_alone=False)
-        return told.filter(centre_id=self.listing.centre_id) if self.listing.centre_id else told
+        of_this_list = Q(centre_id=self.listing.centre_id) | Q(centre_id=None)
+        return told.filter(of_this_list) if self.listing.centre_id else told
 
     def _left_out(self, kept: RecordCodec) -> dict[str, int]:
         """Of how many records the lists have no value, by field."""

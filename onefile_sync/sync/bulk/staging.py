@@ -156,7 +156,7 @@ def stage(
         before, owner = known.get(record.id), owners[record.id]
         learner_pk = learners.get(owner, "")
         left_out = _joined(record.silent) if listed else before.left_out if before else ""
-        place = (owner, centre_id or (before.centre_id if before else None), learner_pk, left_out)
+        place = (owner, _centre_of(run, before, centre_id), learner_pk, left_out)
         moved = before is None or place != before.place
         row: dict[str, Any] = {}
         values = _with_values(kept, record, before, is_ours=bool(learner_pk))
@@ -205,6 +205,14 @@ def _tells(
     if lists.refutes(kept.kind, record.silent):
         return False
     return before is None or not before.digest or not before.read_alone or before.digest == digest
+
+
+def _centre_of(run: SyncRun, before: Known | None, centre_id: int | None) -> int | None:
+    """The centre whose list names a record. None where several do: then OneFile pays no heed to what it is asked."""
+    if centre_id is None:
+        return before.centre_id if before else None
+    named_elsewhere = before is not None and before.listed_in == run.pk and before.centre_id != centre_id
+    return None if named_elsewhere else centre_id or None
 
 
 def _joined(names: Iterable[str]) -> str:
