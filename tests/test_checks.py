@@ -481,8 +481,8 @@ def scheduled(scheduled, **values):
 
 
 def both_scheduled():
-    for scheduled in SCHEDULED_TASKS:
-        scheduled(scheduled)
+    for task in SCHEDULED_TASKS:
+        scheduled(task)
 
 
 def the_other(scheduled):
@@ -515,7 +515,7 @@ class TestTheDatabase:
     @pytest.mark.parametrize("scheduled", SCHEDULED_TASKS, ids=lambda scheduled: scheduled.name)
     def test_it_is_doubled(self, scheduled):
         both_scheduled()
-        scheduled(scheduled)
+        scheduled(task)
         (message,) = checks.check_database(databases=["default"])
         assert message.id == "onefile_sync.W031"
         assert scheduled.name in message.msg
@@ -546,7 +546,7 @@ class TestTheDatabase:
     @pytest.mark.parametrize("cluster", ["picsweb", "onefile"])
     def test_an_operator_may_give_it_to_another_cluster(self, settings, cluster):
         settings.Q_CLUSTER = {**SAFE, "ALT_CLUSTERS": {"onefile": {}}}
-        for scheduled in SCHEDULED_TASKS:
+        for task in SCHEDULED_TASKS:
             scheduled(scheduled, cluster=cluster)
         assert self.found() == []
 

@@ -261,9 +261,7 @@ class OneFileSettingsAdmin(SettingsModelAdmin):
     def next_daily_sync(self, settings: OneFileSettings) -> str:
         schedule = Schedule.objects.filter(name=DAILY.name).first()
         if schedule is None:
-            return _(
-                "Not scheduled. Ask whoever runs PICSWeb to run: python manage.py onefile_schedule install"
-            )
+            return _("Not scheduled. Ask PICSWeb support to run: python manage.py onefile_schedule install")
         return _moment(schedule.next_run) or _("Not scheduled.")
 
     def _form_url(self) -> str:

@@ -160,7 +160,7 @@ ROWS = (
         Warning,
         27,
         lambda cluster: bool(cluster.written.get("sync")),
-        "Q_CLUSTER: sync is on, so whoever clicks Refresh waits for OneFile within the web request.",
+        "Q_CLUSTER: sync is on, so a person who clicks Refresh waits for OneFile within the web request.",
         'Remove "sync"; it is for tests.',
     ),
     Row(
@@ -181,7 +181,7 @@ ROWS = (
         Warning,
         60,
         lambda cluster: cluster.number("workers", cpu_count() or 1) == 1 and not cluster.on_sqlite,
-        "Q_CLUSTER has one worker: during the daily sync whoever clicks Refresh waits until it is free.",
+        "Q_CLUSTER has one worker: during the daily sync a person who clicks Refresh waits until it is free.",
         'Write "workers": 2 or more.',
     ),
 )

@@ -200,7 +200,10 @@ def how_it_read(run: SyncRun) -> list[str]:
             )
         elif listing.differs:
             notes.append(
-                _("Some %(what)s were not the same in the list as by themselves: each was read by itself.")
+                _(
+                    "Some %(what)s differed between the list and the full record, so every "
+                    "record was fetched individually."
+                )
                 % what
             )
     if run.put_off:

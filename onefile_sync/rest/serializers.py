@@ -111,7 +111,7 @@ class RunSerializer(serializers.Serializer[Any]):
         help_text="How it ended before all had their turn; blank where they did.",
     )
     total = serializers.IntegerField(source="progress.total", help_text="Learners in the run.")
-    done = serializers.IntegerField(source="progress.done", help_text="Learners it is through with.")
+    done = serializers.IntegerField(source="progress.done", help_text="Learners that have been processed.")
     counts = CountsSerializer()
     waiting_for_worker = serializers.BooleanField(
         source="progress.waiting_for_worker",

@@ -48,8 +48,8 @@ CANCEL = Decision(
     carry_out=services.cancel,
     title=gettext_lazy("Cancel this run?"),
     meaning=gettext_lazy(
-        "Whoever is being compared right now is finished; everybody else who still waits is left out of this run. What "
-        "was done so far stays."
+        "Learners who are being compared right now are finished; everybody else who still waits is left out of "
+        "this run. What was done so far stays."
     ),
     button=gettext_lazy("Cancel the run"),
     done=gettext_lazy("The run was cancelled."),

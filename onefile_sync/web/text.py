@@ -85,7 +85,7 @@ def headline(run: SyncRun, progress: Progress) -> str:
     if progress.is_final:
         return _finished(run, progress)
     if run.ending:
-        return _("Ending: whoever is being compared right now is finished.")
+        return _("Ending: learners who are being compared right now are finished.")
     if progress.waiting_for_worker:
         if progress.goes_on_at is None:
             return _("Waiting: nobody is working on this.")

@@ -69,7 +69,7 @@ class TestCancelling:
             cancel_link(staff).click()
             expect(staff.get_by_text("It concerns 1 learner of this run:")).to_be_visible()
             staff.get_by_role("button", name="Cancel the run").click()
-            watch_until(staff, "Ending: whoever is being compared right now is finished.")
+            watch_until(staff, "Ending: learners who are being compared right now are finished.")
             expect(cancel_link(staff)).to_have_count(0)
             picture(staff, "run-ending")
         office.lose_the_other_worker(run)

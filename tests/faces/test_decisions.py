@@ -126,7 +126,7 @@ class TestCancelling:
         post("cancel", run)
         assert (run.state, states(run)) == ("running", ["working", "skipped"])
         text = page(run)
-        assert "Ending: whoever is being compared right now is finished." in text
+        assert "Ending: learners who are being compared right now are finished." in text
         assert "progress.js" in text
         assert link_to("cancel", run) not in text
         assert get("cancel", run)["Location"] == run.get_absolute_url()

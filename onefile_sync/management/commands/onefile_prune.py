@@ -11,9 +11,7 @@ KEEP_DAYS = 90
 
 
 class Command(OneFileCommand):
-    help = (
-        "Deletes finished runs, with their outcomes, changes and problems, that are older than so many days."
-    )
+    help = "Deletes finished runs, with their outcomes, changes and problems, that are older than this number of days."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--days", type=int, default=KEEP_DAYS, help=f"default {KEEP_DAYS}")

@@ -261,7 +261,7 @@ def give_up(
     *,
     of: tuple[OutcomeState, ...] = (OutcomeState.QUEUED, OutcomeState.ASIDE),
 ) -> None:
-    """End all that wait in a run with the same problem. Whoever is being worked on comes to an end by themselves."""
+    """End all that wait in a run with the same problem. Learners who are being worked on are finished."""
     for waiting in _in_batches(run, of):
         _end(waiting, state, code, of)
 
