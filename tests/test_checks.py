@@ -468,7 +468,7 @@ class QueueElsewhere:
         return "queue" if model is Schedule else None
 
 
-def scheduled(scheduled, **values):
+def have_scheduled(scheduled, **values):
     return Schedule.objects.create(
         **{
             "name": scheduled.name,
@@ -481,8 +481,8 @@ def scheduled(scheduled, **values):
 
 
 def both_scheduled():
-    for task in SCHEDULED_TASKS:
-        scheduled(task)
+    for scheduled in SCHEDULED_TASKS:
+        have_scheduled(scheduled)
 
 
 def the_other(scheduled):
@@ -507,7 +507,7 @@ class TestTheDatabase:
     @pytest.mark.parametrize(("scheduled", "says"), [(DAILY, "the daily sync"), (SWEEP, "the sweep")])
     def test_one_is_missing_once_the_integration_is_on(self, scheduled, says):
         OneFileSettings(enabled=True).save()
-        scheduled(the_other(scheduled))
+        have_scheduled(the_other(scheduled))
         (message,) = checks.check_database(databases=["default"])
         assert message.id == "onefile_sync.W030"
         assert f"nothing starts {says}" in message.msg
@@ -515,7 +515,7 @@ class TestTheDatabase:
     @pytest.mark.parametrize("scheduled", SCHEDULED_TASKS, ids=lambda scheduled: scheduled.name)
     def test_it_is_doubled(self, scheduled):
         both_scheduled()
-        scheduled(task)
+        have_scheduled(scheduled)
         (message,) = checks.check_database(databases=["default"])
         assert message.id == "onefile_sync.W031"
         assert scheduled.name in message.msg
@@ -532,31 +532,31 @@ class TestTheDatabase:
         ids=str,
     )
     def test_it_cannot_run(self, scheduled, values):
-        scheduled(the_other(scheduled))
-        scheduled(scheduled, **values)
+        have_scheduled(the_other(scheduled))
+        have_scheduled(scheduled, **values)
         (message,) = checks.check_database(databases=["default"])
         assert message.id == "onefile_sync.W032"
         assert scheduled.name in message.msg
 
     def test_each_needs_a_task_of_its_own(self):
-        scheduled(DAILY, func=SWEEP.task)
-        scheduled(SWEEP, func=DAILY.task)
+        have_scheduled(DAILY, func=SWEEP.task)
+        have_scheduled(SWEEP, func=DAILY.task)
         assert self.found() == ["W032", "W032"]
 
     @pytest.mark.parametrize("cluster", ["picsweb", "onefile"])
     def test_an_operator_may_give_it_to_another_cluster(self, settings, cluster):
         settings.Q_CLUSTER = {**SAFE, "ALT_CLUSTERS": {"onefile": {}}}
-        for task in SCHEDULED_TASKS:
-            scheduled(scheduled, cluster=cluster)
+        for scheduled in SCHEDULED_TASKS:
+            have_scheduled(scheduled, cluster=cluster)
         assert self.found() == []
 
     def test_a_schedule_of_anybody_that_stops_them_all(self):
         both_scheduled()
-        scheduled(DAILY, name="somebody else's", args="not, python")
+        have_scheduled(DAILY, name="somebody else's", args="not, python")
         assert self.found() == ["W033"]
 
     def test_readable_args_are_fine(self):
-        scheduled(DAILY, name="somebody else's", args="'a', 2")
+        have_scheduled(DAILY, name="somebody else's", args="'a', 2")
         assert self.found() == []
 
     @pytest.mark.parametrize("databases", [None, [], ["other"]])
@@ -569,7 +569,7 @@ class TestTheDatabase:
             raise DatabaseError
 
         monkeypatch.setattr(Schedule.objects, "order_by", no_such_table)
-        scheduled(DAILY, repeats=0)
+        have_scheduled(DAILY, repeats=0)
         assert self.found() == ["W035"]
 
     def test_a_schedule_in_a_database_that_is_not_checked_is_left_alone(self, settings):
