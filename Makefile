@@ -14,7 +14,7 @@ WORKERS := --numprocesses auto --dist worksteal
 # Every case of tests/reliability, of which "make test" runs a part on SQLite.
 RELIABILITY_IN_FULL := HYPOTHESIS_PROFILE=thorough $(BIN)/pytest $(WORKERS) -m 'not services' tests/reliability
 
-.PHONY: help demo test test-exhaustive check test-services test-mariadb versions test-browser reliability bench docs clean
+.PHONY: help demo test quick test-exhaustive check test-services test-mariadb versions test-browser reliability bench docs clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -33,6 +33,9 @@ test: $(STAMP) ## the test suite, with branch coverage
 	$(BIN)/coverage run -m pytest $(WORKERS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+quick: $(STAMP) ## the rules, and the tests of what was changed since main
+	$(BIN)/python -m tests.quick
 
 test-exhaustive: $(STAMP) ## what "make test" runs a part of, but for tests/reliability, and more examples
 	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest $(WORKERS) --ignore tests/reliability -m 'exhaustive or hypothesis'
