@@ -1,7 +1,6 @@
 """Looks up what people read: for each code what happened, what to do about it and who acts.
 
-Closed: a code has exactly one row, in :mod:`problems <onefile_sync.messages.problems>` or
-:mod:`failures <onefile_sync.messages.failures>`.
+Closed: a code has exactly one row, in :mod:`.problems`, :mod:`.refusals` or :mod:`.failures`.
 """
 
 from __future__ import annotations
@@ -15,9 +14,10 @@ from .explanation import Explanation
 from .failures import FAILURES
 from .labels import field_label
 from .problems import PROBLEMS
+from .refusals import REFUSALS
 
 #: Every row there is.
-CATALOGUE: tuple[Explanation, ...] = (*PROBLEMS, *FAILURES)
+CATALOGUE: tuple[Explanation, ...] = (*PROBLEMS, *REFUSALS, *FAILURES)
 
 _BY_CODE = {row.code: row for row in CATALOGUE}
 
@@ -34,7 +34,7 @@ def read_out(code: str, details: Mapping[str, str | int]) -> tuple[str, str]:
     filled["field"] = field_label(filled["field"])
     named = [field_label(name) for name in filled["fields"].split(", ") if name]
     filled["fields"] = ", ".join(named) or gettext("no field was named")
-    return str(row.text) % (filled | _assessor(filled)), str(row.remedy) % filled
+    return row.report % (filled | _assessor(filled)), str(row.remedy) % filled
 
 
 def _assessor(filled: Mapping[str, str]) -> dict[str, str]:

@@ -25,14 +25,6 @@ PROBLEMS: tuple[Explanation, ...] = (
         _("Delete the review that is not wanted, then refresh again."),
     ),
     Explanation(
-        "learner_duplicate",
-        Move.YOURS,
-        _(
-            "Another learner, perhaps an archived one, has the same OneFile ID. Nothing was changed for either."
-        ),
-        _("Correct the OneFile ID of one of them, then refresh again."),
-    ),
-    Explanation(
         "learner_gone",
         Move.YOURS,
         _("OneFile has no learner with this OneFile ID. Nothing was changed."),
@@ -289,46 +281,6 @@ PROBLEMS: tuple[Explanation, ...] = (
         Move.WAIT,
         _("A new run was started before it was this learner's turn."),
         _("Nothing to do: the new run has the learner."),
-    ),
-    Explanation(
-        "off",
-        Move.YOURS,
-        _("The integration was switched off before it was this learner's turn. Nothing was changed."),
-        _("Switch it on in the OneFile settings, then refresh again."),
-    ),
-    Explanation(
-        "no_token",
-        Move.YOURS,
-        _("There is no customer token to sign in to OneFile with. Nothing was changed."),
-        _("Enter the customer token in the OneFile settings; OneFile Support issues it to Centre Managers."),
-    ),
-    Explanation(
-        "token_unreadable",
-        Move.YOURS,
-        _("The stored customer token cannot be read any more. Nothing was changed."),
-        _("Enter the customer token again in the OneFile settings: PICSWeb's secret key was changed."),
-    ),
-    Explanation(
-        "token_other_environment",
-        Move.YOURS,
-        _(
-            "The customer token belongs to another environment or address, so it was not sent. Nothing was changed."
-        ),
-        _(
-            "Enter the token of the chosen environment in the OneFile settings, or choose the environment it is for."
-        ),
-    ),
-    Explanation(
-        "row_missing",
-        Move.OURS,
-        _(
-            "PICSWeb's OneFile setup names a row of a lookup table that is missing, or there twice. "
-            "Nothing was changed."
-        ),
-        _(
-            "Ask your PICSWeb support team to restore the row: “python manage.py check --database default” names it. "
-            "Then refresh again."
-        ),
     ),
     Explanation(
         "interrupted",

@@ -13,6 +13,7 @@ from enum import IntEnum
 
 from django.utils.functional import Promise
 
+from onefile_sync.messages.catalogue import explain
 from onefile_sync.models import OneFileSettings, SyncRun
 
 
@@ -85,6 +86,11 @@ class HealthCheck(ABC):
         """The finding of this check; without a ``remedy`` it has the check's own."""
         remedy = self.remedy if remedy is None else remedy
         return Finding(self.code, level, text, value, remedy, run, question=self.question)
+
+    def obstacle(self, code: str) -> Finding:
+        """The finding that nothing can be exchanged, as the catalogue of messages explains it."""
+        message = explain(code)
+        return self.found(Level.CRITICAL, message.text, code, remedy=message.remedy)
 
 
 @dataclass(frozen=True, slots=True)

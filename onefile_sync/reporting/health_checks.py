@@ -49,21 +49,9 @@ class IntegrationCheck(HealthCheck):
         if not settings.enabled:
             return self.found(Level.FINE, _("The integration is switched off."), "off")
         if checks.mapping_errors():
-            return self.found(
-                Level.CRITICAL,
-                _("PICSWeb is not set up for OneFile."),
-                "mapping_wrong",
-                remedy=_("Run “python manage.py check” to see what is wrong."),
-            )
+            return self.obstacle("mapping_wrong")
         if host.is_a_row_missing():
-            return self.found(
-                Level.CRITICAL,
-                _("A row of a lookup table that PICSWeb's OneFile setup names is missing or exists twice."),
-                "row_missing",
-                remedy=_(
-                    "Run “python manage.py check --database default” to see which row it is, and restore it."
-                ),
-            )
+            return self.obstacle("row_missing")
         return None
 
     def look(self, settings: OneFileSettings, _now: datetime) -> Finding:
@@ -75,18 +63,13 @@ class IntegrationCheck(HealthCheck):
 class TokenCheck(HealthCheck):
     code = "token"
     question = _("Is there a customer token?")
-    remedy = _("Enter it in the OneFile settings.")
+    remedy = explain("no_token").remedy
 
     def look(self, settings: OneFileSettings, _now: datetime) -> Finding:
         try:
             customer_token(settings)
         except NotConnected as reason:
-            texts = {
-                "no_token": _("There is no customer token."),
-                "token_unreadable": _("The customer token cannot be read any more: SECRET_KEY was changed."),
-                "token_other_environment": _("The customer token belongs to another environment or address."),
-            }
-            return self.found(Level.CRITICAL, texts[reason.code], reason.code)
+            return self.obstacle(reason.code)
         return self.found(Level.FINE, _("There is a customer token."), "there")
 
 
@@ -300,11 +283,8 @@ class PaceCheck(HealthCheck):
         try:
             share = throttle_at(shared_store().read(), now)
         except RateLimitLost:
-            return self.found(
-                Level.CRITICAL,
-                _("Redis, which keeps the rate limit, cannot be reached."),
-                remedy=_("Check that Redis is running: without it no call is made."),
-            )
+            lost = explain("pace_lost")
+            return self.found(Level.CRITICAL, lost.text, remedy=lost.remedy)
         return self.found(
             Level.WARNING if share < SLOW else Level.FINE,
             _("The share of the allowed calls in use. It is reduced after OneFile refuses a call."),

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from django.utils.translation import gettext_lazy as _
 
 from onefile_sync.host.snapshot import LearnerRow
-from onefile_sync.messages import catalogue
 from onefile_sync.models import OneFileSettings
 from onefile_sync.onefile.errors import OneFileError
 from onefile_sync.onefile.retry import RetryPolicy
 from onefile_sync.sync.connection.rate_limit import RateLimitLost
 from onefile_sync.sync.connection.session import NotConnected, OwnSession, connect
-from onefile_sync.sync.eligibility import NOT_CONNECTED, PACE_LOST, Refusal, Refused, refuse_wrong_mapping
+from onefile_sync.sync.eligibility import PACE_LOST, Refusal, Refused, refuse_wrong_mapping
 from onefile_sync.sync.runs.leases import Cost
 
 from .probe import ProbeReport, look
@@ -80,12 +79,11 @@ def _trouble_told() -> Iterator[None]:
     try:
         yield
     except NotConnected as reason:
-        raise Refused(NOT_CONNECTED[reason.code]) from None
+        raise Refused(Refusal(reason.code)) from None
     except RateLimitLost:
         raise Refused(PACE_LOST) from None
     except OneFileError as error:
-        row = catalogue.explain(error.code)
-        raise Refused(Refusal(error.code, f"{row.text} {row.remedy}")) from None
+        raise Refused(Refusal(error.code)) from None
 
 
 def look_closely(learner: LearnerRow) -> ProbeReport:

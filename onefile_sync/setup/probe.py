@@ -11,8 +11,6 @@ from dataclasses import astuple, dataclass, fields, replace
 from datetime import date
 from typing import Any, Literal, Protocol
 
-from django.utils.translation import gettext_lazy as _
-
 from onefile_sync import host
 from onefile_sync.conf import deployment
 from onefile_sync.host.snapshot import LearnerRow, QualificationRow, ReviewRow
@@ -39,11 +37,8 @@ SEARCH_REVIEWS = replace(client.SEARCH_REVIEWS, meanings=_TOLD_APART)
 # No client is known to read visits; where OneFile allows it, this is how its reads look.
 READ_VISIT = Operation("read visit", "GET", "/Visit/{}", repeatable=True)
 
-NO_SUCH_LEARNER = Refusal("no_such_learner", _("PICSWeb has no learner with this primary key."))
-NOBODY_LINKED = Refusal(
-    "nobody_linked",
-    _("No learner of the daily run has a qualification with a OneFile ID. Name a learner to look at."),
-)
+NO_SUCH_LEARNER = Refusal("no_such_learner")
+NOBODY_LINKED = Refusal("nobody_linked")
 
 
 class ReadRecord(Protocol):

@@ -1,4 +1,4 @@
-"""Why something is not begun at all: one sentence each that says what to do. Nothing is written in these cases."""
+"""Why something is not begun at all: nothing is written then. The texts are in the catalogue of messages."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db.models import Model, QuerySet
-from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
 
 from onefile_sync import checks, host
+from onefile_sync.messages.catalogue import explain
 from onefile_sync.models import OPEN_OUTCOMES, LearnerOutcome, OneFileSettings, RunKind, RunState
 
 from .connection.session import NotConnected, customer_token
@@ -17,10 +16,14 @@ from .connection.session import NotConnected, customer_token
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why something was not begun. ``reason`` is a sentence for a person that says what to do."""
+    """Why something was not begun; ``code`` is a row of the catalogue of messages."""
 
     code: str
-    reason: str | Promise
+
+    @property
+    def reason(self) -> str:
+        """What is in the way and what to do about it, in the reader's language."""
+        return explain(self.code).refusal
 
 
 class Refused(Exception):
@@ -36,69 +39,21 @@ class Refused(Exception):
 
     @property
     def reason(self) -> str:
-        return str(self.refusal.reason)
+        return self.refusal.reason
 
 
-OFF = Refusal("off", _("The OneFile integration is switched off. Switch it on in the OneFile settings."))
-PAUSED = Refusal(
-    "paused", _("The OneFile integration is paused. Untick Paused in the OneFile settings to go on.")
-)
-NO_TOKEN = Refusal("no_token", _("There is no customer token. Enter it in the OneFile settings."))
-TOKEN_UNREADABLE = Refusal(
-    "token_unreadable",
-    _("The customer token cannot be read any more. Enter it again in the OneFile settings."),
-)
-TOKEN_OTHER_ENVIRONMENT = Refusal(
-    "token_other_environment",
-    _(
-        "The customer token belongs to another environment or address, so it was not sent. Enter the token of the "
-        "chosen environment in the OneFile settings."
-    ),
-)
-NO_ONEFILE_ID = Refusal(
-    "no_onefile_id", _("The learner has no OneFile ID. Enter it on the learner's record to link the two.")
-)
-SHARED_ONEFILE_ID = Refusal(
-    "learner_duplicate", _("Another learner has the same OneFile ID. Correct the ID of one of them.")
-)
-ALREADY_RUNNING = Refusal("already_running", _("The learner is being refreshed already."))
-CLOCK_WRONG = Refusal(
-    "clock_wrong",
-    _("This machine's clock differs from the database's. Let both set it by NTP, then try again."),
-)
-PACE_LOST = Refusal(
-    "pace_lost", _("Redis cannot be reached, which keeps the pace of calls to OneFile. See that it runs.")
-)
-HELD = Refusal(
-    "held",
-    _(
-        "The daily sync is held, because it would replace values of many learners. Look at it in PICSWeb and apply or "
-        "discard it."
-    ),
-)
-REFRESH_HELD = Refusal(
-    "refresh_held",
-    _(
-        "A refresh of several learners, this one among them, is held. Apply or discard it on its page, or refresh the "
-        "learner alone."
-    ),
-)
-NOBODY = Refusal("nobody", _("None of the chosen learners can be refreshed."))
-MAPPING_WRONG = Refusal(
-    "mapping_wrong",
-    _("PICSWeb is not set up for OneFile: run “python manage.py check” to see what is wrong."),
-)
-
-ROW_MISSING = Refusal(
-    "row_missing",
-    _(
-        "PICSWeb's OneFile setup names a row of a lookup table that is missing, or there twice. Nobody can be compared "
-        "without it. Run “python manage.py check --database default” to see which it is, and restore it."
-    ),
-)
-
-
-NOT_CONNECTED = {refusal.code: refusal for refusal in (NO_TOKEN, TOKEN_UNREADABLE, TOKEN_OTHER_ENVIRONMENT)}
+OFF = Refusal("off")
+PAUSED = Refusal("paused")
+NO_ONEFILE_ID = Refusal("no_onefile_id")
+SHARED_ONEFILE_ID = Refusal("learner_duplicate")
+ALREADY_RUNNING = Refusal("already_running")
+CLOCK_WRONG = Refusal("clock_wrong")
+PACE_LOST = Refusal("pace_lost")
+HELD = Refusal("held")
+REFRESH_HELD = Refusal("refresh_held")
+NOBODY = Refusal("nobody")
+MAPPING_WRONG = Refusal("mapping_wrong")
+ROW_MISSING = Refusal("row_missing")
 
 
 def refusal_for_everyone(settings: OneFileSettings) -> Refusal | None:
@@ -114,7 +69,7 @@ def refusal_for_everyone(settings: OneFileSettings) -> Refusal | None:
     try:
         customer_token(settings)
     except NotConnected as reason:
-        return NOT_CONNECTED[reason.code]
+        return Refusal(reason.code)
     return None
 
 

@@ -406,7 +406,7 @@ class TestItCouldNotRun:
 
         said = manage("onefile_sync", "--learner", str(learner.pk))
 
-        self.see_that_it_did_not(said, "Another learner has the same OneFile ID.")
+        self.see_that_it_did_not(said, "Another learner, perhaps an archived one, has the same OneFile ID.")
 
     @pytest.mark.parametrize("pk", ["999999", "0e0bd7ae-3a5c-4d0e-9d5e-1f1a5f0c7f11", "Zoë", ""])
     def test_for_a_learner_who_is_not_there(self, onefile: SandboxServer, manage: Manage, pk: str) -> None:

@@ -113,7 +113,10 @@ class TestConnection:
 
         assert (report.ok, report.text) == (
             False,
-            "There is no customer token. Enter it in the OneFile settings.",
+            (
+                "There is no customer token. Enter it in the OneFile settings. "
+                "OneFile Support issues it to Centre Managers."
+            ),
         )
 
     def test_an_address_that_would_give_the_token_away(self, onefile: SandboxServer, settings: Any) -> None:

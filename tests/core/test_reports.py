@@ -153,7 +153,7 @@ class TestReports:
 
         (line,) = services.report(outcome).problems
 
-        raw = f"{row.text} {row.remedy}"
+        raw = f"{row.report} {row.remedy}"
         read = f"{line.text} {line.remedy}"
         assert row.code == line.code == code
         assert "%" not in read.replace("R-34 50%", "")

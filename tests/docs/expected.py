@@ -13,18 +13,16 @@ from django.utils.functional import Promise
 from onefile_sync.messages.catalogue import explain
 from onefile_sync.messages.explanation import Explanation
 from onefile_sync.messages.problems import PROBLEMS
+from onefile_sync.messages.refusals import REFUSALS
 from onefile_sync.onefile.errors import CASES, Scope
 from onefile_sync.reporting.findings import AgeCheck
 from onefile_sync.reporting.health_checks import all_checks
-from onefile_sync.setup import probe
-from onefile_sync.sync import eligibility
-from onefile_sync.sync.eligibility import Refusal
 
 REACH = {Scope.ITEM: "this record", Scope.RUN: "everyone"}
 
 
 def problem_rows() -> list[list[str]]:
-    return [_row(problem) for problem in PROBLEMS]
+    return [_row(row) for row in (*PROBLEMS, *(row for row in REFUSALS if row.safe))]
 
 
 def case_rows() -> list[list[str]]:
@@ -32,13 +30,11 @@ def case_rows() -> list[list[str]]:
 
 
 def _row(row: Explanation) -> list[str]:
-    return [f"`{row.code}`", _words(row.text), _words(row.remedy), str(row.move.label)]
+    return [f"`{row.code}`", _words(row.report), _words(row.remedy), str(row.move.label)]
 
 
 def refusal_rows() -> list[list[str]]:
-    named = {**vars(eligibility), **vars(probe)}
-    known = dict.fromkeys(each for each in named.values() if isinstance(each, Refusal))
-    return [[f"`{refusal.code}`", str(refusal.reason)] for refusal in known]
+    return [[f"`{row.code}`", row.refusal] for row in REFUSALS]
 
 
 def events(package: Path) -> dict[str, tuple[str, set[str]]]:

@@ -69,7 +69,7 @@ def test_each_button_and_the_panel_have_their_own_permission(
         ({"paused": True}, 501, "The OneFile integration is paused."),
         ({"encrypted_customer_token": ""}, 501, "There is no customer token."),
         ({}, None, "The learner has no OneFile ID."),
-        ({}, 777, "Another learner has the same OneFile ID."),
+        ({}, 777, "Another learner, perhaps an archived one, has the same OneFile ID."),
     ],
 )
 def test_where_a_refresh_cannot_be_the_buttons_give_way_to_the_reason(
@@ -316,7 +316,10 @@ class TestAction:
             "The learner has no OneFile ID. Enter it on the learner&#x27;s record to link the two. (2)"
             in text
         )
-        assert "Another learner has the same OneFile ID. Correct the ID of one of them. (2)" in text
+        assert (
+            "Another learner, perhaps an archived one, has the same OneFile ID. "
+            "Correct the OneFile ID of one of them, then refresh again. (2)" in text
+        )
         assert "Unlinked 1" in text
         told = [
             text.index(part)

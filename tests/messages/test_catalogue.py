@@ -13,6 +13,7 @@ from onefile_sync.messages.catalogue import CATALOGUE, explain, read_out
 from onefile_sync.messages.explanation import Explanation
 from onefile_sync.messages.failures import FAILURES
 from onefile_sync.messages.problems import PROBLEMS, SAID_ONCE
+from onefile_sync.messages.refusals import REFUSALS
 from onefile_sync.models import Move
 from onefile_sync.onefile.errors import CASES
 
@@ -72,9 +73,32 @@ def test_every_case_of_the_client_has_a_row_and_every_failure_a_case() -> None:
 
 def test_every_problem_that_the_exchange_finds_has_a_row() -> None:
     found = codes_given_to("FoundProblem", "NotTheLearner", "NotConnected")
+    met_in_a_run = {row.code for row in (*PROBLEMS, *REFUSALS) if row in PROBLEMS or row.safe}
 
     assert len(found) > 25
-    assert found - {row.code for row in PROBLEMS} == set()
+    assert found - met_in_a_run == set()
+
+
+def test_every_refusal_has_a_row_and_every_row_a_refusal() -> None:
+    assert codes_given_to("Refusal", "NotConnected") == {row.code for row in REFUSALS}
+
+
+def test_that_there_is_no_customer_token_is_written_once() -> None:
+    written = [
+        str(path)
+        for path, tree in SOURCES.items()
+        for text in texts_in(tree)
+        if "no customer token" in text.lower()
+    ]
+
+    assert written == [str(Path("messages", "refusals.py"))]
+
+
+@pytest.mark.parametrize("row", [*REFUSALS, *FAILURES], ids=lambda row: row.code)
+def test_a_refusal_reads_as_whole_sentences(row: Explanation) -> None:
+    assert "%" not in row.refusal
+    assert all(str(part).endswith(".") for part in (row.text, row.remedy, row.safe) if part)
+    assert row.remedy
 
 
 def test_every_row_of_a_problem_is_found_somewhere() -> None:

@@ -1,0 +1,131 @@
+"""Why something is not begun, and what to do about it: one row each. Nothing is written in these cases.
+
+A row with ``safe`` can also stop a run that has begun, and is then a problem of each learner who is left. A new refusal
+is a row here and the place that finds it.
+"""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from onefile_sync.models import Move
+
+from .explanation import Explanation
+
+REFUSALS: tuple[Explanation, ...] = (
+    Explanation(
+        "off",
+        Move.YOURS,
+        _("The OneFile integration is switched off."),
+        _("Switch it on in the OneFile settings."),
+        safe=_("This learner had not been processed yet, so nothing was changed."),
+    ),
+    Explanation(
+        "paused",
+        Move.YOURS,
+        _("The OneFile integration is paused."),
+        _("Untick Paused in the OneFile settings to go on."),
+    ),
+    Explanation(
+        "no_token",
+        Move.YOURS,
+        _("There is no customer token."),
+        _("Enter it in the OneFile settings. OneFile Support issues it to Centre Managers."),
+        safe=_("Nothing was changed."),
+    ),
+    Explanation(
+        "token_unreadable",
+        Move.YOURS,
+        _("The stored customer token can no longer be read, because PICSWeb's secret key was changed."),
+        _("Enter it again in the OneFile settings."),
+        safe=_("Nothing was changed."),
+    ),
+    Explanation(
+        "token_other_environment",
+        Move.YOURS,
+        _("The customer token belongs to another environment or address, so it was not sent."),
+        _(
+            "Enter the token of the chosen environment in the OneFile settings, or choose the environment it is for."
+        ),
+        safe=_("Nothing was changed."),
+    ),
+    Explanation(
+        "no_onefile_id",
+        Move.YOURS,
+        _("The learner has no OneFile ID."),
+        _("Enter it on the learner's record to link the two."),
+    ),
+    Explanation(
+        "learner_duplicate",
+        Move.YOURS,
+        _("Another learner, perhaps an archived one, has the same OneFile ID."),
+        _("Correct the OneFile ID of one of them, then refresh again."),
+        safe=_("Nothing was changed for either."),
+    ),
+    Explanation(
+        "already_running",
+        Move.WAIT,
+        _("The learner is already being refreshed."),
+        _("Wait for that refresh to finish."),
+    ),
+    Explanation(
+        "clock_wrong",
+        Move.OURS,
+        _("This machine's clock differs from the database's."),
+        _("Synchronise both clocks with NTP, then try again."),
+    ),
+    Explanation(
+        "pace_lost",
+        Move.OURS,
+        _("Redis, which keeps the rate limit, cannot be reached."),
+        _("Check that Redis is running: without it no call is made."),
+    ),
+    Explanation(
+        "held",
+        Move.YOURS,
+        _("The daily sync is held, because it would replace values of many learners."),
+        _("Look at it in PICSWeb and apply or discard it."),
+    ),
+    Explanation(
+        "refresh_held",
+        Move.YOURS,
+        _("A refresh of several learners, this one among them, is held."),
+        _("Apply or discard it on its page, or refresh the learner alone."),
+    ),
+    Explanation(
+        "nobody",
+        Move.YOURS,
+        _("None of the chosen learners can be refreshed."),
+        _("Each learner's page says why."),
+    ),
+    Explanation(
+        "mapping_wrong",
+        Move.OURS,
+        _("PICSWeb is not set up for OneFile."),
+        _("Run “python manage.py check” to see what is wrong."),
+    ),
+    Explanation(
+        "row_missing",
+        Move.OURS,
+        _(
+            "A row of a lookup table that PICSWeb's OneFile setup names is missing or exists twice. No learner can be "
+            "compared without it."
+        ),
+        _(
+            "Run “python manage.py check --database default” to see which row it is, restore it, then refresh again."
+        ),
+        safe=_("Nothing was changed."),
+    ),
+    Explanation(
+        "no_such_learner",
+        Move.YOURS,
+        _("PICSWeb has no learner with this primary key."),
+        _("Give the primary key of a learner that PICSWeb has."),
+    ),
+    Explanation(
+        "nobody_linked",
+        Move.YOURS,
+        _("No learner of the daily run has a qualification with a OneFile ID."),
+        _("Name a learner to look at."),
+    ),
+)
