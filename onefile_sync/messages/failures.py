@@ -80,9 +80,9 @@ FAILURES: tuple[Explanation, ...] = (
     Explanation(
         "rate_limited",
         Move.WAIT,
-        _("OneFile takes only so many calls a minute, and the limit is still reached."),
+        _("OneFile limits the number of calls a minute, and that limit has been reached."),
         _(
-            "What was done is kept. Refresh again later; the daily sync does it by itself for the "
+            "What was done is kept. Refresh again later; the daily sync does so automatically for the "
             "learners in its scope. If this happens often, ask your support team whether another program uses "
             "the same customer token, or to set fewer calls a minute."
         ),
@@ -167,7 +167,7 @@ FAILURES: tuple[Explanation, ...] = (
     Explanation(
         "gone_wrong",
         Move.OURS,
-        _("Something went wrong between PICSWeb and OneFile that PICSWeb has no name for."),
+        _("Something went wrong between PICSWeb and OneFile that PICSWeb does not recognise."),
         _(
             "PICSWeb keeps its values, and nothing is created twice. Tell your support team, with the "
             "time at which it happened; the next sync tries again."

@@ -40,7 +40,7 @@ PROBLEMS: tuple[Explanation, ...] = (
         "aim_gone",
         Move.YOURS,
         _(
-            "OneFile has no learning aim with the OneFile ID of this qualification: we asked for that very record. "
+            "OneFile has no learning aim with the OneFile ID of this qualification: we asked for that record itself. "
             "PICSWeb's qualification was left as it is."
         ),
         _(
@@ -52,7 +52,7 @@ PROBLEMS: tuple[Explanation, ...] = (
         "review_gone",
         Move.YOURS,
         _(
-            "OneFile has no review with this OneFile ID: we asked for that very record. PICSWeb's review was left as "
+            "OneFile has no review with this OneFile ID: we asked for that record itself. PICSWeb's review was left as "
             "it is."
         ),
         _(
@@ -64,14 +64,16 @@ PROBLEMS: tuple[Explanation, ...] = (
         "review_hidden",
         Move.YOURS,
         _("This review is hidden in PICSWeb, as archived ones may be. It was left as it is."),
-        _("Nothing to do if that was meant; otherwise bring it back in PICSWeb. This is reported once."),
+        _(
+            "No action needed if that was intended; otherwise bring it back in PICSWeb. This is reported once."
+        ),
     ),
     Explanation(
         "review_nowhere_to_put",
         Move.YOURS,
         _(
-            "OneFile has this review and PICSWeb does not. It was not created, because what PICSWeb keeps reviews "
-            "under is there more than once for this learner, or not at all."
+            "OneFile has this review and PICSWeb does not. It was not created, because the record that PICSWeb keeps "
+            "reviews under exists more than once for this learner, or not at all."
         ),
         _(
             "Enter the review in PICSWeb where it belongs, with its OneFile System ID. The next refresh then keeps it "
@@ -141,7 +143,7 @@ PROBLEMS: tuple[Explanation, ...] = (
             "Both are left as they are until either changes."
         ),
         _(
-            "Nothing to do if both mean the same. Otherwise correct the value on either side, then refresh again. "
+            "No action needed if both mean the same. Otherwise correct the value on either side, then refresh again. "
             "This is reported once."
         ),
     ),
@@ -155,7 +157,7 @@ PROBLEMS: tuple[Explanation, ...] = (
         "kept_changing",
         Move.WAIT,
         _("Somebody was editing this learner during the refresh. What they entered was kept."),
-        _("Nothing to do: the next refresh takes it from there."),
+        _("No action needed: the next refresh continues from there."),
     ),
     Explanation(
         "officer_unmatched",
@@ -190,7 +192,7 @@ PROBLEMS: tuple[Explanation, ...] = (
     Explanation(
         "centre_unknown",
         Move.OURS,
-        _("This review was not uploaded: the learner's OneFile centre could not be found out."),
+        _("This review was not uploaded: the learner's OneFile centre could not be determined."),
         _("Ask your PICSWeb support team to check what OneFile says about the learner's centre."),
     ),
     Explanation(
@@ -210,19 +212,19 @@ PROBLEMS: tuple[Explanation, ...] = (
         _(
             "An earlier upload of this review was cut off, and OneFile's reviews could not all be read to look for it."
         ),
-        _("Nothing to do: the next refresh looks again. Nothing was created."),
+        _("No action needed: the next refresh checks again. Nothing was created."),
     ),
     Explanation(
         "upload_unsure",
         Move.WAIT,
         _("OneFile did not say whether it created this review."),
-        _("Nothing to do: the next refresh looks for it before anything is created again."),
+        _("No action needed: the next refresh looks for it before anything is created again."),
     ),
     Explanation(
         "upload_on_its_way",
         Move.WAIT,
-        _("OneFile did not say whether it created this review, and may still be at it."),
-        _("Nothing to do: a refresh in some minutes looks again. Nothing was created meanwhile."),
+        _("OneFile did not say whether it created this review, and may still be processing it."),
+        _("No action needed: a refresh in a few minutes checks again. Nothing was created meanwhile."),
     ),
     Explanation(
         "visit_left_over",
@@ -249,20 +251,20 @@ PROBLEMS: tuple[Explanation, ...] = (
             "Both are left as they are until either changes."
         ),
         _(
-            "Nothing to do if both mean the same. Otherwise correct the value on either side, then refresh again. "
+            "No action needed if both mean the same. Otherwise correct the value on either side, then refresh again. "
             "This is reported once."
         ),
     ),
     Explanation(
         "learner_left",
         Move.YOURS,
-        _("The learner was deleted, or lost the OneFile ID, before it was their turn."),
-        _("Nothing to do if that was meant."),
+        _("The learner was deleted, or lost the OneFile ID, before they were processed."),
+        _("No action needed if that was intended."),
     ),
     Explanation(
         "run_cancelled",
         Move.WAIT,
-        _("The run was cancelled before it was through with this learner."),
+        _("The run was cancelled before this learner was processed."),
         _("Refresh the learner, or wait for the next daily sync."),
     ),
     Explanation(
@@ -273,20 +275,22 @@ PROBLEMS: tuple[Explanation, ...] = (
             "discarded. Nothing of this learner's was replaced."
         ),
         _(
-            "If what would have changed is right, refresh the learner; the next daily sync compares everybody anew."
+            "If what would have changed is right, refresh the learner; the next daily sync compares everyone again."
         ),
     ),
     Explanation(
         "run_replaced",
         Move.WAIT,
-        _("A new run was started before it was this learner's turn."),
-        _("Nothing to do: the new run has the learner."),
+        _("A new run was started before this learner was processed."),
+        _("No action needed: the new run includes the learner."),
     ),
     Explanation(
         "interrupted",
         Move.OURS,
-        _("The refresh of this learner was cut off several times and given up. What had been saved stays."),
-        _("Refresh the learner again; if it is cut off again, tell your support team."),
+        _(
+            "The refresh of this learner was interrupted several times and then abandoned. What had been saved stays."
+        ),
+        _("Refresh the learner again; if it is interrupted again, tell your support team."),
     ),
     Explanation(
         "stopped",

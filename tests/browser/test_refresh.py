@@ -100,7 +100,8 @@ def test_what_needs_attention_is_said_with_whose_move_it_is(
 
     problem = staff.locator(".onefile-problems li")
     expect(problem).to_contain_text(
-        "OneFile has no review with this OneFile ID: we asked for that very record. PICSWeb's review was left as it is."
+        "OneFile has no review with this OneFile ID: we asked for that record itself. "
+        "PICSWeb's review was left as it is."
     )
     expect(problem).to_contain_text(
         "What to do: Look for the review in OneFile. If it was deleted by mistake, ask OneFile to restore it"

@@ -70,7 +70,7 @@ class TestConnection:
         report = services.test_connection(OneFileSettings.load())
 
         assert not report.ok
-        assert report.text.startswith("OneFile takes only so many calls a minute")
+        assert report.text.startswith("OneFile limits the number of calls a minute")
         assert slept == []
 
     def test_the_check_before_a_run_says_what_it_cost(

@@ -101,6 +101,14 @@ def test_a_refusal_reads_as_whole_sentences(row: Explanation) -> None:
     assert row.remedy
 
 
+@pytest.mark.parametrize("row", CATALOGUE, ids=lambda row: row.code)
+def test_a_message_is_plain_english(row: Explanation) -> None:
+    read = f"{row.report} {row.remedy}".lower()
+
+    translated = ("whoever", "so many", "by itself", "by themselves", "through with", "at it.", "that very")
+    assert [words for words in translated if words in read] == []
+
+
 def test_every_row_of_a_problem_is_found_somewhere() -> None:
     elsewhere = {
         text for path, tree in SOURCES.items() if path.parts[0] != "messages" for text in texts_in(tree)
