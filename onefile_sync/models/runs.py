@@ -280,11 +280,11 @@ class Change(About):
 
 
 class Move(models.TextChoices):
-    """Whose move it is after a problem."""
+    """Who acts on a problem."""
 
     YOURS = "yours", _("You")
     OURS = "ours", _("Your support team")
-    WAIT = "wait", _("Nobody: it is tried again")
+    WAIT = "wait", _("No action needed: we retry automatically")
 
 
 class Problem(About):

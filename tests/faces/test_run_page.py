@@ -199,6 +199,14 @@ def test_each_problem_says_what_to_do_and_whose_move_it_is(learner, page):
     assert "Whose move: You" in text
 
 
+def test_a_problem_on_which_nobody_acts_says_that_it_is_tried_again(learner, page):
+    run = a_run((learner, "failed"))
+    a_problem(run.outcomes.get(), code="server_error", move="wait")
+    text = page(run)
+    assert "No action needed: we retry automatically" in text
+    assert "Whose move:" not in text
+
+
 def test_a_learners_name_is_never_markup(learner, page):
     text = page(a_run((learner, "unchanged")))
     assert ESCAPED in text
