@@ -1,7 +1,7 @@
 """Tests with many parameters: ``make test`` runs a part of the cases, ``make test-exhaustive`` runs the others.
 
 The part is the same every time, and each value of each parameter is in it. Of three parameters with two values each it
-holds every pair of values.
+holds every pair of values. A test that differs in nothing but the host is run on one of them.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ def mark_exhaustive(items: Sequence[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("matrix") and hasattr(item, "callspec"):
             tests[item.nodeid.partition("[")[0]].append(item)
-    for name, cases in tests.items():
-        chosen = selection([values_of(case) for case in cases])
+    for turn, (name, cases) in enumerate(sorted(tests.items())):
+        chosen = selection([values_of(case) for case in cases], turn)
         if not chosen:
             raise pytest.UsageError(f"{name}: no part of its cases holds every value of every parameter")
         for number, case in enumerate(cases):
@@ -47,9 +47,14 @@ def values_of(case: Any) -> dict[str, object]:
     return dict(values)
 
 
-def selection(cases: Sequence[dict[str, object]]) -> set[int]:
-    """Which of the cases hold each value of each parameter; empty if they are no full product of them."""
+def selection(cases: Sequence[dict[str, object]], turn: int) -> set[int]:
+    """Which of the cases hold each value of each parameter; empty if they are no full product of them.
+
+    Where the host is all that differs, one after the other has its turn.
+    """
     columns = [numbered([case[name] for case in cases]) for name in cases[0]]
+    if [name for name, column in zip(cases[0], columns, strict=True) if len(set(column)) > 1] == ["host"]:
+        return {turn % len(cases)}
     *_fewer, second, _most = sorted([1, 1, *(len(set(column)) for column in columns)])
     one_in = min(second, ONE_IN_AT_MOST)
     chosen = {number for number, values in enumerate(zip(*columns, strict=True)) if sum(values) % one_in == 0}

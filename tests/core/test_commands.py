@@ -29,6 +29,8 @@ from tests.factories import Host
 
 from .conftest import Manage, Said, codes, run_of, states
 
+pytestmark = pytest.mark.matrix
+
 Linked = Callable[[int], list[Any]]
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -21,6 +21,8 @@ from tests.factories import Host
 
 from .conftest import people, queued_tasks, rows_of, states
 
+pytestmark = pytest.mark.matrix
+
 Commit = Callable[[], Any]
 Linked = Callable[[int], list[Any]]
 

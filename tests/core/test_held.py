@@ -37,6 +37,8 @@ from .conftest import (
     stop_at,
 )
 
+pytestmark = pytest.mark.matrix
+
 Linked = Callable[[int], list[Any]]
 Commit = Callable[[], Any]
 NIGHT = datetime(2026, 3, 3, 2, 0, tzinfo=UTC)

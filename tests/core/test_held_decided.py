@@ -37,6 +37,8 @@ from .conftest import (
     stop_at,
 )
 
+pytestmark = pytest.mark.matrix
+
 Linked = Callable[[int], list[Any]]
 Commit = Callable[[], Any]
 A_DAY = timedelta(days=1)

@@ -27,6 +27,8 @@ from .conftest import (
     stop_at,
 )
 
+pytestmark = pytest.mark.matrix
+
 Linked = Callable[[int], list[Any]]
 
 

@@ -24,6 +24,8 @@ from tests.factories import Host
 
 from .hamlet import LONG_AGO, SUMMER_AT_TEN, Hamlet, build_hamlet, let_doubts_pass
 
+pytestmark = pytest.mark.matrix
+
 LATER = date(2026, 12, 1)
 AUTUMN_AT_TEN = datetime(2026, 10, 30, 10, 0, tzinfo=UTC)
 

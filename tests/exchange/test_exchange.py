@@ -22,6 +22,8 @@ from tests.matrix import mixed_switches
 
 from .towns import AUTUMN, SPRING, SUMMER, Town, build_town
 
+pytestmark = pytest.mark.matrix
+
 
 def _named(switches: Switches) -> str:
     differing = [
@@ -56,7 +58,6 @@ def row_of(town: Town) -> LearnerRow:
     return replace(row, qualifications=tuple(in_order))
 
 
-@pytest.mark.matrix
 @pytest.mark.parametrize("refresh", [sync, daily_of], ids=["one learner", "everyone"])
 @pytest.mark.parametrize("switches", ALTERNATIVES, ids=_named)
 def test_every_rule_is_carried_out_and_a_second_sync_changes_nothing(
@@ -109,7 +110,6 @@ def test_every_rule_is_carried_out_and_a_second_sync_changes_nothing(
     assert world.writes == writes
 
 
-@pytest.mark.matrix
 @pytest.mark.parametrize("switches", ALTERNATIVES, ids=_named)
 def test_a_preview_lists_what_a_refresh_does_and_writes_nothing(
     town: Town, world: World, onefile: SandboxServer, counting: Callable[[], Any]

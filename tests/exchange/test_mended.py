@@ -26,6 +26,8 @@ from tests.factories import Host
 from .hamlet import let_doubts_pass
 from .towns import AUTUMN, SPRING, Town, build_town
 
+pytestmark = pytest.mark.matrix
+
 
 @pytest.fixture
 def town(host: Host, world: World) -> Town:

@@ -23,6 +23,8 @@ from tests.factories import Host
 
 from .village import daily, quiet_village
 
+pytestmark = pytest.mark.matrix
+
 AT = datetime(2026, 3, 3, 10, 0, tzinfo=UTC)
 
 

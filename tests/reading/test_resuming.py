@@ -31,6 +31,8 @@ from tests.factories import Host
 
 from .village import begin_daily, daily, quiet_village
 
+pytestmark = pytest.mark.matrix
+
 LEARNERS = 6
 PAST_THE_LEASE = timedelta(minutes=12)
 

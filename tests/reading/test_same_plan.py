@@ -19,6 +19,8 @@ from tests.matrix import mixed_switches
 
 from .village import build_village, daily, told_of_all
 
+pytestmark = pytest.mark.matrix
+
 ALTERNATIVES = [
     *mixed_switches(users_carry_centre=True),
     *(
@@ -34,14 +36,12 @@ ALTERNATIVES = [
 ]
 
 
-@pytest.mark.matrix
 @pytest.mark.parametrize("host", ["picsweb"], indirect=True)
 @pytest.mark.parametrize("switches", ALTERNATIVES)
 def test_whatever_onefile_is_like(host: Host, world: World, onefile: SandboxServer) -> None:
     check(host, world)
 
 
-@pytest.mark.matrix
 @pytest.mark.parametrize(
     "switches", [Switches(rate_limit=0, items=items) for items in ("thin", "some", "most", "rich")]
 )
