@@ -131,7 +131,7 @@ def _since_all_was_seen() -> list[int]:
     """
     partial = Problem.objects.filter(code__in=[*NOT_HAD, *NOT_COMPARED]).values("outcome")
     whole = compared().exclude(pk__in=partial).order_by().values_list("learner_type", "learner_pk")
-    last = {(kind, pk): at for kind, pk, at in whole.annotate(Max("finished_at"))}
+    last = {(kind, pk): at for kind, pk, at in whole.annotate(Max("finished_at")) if at is not None}
     moments = sorted(last.values())
     recently = moments[len(moments) * LEFT_BEHIND // 100] if moments else None
     may_count = Q(state=OutcomeState.FAILED) | Q(pk__in=partial)

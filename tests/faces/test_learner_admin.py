@@ -413,7 +413,7 @@ class TestAction:
             OneFileSettings.objects.update(enabled=False)
             return selection
 
-        monkeypatch.setattr(services, "sort_out", sorted_then_switched_off)
+        monkeypatch.setattr(services, "partition", sorted_then_switched_off)
         answer = self._choose(client, learner, onefile_confirmed="yes")
         assert answer["Location"] == CHANGELIST
         assert "Not refreshed: The OneFile integration is switched off" in words(client.get(CHANGELIST))
