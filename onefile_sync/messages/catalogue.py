@@ -14,7 +14,7 @@ from .explanation import Explanation
 from .failures import FAILURES
 from .labels import field_label
 from .problems import PROBLEMS
-from .refusals import REFUSALS
+from .refusal_reasons import REFUSALS
 
 #: Every row there is.
 CATALOGUE: tuple[Explanation, ...] = (*PROBLEMS, *REFUSALS, *FAILURES)

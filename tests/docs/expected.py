@@ -13,7 +13,7 @@ from django.utils.functional import Promise
 from onefile_sync.messages.catalogue import explain
 from onefile_sync.messages.explanation import Explanation
 from onefile_sync.messages.problems import PROBLEMS
-from onefile_sync.messages.refusals import REFUSALS
+from onefile_sync.messages.refusal_reasons import REFUSALS
 from onefile_sync.onefile.errors import CASES, Scope
 from onefile_sync.reporting.findings import AgeCheck
 from onefile_sync.reporting.health_checks import all_checks

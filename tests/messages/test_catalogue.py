@@ -13,7 +13,7 @@ from onefile_sync.messages.catalogue import CATALOGUE, explain, read_out
 from onefile_sync.messages.explanation import Explanation
 from onefile_sync.messages.failures import FAILURES
 from onefile_sync.messages.problems import PROBLEMS, SAID_ONCE
-from onefile_sync.messages.refusals import REFUSALS
+from onefile_sync.messages.refusal_reasons import REFUSALS
 from onefile_sync.models import Move
 from onefile_sync.onefile.errors import CASES
 
