@@ -1,6 +1,6 @@
 """Looks up what people read: for each code what happened, what to do about it and who acts.
 
-Closed: a code has exactly one row, in :mod:`.problems`, :mod:`.refusals` or :mod:`.failures`.
+Closed: a code has exactly one row, in :mod:`.problems`, :mod:`.refusal_reasons` or :mod:`.failures`.
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ def test_that_there_is_no_customer_token_is_written_once() -> None:
         if "no customer token" in text.lower()
     ]
 
-    assert written == [str(Path("messages", "refusals.py"))]
+    assert written == [str(Path("messages", "refusal_reasons.py"))]
 
 
 @pytest.mark.parametrize("row", [*REFUSALS, *FAILURES], ids=lambda row: row.code)
