@@ -329,10 +329,10 @@ class TestNumbersThatAListDidNotLoad(WithFullLists):
 
     @pytest.mark.parametrize("refresh", WAYS)
     @pytest.mark.parametrize(
-        "names", [{"TotalElements"}, {"ElementsDone"}, {"TotalElements", "ElementsDone"}], ids=" ".join
+        "names", [("TotalElements",), ("ElementsDone",), ("TotalElements", "ElementsDone")], ids=" ".join
     )
     def test_replace_no_progress_and_report_none(
-        self, names: set[str], refresh: Callable[[Any], Any], hamlet: Hamlet, onefile: SandboxServer
+        self, names: tuple[str, ...], refresh: Callable[[Any], Any], hamlet: Hamlet, onefile: SandboxServer
     ) -> None:
         refresh(hamlet.learner)
 
