@@ -318,7 +318,7 @@ def test_a_create_is_told_once_although_the_worker_went_away_before_its_id_was_s
     hamlet: Hamlet, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     """Whatever is on record of it by then: OneFile's answer, or nothing yet."""
-    module, name = (apply.intents, "note_review") if step == "note_review" else (apply, "_save")
+    module, name = (apply.uploads, "note_review") if step == "note_review" else (apply, "_save")
     real, gone = getattr(module, name), []
 
     def go_away(*about: Any) -> Any:

@@ -124,7 +124,9 @@ class TestTheSample:
 
         assert listings_of(run, kind=ListingKind.AIM, differs=True).exists()
         assert onefile.calls["LearningAim/get"] >= LEARNERS * 2
-        assert any("not the same in the list" in note for note in services.how_it_read(run))
+        assert any(
+            "differed between the list and the full record" in note for note in services.how_it_read(run)
+        )
         assert set(run.outcomes.values_list("state", flat=True)) == {"updated"}
         for aim in world.aims.values():
             assert (
@@ -445,18 +447,18 @@ class TestWhatIsKept:
         learner, *_others = quiet_village(host, world, 2)
         daily()
         aim = next(iter(world.aims.values()))
-        bring_on = listings._advance
+        advance = listings._advance
 
         def assessor_and_clerk(run: SyncRun) -> bool:
             """After the lists were read, an assessor enters a number, and somebody presses Refresh."""
-            brought_on = bring_on(run)
+            advanced = advance(run)
             run.refresh_from_db()
             if run.read_at is not None and aim.registration_number != "NEW":
                 aim.registration_number = "NEW"
                 services.perform(services.refresh_now([learner]), sleep=dont_wait)
-            return brought_on
+            return advanced
 
-        monkeypatch.setattr(listings, "_bring_on", assessor_and_clerk)
+        monkeypatch.setattr(listings, "_advance", assessor_and_clerk)
 
         run = daily()
 

@@ -69,9 +69,10 @@ def everything_is_staged(world: World) -> bool:
 
 @pytest.mark.parametrize("host", ["picsweb"], indirect=True)
 def test_a_worker_killed_at_any_call_costs_hardly_any_calls_more(
-    host: Host, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
+    host: Host, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
-    quiet_village(host, world, 3)  # two pages of each list
+    settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "PAGE_SIZE": 3}
+    quiet_village(host, world, 2)  # two pages of each list
     daily()
     onefile.reset_counts()
     undisturbed = daily()

@@ -18,7 +18,7 @@ from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World
 from onefile_sync.sync.bulk import compare, sample
 from onefile_sync.sync.connection.list_evidence import MANY, ListEvidence
-from tests.conftest import daily_of, problems, sync
+from tests.conftest import PROFILE, daily_of, problems, sync
 from tests.exchange.hamlet import (
     AUTUMN,
     SPRING,
@@ -163,7 +163,9 @@ class WithFullLists:
 
 class TestHalfRichLists(WithFullLists):
     @pytest.mark.parametrize("refresh", WAYS)
-    @settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=2 if PROFILE == "quick" else 6, deadline=None, suppress_health_check=list(HealthCheck)
+    )
     @given(names=st.sets(st.sampled_from(sorted(AIM_NAMES | REVIEW_NAMES)), min_size=1))
     def test_lead_to_the_same_end_whatever_they_carry(
         self,
