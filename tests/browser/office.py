@@ -227,10 +227,10 @@ class Office:
 DAILY_OF = """
 from onefile_sync import services
 from onefile_sync.models import RunKind
-from onefile_sync.sync import queue, runs
+from onefile_sync.sync.runs import lifecycle, queue
 
 learners = services.learner_model().objects.filter(pk__in=%s)
-run, _created = runs.open_run(RunKind.DAILY, learners, open_key=runs.DAILY_KEY, guarded=True)
+run, _created = lifecycle.open_run(RunKind.DAILY, learners, open_key=lifecycle.DAILY_KEY, guarded=True)
 queue.enqueue(run)
 print(run.pk)
 """
