@@ -22,7 +22,7 @@ from tests.factories import HOSTS, Host
 from tests.matrix import mark_exhaustive
 
 #: Folders whose tests are run without measuring their coverage.
-NOT_MEASURED = {"academy", "exchange", "reading", "reliability"}
+NOT_MEASURED = {"exchange", "reading", "reliability"}
 #: How many examples hypothesis makes up: "quick", "thorough" (make test-exhaustive) or "nightly".
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "quick")
 hypothesis.settings.register_profile("quick", max_examples=30, derandomize=True)
