@@ -50,7 +50,7 @@ class SyncRun(OwnModel):
 
     A ``guarded`` run puts learners whose existing values would be replaced aside until ``cleared_at``; where they are
     implausibly many it is held from ``held_at`` on until somebody decides
-    (:mod:`onefile_sync.sync.planning.safety_stop`). ``decided_by`` is whoever applied, discarded or cancelled it.
+    (:mod:`onefile_sync.sync.planning.safety_stop`). ``decided_by`` applied, discarded or cancelled it.
 
     A run that ``reads_everyone`` reads OneFile for all of its learners at once, in lists until ``listed_at`` and what
     they leave out until ``read_at`` (:mod:`onefile_sync.sync.bulk.listings`). ``put_off`` counts the reviews that

@@ -86,7 +86,7 @@ class StagedRecord(Leased):
     readings in a row that gave the same. ``told_in`` is the run that read them last: ``read_alone``, the record by
     itself, or else from the item of a list. ``left_out`` are the fields for which the last list had no value: they may
     have been left out (:mod:`onefile_sync.sync.connection.list_evidence`). ``due_in`` is the run in which the
-    record has to be read by itself.
+    record has to be fetched individually.
     """
 
     kind = models.CharField(max_length=7, choices=ListingKind)

@@ -329,7 +329,7 @@ def _search(
 ) -> Search:
     """``names`` are OneFile's names of what we synchronise, by ours; ``details`` of what thin items do not have.
 
-    ``alone`` is one of the records, read by itself.
+    ``alone`` is one of the records, fetched individually.
     """
     records = [record for record in answer.records if parsing.item_with_id(record) is not None]
     completeness = {any(map(parsing.Item(record).has, details)) for record in records}
