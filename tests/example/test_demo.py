@@ -232,3 +232,28 @@ def test_ctrl_c_while_it_is_still_starting_ends_it_without_a_traceback(tmp_path)
     process = manage("demo", env=environment)
     said, _nothing = process.communicate(timeout=60)
     assert (process.returncode, said) == (130, "")
+
+
+#: What Ctrl-C does: both signals arrive at once, one from the terminal and one that the outer process passes on.
+BOTH_AT_ONCE = """
+import os, signal
+import django
+django.setup()
+from example_project.picsweb.management.commands.demo import interrupt_once
+both = {signal.SIGINT, signal.SIGTERM}
+for number in both:
+    signal.signal(number, interrupt_once)
+signal.pthread_sigmask(signal.SIG_BLOCK, both)
+for number in both:
+    os.kill(os.getpid(), number)
+try:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, both)
+except KeyboardInterrupt:
+    print("Stopping.")
+"""
+
+
+def test_ctrl_c_leaves_no_traceback_although_it_arrives_twice() -> None:
+    done = subprocess.run([sys.executable, "-c", BOTH_AT_ONCE], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "Stopping.\n", "")

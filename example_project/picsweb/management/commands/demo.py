@@ -165,5 +165,7 @@ def port_number(typed: str) -> int:
 def interrupt_once(*_: object) -> None:
     """Leave by ``KeyboardInterrupt``, and let nothing interrupt the stopping of the processes."""
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
+        # Not SIG_IGN: Ctrl-C arrives from the terminal and from the outer process, and Python reports a signal that
+        # had arrived before it was ignored.
+        signal.signal(number, lambda *_: None)
     raise KeyboardInterrupt
