@@ -1,4 +1,4 @@
-"""The operations of the API, as far as the public record describes those that the exchange uses."""
+"""The API operations that the exchange uses, as OneFile's public documentation describes them."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ from .world import World
 AnyRecord = TypeVar("AnyRecord", bound=SandboxRecord)
 
 NO_CONTENT: Final = SandboxResponse(204)
-#: OneFile's number for a learning aim that is achieved; no other number is known.
+#: ``LearningAimCompletionStatus`` of an achieved learning aim. OneFile documents no other value.
 ACHIEVED: Final = 1
-#: Odd and large: spreads neighbouring IDs over the whole range.
+#: Odd and large, so that multiplying by it scatters neighbouring IDs over the whole range.
 _SHUFFLER: Final = 2654435761
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call: what its path and its body say. ``page`` counts from 1; ``None`` means everything at once."""
+    """A parsed request. ``page`` counts from 1; ``None`` asks for all records in one answer."""
 
     operation: str
     id: int = 0
@@ -49,7 +49,7 @@ class Call:
 
 
 class Api:
-    """Carries out calls on a world. One at a time: the caller holds the world's lock."""
+    """Carries out calls on a world, one at a time: the caller must hold the world's lock."""
 
     def __init__(self, world: World, switches: Switches, clock: Clock) -> None:
         self.world = world
@@ -57,7 +57,7 @@ class Api:
         self.clock = clock
 
     def carry_out(self, call: Call) -> SandboxResponse:
-        """Raises :class:`ApiRefusal` for whatever OneFile would answer with 4xx."""
+        """Raise :class:`ApiRefusal` where OneFile would answer with a 4xx status."""
         return _CARRY_OUT[call.operation](self, call)
 
     # Customer, centres, people and places
@@ -86,7 +86,7 @@ class Api:
             for user in self.world.users.values()
             if centre in (None, user.organisation_id)
             and role in (None, user.role)
-            # Whoever has no such date may have been changed at any time, so nobody may miss them.
+            # A user without this date may have changed at any time, so the search must return them.
             and (since is None or user.last_modified is None or moment_of(user.last_modified) >= since)
             and all(
                 body.text(name).casefold() in ("", value.casefold())
@@ -128,7 +128,7 @@ class Api:
     # Learning aims
 
     def search_aims(self, call: Call) -> SandboxResponse:
-        """``LearningAimCompletionStatus`` 1 and the dates ask for what was achieved between them."""
+        """With ``LearningAimCompletionStatus`` 1, the dates select the aims achieved between them."""
         body = call.body
         learner_id, status = body.number("UserID"), body.number("LearningAimCompletionStatus")
         earliest, latest = body.moment("DateFrom"), body.moment("DateTo")
@@ -239,7 +239,7 @@ class Api:
         )
         return self.created(review)
 
-    # Common to several
+    # Shared helpers
 
     def known(self, shelf: Mapping[int, AnyRecord], record_id: int) -> AnyRecord:
         record = shelf.get(record_id)
@@ -292,7 +292,7 @@ class Api:
         call: Call,
         wanted: Callable[[AnyRecord], bool] = lambda _record: True,
     ) -> SandboxResponse:
-        """What a search answers: the page asked for, or everything. Nobody is looked at behind the page."""
+        """Answer a search with one page or with all matches. Records after the page are not examined."""
         matching = filter(wanted, self.in_order(records))
         if call.page is None:
             chosen = list(islice(matching, self.switches.unpaged_limit))
@@ -316,7 +316,7 @@ class Api:
         if page < 1 or size < 1:
             raise ApiRefusal(400, "Pages are counted from 1 and hold at least one record.")
         size = min(size, self.switches.page_limit or size)
-        # Unstable: as if a record had slipped in at the front meanwhile, the last of a page comes again on the next.
+        # "unstable" repeats the last record of a page on the next one, as if a record had been inserted before it.
         step = max(1, size - 1) if self.switches.page_order == "unstable" else size
         first = (page - 1) * step
         return list(islice(records, first, first + size))
@@ -327,7 +327,7 @@ def moment_of(moment: Moment) -> datetime:
 
 
 def is_within(moment: Moment | None, earliest: datetime | None, latest: datetime | None) -> bool:
-    """Whether the moment lies in the window, bounds included; no moment lies in no window."""
+    """Whether ``moment`` lies in the window, bounds included. ``None`` never does."""
     if moment is None:
         return False
     at = moment_of(moment)
@@ -340,7 +340,7 @@ AUTHENTICATION: Final = "Authentication"
 _SEARCH: Final = r"/search(?:/(?P<page>\d{1,9})/(?P<size>\d{1,9}))?"
 _ONE: Final = r"/(?P<id>\d{1,18})"
 
-#: Operation, method, path, and what carries it out; authentication needs no session and is the server's business.
+#: Operation, method, path and handler. Authentication is not listed: it needs no session, so the server handles it.
 _OPERATIONS: Final[Sequence[tuple[str, str, str, Callable[[Api, Call], SandboxResponse]]]] = (
     ("Customer/get", "GET", "customer", Api.get_customer),
     ("Organisation/Search", "POST", "organisation" + _SEARCH, Api.search_centres),
@@ -367,7 +367,7 @@ _ROUTES: Final = [
 
 
 def understand(method: str, path: str) -> Call:
-    """Which operation this is. ``path`` is what follows the version; its case and a trailing slash do not matter."""
+    """Parse method and path into a call. ``path`` starts after the version; case and a trailing slash are ignored."""
     plain = path.strip("/").lower()
     for operation, of_method, pattern in _ROUTES:
         match = pattern.fullmatch(plain) if method == of_method else None

@@ -1,8 +1,8 @@
-"""The records that the sandbox OneFile keeps, under OneFile's own notions.
+"""The records of the sandbox, in OneFile's terms.
 
-They are mutable on purpose: a test or a person playing the assessor changes them between two refreshes. A date is kept
-as a ``date`` and is sent as midnight in London; a date-time is kept aware. ``wire`` holds values that are sent as they
-are under OneFile's JSON names, instead of what the record says (``ABSENT``: not sent at all), to misbehave on purpose.
+Records are mutable, so that a test or a person playing the assessor can change them between two refreshes. A ``date``
+is sent as midnight in London; date-times are aware. ``wire`` overrides what is sent, by JSON name: the value goes out
+unconverted, and ``ABSENT`` leaves the property out. Tests use it to send malformed records.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ ABSENT: Final = object()
 
 LEARNER, TRAINEE_ASSESSOR, ASSESSOR = 1, 4, 5
 
-#: The centre that is there from the beginning.
+#: The centre that every world starts with.
 CENTRE_ID: Final = 5740
 
-#: A moment as the sandbox keeps it; a ``date`` stands for midnight in London.
+#: A ``date`` stands for midnight in London.
 Moment = date | datetime
 
 
 @dataclass(slots=True, kw_only=True)
 class SandboxRecord:
-    """What all records share.
+    """The base of all records.
 
-    ``ITEM`` names the attributes that a thin search item carries, ``SOME`` those that one in between has besides, and
-    ``NOT_IN_MOST`` those that even one with nearly everything lacks.
+    The class variables say which attributes a search item carries (:attr:`Switches.items`): ``ITEM`` when items are
+    "thin", ``SOME`` in addition when they are "some", all but ``NOT_IN_MOST`` when they are "most".
     """
 
     ITEM: ClassVar[tuple[str, ...]] = ("id",)
@@ -42,7 +42,7 @@ class SandboxRecord:
 
 @dataclass(slots=True, kw_only=True)
 class SandboxCentre(SandboxRecord):
-    """What OneFile calls an organisation."""
+    """A centre; the API calls it an organisation."""
 
     ITEM: ClassVar[tuple[str, ...]] = (
         "id",
@@ -58,7 +58,7 @@ class SandboxCentre(SandboxRecord):
 
 @dataclass(slots=True, kw_only=True)
 class SandboxPlacement(SandboxRecord):
-    """An employer, as OneFile knows it."""
+    """An employer in OneFile."""
 
     ITEM: ClassVar[tuple[str, ...]] = ("id", "name", "misid")
 
@@ -116,7 +116,7 @@ class SandboxUser(SandboxRecord):
 
 @dataclass(slots=True, kw_only=True)
 class SandboxAim(SandboxRecord):
-    """A learning aim: a learner's copy of a standard. ``title`` is shown on the page and never sent."""
+    """A learning aim: a learner's copy of a standard. ``title`` appears on the page only; the API never sends it."""
 
     ITEM: ClassVar[tuple[str, ...]] = ("id", "standard_id", "user_id", "status")
     SOME: ClassVar[tuple[str, ...]] = ("registration_number", "progress")
@@ -150,7 +150,7 @@ class SandboxAim(SandboxRecord):
 
 @dataclass(slots=True, kw_only=True)
 class SandboxVisit(SandboxRecord):
-    """The appointment that a review scheduled through the API belongs to."""
+    """An appointment. A review created through the API may belong to one."""
 
     learner_id: int
     organisation_id: int
@@ -162,7 +162,7 @@ class SandboxVisit(SandboxRecord):
 
 @dataclass(slots=True, kw_only=True)
 class SandboxReview(SandboxRecord):
-    """A progress review. Its stage follows from the dates; ``status`` is 1 throughout, as one client observed."""
+    """A progress review. Its stage follows from the dates; ``status`` stays 1, as one API client has observed."""
 
     ITEM: ClassVar[tuple[str, ...]] = ("id", "scheduled_for")
     SOME: ClassVar[tuple[str, ...]] = ("learner_id", "created_on")
@@ -192,5 +192,5 @@ class SandboxReview(SandboxRecord):
 
 
 def on_london_date(moment: Moment) -> date:
-    """The date in London at this moment."""
+    """The date in London at ``moment``."""
     return moment.astimezone(LONDON).date() if isinstance(moment, datetime) else moment

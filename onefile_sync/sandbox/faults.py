@@ -1,4 +1,4 @@
-"""Ways in which the sandbox OneFile can be made to misbehave."""
+"""Faults that make the sandbox misbehave."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ ANY_OPERATION = "*"
 
 
 class ConnectionReset(Exception):
-    """The connection is to be cut without an answer."""
+    """Tells the server to cut the connection without an answer."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Fault:
-    """One kind of trouble with one operation, ``times`` times.
+    """A fault that strikes the next ``times`` calls of an operation.
 
-    ``before``: the operation is not carried out. ``after``: it is, but its answer is lost or spoilt. A delay (in
-    ``seconds``) never keeps the operation from being carried out. ``status``, ``body`` and ``headers`` belong to the
-    kind "status", and ``edit`` to the kind "edited": it is given the answer's JSON (of the kind ``when="after"``) and
-    gives back what is sent instead. ``operation`` is a name as in ``SandboxServer.calls``, or ``"*"``.
+    ``operation`` is a name as in ``SandboxServer.calls``, or ``"*"`` for all. ``when="before"`` prevents the operation;
+    ``when="after"`` carries it out and spoils the answer. A delay (of ``seconds``) never prevents the operation.
+    ``status``, ``body`` and ``headers`` belong to the kind "status". ``edit`` belongs to the kind "edited", which needs
+    ``when="after"``: it receives the answer's JSON and returns what is sent instead.
     """
 
     operation: str
@@ -42,9 +42,9 @@ class Fault:
     def spoil(
         self, answer: SandboxResponse | None, wait: Callable[[float], object]
     ) -> SandboxResponse | None:
-        """The answer instead of ``answer`` (``None``: not carried out yet, and so it stays after a delay).
+        """Return what is sent instead of ``answer``; ``None`` as an answer means "not carried out yet".
 
-        Raises :class:`ConnectionReset`.
+        A delay returns ``answer`` unchanged. Raises :class:`ConnectionReset` for the kind "reset".
         """
         if self.kind == "reset":
             raise ConnectionReset

@@ -1,4 +1,4 @@
-"""Who may call, and how often."""
+"""Session tokens and the rate limit."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from .switches import Switches
 
 Clock = Callable[[], datetime]
 
-#: Encoded, these begin the token with "++//": a client that cannot carry them should find out at once.
+#: These bytes make every token begin with "++//", so that a client which fails to encode them fails at once.
 _AWKWARD_BYTES: Final = b"\xfb\xef\xbf\xff"
 _TOKEN_BYTES: Final = 224
 
 
 class Sessions:
-    """Session tokens: base-64, 300 characters, several valid at a time, each for its lifetime since it was issued."""
+    """Session tokens: base64, 300 characters. Several are valid at a time, each for ``lifetime`` after its issue."""
 
     def __init__(self, lifetime: timedelta, clock: Clock) -> None:
         self._lifetime = lifetime
@@ -40,12 +40,12 @@ class Sessions:
         return issued is not None and self._clock() < issued + self._lifetime
 
     def forget_all(self) -> None:
-        """As if OneFile had restarted: every token is refused from now on."""
+        """Invalidate every token, as a restart of OneFile would."""
         self._issued.clear()
 
 
 class RateLimit:
-    """So many calls in a window that the first call opens; refused calls do not prolong it."""
+    """A limit of calls per window. The first call opens the window; refused calls do not extend it."""
 
     def __init__(self, switches: Switches, clock: Clock) -> None:
         self._calls_allowed = switches.rate_limit

@@ -1,4 +1,4 @@
-"""The page where a person plays the assessor. Plain HTML, no JavaScript; every change is a form that is posted."""
+"""The page on which a person plays the assessor. Plain HTML without JavaScript; every change is a posted form."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _URLS: Final = Map(
 
 
 class AssessorPage:
-    """Shows learners and lets a person do to their aims and reviews what an assessor does in OneFile."""
+    """Shows learners, and changes their aims and reviews as an assessor would in OneFile."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class AssessorPage:
             )
         return response
 
-    # What is shown
+    # Pages
 
     def learners(self, request: Request) -> Response:
         wanted = request.args.get("q", "").strip()
@@ -159,7 +159,7 @@ class AssessorPage:
     def calls(self, _: Request) -> Response:
         return Response(json.dumps(self.counts()), content_type="application/json")
 
-    # What is posted
+    # Forms
 
     def reset(self, _: Request) -> Response:
         self.reset_counts()
@@ -181,7 +181,7 @@ class AssessorPage:
         aim.total_elements, aim.elements_done, aim.registration_number = total, done, number
         aim.progress = round(100 * done / total, 2) if total and done is not None else None
         for name, chosen in dates.items():
-            # A date that was not changed keeps the time of day that it came with.
+            # The form has no time of day, so an unchanged date must not lose the one it has.
             if chosen != on_date(getattr(aim, name)):
                 setattr(aim, name, chosen)
         return redirect(f"/learner/{aim.user_id}?done=saved", 303)
@@ -243,7 +243,7 @@ class AssessorPage:
         return learner
 
 
-# The life of a review: started, signed by the assessor, signed by the learner; unlocked, and signed again.
+# The stages of a review: started, signed by the assessor, signed by the learner; unlocking clears the signatures.
 
 
 def _start(review: SandboxReview, now: datetime) -> None:
@@ -262,14 +262,14 @@ def _unlock(review: SandboxReview, _: datetime) -> None:
     review.assessor_signed_on = review.learner_signed_on = review.employer_signed_on = None
 
 
-#: What the page says after a form was posted, by what the address carries.
+#: The message after a posted form, by the value of ``done`` in the URL.
 _DONE: Final = {
     "saved": "Saved.",
     "deleted": "The review was deleted.",
     "scheduled": "The review was scheduled.",
 }
 _SIGNED: Final = ("Assessor signed", "Learner signed")
-#: Name in the address, words on the button, the stages in which it can be done, what it does.
+#: Name in the URL, label of the button, stages in which the action is allowed, handler.
 _ACTIONS: Final = (
     ("start", "Start review", ("Scheduled",), _start),
     ("sign-assessor", "Sign as assessor", ("Started",), _sign_as_assessor),
@@ -278,7 +278,7 @@ _ACTIONS: Final = (
 )
 
 
-# What is posted and shown, as text and back
+# Conversion between form text and values
 
 
 def posted_number(form: Mapping[str, str], name: str) -> int | None:
@@ -331,7 +331,7 @@ def shown_aim(aim: SandboxAim) -> dict[str, object]:
 
 
 def shown_moment(moment: Moment | None) -> str:
-    """Day and time in London; a date, or midnight, is shown without a time."""
+    """Date and time in London. The time is left out for a date, and for midnight."""
     if not isinstance(moment, datetime):
         return f"{moment:%d/%m/%Y}" if isinstance(moment, date) else ""
     local = moment.astimezone(LONDON)
@@ -339,7 +339,7 @@ def shown_moment(moment: Moment | None) -> str:
 
 
 def refuse_strangers(request: Request) -> None:
-    """Raises ``Forbidden`` for a post that another site sent, and for a name that only pretends to be this host."""
+    """Raise ``Forbidden`` for a POST from another site, and for a host name that is not ours (DNS rebinding)."""
     if request.host.rpartition(":")[0] not in _OWN_HOSTS:
         raise Forbidden("This page is only served under its own address.")
     source = request.headers.get("Origin") or request.headers.get("Referer")
@@ -353,7 +353,7 @@ def _templates() -> Engine:
 
 
 def html(template: str, values: Mapping[str, object], status: int = 200) -> Response:
-    # Not localised: an ID must not become "1,250,001" in an address.
+    # Localisation would turn an ID into "1,250,001" in a URL.
     text = _templates().get_template(template).render(Context(dict(values), use_l10n=False))
     return Response(
         text,

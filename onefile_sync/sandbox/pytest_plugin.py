@@ -1,7 +1,7 @@
-"""Fixtures for the tests of those who use onefile_sync: a OneFile on a real socket.
+"""Fixtures for projects that use onefile_sync: a sandbox OneFile on a real socket.
 
-pytest finds this module by itself. Nothing is imported before a fixture is asked for, so that test suites without the
-extra ``sandbox`` are left alone.
+pytest loads this module through its entry point. It imports the sandbox only when a test requests a fixture, so that
+test suites without the extra ``sandbox`` still run.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def make_onefile_sandbox() -> Iterator[Callable[..., SandboxServer]]:
-    """Starts sandboxes: ``make_onefile_sandbox(learners=8, seed=1, switches=None, world=None, **options)``.
+    """Start sandboxes: ``make_onefile_sandbox(learners=8, seed=1, switches=None, world=None, **options)``.
 
-    With ``world`` that world is served and ``learners`` and ``seed`` are not used. ``options`` are those of
-    :class:`onefile_sync.sandbox.server.SandboxServer`. All of them are stopped after the test.
+    ``world`` replaces the invented provider; ``learners`` and ``seed`` are then ignored. ``options`` are those of
+    :class:`onefile_sync.sandbox.server.SandboxServer`. All sandboxes are stopped after the test.
     """
     from .demo_data.provider import build
     from .server import SandboxServer
@@ -42,5 +42,5 @@ def make_onefile_sandbox() -> Iterator[Callable[..., SandboxServer]]:
 
 @pytest.fixture
 def onefile_sandbox(make_onefile_sandbox: Callable[..., SandboxServer]) -> SandboxServer:
-    """A running sandbox with a small provider of 8 learners."""
+    """A running sandbox with 8 learners."""
     return make_onefile_sandbox()

@@ -1,4 +1,4 @@
-"""The HTTP server: connections kept alive, sessions, limits, faults and counts around the API and the page."""
+"""The HTTP server around the API and the page: keep-alive connections, sessions, rate limit, faults and counts."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ HOST: Final = "127.0.0.1"
 PREFIX: Final = "/api/v2.1"
 
 
-#: As Microsoft's web server answers, before OneFile has a say: not to be taken for a record that does not exist.
+#: The answer of Microsoft's web server to an unknown path. A client must not mistake it for a missing record.
 NO_OPERATION: Final = SandboxResponse(
     404,
     b"<!DOCTYPE html><html><body><h1>404 - File or directory not found.</h1></body></html>",
@@ -43,11 +43,11 @@ NO_OPERATION: Final = SandboxResponse(
 
 
 class SandboxServer:
-    """A OneFile on 127.0.0.1. ``port`` 0 takes a free one; ``latency`` in seconds is put before every answer.
+    """A sandbox OneFile on 127.0.0.1. Use it as a context manager, or call ``start`` and ``stop``.
 
-    ``calls`` counts what arrived, by operation ("LearningAim/Search", "Review/create", …, "Authentication",
-    "unknown"), refused calls included; ``refusals`` counts those by HTTP status. Append to ``faults`` to make it
-    misbehave. Use it as a context manager, or ``start`` and ``stop`` it.
+    ``port`` 0 takes a free port. ``latency`` (seconds) delays every answer. ``calls`` counts calls by operation
+    ("LearningAim/Search", "Review/create", …, "Authentication", "unknown"), including refused ones; ``refusals``
+    counts refused calls by HTTP status. Append to ``faults`` to make the server misbehave.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class SandboxServer:
         clock: Clock = lambda: datetime.now(UTC),
         latency: float = 0.0,
     ) -> None:
-        """Listens at once, answers after :meth:`start`. Raises ``OSError`` when the port is taken."""
+        """Bind the port; answers begin with :meth:`start`. Raises ``OSError`` if the port is taken."""
         self.world = world
         self.switches = switches or Switches()
         self.customer_token = customer_token
@@ -85,12 +85,12 @@ class SandboxServer:
 
     @property
     def url(self) -> str:
-        """The base of the API, to be used as the base URL of a client."""
+        """The base URL of the API."""
         return f"http://{HOST}:{self.port}{PREFIX}"
 
     @property
     def page_url(self) -> str:
-        """Where a person plays the assessor."""
+        """The URL of the page on which a person plays the assessor."""
         return f"http://{HOST}:{self.port}/"
 
     def start(self) -> Self:
@@ -99,7 +99,7 @@ class SandboxServer:
         return self
 
     def stop(self) -> None:
-        """Stop answering, on kept connections too. May be called twice."""
+        """Stop answering, on open connections as well. A second call does nothing."""
         self._stopping.set()
         if self._thread is not None:
             self._http.shutdown()
@@ -115,9 +115,9 @@ class SandboxServer:
         self.stop()
 
     def wait_until_idle(self, seconds: float = 30.0) -> None:
-        """Until every call that arrived is carried out, those that nobody waits for any more included.
+        """Wait until every call received is finished, including calls whose client has hung up.
 
-        Raises ``TimeoutError`` after so many seconds.
+        Raises ``TimeoutError`` after ``seconds``.
         """
         with self._idle:
             if not self._idle.wait_for(lambda: not self._under_way, seconds):
@@ -129,7 +129,7 @@ class SandboxServer:
             self.refusals.clear()
 
     def counts(self) -> dict[str, object]:
-        """What ``/_sandbox/calls`` shows."""
+        """The content of ``/_sandbox/calls``."""
         with self._counting:
             return {
                 "calls": dict(sorted(self.calls.items())),
@@ -222,7 +222,7 @@ def _response(answer: SandboxResponse) -> Response:
 
 
 class _HttpServer(ThreadedWSGIServer):
-    """Remembers its connections, so that kept ones can be closed when it stops."""
+    """Keeps track of its connections, so that idle ones can be closed when it stops."""
 
     clock: Clock
 
@@ -241,23 +241,23 @@ class _HttpServer(ThreadedWSGIServer):
 
     def close_connections(self) -> None:
         for connection in list(self._connections):
-            with suppress(OSError):  # that client has left already
+            with suppress(OSError):  # the client has already closed it
                 connection.shutdown(socket.SHUT_RDWR)
 
 
 class _Handler(WSGIRequestHandler):
-    """Werkzeug's own handler closes the connection after every answer; OneFile, and so this one, keeps it.
+    """Keeps connections open after an answer, as OneFile does; Werkzeug's own handler closes them.
 
-    Nothing is logged: a path may name a learner, a header carries a token.
+    Nothing is logged, as a path may name a learner and a header carries a token.
     """
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    wbufsize = -1  # headers and body leave as one packet
+    wbufsize = -1  # sends headers and body in one packet
 
     def run_wsgi(self) -> None:
         self.environ = environ = self.make_environ()
-        # Read to the end in any case: what is left over would be taken for the next request.
+        # Always read the whole body: on an open connection the rest would be parsed as the next request.
         sent = Request(environ).get_data()
         environ |= {"wsgi.input": io.BytesIO(sent), "CONTENT_LENGTH": str(len(sent))}
         try:
@@ -273,16 +273,16 @@ class _Handler(WSGIRequestHandler):
         self.wfile.writelines(body)
 
     def _reset(self) -> None:
-        """Cut the connection so that the client gets a reset instead of an orderly end."""
+        """Close the connection with a TCP reset instead of an orderly shutdown."""
         self.close_connection = True
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         socket.close(self.connection.detach())
 
     def date_time_string(self, timestamp: float | None = None) -> str:
-        """The Date header is by the sandbox's clock, like everything else that it says of time."""
+        """Set the Date header by the sandbox's clock, as all its other times are."""
         clock: Clock = self.server.clock  # type: ignore[attr-defined]
         moment = clock() if timestamp is None else datetime.fromtimestamp(timestamp, UTC)
         return format_datetime(moment.astimezone(UTC), usegmt=True)
 
     def log(self, *_: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""

@@ -1,4 +1,4 @@
-"""Where the public record on OneFile's API is undecided, the sandbox has a switch. The defaults are the likeliest."""
+"""A switch for each question that OneFile's public documentation leaves open. The defaults are the likeliest answer."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ def _either(default: Any, *alternatives: Any) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Switches:
-    """How this OneFile behaves.
+    """How the sandbox behaves.
 
-    ``rate_limit`` is in calls per ``rate_window`` (seconds) and customer token, authentication not counted; 0 means
-    no limit. A field with alternatives takes part in :meth:`each_alternative`.
+    ``rate_limit`` is the number of calls per ``rate_window`` (seconds), not counting authentication; 0 means no limit.
+    :meth:`each_alternative` covers the fields that have alternatives.
     """
 
     # Authentication
@@ -31,10 +31,10 @@ class Switches:
     # Searches
     items: Literal["thin", "some", "most", "rich"] = _either(
         "thin", "some", "most", "rich"
-    )  # of paged searches; unpaged ones are always thin
+    )  # in paged searches; items of unpaged searches are always thin
     empty_search: Literal["no content", "empty list"] = _either("no content", "empty list")
     past_the_end: Literal["no content", "empty list"] = _either("no content", "empty list")
-    page_limit: int | None = _either(None, 3)  # the largest page that is given, whatever was asked for
+    page_limit: int | None = _either(None, 3)  # caps the page size of every search
     unpaged_limit: int | None = _either(None, 50)
     page_order: Literal["by id", "unstable"] = _either("by id", "unstable")
     aim_search_without_user: Literal["everybody", "refused"] = _either("everybody", "refused")
@@ -63,7 +63,7 @@ class Switches:
 
     @classmethod
     def each_alternative(cls) -> Iterator[tuple[str, object, Switches]]:
-        """Every behaviour but the default: switch, value, and Switches that differ from the default in that only."""
+        """Yield every alternative: the switch, its value, and the default switches with only this value changed."""
         for switch in fields(cls):
             for value in switch.metadata.get("alternatives", ()):
                 yield switch.name, value, replace(cls(), **{switch.name: value})

@@ -1,4 +1,4 @@
-"""What goes over the wire: records as OneFile's JSON, request bodies as values, answers."""
+"""Converts records to OneFile's JSON, and request bodies to values."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from typing import Any, Final
 from .entities import ABSENT, LONDON, Moment, SandboxRecord
 from .switches import Switches
 
-#: What the date-times of Microsoft's database begin with.
+#: The earliest year of SQL Server's ``datetime``.
 EARLIEST_YEAR: Final = 1753
-#: Beyond this the ID columns of Microsoft's database take no number.
+#: The largest value of SQL Server's ``bigint``.
 _LARGEST_NUMBER: Final = 2**63 - 1
 _IN_CAPITALS: Final = frozenset({"id", "misid", "uln", "nino", "dob"})
 
 
 @dataclass(frozen=True, slots=True)
 class SandboxResponse:
-    """What the server sends back."""
+    """The answer to a call."""
 
     status: int
     body: bytes = b""
@@ -30,7 +30,7 @@ class SandboxResponse:
 
 
 class ApiRefusal(Exception):
-    """The call is refused; ``code`` and ``message`` are OneFile's, in so far as they are known."""
+    """The call is refused. ``code`` and ``message`` are OneFile's where they are documented."""
 
     UNKNOWN_CENTRE = -11
     OTHER = -10
@@ -55,12 +55,12 @@ def refusal(refused: ApiRefusal, switches: Switches) -> SandboxResponse:
     return in_json({"code": refused.code, "message": refused.message}, refused.status)
 
 
-# Records out
+# Records to JSON
 
 
 @cache
 def property_name(attribute: str, style: str) -> str:
-    """OneFile's JSON name of an attribute: ``learner_id`` is ``LearnerID``."""
+    """The JSON name of an attribute: ``learner_id`` becomes ``LearnerID`` or, with style "camel", ``learnerID``."""
     words = attribute.split("_")
     pascal = "".join(word.upper() if word in _IN_CAPITALS else word.capitalize() for word in words)
     if style == "pascal":
@@ -75,7 +75,7 @@ def _sent_attributes(kind: type[SandboxRecord]) -> tuple[str, ...]:
 
 
 def as_item(record: SandboxRecord, switches: Switches, *, paged: bool) -> dict[str, object]:
-    """What a search gives of a record that is not whole."""
+    """The properties of a record that a search returns when its items are not whole records."""
     attributes = record.ITEM
     if paged and switches.items == "some":
         attributes += record.SOME
@@ -108,7 +108,7 @@ def _as_json(record: SandboxRecord, attributes: Iterable[str], switches: Switche
 
 
 def moment_text(moment: Moment, style: str) -> str:
-    """A moment as OneFile might write it, see :attr:`Switches.dates`; a date is midnight in London."""
+    """Write a moment in a style of :attr:`Switches.dates`. A date is midnight in London."""
     if not isinstance(moment, datetime):
         moment = datetime.combine(moment, time(), LONDON)
     if style == "offset":
@@ -117,11 +117,11 @@ def moment_text(moment: Moment, style: str) -> str:
     return text + {"utc": "Z", "no zone": "", "milliseconds": ".000Z", "seven digits": ".0000000Z"}[style]
 
 
-# Request bodies in
+# Request bodies to values
 
 
 class Body:
-    """The properties of a request, by name in any case. Unknown ones are nobody's business."""
+    """The properties of a request. Names are case-insensitive; unknown properties are ignored."""
 
     def __init__(self, properties: Mapping[str, object]) -> None:
         self._values = {name.lower(): value for name, value in properties.items()}
@@ -130,7 +130,7 @@ class Body:
         return name.lower() in self._values
 
     def text(self, name: str, longest: int = 255) -> str:
-        """Raises :class:`ApiRefusal` for what is no text or number, or too long."""
+        """Raise :class:`ApiRefusal` for a value that is neither text nor a number, or is longer than ``longest``."""
         value = self._given(name, str | int | float)
         text = "" if value is None else str(value)
         if any(0xD800 <= ord(character) <= 0xDFFF for character in text):
@@ -140,7 +140,7 @@ class Body:
         return text
 
     def number(self, name: str) -> int | None:
-        """Raises :class:`ApiRefusal` when there is something that is no whole number."""
+        """Raise :class:`ApiRefusal` for a value that is not a whole number. A blank value is ``None``."""
         value = self._given(name, str | int)
         if value is None or value == "":
             return None
@@ -153,14 +153,14 @@ class Body:
         return number
 
     def moment(self, name: str) -> datetime | None:
-        """An ISO date-time or date; without a zone it is UTC. Raises :class:`ApiRefusal` for anything else."""
+        """Read an ISO date or date-time; without a zone it is UTC. Raises :class:`ApiRefusal` for anything else."""
         value = self._given(name, str)
         if value is None or value == "":
             return None
         try:
             moment = datetime.fromisoformat(value)
             moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-            moment.astimezone(LONDON)  # as it will be shown
+            moment.astimezone(LONDON)  # fails now rather than when the page shows it
         except (ValueError, OverflowError):
             raise ApiRefusal(400, f"{name} is not a date.") from None
         if moment.year < EARLIEST_YEAR:
@@ -175,7 +175,7 @@ class Body:
 
 
 def read_json(text: bytes) -> Body:
-    """A JSON object; an empty list is as good as an empty object, as some clients send ``[]``."""
+    """Read a JSON object. An empty list counts as an empty object, as some clients send ``[]``."""
     try:
         properties = json.loads(text or b"{}")
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""Everything that the sandbox OneFile knows, in memory."""
+"""The sandbox's records, in memory."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ AnyRecord = TypeVar("AnyRecord", bound=SandboxRecord)
 
 CUSTOMER_ID: Final = 2070
 
-#: Where the numbering of new records begins when nothing is there yet.
+#: The ID of the first record of each kind.
 _FIRST_IDS: Final[Mapping[type[SandboxRecord], int]] = {
     SandboxCentre: CENTRE_ID,
     SandboxUser: 1250001,
@@ -42,11 +42,11 @@ _FIRST_IDS: Final[Mapping[type[SandboxRecord], int]] = {
 
 
 class World:
-    """The records of one customer by ID: one centre to begin with, and nobody in it.
+    """The records of one customer, by ID. A new world has one empty centre.
 
-    Change records directly (``world.aims[7].elements_done = 5``), delete them with ``del world.reviews[9]``, add them
-    with the ``add_…`` methods. Hold ``lock`` where a call may arrive at the same moment. ``writes`` counts what the
-    API changed or created, not what is done here or on the page.
+    Change records directly (``world.aims[7].elements_done = 5``), delete them with ``del world.reviews[9]`` and add
+    them with the ``add_…`` methods. Hold ``lock`` if a call may arrive at the same moment. ``writes`` counts records
+    that the API changed or created; it does not count changes made here or on the page.
     """
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ class World:
 
     @classmethod
     def of(cls, provider: Provider) -> World:
-        """OneFile's side of a provider's story. The provider's own records are copied and stay as they are."""
+        """Build OneFile's side of a provider. The records are copied, so the provider itself never changes."""
         world = cls()
         for placement in provider.placements:
             world._keep(world.placements, replace(placement))
@@ -90,7 +90,7 @@ class World:
 
     @property
     def centre_id(self) -> int:
-        """The first centre, which new records belong to unless told otherwise."""
+        """The first centre, to which new records belong by default."""
         return next(iter(self.centres))
 
     def add_centre(self, **values: Any) -> SandboxCentre:

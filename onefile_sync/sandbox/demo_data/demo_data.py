@@ -1,4 +1,4 @@
-"""The parts of a provider's story: PICSWeb's side as plain values, beside OneFile's records."""
+"""What an invented provider consists of: PICSWeb's side as plain values, OneFile's as the sandbox's records."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from onefile_sync.sandbox.entities import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoOfficer:
-    """A PICSWeb officer. ``onefile_id`` is blank where nobody has linked the officer to an assessor yet."""
+    """A PICSWeb officer. ``onefile_id`` is ``None`` if the officer is not linked to an assessor."""
 
     ident: str
     first_name: str
@@ -28,7 +28,7 @@ class DemoOfficer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoOrganisation:
-    """A PICSWeb organisation, linked to a OneFile placement or not."""
+    """A PICSWeb organisation. ``onefile_id`` is ``None`` if it is not linked to a OneFile placement."""
 
     ident: str
     name: str
@@ -37,7 +37,7 @@ class DemoOrganisation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoQualification:
-    """A qualification as PICSWeb has it. ``assessor`` is the officer's ident."""
+    """A qualification in PICSWeb. ``assessor`` is an officer's Ident."""
 
     reference: str
     title: str
@@ -54,7 +54,7 @@ class DemoQualification:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoReview:
-    """A review as PICSWeb has it. ``attended`` is "", "yes", "no" or "unknown"; ``officer`` an ident."""
+    """A review in PICSWeb. ``attended`` is "", "yes", "no" or "unknown"; ``officer`` is an officer's Ident."""
 
     type: str = "Normal"
     onefile_id: int | None = None
@@ -68,7 +68,7 @@ class DemoReview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoPlacement:
-    """Where the learner works: the organisation's ident, the type, and since when."""
+    """Where the learner works. ``organisation`` is the employer's Ident."""
 
     organisation: str
     type: str
@@ -77,7 +77,7 @@ class DemoPlacement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PicswebLearner:
-    """A learner as PICSWeb has them, with everything that hangs on them."""
+    """A learner in PICSWeb, with qualifications, reviews and placements."""
 
     ident: str
     first_name: str
@@ -115,7 +115,7 @@ class OneFileLearner:
 
 @dataclass(frozen=True, slots=True)
 class DemoLearner:
-    """One learner on both sides; ``onefile`` is ``None`` for someone who has not been enrolled there."""
+    """One learner on both sides. ``onefile`` is ``None`` if the learner is not enrolled in OneFile."""
 
     picsweb: PicswebLearner
     onefile: OneFileLearner | None
@@ -123,7 +123,7 @@ class DemoLearner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
-    """A training provider: PICSWeb's officers, organisations and learners; OneFile's assessors, placements, classes."""
+    """A provider: PICSWeb's officers, organisations and learners; OneFile's assessors, placements and classrooms."""
 
     today: date
     officers: tuple[DemoOfficer, ...]

@@ -1,4 +1,4 @@
-"""The learning of one invented learner, on both sides at once: aims with their qualifications, and reviews."""
+"""Invents the learning of one learner on both sides: aims with their qualifications, and reviews."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Shared = TypeVar("Shared", str, date)
 
 @dataclass(frozen=True, slots=True)
 class Colleague:
-    """One person as PICSWeb's officer and as OneFile's assessor; the two may not be linked in PICSWeb."""
+    """One person as officer in PICSWeb and assessor in OneFile. PICSWeb may not have linked the two."""
 
     officer: DemoOfficer
     assessor: SandboxUser
@@ -34,7 +34,7 @@ class Colleague:
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """The next OneFile IDs."""
+    """Sequences of OneFile IDs."""
 
     users: Iterator[int] = field(default_factory=lambda: count(1250001))
     aims: Iterator[int] = field(default_factory=lambda: count(4000001))
@@ -44,7 +44,7 @@ class Numbers:
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
-    """Who learns, with whom, and from when to when. ``ended`` is ``None`` for someone still in learning."""
+    """A learner's programme, staff and dates. ``ended`` is ``None`` while the learner is in learning."""
 
     learner_id: int
     centre_id: int
@@ -61,14 +61,14 @@ class Enrolment:
 
     @property
     def elapsed(self) -> float:
-        """The part of the programme that is over, 0 to 1."""
+        """The elapsed part of the programme, from 0 to 1."""
         whole = (self.planned_end - self.start).days
         return min(1.0, max(0.0, (self.last_day - self.start).days / whole))
 
 
 @dataclass(slots=True)
 class Learning:
-    """What has been made up so far: each list is one side's."""
+    """What has been invented so far; each list belongs to one side."""
 
     qualifications: list[DemoQualification] = field(default_factory=list)
     aims: list[SandboxAim] = field(default_factory=list)
@@ -81,7 +81,7 @@ class Learning:
 
 
 def add_aims(learning: Learning, enrolment: Enrolment, dice: random.Random, numbers: Numbers) -> None:
-    """One to five: the apprenticeship's main aim, then some of its parts and shorter qualifications."""
+    """Add one to five aims: an apprenticeship's main aim, some of its parts, and shorter qualifications."""
     main, *parts = dice.choice(names.APPRENTICESHIPS)
     others = dice.sample([*parts, *names.OTHER_QUALIFICATIONS], dice.choice((0, 1, 1, 2, 2, 2, 3, 4)))
     for standard in (main, *sorted(others, key=lambda other: other.id)):
@@ -145,7 +145,7 @@ def _registration_number(dice: random.Random) -> str:
 
 
 def _on_two_sides(value: Shared, other: Shared, blank: Shared, dice: random.Random) -> tuple[Shared, Shared]:
-    """PICSWeb's and OneFile's value of a field that is kept on both sides and not always looked after."""
+    """PICSWeb's and OneFile's value of a field that staff fill in on both sides, not always consistently."""
     roll = dice.random()
     if roll < 0.55:
         return value, value
@@ -159,7 +159,7 @@ def _on_two_sides(value: Shared, other: Shared, blank: Shared, dice: random.Rand
 def _day_on_two_sides(
     day: date, enrolment: Enrolment, dice: random.Random
 ) -> tuple[date | None, date | None]:
-    """As above; a day that has not come yet is blank on both sides."""
+    """As above for a date; a date in the future is blank on both sides."""
     never = date.max
     ours, theirs = _on_two_sides(day, day + timedelta(days=7), never, dice)
     return ours if ours <= enrolment.last_day else None, theirs if theirs <= enrolment.last_day else None
@@ -172,11 +172,11 @@ _FUTURE: Final = ("planned",) * 5 + ("only in PICSWeb",) * 3 + ("undated",)
 
 
 def add_reviews(learning: Learning, enrolment: Enrolment, dice: random.Random, numbers: Numbers) -> None:
-    """Two to twelve, every few weeks; those after the last day of learning are yet to come."""
+    """Add two to twelve reviews, a few weeks apart. Those after the last day of learning are planned ones."""
     how_many, weeks_apart = dice.randint(2, 12), dice.randint(4, 9)
     since_start = (enrolment.last_day - enrolment.start).days // (7 * weeks_apart)
     past = min(how_many, since_start)
-    # Somebody who has left has nothing planned; somebody who has just begun has everything ahead.
+    # A leaver has no planned reviews; a learner who has just started has no past ones.
     future = 0 if enrolment.ended else max(min(2, how_many - 1), how_many - past)
     past = max(0, how_many - future) if not enrolment.ended else max(2, past)
     for number in range(-past, future):
@@ -239,7 +239,7 @@ def add_future_review(
 
 
 def onefile_review(day: date, enrolment: Enrolment, dice: random.Random, numbers: Numbers) -> SandboxReview:
-    """A review that is scheduled in OneFile, by date only or with a time of day."""
+    """A review scheduled in OneFile, with or without a time of day."""
     at = _time_of_day(dice)
     by = enrolment.main if dice.random() < 0.8 else dice.choice(enrolment.colleagues)
     return SandboxReview(
@@ -253,7 +253,7 @@ def onefile_review(day: date, enrolment: Enrolment, dice: random.Random, numbers
 
 
 def held(review: SandboxReview, day: date, enrolment: Enrolment, dice: random.Random) -> SandboxReview:
-    """The review after it took place: started, mostly signed by the assessor, mostly by the learner too."""
+    """The review after it was held: started, usually signed by the assessor, often by the learner too."""
     started = datetime.combine(day, time(dice.randint(9, 16), dice.choice((2, 17, 34, 51))), LONDON)
     assessor_signed = started + timedelta(hours=1)
     learner_signed = assessor_signed + timedelta(days=dice.randint(0, 6), hours=dice.randint(0, 5))
@@ -271,7 +271,7 @@ def held(review: SandboxReview, day: date, enrolment: Enrolment, dice: random.Ra
 def put_on_both_sides(
     learning: Learning, review: SandboxReview, enrolment: Enrolment, dice: random.Random
 ) -> None:
-    """PICSWeb knows the review as it is, or as it was a while ago, or not yet."""
+    """Add a OneFile review, with a PICSWeb review that is up to date, out of date or missing."""
     learning.onefile_reviews.append(review)
     if review.visit_id is not None and isinstance(review.scheduled_for, datetime):
         learning.visits.append(
@@ -293,7 +293,7 @@ def put_on_both_sides(
 
 
 def in_step(review: SandboxReview, enrolment: Enrolment) -> DemoReview:
-    """PICSWeb's review as a refresh would leave it."""
+    """PICSWeb's review as it is after a refresh."""
     proposed_date, proposed_time = None, None
     if isinstance(review.scheduled_for, datetime):
         local = review.scheduled_for.astimezone(LONDON)
@@ -312,7 +312,7 @@ def in_step(review: SandboxReview, enrolment: Enrolment) -> DemoReview:
 
 
 def as_it_was(review: DemoReview, dice: random.Random) -> DemoReview:
-    """Before it was started, moved to another day, or given to another assessor."""
+    """The review before it was started, moved to another day, or given to another assessor."""
     what_came_later = dice.choice(("start", "start", "move", "assessor"))
     if what_came_later == "start" and review.actual_date:
         return replace(review, attended="", actual_date=None, trainee_signed_date=None)
@@ -329,7 +329,7 @@ def _linked_officer(assessor_id: int | None, enrolment: Enrolment) -> str | None
 
 
 def _time_of_day(dice: random.Random) -> time | None:
-    """Office hours; ``None`` for a review that is planned by date only."""
+    """A time in office hours; ``None`` for a review that is planned by date only."""
     hour, minute, dated_only = dice.randint(9, 16), dice.choice((0, 15, 30)), dice.random() < 0.15
     return None if dated_only else time(hour, minute)
 

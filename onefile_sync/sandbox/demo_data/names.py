@@ -1,6 +1,6 @@
-"""What the invented provider is made of: people, employers, standards. All of them are made up.
+"""Names of people, employers and standards for the invented provider. All are fictitious.
 
-Telephone numbers, National Insurance numbers and addresses come from ranges that are kept free for fiction.
+Telephone numbers, National Insurance numbers and addresses come from ranges reserved for fiction.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ DISABILITIES: Final = ("", "", "", "Dyslexia", "Hearing impairment", "Mental hea
 
 @dataclass(frozen=True, slots=True)
 class Standard:
-    """A qualification as OneFile offers it. The bracketed code in OneFile's title is PICSWeb's reference."""
+    """A qualification in OneFile's catalogue. The bracketed code in OneFile's title is PICSWeb's reference."""
 
     id: int
     reference: str
@@ -149,7 +149,7 @@ _APPRENTICESHIPS: Final = (
     ("157", "Hospitality Supervisor Level 3"),
     ("88", "Engineering Technician Level 3"),
 )
-#: The parts that an apprenticeship is delivered in, in this order.
+#: Suffix of the reference and of the title for each part of an apprenticeship, in the order of delivery.
 _PARTS: Final = (("AS", ""), ("OP", ": on-programme"), ("GW", ": gateway"), ("EP", ": end-point assessment"))
 
 #: The parts of each apprenticeship.
@@ -161,7 +161,7 @@ APPRENTICESHIPS: Final = tuple(
     for row, (code, title) in enumerate(_APPRENTICESHIPS)
 )
 
-#: Shorter qualifications beside an apprenticeship; those with units are tracked by unit in PICSWeb.
+#: Shorter qualifications taken alongside an apprenticeship. PICSWeb tracks those with units by unit.
 OTHER_QUALIFICATIONS: Final = (
     Standard(3901, "60350123", "Functional Skills English Level 2"),
     Standard(3902, "60350135", "Functional Skills Mathematics Level 2"),
@@ -180,5 +180,5 @@ OTHER_QUALIFICATIONS: Final = (
 )
 
 REGISTRATION_PREFIXES: Final = ("CG", "PN", "NCFE", "BTEC", "HAB")
-#: More than the 50 characters that PICSWeb's field takes.
+#: Longer than PICSWeb's field, which takes 50 characters.
 OVERLONG_REGISTRATION_NUMBER: Final = "AWARDING-BODY/CENTRE-08812/COHORT-2025-AUTUMN/CANDIDATE-000417-RESIT"

@@ -1,4 +1,4 @@
-"""A training provider, made up: the same numbers give the same provider, on PICSWeb's side and on OneFile's."""
+"""Invents a training provider on both sides. The same size, seed and date give the same provider."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _FIRST_ASSESSOR: Final = 120001
 _FIRST_PLACEMENT: Final = 18001
 _FIRST_CLASSROOM: Final = 15301
 
-#: What the first learners are there to show, whatever the dice say; later ones are drawn from the second list.
+#: The situations of the first learners, in this order; those of later learners are drawn from the second list.
 _FIXED_SITUATIONS: Final = (
     "demo",
     "not in OneFile",
@@ -57,11 +57,11 @@ _SITUATIONS: Final = (
 
 
 def build(learners: int, seed: int, today: date | None = None) -> Provider:
-    """A provider with so many learners. ``today`` (default: the date now) only moves its dates.
+    """Invent a provider with ``learners`` learners. ``today`` (default: the current date) only shifts its dates.
 
-    The first learner is there for the demo: live, in learning, and out of step on both sides.
+    The first learner is the demo's: live, in learning, with differences to synchronise in both directions.
     """
-    dice = random.Random(seed)  # noqa: S311 - a story, not a secret: it must come out the same every time
+    dice = random.Random(seed)  # noqa: S311 - must be repeatable, not secret
     colleagues = _colleagues(learners, dice)
     placements = [
         SandboxPlacement(
@@ -78,7 +78,7 @@ def build(learners: int, seed: int, today: date | None = None) -> Provider:
         for number, name in enumerate(names.CLASSROOMS)
     ]
     maker = _LearnerMaker(
-        today or date.today(),  # noqa: DTZ011 - the demo's day is the day on the wall
+        today or date.today(),  # noqa: DTZ011 - the demo uses the local date
         dice,
         Numbers(),
         colleagues,
@@ -87,7 +87,7 @@ def build(learners: int, seed: int, today: date | None = None) -> Provider:
     return Provider(
         today=maker.today,
         officers=tuple(colleague.officer for colleague in colleagues),
-        # The last employer is not linked to its OneFile placement yet.
+        # The last employer is not linked, so that the demo shows an unlinked one.
         organisations=tuple(
             DemoOrganisation(
                 ident=placement.misid,
@@ -104,7 +104,7 @@ def build(learners: int, seed: int, today: date | None = None) -> Provider:
 
 
 def _colleagues(learners: int, dice: random.Random) -> tuple[Colleague, ...]:
-    """Officers who are OneFile's assessors; every fifth is not linked to their assessor yet."""
+    """Officers and their OneFile assessors. Every fifth officer is not linked."""
     colleagues = []
     for number in range(min(40, 6 + learners // 40)):
         first_name, _ = dice.choice(names.FIRST_NAMES)
@@ -137,7 +137,7 @@ def _colleagues(learners: int, dice: random.Random) -> tuple[Colleague, ...]:
 
 
 class _LearnerMaker:
-    """Makes one learner after the other, always rolling the same dice in the same order."""
+    """Makes learners one after the other, drawing random numbers in a fixed order so that results repeat."""
 
     def __init__(
         self,
@@ -187,7 +187,7 @@ class _LearnerMaker:
         if days_since_end is not None:
             elapsed = days_since_end + dice.randint(150, 600)
         start = self.today - timedelta(days=elapsed)
-        # Most learners have a main officer who is linked to an assessor.
+        # Most main officers must be linked, as an unlinked one prevents uploads.
         main = dice.choice(self.colleagues)
         if situation == "demo" or (main.officer.onefile_id is None and dice.random() < 0.7):
             main = self.colleagues[0]
@@ -206,7 +206,7 @@ class _LearnerMaker:
         return tuple(each for each in self.colleagues if each.officer.onefile_id is not None)
 
     def learn_for_the_demo(self, learning: Learning, enrolment: Enrolment) -> None:
-        """Three aims and some reviews, with something to do in each direction that a person can follow."""
+        """Add three aims and some reviews, with a few differences in each direction that are easy to follow."""
         main, on_programme, *_ = names.APPRENTICESHIPS[0]
         for standard in (main, on_programme, names.OTHER_QUALIFICATIONS[0]):
             add_aim(learning, standard, enrolment, self.dice, self.numbers)
@@ -228,7 +228,7 @@ class _LearnerMaker:
             registration_number="CG4417093",
             registration_date=None,
         )
-        # Held in OneFile a week ago, not known to PICSWeb yet; planned in PICSWeb, not known to OneFile yet.
+        # One review held a week ago exists in OneFile only; one planned review exists in PICSWeb only.
         review = onefile_review(self.today - timedelta(days=7), enrolment, self.dice, self.numbers)
         held_at = _local(self.today - timedelta(days=7), time(10, 30))
         learning.onefile_reviews.append(
@@ -325,15 +325,15 @@ class _LearnerMaker:
 
 
 def plain(name: str) -> str:
-    """A name as it looks in a mail address: ASCII letters in lower case."""
-    # The letters that do not come apart into a letter and an accent.
+    """A name as it appears in an e-mail address: lower-case ASCII letters."""
+    # NFKD does not decompose these letters.
     letters = name.translate(str.maketrans("ŁłÞþı", "LlTti"))
     decomposed = unicodedata.normalize("NFKD", letters)
     return "".join(letter for letter in decomposed if letter.isascii() and letter.isalpha()).lower()
 
 
 def _unlinked(person: PicswebLearner) -> PicswebLearner:
-    """Somebody whom PICSWeb knows and OneFile does not."""
+    """The same learner without any OneFile IDs."""
     return replace(
         person,
         onefile_id=None,
