@@ -100,13 +100,10 @@ def test_calls_of_several_processes_take_places_one_behind_the_other(
     assert round((next_call_at - opening) / spacing, 3) == 3 * TIMES
 
 
-#: How many sessions wait for a lock of ours; on MariaDB, of anybody's.
+#: How many sessions wait for a lock of ours; on MariaDB and MySQL, of anybody's.
 WHO_WAITS_FOR_US = {
     "postgresql": "SELECT count(*) FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))",
-    "mysql": (
-        "SELECT CAST(variable_value AS UNSIGNED) FROM information_schema.global_status"
-        " WHERE variable_name = 'Innodb_row_lock_current_waits'"
-    ),
+    "mysql": "SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'",
 }
 
 
@@ -133,7 +130,7 @@ class Clerk:
     def somebody_waits_for_us(self) -> bool:
         with connection.cursor() as cursor:
             cursor.execute(WHO_WAITS_FOR_US[connection.vendor])
-            return bool(cursor.fetchone()[0])
+            return bool(int(cursor.fetchone()[-1]))
 
 
 def test_an_edit_that_a_clerk_makes_meanwhile_is_kept(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
 from django.core.management.base import CommandError
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import Model
 from django.utils.translation import gettext as _
 
 from example_project.picsweb.models import (
@@ -26,6 +27,8 @@ from onefile_sync.models import Environment, OneFileSettings
 from onefile_sync.sandbox.demo_data.demo_data import DemoLearner, PicswebLearner
 from onefile_sync.sandbox.demo_data.provider import build
 from onefile_sync.sandbox.server import CUSTOMER_TOKEN
+
+Row = TypeVar("Row", bound=Model)
 
 BATCH = 500
 _LEARNER_FIELDS = [
@@ -83,7 +86,7 @@ def seed(learners: int, number: int, *, replace: bool = False, today: date | Non
     provider = build(learners, number, today)
     officers = {
         officer.ident: officer
-        for officer in Officer.objects.bulk_create(
+        for officer in create_all(
             Officer(
                 ident=story.ident,
                 first_name=story.first_name,
@@ -96,7 +99,7 @@ def seed(learners: int, number: int, *, replace: bool = False, today: date | Non
     }
     organisations = {
         organisation.ident: organisation
-        for organisation in Organisation.objects.bulk_create(
+        for organisation in create_all(
             Organisation(ident=story.ident, name=story.name, onefile_id=story.onefile_id)
             for story in provider.organisations
         )
@@ -114,13 +117,24 @@ def seed(learners: int, number: int, *, replace: bool = False, today: date | Non
     }
 
 
+def create_all(rows: Iterable[Row]) -> list[Row]:
+    """Create rows whose primary keys are needed afterwards: MySQL does not tell those of rows created together."""
+    created = list(rows)
+    if connection.features.can_return_rows_from_bulk_insert and created:
+        type(created[0])._default_manager.bulk_create(created)
+    else:
+        for row in created:
+            row.save(force_insert=True)
+    return created
+
+
 def add_learners(
     stories: tuple[DemoLearner, ...],
     officers: Mapping[str, Officer],
     organisations: Mapping[str, Organisation],
 ) -> None:
     """A batch of learners with everything that hangs on them; a few queries for each kind of row."""
-    learners = Learner.objects.bulk_create(
+    learners = create_all(
         Learner(
             main_officer=officers[story.picsweb.main_officer],
             **{name: getattr(story.picsweb, name) for name in _LEARNER_FIELDS},
@@ -168,7 +182,7 @@ def add_learners(
             )
             for known in story.picsweb.placements
         ]
-    Qualification.objects.bulk_create(qualifications)
+    create_all(qualifications)
     Unit.objects.bulk_create(units)
     Review.objects.bulk_create(reviews)
     Placement.objects.bulk_create(placements)
