@@ -20,17 +20,15 @@ from django.db.models import (
     QuerySet,
     When,
 )
-from django.utils import timezone
 from django.utils.functional import lazy
 
 from onefile_sync.conf import deployment
-from onefile_sync.models import Difference, UploadIntent
 
 from .conditions import condition
 from .elsewhere import follow, source, with_a_place_for_reviews
 from .lookups import kept_for
 from .mapping import LEARNER, OFFICER, QUALIFICATION, REVIEW, Part
-from .snapshot import Differences, LearnerRow, Officers, OpenUpload, QualificationRow, ReviewRow
+from .snapshot import LearnerRow, Officers, QualificationRow, ReviewRow
 from .values import local_date, local_midnight, plain, reader
 
 #: How long a row's name may be in what we keep about it.
@@ -160,9 +158,9 @@ def _with_main_officer(learners: QuerySet[Model]) -> QuerySet[Model]:
 
 
 def read_learner(learner: Model) -> LearnerRow:
-    """A learner with qualifications, reviews and half-made uploads, for the exchange.
+    """A learner with qualifications and reviews, for the exchange.
 
-    Four queries; one more where the main officer was not fetched with the learner (:func:`learner_by_pk` does), one
+    Two queries; one more where the main officer was not fetched with the learner (:func:`learner_by_pk` does), one
     more where PICSWeb hides reviews, and one more where it keeps them under another row of the learner's.
     The learner must have a OneFile ID.
     """
@@ -172,26 +170,20 @@ def read_learner(learner: Model) -> LearnerRow:
 def read_learners(learners: Sequence[Model]) -> Iterator[LearnerRow]:
     """Several learners as :func:`read_learner` has one, in as many queries as one needs."""
     qualifications = _qualifications(learners)
-    uploads = _open_uploads(learners)
-    reviews = _reviews(learners, uploads)
-    differences = _differences(learners)
+    reviews = _reviews(learners)
     hidden = _hidden_reviews(learners, reviews) if hides(REVIEW) else {}
     with_a_place = with_a_place_for_reviews(learners)
     main_officer = source(LEARNER, "main_officer").read
     values = reader(LEARNER, ("onefile_id", "centre_id"))
     for learner in learners:
         officer: Any = main_officer(learner)
-        of_learner = tuple(reviews.get(learner.pk, ()))
-        begun = uploads.get(str(learner.pk), {})
         yield LearnerRow(
             pk=str(learner.pk),
             label=_label(learner),
             main_officer=None if officer is None else str(officer.pk),
             main_officer_onefile_id=officer and officer.onefile_id,
-            uploads_without_review={pk: begun[pk] for pk in begun.keys() - {row.pk for row in of_learner}},
-            differences=differences.get(str(learner.pk), {}),
             qualifications=tuple(qualifications.get(learner.pk, ())),
-            reviews=of_learner,
+            reviews=tuple(reviews.get(learner.pk, ())),
             hidden_reviews=tuple(hidden.get(learner.pk, ())),
             has_place_for_reviews=learner.pk in with_a_place,
             **values(learner),
@@ -291,9 +283,7 @@ def _qualifications(learners: Sequence[Model]) -> dict[Any, list[QualificationRo
     return found
 
 
-def _reviews(
-    learners: Sequence[Model], uploads: Mapping[str, Mapping[str, OpenUpload]]
-) -> dict[Any, list[ReviewRow]]:
+def _reviews(learners: Sequence[Model]) -> dict[Any, list[ReviewRow]]:
     """By the learner's primary key."""
     officer_field, type_field = REVIEW.field("officer"), REVIEW.field("type")
     related = [field.name for field in (officer_field, type_field) if isinstance(field, ForeignKey)]
@@ -320,7 +310,6 @@ def _reviews(
             label=_label(row),
             is_normal=type_of(row) in normal_types,
             officer_onefile_id=officer and officer.onefile_id,
-            open_upload=uploads.get(str(learner_pk), {}).get(str(row.pk)),
             **values(row),
         )
         found.setdefault(learner_pk, []).append(review)
@@ -341,39 +330,3 @@ def _hidden_reviews(
                 ReviewRow(str(row.pk), _label(row), plain(REVIEW, row, "onefile_id"))
             )
     return found
-
-
-def _differences(learners: Sequence[Model]) -> dict[str, Differences]:
-    """By the primary key of the learner."""
-    noted = Difference.objects.filter(
-        learner_type=learner_type(), learner_pk__in=[str(learner.pk) for learner in learners]
-    )
-    names = ("side", "subject_kind", "subject_pk", "field", "offered", "kept")
-    found: dict[str, dict[tuple[str, str, str, str], tuple[str, str]]] = {}
-    for learner_pk, side, kind, pk, field, offered, kept in noted.values_list("learner_pk", *names):
-        found.setdefault(learner_pk, {})[side, kind, pk, field] = (offered, kept)
-    return dict(found)
-
-
-def _open_uploads(learners: Sequence[Model]) -> dict[str, dict[str, OpenUpload]]:
-    """By the primary keys of the learner and of PICSWeb's review."""
-    intents = UploadIntent.objects.filter(
-        learner_type=learner_type(),
-        learner_pk__in=[str(learner.pk) for learner in learners],
-        finished_at__isnull=True,
-    )
-    found: dict[str, dict[str, OpenUpload]] = {}
-    for intent in intents:
-        found.setdefault(intent.learner_pk, {})[intent.review_pk] = _open_upload(intent)
-    return found
-
-
-def _open_upload(intent: UploadIntent) -> OpenUpload:
-    in_doubt = intent.in_doubt_since
-    return OpenUpload(
-        intent.scheduled_for,
-        intent.visit_id,
-        intent.review_id,
-        may_still_arrive=in_doubt is not None and timezone.now() < in_doubt + deployment.lease,
-        visits_in_doubt=intent.visits_in_doubt,
-    )

@@ -22,8 +22,6 @@ class Attendance(Enum):
 
 #: A value of one field as the rules see it. ``None`` and ``""`` both mean blank.
 Value = int | str | date | time | Attendance | None
-#: Side, kind of row, primary key and field -> the value that was offered, and what is kept there instead; see `told`.
-Differences = Mapping[tuple[str, str, str, str], tuple[str, str]]
 #: What staff call a row: ``str()`` of it, which may be made up only then.
 Label = object
 
@@ -35,27 +33,6 @@ def comparable(value: Value | datetime) -> str:
     if isinstance(value, date | time):
         return value.isoformat()
     return "" if value is None else str(value).strip()
-
-
-@dataclass(frozen=True, slots=True)
-class OpenUpload:
-    """A review that we began to create in OneFile without having recorded the end of it.
-
-    ``visit_id`` and ``review_id`` are what OneFile is known to have answered before we stopped. ``may_still_arrive``:
-    the last create was sent so lately that OneFile may yet carry it out. ``visits_in_doubt`` counts the visits that
-    OneFile may hold without our knowing their ID, so that no review will ever be put into them.
-    """
-
-    scheduled_for: datetime
-    visit_id: int | None = None
-    review_id: int | None = None
-    may_still_arrive: bool = False
-    visits_in_doubt: int = 0
-
-    @property
-    def may_be_there(self) -> bool:
-        """A review is asked for only after its visit is on record: without one there is nothing of ours to find."""
-        return self.visit_id is not None or self.review_id is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +66,6 @@ class ReviewRow:
     officer: str | None = None
     officer_onefile_id: int | None = None
     trainee_signed_date: date | None = None
-    open_upload: OpenUpload | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +78,6 @@ class LearnerRow:
     centre_id: int | None = None
     main_officer: str | None = None
     main_officer_onefile_id: int | None = None
-    #: Uploads that were begun of reviews that are gone, by the review's primary key.
-    uploads_without_review: Mapping[str, OpenUpload] = field(default_factory=dict)
-    #: What one side keeps differently from what it was given, as was said already.
-    differences: Differences = field(default_factory=dict)
     qualifications: tuple[QualificationRow, ...] = ()
     reviews: tuple[ReviewRow, ...] = ()
     #: Linked reviews that PICSWeb hides: they are there, and nothing else is known of them.

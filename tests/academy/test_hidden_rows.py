@@ -136,9 +136,9 @@ def test_a_host_that_hides_nothing_pays_for_nothing(
 ) -> None:
     sync(academy.apprentice)  # content types are known from here on
     [apprentice] = picsweb_side.learners_by_pk([str(academy.apprentice.pk)])
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(3):
         picsweb_side.read_learner(apprentice)
     monkeypatch.setattr(Sitting._meta, "default_manager_name", "everything")
     monkeypatch.delitem(Sitting._meta.__dict__, "default_manager", raising=False)
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(2):
         picsweb_side.read_learner(apprentice)

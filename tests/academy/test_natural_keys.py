@@ -139,7 +139,7 @@ def test_however_many_reviews_there_are_rows_are_looked_up_once(
     Sitting.objects.bulk_create(
         Sitting(apprentice=by_key.apprentice, turnout=option("turnout", "away")) for _each in range(30)
     )
-    with django_assert_max_num_queries(11):
+    with django_assert_max_num_queries(9):
         list(picsweb_side.read_learners(learners))
 
 

@@ -51,7 +51,7 @@ def test_both_are_read_with_no_query_for_each(
     Award.objects.create(apprentice=academy.apprentice, place=None)
     learners = picsweb_side.learners_by_pk([str(academy.apprentice.pk)])
 
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(5):
         [row] = picsweb_side.read_learners(learners)
 
     assert (len(row.qualifications), len(row.reviews)) == (10, 10)

@@ -110,7 +110,7 @@ def ending(hamlet: Hamlet, world: World) -> tuple[list[str], list[str]]:
     for review in row.reviews:
         link = "linked" if review.onefile_id in world.reviews else "alone"
         officer = "an officer" if review.officer else "nobody"
-        told = _told(review, "pk", "label", "onefile_id", "officer", "officer_onefile_id", "open_upload")
+        told = _told(review, "pk", "label", "onefile_id", "officer", "officer_onefile_id")
         in_picsweb.append(f"{told} {link} {officer}")
     in_onefile = [_told(aim, "id", "user_id", "wire") for aim in world.aims_of(hamlet.onefile_id)]
     for record in world.reviews_of(hamlet.onefile_id):

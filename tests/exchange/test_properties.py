@@ -20,7 +20,6 @@ from onefile_sync.host.snapshot import (
     Attendance,
     LearnerRow,
     Officers,
-    OpenUpload,
     QualificationRow,
     ReviewRow,
 )
@@ -36,10 +35,11 @@ from onefile_sync.sandbox.world import World
 from onefile_sync.sync.learner import uploads
 from onefile_sync.sync.learner.apply import Applied, apply_plan
 from onefile_sync.sync.learner.fetch import read_onefile
+from onefile_sync.sync.learner.on_record import read_on_record
 from onefile_sync.sync.learner.sources import LiveSource
 from onefile_sync.sync.planning import rules
 from onefile_sync.sync.planning.planner import make_plan
-from onefile_sync.sync.planning.types import FieldChange, OneFileSide, Plan, Policy
+from onefile_sync.sync.planning.types import FieldChange, OneFileSide, OnRecord, OpenUpload, Plan, Policy
 from tests.conftest import PROFILE
 from tests.factories import HOSTS, Host
 
@@ -217,9 +217,10 @@ class Stage:
 
     def plan(self) -> Plan:
         row = self.row()
-        side = read_onefile(LiveSource(self.onefile), row, self.policy)
+        on_record = read_on_record([row.pk])[row.pk]
+        side = read_onefile(LiveSource(self.onefile), row, on_record, self.policy)
         assessors = picsweb.read_officers({user for user in self.world.users if user != ONEFILE_ID})
-        return make_plan(row, side, assessors, self.policy, picsweb.can_hold)
+        return make_plan(row, on_record, side, assessors, self.policy, picsweb.can_hold)
 
     def carry_out(self, plan: Plan) -> Applied:
         applied = Applied(record=self.made.extend, hold=timezone.now)
@@ -335,7 +336,7 @@ def in_picsweb(row: LearnerRow) -> Values:
     for kind, rows in kinds.items():
         for each in rows:
             for name, value in asdict(each).items():
-                if name not in ("pk", "label", "officer_onefile_id", "open_upload"):
+                if name not in ("pk", "label", "officer_onefile_id"):
                     values[kind, each.pk, name] = without_space(value)
     return values
 
@@ -474,7 +475,7 @@ any_number = st.none() | st.integers(0, 2**63 - 1)
 any_day = st.none() | st.dates()
 any_moment = st.none() | st.datetimes(min_value=LONG_AGO, timezones=st.just(UTC))
 any_officer = st.none() | st.sampled_from(["gwen", "tom"])
-open_uploads = st.none() | st.builds(
+open_uploads = st.builds(
     OpenUpload,
     scheduled_for=st.datetimes(min_value=LONG_AGO, timezones=st.just(UTC)),
     visit_id=st.none() | ids,
@@ -526,7 +527,6 @@ any_learner = st.builds(
             officer=any_officer,
             officer_onefile_id=st.none() | ids,
             trainee_signed_date=any_day,
-            open_upload=open_uploads,
         ),
         max_size=5,
     ).map(tuple),
@@ -578,13 +578,17 @@ any_side = st.builds(
     side=any_side,
     policy=st.builds(Policy, st.booleans(), st.booleans(), st.booleans()),
     holds=st.sets(st.sampled_from(["registration_number", "total_elements", "actual_date", "officer"])),
+    data=st.data(),
 )
 def test_a_plan_can_be_made_of_anything(
-    learner: LearnerRow, side: OneFileSide, policy: Policy, holds: set[str]
+    learner: LearnerRow, side: OneFileSide, policy: Policy, holds: set[str], data: st.DataObject
 ) -> None:
     linked_to = Officers({1: "gwen", 2: "tom"}, {"gwen": "Gwen Price"}, frozenset({3}))
 
-    plan = make_plan(learner, side, linked_to, policy, lambda kind, name, value: name not in holds)
+    begun = [review.pk for review in learner.reviews] + ["gone"]
+    on_record = OnRecord(data.draw(st.dictionaries(st.sampled_from(begun), open_uploads)))
+
+    plan = make_plan(learner, on_record, side, linked_to, policy, lambda kind, name, value: name not in holds)
 
     changes = list(plan.changes())
     assert all(change.rule in rules.RULE_BY_CODE for change in changes)
@@ -596,12 +600,12 @@ def test_a_plan_can_be_made_of_anything(
     linked = [
         change.new for write in plan.writes for change in write.changes if change.field == "onefile_id"
     ] + [creation.onefile_id for creation in plan.creations]
-    assert len(linked) == len(set(linked)) or _claimed_twice(learner)
+    assert len(linked) == len(set(linked)) or _claimed_twice(on_record)
     assert len({upload.review.pk for upload in plan.uploads}) == len(plan.uploads)
 
 
-def _claimed_twice(learner: LearnerRow) -> bool:
+def _claimed_twice(on_record: OnRecord) -> bool:
     """Whether OneFile is on record as having given one ID to two reviews."""
-    ids = [review.open_upload.review_id for review in learner.reviews if review.open_upload]
+    ids = [upload.review_id for upload in on_record.uploads.values()]
     known = [each for each in ids if each is not None]
     return len(known) != len(set(known))

@@ -9,8 +9,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.utils import timezone
 
 from onefile_sync import host as picsweb_side
-from onefile_sync.host.snapshot import Attendance, LearnerRow, OpenUpload, QualificationRow, ReviewRow
-from onefile_sync.models import UploadIntent
+from onefile_sync.host.snapshot import Attendance, LearnerRow, QualificationRow, ReviewRow
 from tests.college.models import Student
 
 TODAY = date(2026, 11, 23)
@@ -130,19 +129,6 @@ def test_a_qualification_has_units_when_units_are_attached(host):
     assert {row.pk: row.has_units for row in rows if row.has_units} == {str(with_units.pk): True}
 
 
-def test_an_upload_that_was_begun_and_not_finished_is_told(host):
-    learner = host.learner()
-    begun, finished = host.review(learner), host.review(learner)
-    at = datetime(2026, 11, 1, 9, tzinfo=ZoneInfo("UTC"))
-    learner_type = ContentType.objects.get_for_model(learner)
-    common = {"learner_type": learner_type, "learner_pk": str(learner.pk), "scheduled_for": at}
-    UploadIntent.objects.create(**common, review_pk=str(begun.pk), visit_id=44)
-    UploadIntent.objects.create(**common, review_pk=str(finished.pk), review_id=3, finished_at=at)
-
-    reviews = {row.pk: row.open_upload for row in picsweb_side.read_learner(refetched(learner)).reviews}
-    assert reviews == {str(begun.pk): OpenUpload(at, visit_id=44), str(finished.pk): None}
-
-
 @pytest.mark.parametrize("each", [1, 6])
 def test_a_learner_is_read_in_as_many_queries_however_much_there_is(
     host, each, settings, django_assert_num_queries
@@ -159,7 +145,7 @@ def test_a_learner_is_read_in_as_many_queries_however_much_there_is(
     ContentType.objects.get_for_model(learner)
     with django_assert_num_queries(1):
         fetched = refetched(learner)
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(2):
         row = picsweb_side.read_learner(fetched)
     assert [len(row.qualifications), len(row.reviews)] == [each, each]
     assert all(qualification.has_units for qualification in row.qualifications)

@@ -381,7 +381,7 @@ class TwoSides(RuleBasedStateMachine):
             for kind, rows in kinds.items()
             for each in rows
             for name, value in asdict(each).items()
-            if name not in ("label", "open_upload", "officer_onefile_id", "attended", "is_normal")
+            if name not in ("label", "officer_onefile_id", "attended", "is_normal")
         }
 
     def in_onefile(self) -> dict[Any, Any]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from typing import Any
 
 from onefile_sync.host.snapshot import LearnerRow, Officers, QualificationRow, ReviewRow
 from onefile_sync.onefile.records import LearningAim, Review
 from onefile_sync.sync.planning.planner import make_plan
-from onefile_sync.sync.planning.types import FieldChange, OneFileSide, Plan, Policy
+from onefile_sync.sync.planning.types import FieldChange, OneFileSide, OnRecord, OpenUpload, Plan, Policy
 
 LEARNER, CENTRE, AIM, REVIEW, GWEN, TOM = 501, 5740, 4001, 1001, 71, 72
 OFFICERS = Officers(by_onefile_id={GWEN: "gwen", TOM: "tom"}, names={"gwen": "Gwen Price", "tom": "Tom Oak"})
@@ -69,11 +70,18 @@ def plan(
     policy: Policy | None = None,
     *,
     officers: Officers = OFFICERS,
+    begun: Mapping[str, OpenUpload] | None = None,
     **holds: bool,
 ) -> Plan:
-    """``holds`` says of a field that PICSWeb cannot hold what comes: ``registration_number=False``."""
+    """``begun`` are open uploads by the review's primary key; ``holds`` says of a field that PICSWeb cannot hold what
+    comes: ``registration_number=False``."""
     return make_plan(
-        row, side, officers, policy or Policy(), lambda kind, field, value: holds.get(field, True)
+        row,
+        OnRecord(begun or {}),
+        side,
+        officers,
+        policy or Policy(),
+        lambda kind, field, value: holds.get(field, True),
     )
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from onefile_sync.host.snapshot import Attendance, Officers, OpenUpload
-from onefile_sync.sync.planning.types import FoundProblem, Policy, Subject
+from onefile_sync.host.snapshot import Attendance, Officers
+from onefile_sync.sync.planning.types import FoundProblem, OpenUpload, Policy, Subject
 
 from .stories import (
     AIM,
@@ -181,15 +181,16 @@ def test_without_a_centre_a_review_cannot_be_uploaded() -> None:
     assert problems(made) == ["centre_unknown"]
 
 
-def begun(**values: Any) -> Any:
-    return new_review(open_upload=OpenUpload(SUMMER_AT_TEN, **values))
+def begun(**values: Any) -> dict[str, OpenUpload]:
+    """The upload of the new review was begun."""
+    return {"r1": OpenUpload(SUMMER_AT_TEN, **values)}
 
 
 class TestAnUploadThatWasCutOff:
     """R7: what may have been created is looked for before anything is created again."""
 
     def test_onefile_had_answered_with_the_id(self) -> None:
-        made = plan(learner(begun(review_id=REVIEW)), onefile(record(started_on=SUMMER)))
+        made = plan(learner(new_review()), onefile(record(started_on=SUMMER)), begun=begun(review_id=REVIEW))
 
         assert ("picsweb", "onefile_id", None, REVIEW) in told(made.changes())
         assert ("picsweb", "attended", Attendance.BLANK, Attendance.YES) in told(made.changes())
@@ -198,44 +199,50 @@ class TestAnUploadThatWasCutOff:
     def test_the_review_is_found_by_its_visit(self) -> None:
         elsewhen = datetime(2026, 7, 9, 9, tzinfo=UTC)
         found = record(visit_id=VISIT, scheduled_for=elsewhen)
-        made = plan(learner(begun(visit_id=VISIT)), onefile(found))
+        made = plan(learner(new_review()), onefile(found), begun=begun(visit_id=VISIT))
 
         assert ("picsweb", "onefile_id", None, REVIEW) in told(made.changes())
         assert made.uploads == made.creations == ()
 
     def test_the_review_is_found_by_its_time_where_the_visit_is_not_told(self) -> None:
-        made = plan(learner(begun(visit_id=VISIT)), onefile(record(scheduled_for=SUMMER_AT_TEN)))
+        made = plan(
+            learner(new_review()), onefile(record(scheduled_for=SUMMER_AT_TEN)), begun=begun(visit_id=VISIT)
+        )
 
         assert ("picsweb", "onefile_id", None, REVIEW) in told(made.changes())
         assert made.uploads == made.creations == ()
 
     def test_another_review_of_that_time_that_picsweb_knows_is_not_it(self) -> None:
         known = review(pk="r2", proposed_date=SUMMER, proposed_time=TEN, attended=Attendance.UNKNOWN)
-        made = plan(learner(begun(visit_id=VISIT), known), onefile(record(scheduled_for=SUMMER_AT_TEN)))
+        made = plan(
+            learner(new_review(), known),
+            onefile(record(scheduled_for=SUMMER_AT_TEN)),
+            begun=begun(visit_id=VISIT),
+        )
 
         assert len(made.uploads) == 1
 
     def test_it_was_never_created(self) -> None:
-        made = plan(learner(begun(visit_id=VISIT)), onefile())
+        made = plan(learner(new_review()), onefile(), begun=begun(visit_id=VISIT))
 
         assert len(made.uploads) == 1
 
     def test_it_was_never_created_and_is_not_to_be_any_more(self) -> None:
-        withdrawn = new_review(open_upload=OpenUpload(SUMMER_AT_TEN), attended=Attendance.NO)
-        made = plan(learner(withdrawn), onefile())
+        made = plan(learner(new_review(attended=Attendance.NO)), onefile(), begun=begun())
 
         assert made.uploads == ()
         assert {pk: over.came_about for pk, over in made.finished_uploads.items()} == {"r1": False}
 
     def test_without_a_visit_nothing_of_ours_can_be_there_so_a_date_is_no_match(self) -> None:
-        made = plan(learner(begun()), onefile(record(scheduled_for=SUMMER_AT_TEN)))
+        made = plan(learner(new_review()), onefile(record(scheduled_for=SUMMER_AT_TEN)), begun=begun())
 
         assert len(made.uploads) == len(made.creations) == 1
 
     def test_two_could_be_it_so_a_person_must_say(self) -> None:
         made = plan(
-            learner(begun(visit_id=VISIT)),
+            learner(new_review()),
             onefile(record(id=1, scheduled_for=SUMMER_AT_TEN), record(id=2, scheduled_for=SUMMER_AT_TEN)),
+            begun=begun(visit_id=VISIT),
         )
 
         assert list(made.changes()) == []
@@ -243,17 +250,16 @@ class TestAnUploadThatWasCutOff:
 
     @pytest.mark.parametrize("unsure", [{"reviews_complete": False}, {"unread_reviews": frozenset({REVIEW})}])
     def test_the_reviews_could_not_all_be_read_so_it_waits(self, unsure: dict[str, Any]) -> None:
-        made = plan(learner(begun(visit_id=VISIT)), onefile(**unsure))
+        made = plan(learner(new_review()), onefile(**unsure), begun=begun(visit_id=VISIT))
 
         assert made.uploads == ()
         assert problems(made) == ["upload_unresolved"]
 
     def test_two_cut_off_uploads_of_one_time_are_not_linked_to_the_same_review(self) -> None:
         made = plan(
-            learner(
-                begun(visit_id=VISIT), new_review(pk="r2", open_upload=OpenUpload(SUMMER_AT_TEN, VISIT + 1))
-            ),
+            learner(new_review(), new_review(pk="r2")),
             onefile(record(scheduled_for=SUMMER_AT_TEN)),
+            begun={**begun(visit_id=VISIT), "r2": OpenUpload(SUMMER_AT_TEN, VISIT + 1)},
         )
 
         linked = [change for change in made.changes() if change.field == "onefile_id" and change.new]

@@ -23,6 +23,7 @@ from onefile_sync.models import LearnerOutcome, ListingKind, OutcomeState, RunKi
 from onefile_sync.sync.connection import assessors
 from onefile_sync.sync.connection.list_evidence import ListEvidence
 from onefile_sync.sync.learner.fetch import read_onefile
+from onefile_sync.sync.learner.on_record import read_on_record
 from onefile_sync.sync.learner.sources import Source
 from onefile_sync.sync.planning.planner import make_plan
 from onefile_sync.sync.planning.safety_stop import replaces_values
@@ -139,15 +140,16 @@ class _Batch:
         staged = staged_for(self.run, list(self.outcomes))
         lists = ListEvidence.load(self.run.address)
         sides: list[tuple[LearnerRow, OneFileSide]] = []
+        on_record = read_on_record(str(learner.pk) for learner in known)
         for row in host.read_learners(known):
             if row.pk in staged and self.outcomes[row.pk].attempts == 1:
                 try:
-                    sides.append((row, read_onefile(staged[row.pk], row, policy, lists)))
+                    sides.append((row, read_onefile(staged[row.pk], row, on_record[row.pk], policy, lists)))
                 except NotStaged:
                     continue
         self.officers = _officers_in(sides)
         for row, side in sides:
-            self.note(row.pk, make_plan(row, side, self.officers, policy, host.can_hold))
+            self.note(row.pk, make_plan(row, on_record[row.pk], side, self.officers, policy, host.can_hold))
 
     def note(self, learner_pk: str, plan: Plan) -> None:
         outcome = self.outcomes[learner_pk]

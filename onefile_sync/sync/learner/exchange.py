@@ -12,7 +12,7 @@ from django.db import transaction
 
 from onefile_sync import events, host
 from onefile_sync.conf import deployment
-from onefile_sync.host.snapshot import Differences, Officers
+from onefile_sync.host.snapshot import Officers
 from onefile_sync.models import OneFileSettings, OutcomeState
 from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.errors import OneFileError
@@ -26,6 +26,7 @@ from onefile_sync.sync.planning.types import (
     FinishedUpload,
     FoundProblem,
     KeptValue,
+    OnRecord,
     Plan,
     Policy,
     Subject,
@@ -38,6 +39,7 @@ from onefile_sync.transactions import retried
 from . import uploads
 from .apply import Applied, apply_plan
 from .fetch import NotTheLearner, read_onefile
+from .on_record import read_on_record
 from .sources import LiveSource, Source
 
 #: How often a learner is planned again because somebody was editing them at the same time.
@@ -59,7 +61,7 @@ class Exchange:
     puts_aside: bool = False
     source: Source | None = None
     officers: Officers = field(default_factory=Officers)
-    differences: Differences = field(default_factory=dict)
+    on_record: OnRecord = field(default_factory=OnRecord)
     planned: tuple[FoundProblem, ...] = ()
     foreseen: Mapping[str, FinishedUpload] = field(default_factory=dict)
     calls_before: int = 0
@@ -146,17 +148,20 @@ class Exchange:
         learner = host.learner_by_pk(self.claim.outcome.learner_pk)
         if learner is None or getattr(learner, "onefile_id", None) is None:
             return None
+        pk = str(learner.pk)
+        self.on_record = read_on_record([pk])[pk]
         row = host.read_learner(learner)
-        self.differences = row.differences
         lists = ListEvidence.load(self.settings.address)
         try:
-            onefile = read_onefile(self.source or LiveSource(self.onefile), row, policy, lists)
+            onefile = read_onefile(
+                self.source or LiveSource(self.onefile), row, self.on_record, policy, lists
+            )
         finally:
             lists.save()
         self.source = None  # the next round asks OneFile itself
         officers = {review.officer for review in row.reviews if review.officer is not None}
         self.officers = host.read_officers(assessors_of(row, onefile), also=officers)
-        return make_plan(row, onefile, self.officers, policy, host.can_hold)
+        return make_plan(row, self.on_record, onefile, self.officers, policy, host.can_hold)
 
     def record(self, changes: Sequence[FieldChange]) -> None:
         # First: what was done in OneFile was done, whoever has the learner now. PICSWeb's is rolled back with it.
@@ -165,7 +170,7 @@ class Exchange:
 
     def compare(self, kept: Sequence[KeptValue]) -> list[FoundProblem]:
         # What was kept differently once and is kept as given now is a difference no longer.
-        news = [each for each in kept if each.differs or each.key in self.differences]
+        news = [each for each in kept if each.differs or each.key in self.on_record.differences]
         return note_differences(self.claim.outcome, news, self.officers) if news else []
 
     def finish(self, state: OutcomeState, *last: FoundProblem) -> None:

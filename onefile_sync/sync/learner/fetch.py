@@ -15,7 +15,7 @@ from onefile_sync.onefile.errors import OneFileError, Scope
 from onefile_sync.onefile.records import LearningAim, Review, SearchResult
 from onefile_sync.sync.connection.list_evidence import ListEvidence
 from onefile_sync.sync.planning import rules
-from onefile_sync.sync.planning.types import FoundProblem, OneFileSide, Policy, Subject
+from onefile_sync.sync.planning.types import FoundProblem, OneFileSide, OnRecord, Policy, Subject
 
 from .sources import Record, RecordList, Source
 
@@ -34,6 +34,7 @@ class NotTheLearner(Exception):
 def read_onefile(
     source: Source,
     learner: LearnerRow,
+    on_record: OnRecord,
     policy: Policy,
     lists: ListEvidence | None = None,
 ) -> OneFileSide:
@@ -63,7 +64,9 @@ def read_onefile(
 
     reviews: _Reading[Review] = _Reading(about, ListingKind.REVIEW, "review", problems, lists)
     begun = any(
-        row.onefile_id is None and row.open_upload and row.open_upload.may_be_there for row in learner.reviews
+        upload.may_be_there
+        for row in learner.reviews
+        if row.onefile_id is None and (upload := on_record.upload_of(row))
     )
     # Before a review is created once more, the search for it has to come to a certain end.
     linked = None if begun else _linked_reviews(learner)

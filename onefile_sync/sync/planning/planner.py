@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from onefile_sync.host.snapshot import (
     Attendance,
     LearnerRow,
     Officers,
-    OpenUpload,
     QualificationRow,
     ReviewRow,
     Value,
@@ -32,6 +31,8 @@ from .types import (
     FinishedUpload,
     FoundProblem,
     OneFileSide,
+    OnRecord,
+    OpenUpload,
     Plan,
     Policy,
     ReviewCreation,
@@ -42,34 +43,39 @@ from .types import (
 
 
 def make_plan(
-    learner: LearnerRow, onefile: OneFileSide, officers: Officers, policy: Policy, can_hold: CanHold
+    learner: LearnerRow,
+    on_record: OnRecord,
+    onefile: OneFileSide,
+    officers: Officers,
+    policy: Policy,
+    can_hold: CanHold,
 ) -> Plan:
     """Decide what one learner's exchange does. The rules are those of
     :data:`onefile_sync.sync.planning.rules.RULES`."""
-    return _Planner(learner, onefile, officers, policy, can_hold).plan()
+    return _Planner(learner, on_record, onefile, officers, policy, can_hold).plan()
 
 
+@dataclass(slots=True)
 class _Planner:
     """Collects the parts of one plan."""
 
-    def __init__(
-        self, learner: LearnerRow, onefile: OneFileSide, officers: Officers, policy: Policy, can_hold: CanHold
-    ) -> None:
-        self.learner = learner
-        self.onefile = onefile
-        self.officers = officers
-        self.policy = policy
-        self.can_hold = can_hold
-        self.problems: list[FoundProblem] = list(onefile.problems)
-        self.pushes: list[AimPush] = []
-        self.uploads: list[ReviewUpload] = []
-        self.writes: list[RowWrite] = []
-        self.creations: list[ReviewCreation] = []
-        self.finished: dict[str, FinishedUpload] = {}
-        self.unmatched_assessors: Counter[tuple[str, int]] = Counter()
+    learner: LearnerRow
+    on_record: OnRecord
+    onefile: OneFileSide
+    officers: Officers
+    policy: Policy
+    can_hold: CanHold
+    problems: list[FoundProblem] = field(default_factory=list)
+    pushes: list[AimPush] = field(default_factory=list)
+    uploads: list[ReviewUpload] = field(default_factory=list)
+    writes: list[RowWrite] = field(default_factory=list)
+    creations: list[ReviewCreation] = field(default_factory=list)
+    finished: dict[str, FinishedUpload] = field(default_factory=dict)
+    unmatched_assessors: Counter[tuple[str, int]] = field(default_factory=Counter)
 
     def plan(self) -> Plan:
         centre_id = self.onefile.centre_id or self.learner.centre_id
+        self.problems += self.onefile.problems
         self.plan_centre(centre_id)
         self.plan_qualifications()
         self.plan_reviews(centre_id)
@@ -166,7 +172,7 @@ class _Planner:
         possible: set[int] = set()
         self.plan_uploads_that_are_over()
         # Whose record in OneFile is known best comes first, lest another review proposed for the same time takes it.
-        for review in sorted(self.learner.reviews, key=_doubt):
+        for review in sorted(self.learner.reviews, key=self.on_record.doubt_of):
             if review.onefile_id is None:
                 found, could_be = self.plan_upload(review, records, linked, centre_id)
                 linked |= found
@@ -189,7 +195,7 @@ class _Planner:
     def plan_hidden_reviews(self, records: Mapping[int, Review]) -> set[int]:
         """Reviews that PICSWeb hides are there, and are left as they are; returns their OneFile IDs."""
         for review in self.learner.hidden_reviews:
-            said = (PICSWEB, "review", review.pk, "review_hidden") in self.learner.differences
+            said = (PICSWEB, "review", review.pk, "review_hidden") in self.on_record.differences
             if review.onefile_id in records and not said:
                 self.problems.append(FoundProblem("review_hidden", _about_review(review)))
         return {review.onefile_id for review in self.learner.hidden_reviews if review.onefile_id is not None}
@@ -197,12 +203,14 @@ class _Planner:
     def plan_uploads_that_are_over(self) -> None:
         """Begun uploads of reviews that are linked by now, or gone: all that may be left is a visit to tell of."""
         for review in self.learner.reviews:
-            if review.onefile_id is not None and review.open_upload is not None:
+            begun = self.on_record.upload_of(review)
+            if review.onefile_id is not None and begun is not None:
                 self.finished[review.pk] = FinishedUpload(_about_review(review), came_about=True)
-            elif review.open_upload is not None:
-                self.tell_of_visits_left_by(review.open_upload, _about_review(review))
-        for pk, begun in self.learner.uploads_without_review.items():
-            if not begun.may_still_arrive:
+            elif begun is not None:
+                self.tell_of_visits_left_by(begun, _about_review(review))
+        there = {review.pk for review in self.learner.reviews}
+        for pk, begun in self.on_record.uploads.items():
+            if pk not in there and not begun.may_still_arrive:
                 self.finished[pk] = FinishedUpload(_about_learner(self.learner), came_about=False)
 
     def tell_of_visits_left_by(self, begun: OpenUpload, about: Subject) -> None:
@@ -234,23 +242,24 @@ class _Planner:
     ) -> tuple[set[int], set[int]]:
         """Plan a review without a OneFile ID; returns the OneFile ID that is this review, and those that may be."""
         about = _about_review(review)
-        begun = rules.resume_upload(review, records.values(), linked)
-        if begun.found is not None:
-            self.link(review, begun.found, records.get(begun.found), about)
-            return {begun.found}, set()
-        if begun.ambiguous:
-            ids = ", ".join(map(str, begun.ambiguous))
+        begun = self.on_record.upload_of(review)
+        resumed = rules.resume_upload(begun, records.values(), linked)
+        if resumed.found is not None:
+            self.link(review, resumed.found, records.get(resumed.found), about)
+            return {resumed.found}, set()
+        if resumed.ambiguous:
+            ids = ", ".join(map(str, resumed.ambiguous))
             self.problems.append(FoundProblem("upload_ambiguous", about, {"reviews": ids}))
-            return set(), set(begun.ambiguous)
-        if review.open_upload and review.open_upload.may_be_there and self.cannot_look(linked):
+            return set(), set(resumed.ambiguous)
+        if begun and begun.may_be_there and self.cannot_look(linked):
             self.problems.append(FoundProblem("upload_unresolved", about))
             return set(), {record.id for record in records.values() if rules.may_hide_an_upload(record)}
-        if review.open_upload and review.open_upload.may_still_arrive:
+        if begun and begun.may_still_arrive:
             self.problems.append(FoundProblem("upload_on_its_way", about))
             return set(), set()
         if self.policy.upload_reviews and rules.may_be_uploaded(review):
             self.upload(review, about, centre_id)
-        elif review.open_upload:
+        elif begun:
             self.finished[review.pk] = FinishedUpload(about, came_about=False)
         return set(), set()
 
@@ -274,7 +283,7 @@ class _Planner:
                 for change in self.review_changes(review, record, about)
                 if change.field != "onefile_id"
             ]
-        begun = review.open_upload
+        begun = self.on_record.upload_of(review)
         created = None
         if begun is not None and begun.review_id is None:  # otherwise it was told with OneFile's answer
             created = FieldChange(ONEFILE, about, "review", None, begun.scheduled_for, "review_upload")
@@ -352,7 +361,7 @@ class _Planner:
     def is_settled(self, change: FieldChange) -> bool:
         """Whether that side was given this value before and keeps the present one instead."""
         about = change.subject
-        known = self.learner.differences.get((change.side, about.kind, about.pk, change.field))
+        known = self.on_record.differences.get((change.side, about.kind, about.pk, change.field))
         return known == (comparable(change.new), comparable(change.old))
 
     def unsettled(self, changes: list[FieldChange]) -> list[FieldChange]:
@@ -375,14 +384,6 @@ class _Planner:
 def _shared_ids(rows: Iterable[QualificationRow | ReviewRow]) -> frozenset[int]:
     counted = Counter(row.onefile_id for row in rows if row.onefile_id is not None)
     return frozenset(onefile_id for onefile_id, times in counted.items() if times > 1)
-
-
-def _doubt(review: ReviewRow) -> int:
-    """How little is known of where in OneFile a review is that we began to create: 0 its ID, 1 its visit, 2 less."""
-    begun = review.open_upload
-    if begun is not None and begun.review_id is not None:
-        return 0
-    return 1 if begun is not None and begun.visit_id is not None else 2
 
 
 def _about_learner(learner: LearnerRow) -> Subject:

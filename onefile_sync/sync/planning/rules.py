@@ -18,6 +18,8 @@ from onefile_sync.host.snapshot import Attendance, QualificationRow, ReviewRow, 
 from onefile_sync.onefile.parsing import LONDON
 from onefile_sync.onefile.records import LearningAim, Review
 
+from .types import OpenUpload
+
 #: PICSWeb keeps no duration for a review, so OneFile is told this one (R9).
 VISIT_LENGTH = timedelta(hours=1)
 
@@ -264,7 +266,9 @@ class Resumption:
     ambiguous: tuple[int, ...] = ()
 
 
-def resume_upload(review: ReviewRow, in_onefile: Collection[Review], linked: Collection[int]) -> Resumption:
+def resume_upload(
+    begun: OpenUpload | None, in_onefile: Collection[Review], linked: Collection[int]
+) -> Resumption:
     """Look for a review that we may have created: by its stored ID, else by its visit.
 
     Where OneFile's reviews do not name their visit, one for this learner at that time counts as the visit's. Without
@@ -272,7 +276,6 @@ def resume_upload(review: ReviewRow, in_onefile: Collection[Review], linked: Col
 
     ``linked`` are the OneFile IDs that PICSWeb's reviews already have: those are somebody else.
     """
-    begun = review.open_upload
     if begun is None or not begun.may_be_there:
         return Resumption()
     if begun.review_id is not None:

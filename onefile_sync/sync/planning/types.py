@@ -63,9 +63,56 @@ class KeptValue:
 
     @property
     def key(self) -> tuple[str, str, str, str]:
-        """By which a difference is remembered (:data:`onefile_sync.host.snapshot.Differences`)."""
+        """By which a difference is remembered (:data:`Differences`)."""
         about = self.change.subject
         return self.change.side, about.kind, about.pk, self.change.field
+
+
+@dataclass(frozen=True, slots=True)
+class OpenUpload:
+    """A review that we began to create in OneFile without having recorded the end of it.
+
+    ``visit_id`` and ``review_id`` are what OneFile is known to have answered before we stopped. ``may_still_arrive``:
+    the last create was sent so lately that OneFile may yet carry it out. ``visits_in_doubt`` counts the visits that
+    OneFile may hold without our knowing their ID, so that no review will ever be put into them.
+    """
+
+    scheduled_for: datetime
+    visit_id: int | None = None
+    review_id: int | None = None
+    may_still_arrive: bool = False
+    visits_in_doubt: int = 0
+
+    @property
+    def may_be_there(self) -> bool:
+        """A review is asked for only after its visit is on record: without one there is nothing of ours to find."""
+        return self.visit_id is not None or self.review_id is not None
+
+
+#: Side, kind of row, primary key and field -> the value that was offered, and what is kept there instead.
+Differences = Mapping[tuple[str, str, str, str], tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class OnRecord:
+    """What our own tables hold of a learner: what neither PICSWeb nor OneFile can tell.
+
+    ``uploads`` are those that are open, by the primary key of PICSWeb's review, which may be gone. ``differences`` are
+    what one side keeps differently from what it was given, as was said already.
+    """
+
+    uploads: Mapping[str, OpenUpload] = field(default_factory=dict)
+    differences: Differences = field(default_factory=dict)
+
+    def upload_of(self, review: ReviewRow) -> OpenUpload | None:
+        return self.uploads.get(review.pk)
+
+    def doubt_of(self, review: ReviewRow) -> int:
+        """How little is known of a review that we began to create in OneFile: 0 its ID is, 1 its visit, 2 less."""
+        begun = self.upload_of(review)
+        if begun is not None and begun.review_id is not None:
+            return 0
+        return 1 if begun is not None and begun.visit_id is not None else 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,43 @@
+"""What our own tables hold of learners who are going to be planned: open uploads, and differences that were said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.db.models import Q
+from django.utils import timezone
+
+from onefile_sync import host
+from onefile_sync.conf import deployment
+from onefile_sync.models import Difference, UploadIntent
+from onefile_sync.sync.planning.types import OnRecord, OpenUpload
+
+
+def read_on_record(learner_pks: Iterable[str]) -> dict[str, OnRecord]:
+    """By the learner's primary key as text, with an entry for each. Two queries, however many learners there are.
+
+    To be asked before PICSWeb's rows are read: an upload that somebody finishes in between is then taken for open, and
+    looked for in OneFile, rather than taken for one that was never begun.
+    """
+    pks = list(learner_pks)
+    mine = Q(learner_type=host.learner_type(), learner_pk__in=pks)
+    uploads: dict[str, dict[str, OpenUpload]] = {}
+    for intent in UploadIntent.objects.filter(mine, finished_at=None):
+        uploads.setdefault(intent.learner_pk, {})[intent.review_pk] = _open_upload(intent)
+    differences: dict[str, dict[tuple[str, str, str, str], tuple[str, str]]] = {}
+    names = ("side", "subject_kind", "subject_pk", "field", "offered", "kept")
+    noted = Difference.objects.filter(mine).values_list("learner_pk", *names)
+    for learner_pk, side, kind, pk, field, offered, kept in noted:
+        differences.setdefault(learner_pk, {})[side, kind, pk, field] = (offered, kept)
+    return {pk: OnRecord(uploads.get(pk, {}), differences.get(pk, {})) for pk in pks}
+
+
+def _open_upload(intent: UploadIntent) -> OpenUpload:
+    in_doubt = intent.in_doubt_since
+    return OpenUpload(
+        intent.scheduled_for,
+        intent.visit_id,
+        intent.review_id,
+        may_still_arrive=in_doubt is not None and timezone.now() < in_doubt + deployment.lease,
+        visits_in_doubt=intent.visits_in_doubt,
+    )
