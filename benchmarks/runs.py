@@ -164,8 +164,8 @@ def clicks(there: Site, number: int, between: float) -> tuple[list[float], Count
 
     from example_project.picsweb.models import Learner
     from onefile_sync import services
-    from onefile_sync.conf import DAILY
     from onefile_sync.models import SyncRun
+    from onefile_sync.sync.runs.schedule import DAILY
 
     there.onefile.counted()
     took: list[float] = []

@@ -1,4 +1,4 @@
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.utils.translation import gettext_lazy as _
 
 
@@ -9,3 +9,6 @@ class OneFileSyncConfig(AppConfig):
 
     def ready(self) -> None:
         from . import checks  # noqa: F401 - importing registers the system checks
+
+        if apps.is_installed("django_q"):
+            from .sync.runs import schedule_checks  # noqa: F401

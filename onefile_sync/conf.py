@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import time, timedelta
 from pathlib import Path
 from typing import Any, Generic, TypeVar, overload
@@ -29,21 +28,6 @@ ADDRESSES: Mapping[str, str] = {
     "practice": "https://wsapi2.onefile.co.uk/api/v2.1",
     "sandbox": "http://127.0.0.1:8765/api/v2.1",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class ScheduledTask:
-    """Something that django-q2 starts by a schedule of ours: the schedule's name, the task, and its kwargs."""
-
-    name: str
-    task: str
-    kwargs: str | None = None
-
-
-DAILY = ScheduledTask("onefile_sync daily", "onefile_sync.tasks.daily")
-#: Runs every minute, so its successes are not kept: they would push everybody else's out of django-q2's list.
-SWEEP = ScheduledTask("onefile_sync sweep", "onefile_sync.tasks.sweep", "{'q_options': {'save': False}}")
-SCHEDULED_TASKS = (DAILY, SWEEP)
 
 API_PATH = "/api/v2.1"
 

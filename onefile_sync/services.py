@@ -76,13 +76,22 @@ from .sync.planning.rules import RULES
 from .sync.runs import leases, lifecycle, queue, retention
 from .sync.runs.leases import Cost
 from .sync.runs.lifecycle import COMPARED, compared
-from .sync.runs.schedule import install_schedules, installed_schedules, remove_schedules
+from .sync.runs.schedule import (
+    SCHEDULED_TASKS,
+    SWEEP,
+    ScheduledTask,
+    install_schedules,
+    installed_schedules,
+    remove_schedules,
+)
 
 __all__ = [
     "COMPARED",
     "NEEDS_ATTENTION",
     "RESULT_FAILED",
     "RULES",
+    "SCHEDULED_TASKS",
+    "SWEEP",
     "ChangeLine",
     "ConnectionReport",
     "Finding",
@@ -96,6 +105,7 @@ __all__ = [
     "Reading",
     "Refusal",
     "Refused",
+    "ScheduledTask",
     "Selection",
     "Totals",
     "Unsettled",

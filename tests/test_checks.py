@@ -13,9 +13,10 @@ from django_q.models import Schedule
 from example_project.picsweb.models import Officer, Qualification, Review
 from onefile_sync import checks
 from onefile_sync.checks import picsweb
-from onefile_sync.conf import DAILY, SCHEDULED_TASKS, SWEEP
 from onefile_sync.mixins import OneFileLearnerMixin
 from onefile_sync.models import OneFileSettings
+from onefile_sync.sync.runs.schedule import DAILY, SCHEDULED_TASKS, SWEEP
+from onefile_sync.sync.runs.schedule_checks import check_schedules
 from tests.college.models import Meeting
 from tests.factories import HOSTS, PICSWEB, SECOND_HOST, MeetingKindFactory
 
@@ -489,10 +490,15 @@ def the_other(scheduled):
     return SWEEP if scheduled is DAILY else DAILY
 
 
+def messages_of(databases):
+    """What the checks of the database say, in the order in which Django runs them."""
+    return [*checks.check_database(databases=databases), *check_schedules(databases=databases)]
+
+
 @pytest.mark.django_db
 class TestTheDatabase:
     def found(self):
-        return ids(checks.check_database(databases=["default"]))
+        return ids(messages_of(["default"]))
 
     def test_two_that_run_are_fine(self):
         OneFileSettings(enabled=True).save()
@@ -508,7 +514,7 @@ class TestTheDatabase:
     def test_one_is_missing_once_the_integration_is_on(self, scheduled, says):
         OneFileSettings(enabled=True).save()
         have_scheduled(the_other(scheduled))
-        (message,) = checks.check_database(databases=["default"])
+        (message,) = messages_of(["default"])
         assert message.id == "onefile_sync.W030"
         assert f"nothing starts {says}" in message.msg
 
@@ -516,7 +522,7 @@ class TestTheDatabase:
     def test_it_is_doubled(self, scheduled):
         both_scheduled()
         have_scheduled(scheduled)
-        (message,) = checks.check_database(databases=["default"])
+        (message,) = messages_of(["default"])
         assert message.id == "onefile_sync.W031"
         assert scheduled.name in message.msg
 
@@ -534,7 +540,7 @@ class TestTheDatabase:
     def test_it_cannot_run(self, scheduled, values):
         have_scheduled(the_other(scheduled))
         have_scheduled(scheduled, **values)
-        (message,) = checks.check_database(databases=["default"])
+        (message,) = messages_of(["default"])
         assert message.id == "onefile_sync.W032"
         assert scheduled.name in message.msg
 
@@ -562,14 +568,17 @@ class TestTheDatabase:
     @pytest.mark.parametrize("databases", [None, [], ["other"]])
     def test_the_database_is_not_touched_unless_asked_for(self, django_assert_num_queries, databases):
         with django_assert_num_queries(0):
-            assert checks.check_database(databases=databases) == []
+            assert messages_of(databases) == []
 
-    def test_tables_that_are_not_there_yet_are_named_and_no_error(self, monkeypatch):
+    @pytest.mark.parametrize(
+        ("manager", "method"), [(OneFileSettings.objects, "filter"), (Schedule.objects, "order_by")]
+    )
+    def test_tables_that_are_not_there_yet_are_named_and_no_error(self, monkeypatch, manager, method):
         def no_such_table(*args, **kwargs):
             raise DatabaseError
 
-        monkeypatch.setattr(Schedule.objects, "order_by", no_such_table)
         have_scheduled(DAILY, repeats=0)
+        monkeypatch.setattr(manager, method, no_such_table)
         assert self.found() == ["W035"]
 
     def test_a_schedule_in_a_database_that_is_not_checked_is_left_alone(self, settings):
@@ -596,7 +605,7 @@ class TestTheDatabase:
         OneFileSettings(enabled=True).save()
         both_scheduled()
         MeetingKindFactory(code="PROG")
-        (message,) = checks.check_database(databases=["default"])
+        (message,) = messages_of(["default"])
         assert message.id == "onefile_sync.W034"
         assert "no college.MeetingKind 'WELF'" in message.msg
         assert "(PROG)" in message.hint

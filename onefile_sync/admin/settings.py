@@ -21,10 +21,9 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
-from django_q.models import Schedule
 
 from onefile_sync import services
-from onefile_sync.conf import DAILY, deployment
+from onefile_sync.conf import deployment
 from onefile_sync.crypto import Undecipherable
 from onefile_sync.models import Environment, OneFileSettings
 from onefile_sync.secret import Secret
@@ -259,10 +258,10 @@ class OneFileSettingsAdmin(SettingsModelAdmin):
 
     @admin.display(description=gettext_lazy("Next daily sync"))
     def next_daily_sync(self, settings: OneFileSettings) -> str:
-        schedule = Schedule.objects.filter(name=DAILY.name).first()
-        if schedule is None:
+        schedules = services.installed_schedules()
+        if not schedules:
             return _("Not scheduled. Ask PICSWeb support to run: python manage.py onefile_schedule install")
-        return _moment(schedule.next_run) or _("Not scheduled.")
+        return _moment(schedules[0].next_run) or _("Not scheduled.")
 
     def _form_url(self) -> str:
         return reverse(f"{self.admin_site.name}:onefile_sync_onefilesettings_change", args=["1"])

@@ -2,7 +2,8 @@
 
 ``onefile_sync.E0…`` would keep the exchange from working, ``onefile_sync.W0…`` would let it work badly. Numbers: 001
 on the mapping and the other deployment settings, 020 on the django-q2 cluster (060 more), 030 on addresses and on what
-lies in the database, 040 on routers, 050 on the database itself, 070 more on the mapping.
+lies in the database (on the schedules in :mod:`onefile_sync.sync.runs.schedule_checks`), 040 on routers, 050 on the
+database itself, 070 more on the mapping.
 """
 
 from __future__ import annotations
@@ -16,9 +17,8 @@ from django.core.checks import ERROR, CheckMessage, Error, Tags, register
 from django.urls import NoReverseMatch, reverse
 
 from . import cluster, database, engine, picsweb, routers
-from .database import why_it_cannot_run
 
-__all__ = ["mapping_errors", "why_it_cannot_run"]
+__all__ = ["mapping_errors"]
 
 
 @register("onefile_sync")

@@ -14,7 +14,6 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from onefile_sync import checks, host
-from onefile_sync.conf import DAILY, SCHEDULED_TASKS
 from onefile_sync.messages.catalogue import explain
 from onefile_sync.models import (
     ApiSession,
@@ -31,7 +30,7 @@ from onefile_sync.onefile.errors import Scope, case_for
 from onefile_sync.sync.connection.rate_limit import RateLimitLost, shared_store, throttle_at
 from onefile_sync.sync.connection.session import NotConnected, customer_token, fingerprint
 from onefile_sync.sync.runs import heartbeat, lifecycle
-from onefile_sync.sync.runs.schedule import installed_schedules
+from onefile_sync.sync.runs.schedule import DAILY, SCHEDULED_TASKS, installed_schedules
 
 from .findings import AgeCheck, AgeLimits, Finding, HealthCheck, Level
 

@@ -11,7 +11,6 @@ import time_machine
 from django_q.models import Schedule
 
 from onefile_sync import services, tasks
-from onefile_sync.conf import DAILY, SWEEP
 from onefile_sync.models import (
     ApiSession,
     Heartbeat,
@@ -32,6 +31,7 @@ from onefile_sync.sync.connection.rate_limit import DatabaseStore, SharedRateLim
 from onefile_sync.sync.connection.session import SharedSession
 from onefile_sync.sync.learner import uploads
 from onefile_sync.sync.runs import lifecycle
+from onefile_sync.sync.runs.schedule import DAILY, SWEEP
 from tests.conftest import dont_wait, sync
 from tests.factories import Host
 

@@ -16,7 +16,6 @@ from django.db import connection
 from django_q.models import Schedule
 
 from onefile_sync import services
-from onefile_sync.conf import SCHEDULED_TASKS
 from onefile_sync.host.snapshot import Officers
 from onefile_sync.models import (
     ApiSession,
@@ -29,7 +28,7 @@ from onefile_sync.models import (
 )
 from onefile_sync.sync.connection.rate_limit import SharedRateLimiter
 from onefile_sync.sync.runs import leases, lifecycle
-from onefile_sync.sync.runs.schedule import install_schedules
+from onefile_sync.sync.runs.schedule import SCHEDULED_TASKS, install_schedules
 from tests.factories import HOSTS, Host
 from tests.services.conftest import SCHEMES
 

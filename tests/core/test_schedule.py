@@ -12,8 +12,7 @@ from django_q.brokers import get_broker
 from django_q.models import Schedule
 from django_q.scheduler import scheduler
 
-from onefile_sync.conf import DAILY, SCHEDULED_TASKS, SWEEP, ScheduledTask
-from onefile_sync.sync.runs.schedule import next_daily_run
+from onefile_sync.sync.runs.schedule import DAILY, SCHEDULED_TASKS, SWEEP, ScheduledTask, next_daily_run
 
 from .conftest import queued_tasks
 

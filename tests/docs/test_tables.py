@@ -18,7 +18,7 @@ from django.urls import path
 
 from onefile_sync import events as events_module
 from onefile_sync import services
-from onefile_sync.conf import KEYS, SCHEDULED_TASKS
+from onefile_sync.conf import KEYS
 from onefile_sync.contrib.health_check import OneFileIntegration
 from onefile_sync.host.mapping import OPTIONS, PARTS
 from onefile_sync.management.commands.onefile_status import as_json
@@ -29,6 +29,7 @@ from onefile_sync.onefile.records import AimNames
 from onefile_sync.reporting.health_checks import SLOW
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.switches import Switches
+from onefile_sync.sync.runs.schedule import SCHEDULED_TASKS
 from tests.reliability.test_state_machine import EXAMPLES
 from tests.reliability.trouble import FAULTS, OPERATIONS
 

@@ -25,7 +25,6 @@ from django_q.models import OrmQ
 from django_q.tasks import async_task
 
 from example_project import demo
-from onefile_sync.conf import SWEEP
 from onefile_sync.models import (
     Change,
     Environment,
@@ -43,6 +42,7 @@ from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World
 from onefile_sync.sync.runs import lifecycle, queue
+from onefile_sync.sync.runs.schedule import SWEEP
 from tests.factories import PICSWEB
 from tests.services.conftest import content_types_afresh, environment, services_are_there
 

@@ -17,10 +17,10 @@ from django_q.tasks import async_task
 from example_project import demo
 from example_project.picsweb.models import Qualification, Review
 from onefile_sync import services
-from onefile_sync.conf import DAILY, SWEEP
 from onefile_sync.models import OutcomeState, SyncRun
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sync.runs.queue import WORK
+from onefile_sync.sync.runs.schedule import DAILY, SWEEP
 from tests.services.conftest import (
     content_types_afresh,
     environment,
@@ -144,7 +144,7 @@ import time
 import django
 django.setup()
 from django_q.tasks import async_task
-from onefile_sync.conf import SWEEP
+from onefile_sync.sync.runs.schedule import SWEEP
 while True:
     async_task(SWEEP.task, q_options={"save": False})
     time.sleep(1)

@@ -44,7 +44,7 @@ DELIVER_THE_SCHEDULE = """
 import django
 django.setup()
 from django_q.tasks import async_task
-from onefile_sync.conf import DAILY
+from onefile_sync.sync.runs.schedule import DAILY
 async_task(DAILY.task)
 """
 

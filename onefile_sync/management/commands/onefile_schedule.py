@@ -6,7 +6,7 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from onefile_sync import services
-from onefile_sync.conf import SCHEDULED_TASKS, SWEEP, ScheduledTask, deployment
+from onefile_sync.conf import deployment
 from onefile_sync.management.onefile_command import OneFileCommand
 
 
@@ -30,15 +30,20 @@ class Command(OneFileCommand):
         return "Removed." if services.remove_schedules() else "There was no schedule."
 
     def show(self) -> str:
-        if not any(services.installed_schedules(scheduled) for scheduled in SCHEDULED_TASKS):
+        if not any(services.installed_schedules(scheduled) for scheduled in services.SCHEDULED_TASKS):
             return "No schedule is installed: run “manage.py onefile_schedule install”."
-        return " ".join(self.show_schedule(scheduled) for scheduled in SCHEDULED_TASKS)
+        return " ".join(self.show_schedule(scheduled) for scheduled in services.SCHEDULED_TASKS)
 
-    def show_schedule(self, scheduled: ScheduledTask) -> str:
+    def show_schedule(self, scheduled: services.ScheduledTask) -> str:
         rows = services.installed_schedules(scheduled)
-        if scheduled is SWEEP and len(rows) == 1 and rows[0].next_run is not None and rows[0].repeats:
+        if (
+            scheduled is services.SWEEP
+            and len(rows) == 1
+            and rows[0].next_run is not None
+            and rows[0].repeats
+        ):
             return "The sweep is scheduled too."
-        if scheduled is SWEEP:
+        if scheduled is services.SWEEP:
             return "The sweep is not scheduled as it should be: run “manage.py onefile_schedule install”."
         if not rows:
             return "The daily sync is not scheduled: run “manage.py onefile_schedule install”."

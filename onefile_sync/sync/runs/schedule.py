@@ -10,9 +10,24 @@ from django.db import router, transaction
 from django.utils import timezone
 from django_q.models import Schedule
 
-from onefile_sync.conf import DAILY, SCHEDULED_TASKS, ScheduledTask, deployment
+from onefile_sync.conf import deployment
 from onefile_sync.models import OneFileSettings
 from onefile_sync.transactions import retried
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduledTask:
+    """Something that django-q2 starts by a schedule of ours: the schedule's name, the task, and its kwargs."""
+
+    name: str
+    task: str
+    kwargs: str | None = None
+
+
+DAILY = ScheduledTask("onefile_sync daily", "onefile_sync.tasks.daily")
+#: Runs every minute, so its successes are not kept: they would push everybody else's out of django-q2's list.
+SWEEP = ScheduledTask("onefile_sync sweep", "onefile_sync.tasks.sweep", "{'q_options': {'save': False}}")
+SCHEDULED_TASKS = (DAILY, SWEEP)
 
 
 @dataclass(frozen=True, slots=True)
