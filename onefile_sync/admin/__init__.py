@@ -1,4 +1,4 @@
-"""The admin face: the mixin for PICSWeb's learner admin, the read-only ledger and the settings page."""
+"""The admin: the mixin for PICSWeb's learner admin, the read-only ledger and the settings page."""
 
 from . import run_lists, settings  # noqa: F401 - importing registers their admin classes
 from .learner_page import OneFileLearnerAdminMixin

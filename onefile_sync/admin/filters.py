@@ -1,6 +1,6 @@
-"""The filters of the ledger's lists: what needs attention now, which problem, by which rule, in which month."""
+"""The filters of the ledger's lists: by attention, problem, rule and month."""
 
-# ruff: noqa: ARG002 - Django calls these methods with arguments that they need not look at
+# ruff: noqa: ARG002 - Django passes arguments that these methods do not need
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Choices = Sequence[tuple[str, Any]]
 
 
 class AttentionFilter(admin.SimpleListFilter):
-    """Answers "what needs attention?", of now, for runs and for outcomes."""
+    """Runs or outcomes with problems that still need attention today."""
 
     title = _("what needs attention")
     parameter_name = "attention"
@@ -48,7 +48,7 @@ class AttentionFilter(admin.SimpleListFilter):
 
 
 class StandingFilter(admin.SimpleListFilter):
-    """Problems that are still to be dealt with, unless somebody asks for others."""
+    """Problems by whether they are still open. Shows open problems by default."""
 
     title = _("whether it still stands")
     parameter_name = "standing"
@@ -82,7 +82,7 @@ class StandingFilter(admin.SimpleListFilter):
 
 
 class ProblemFilter(admin.SimpleListFilter):
-    """Problems by what they are, in words; only those that somebody has met."""
+    """Problems by their title. Offers only problems that occur among the learners visible to the user."""
 
     title = _("problem")
     parameter_name = "code"
@@ -97,7 +97,7 @@ class ProblemFilter(admin.SimpleListFilter):
 
 
 class MadeFilter(admin.SimpleListFilter):
-    """Changes that were made, or that were only planned: in a preview, and of a learner who was put aside."""
+    """Changes that were made, and changes that were only planned: in a preview, or for a learner put aside."""
 
     title = _("made or planned")
     parameter_name = "made__exact"
@@ -110,7 +110,7 @@ class MadeFilter(admin.SimpleListFilter):
 
 
 class RuleFilter(admin.SimpleListFilter):
-    """Changes by the rule that asked for them, in the contract's own words and order."""
+    """Changes by their rule, in the words and order of docs/rules.md."""
 
     title = _("rule")
     parameter_name = "rule"
@@ -123,7 +123,7 @@ class RuleFilter(admin.SimpleListFilter):
 
 
 def titled(title: Any) -> type[admin.FieldListFilter]:
-    """Django's own filter by a field, under a title of ours: many a field is called "kind" or "state"."""
+    """Django's choices filter with another title, as several fields are called "kind" or "state"."""
 
     class Titled(admin.ChoicesFieldListFilter):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -137,9 +137,9 @@ ABOUT = ("subject_kind", titled(_("what it is about")))
 
 
 class MonthFilter(admin.SimpleListFilter):
-    """Outcomes, changes and problems by the month in which a run came to them.
+    """Outcomes, changes and problems by the month in which the learner's outcome was finished.
 
-    The admin's own choice of dates would read the whole ledger, twice, to find out which months there are.
+    Django's ``date_hierarchy`` would read the whole ledger twice to find out which months there are.
     """
 
     title = _("month")
@@ -155,7 +155,7 @@ class MonthFilter(admin.SimpleListFilter):
         chosen = [month for month in self.months if f"{month:%Y-%m}" == self.value()]
         for month in chosen:
             within = {"finished_at__gte": month, "finished_at__lt": _next_month(month)}
-            # Their first and last ID as well: else newer rows are joined to their outcomes one by one to skip them.
+            # The range of outcome IDs lets the database skip newer rows without joining each one to its outcome.
             ends = LearnerOutcome.objects.filter(**within).aggregate(id__gte=Min("pk"), id__lte=Max("pk"))
             known = {name: value for name, value in {**within, **ends}.items() if value is not None}
             queryset = queryset.filter(**{f"{path}{name}": value for name, value in known.items()})

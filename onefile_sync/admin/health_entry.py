@@ -1,6 +1,6 @@
-"""The entry of the admin's front page and navigation that leads to *Is it working?*."""
+"""The entry on the admin's front page and in its navigation that leads to *Is it working?*."""
 
-# ruff: noqa: ARG002 - Django calls these methods with arguments that they need not look at
+# ruff: noqa: ARG002 - Django passes arguments that these methods do not need
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ else:
 
 
 class HealthAdmin(HeartbeatModelAdmin):
-    """No list of heartbeats: the page has the answer that they give, among all others."""
+    """Redirects to the health page, which evaluates the heartbeats. They need no list of their own."""
 
     def get_urls(self) -> list[URLPattern]:
         name = f"{self.opts.app_label}_{self.opts.model_name}_changelist"

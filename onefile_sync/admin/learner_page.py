@@ -1,7 +1,7 @@
-"""The mixin for PICSWeb's own learner admin: Refresh with OneFile, Preview, the panel and the admin action.
+"""The mixin for PICSWeb's learner admin: Refresh with OneFile, Preview, the panel and the admin action.
 
-It stands beside other admin extensions: the template that was to be used is extended, not replaced, and only blocks
-are filled.
+It works alongside other admin extensions: our template extends the one that would have been used, and only fills
+blocks.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ if TYPE_CHECKING:
 else:
     Base = object
 
-#: Learners named in each list of the confirmation page; the rest are counted.
+#: Learners named in each list of the confirmation page; the others are only counted.
 NAMED = 20
 
 ACTION = "refresh_with_onefile"
 
-#: Buttons of the form that save first: what each asks permission for, and what does it.
+#: Buttons that save the form first: name, required permission and view.
 SAVE_AND = {
     "_onefile_refresh": (access.REFRESH, "onefile_refresh_view"),
     "_onefile_preview": (access.PREVIEW, "onefile_preview_view"),
@@ -49,7 +49,7 @@ SAVE_AND = {
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """Refresh or Preview on a learner's page: ``label`` for what is saved, ``save_label`` for what is typed there."""
+    """Refresh or Preview on a learner's page. ``save_label`` is shown while the form has unsaved input."""
 
     name: str
     label: str
@@ -59,7 +59,7 @@ class Button:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Learners of the confirmation page who share a fate. ``reason`` is blank for those who will be refreshed."""
+    """Learners on the confirmation page who are refused for the same reason; a blank ``reason`` means accepted."""
 
     reason: str
     named: list[Model]
@@ -76,18 +76,18 @@ class OneFileLearnerAdminMixin(Base):
         @admin.register(Learner)
         class LearnerAdmin(OneFileLearnerAdminMixin, admin.ModelAdmin): ...
 
-    Buttons and URLs ask for ``onefile_sync.refresh_learner`` or ``onefile_sync.preview_learner`` and for view
-    permission on the learner. A ``change_form_template`` that is already set is extended.
+    Buttons and URLs require ``onefile_sync.refresh_learner`` or ``onefile_sync.preview_learner``, and view permission
+    on the learner. An existing ``change_form_template`` is extended.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        register(self.admin_site)  # our pages belong where the learners are
-        if self.actions is not None:  # None is how an admin does without actions altogether
+        register(self.admin_site)  # our pages belong on the same admin site as the learners
+        if self.actions is not None:  # None means that this admin has no actions at all
             self.actions = [*self.actions, ACTION]
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
-        """The OneFile ID as it is, to be copied: the admin would write it with the separators of the language."""
+        """Show the OneFile ID without thousands separators, so that it can be copied."""
         columns = super().get_list_display(request)
         by_name = {*(self.list_editable or ()), *(self.get_list_display_links(request, columns) or ())}
         return [
@@ -109,12 +109,12 @@ class OneFileLearnerAdminMixin(Base):
         ] + super().get_urls()
 
     def onefile_refresh_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Queue a refresh and lead to the run's page; to the same run while one is open."""
+        """Queue a refresh and redirect to the run's page. While a refresh is open, redirect to that run."""
         learner = self._learner_for(request, object_id, access.REFRESH)
         return self._lead_to(request, learner, lambda: services.refresh([learner], by=request.user))
 
     def onefile_preview_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Queue a preview, which writes nothing, and lead to its page."""
+        """Queue a preview, which writes nothing, and redirect to its page."""
         learner = self._learner_for(request, object_id, access.PREVIEW)
         return self._lead_to(request, learner, lambda: services.preview(learner, by=request.user))
 
@@ -122,7 +122,7 @@ class OneFileLearnerAdminMixin(Base):
         permissions=["refresh_onefile"], description=gettext_lazy("Refresh selected learners with OneFile")
     )
     def refresh_with_onefile(self, request: HttpRequest, queryset: QuerySet[Model]) -> HttpResponse | None:
-        """Say who will be refreshed, who will not and why; once that is confirmed, queue them as one run."""
+        """Ask for confirmation, listing accepted and refused learners; once confirmed, queue one run for all."""
         selection = services.partition(access.visible(request, queryset))
         if "onefile_confirmed" not in request.POST:
             return self._ask_for_confirmation(request, selection)
@@ -138,7 +138,7 @@ class OneFileLearnerAdminMixin(Base):
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        """The page as it would have been, whatever other extensions made of it, with our blocks around it."""
+        """Add our blocks to the page, which other extensions may have changed."""
         learner = context.get("original")
         response = super().render_change_form(request, context, *args, **kwargs)
         if learner is None or not isinstance(response, TemplateResponse):
@@ -158,7 +158,7 @@ class OneFileLearnerAdminMixin(Base):
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        """*Save and refresh*, *Save and preview*: once the admin has saved, lead to the run instead."""
+        """Handle *Save and refresh* and *Save and preview*: if the form was saved, redirect to the run."""
         button = next((each for each in SAVE_AND if each in request.POST), None)
         if button is None or object_id is None:
             return super().changeform_view(request, object_id, *args, **kwargs)
@@ -213,7 +213,7 @@ class OneFileLearnerAdminMixin(Base):
             "refused": _by_reason(selection.refused),
             "refused_total": len(selection.refused),
             "checkbox_name": ACTION_CHECKBOX_NAME,
-            # "All 3,000 learners" travels as such; Django only wants to see that something was ticked.
+            # "Select all 3,000 learners" is a flag of its own; Django only requires that something is ticked.
             "chosen": chosen[:1] if across else chosen,
             "across": across,
             "action": ACTION,
@@ -228,7 +228,7 @@ def _onefile_id(learner: Any) -> str | None:
 
 
 def _by_reason(refused: Iterable[tuple[Model, services.Refusal]]) -> list[Group]:
-    """Refused learners under the reason they share, the commonest reason first."""
+    """Group refused learners by reason, the most frequent reason first."""
     by_reason: dict[str, list[Model]] = {}
     for learner, refusal in refused:
         by_reason.setdefault(str(refusal.reason), []).append(learner)

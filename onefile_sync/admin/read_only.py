@@ -1,6 +1,6 @@
-"""What the admin's lists of runs, outcomes, changes and problems share: looking only, quick when they are long."""
+"""The base of the admin's lists of runs, outcomes, changes and problems: read-only, and fast on long tables."""
 
-# ruff: noqa: ARG002 - Django calls these methods with arguments that they need not look at
+# ruff: noqa: ARG002 - Django passes arguments that these methods do not need
 
 from __future__ import annotations
 
@@ -24,17 +24,18 @@ else:
 
 
 class ReadOnlyMixin(ReadOnly):
-    """Looking only, and lists that stay quick when they are long."""
+    """A read-only admin whose lists stay fast on long tables."""
 
     class Media:
         css: ClassVar[dict[str, list[str]]] = {"all": ["onefile_sync/onefile.css"]}
 
-    # A count for each choice of each filter would read the whole ledger again for every one of them.
+    # Facets would read the whole ledger once for every choice of every filter.
     show_facets = admin.ShowFacets.NEVER
     show_full_result_count = False
-    # Newest first is what the primary key gives; any other order would sort the whole ledger for one page.
+    # The primary key gives newest first. Any other order would sort the whole ledger for one page.
     sortable_by = ()
-    # Otherwise Django joins what a column names, and MariaDB sorts the whole table for one page; see prefetch_related.
+    # Django would join the relations named by columns, and MariaDB would then sort the whole table for one page. The
+    # lists use prefetch_related instead.
     list_select_related: ClassVar[Any] = ()
     list_per_page = 50
     view_on_site = False
@@ -58,7 +59,7 @@ class ReadOnlyMixin(ReadOnly):
         return obj is not None and not on_our_pages
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        """Asks for permission before it looks for the row: who has none is not to learn which rows there are."""
+        """Check the permission before looking for the row, so that the answer does not reveal which rows exist."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         return super().history_view(request, object_id, extra_context)
@@ -66,10 +67,10 @@ class ReadOnlyMixin(ReadOnly):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Exact IDs and codes, and learners as PICSWeb's own list of them is searched.
+        """Search by exact IDs and codes, and for learners as PICSWeb's own learner list does.
 
-        Django's own search would cast every number to text and scan the table. What is found by a name is asked for
-        alone, as a choice between tables cannot use their indexes; only a number may be either.
+        Django's search would cast every number to text and scan the table. If learners match, we search by learner
+        alone, as OR across tables cannot use their indexes. Only a number is searched both ways.
         """
         term = search_term.strip()
         if not term:
@@ -87,18 +88,18 @@ class ReadOnlyMixin(ReadOnly):
                     outcomes |= Q(**{of_outcome: kind_of_field.to_python(term)})
                 else:
                     found |= Q(**{search_field: kind_of_field.to_python(term)})
-        # Asked for first: to join a million rows to their outcomes would take most of the time.
+        # Outcomes are looked up first, as joining a million rows to their outcomes is slow.
         pks = list(LearnerOutcome.objects.filter(outcomes).order_by().values_list("pk", flat=True))
         return queryset.filter(found | Q(outcome__in=pks) if pks else found), False
 
     def of_learners(self, pks: list[str]) -> Q:
-        """The rows that speak of these learners."""
+        """The rows about these learners."""
         of_theirs = LearnerOutcome.objects.filter(learner_type=services.learner_type(), learner_pk__in=pks)
         return Q(outcome__in=of_theirs.order_by())
 
 
 def as_it_is(number: int | None) -> str:
-    """An ID, to be copied: the admin would write a number as people do, with the separators of their language."""
+    """An ID without thousands separators, so that it can be copied."""
     return "" if number is None else str(number)
 
 

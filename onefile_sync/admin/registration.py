@@ -1,4 +1,4 @@
-"""Puts our pages of the admin on the site where PICSWeb keeps its learners."""
+"""Registers our admin pages on PICSWeb's admin site."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ ADMINS: dict[type[Model], type[admin.ModelAdmin[Any]]] = {
 
 
 def register(site: admin.AdminSite) -> None:
-    """Put the settings and the records of runs on an admin site; what is there already stays as it is.
+    """Register the settings page and the ledger on an admin site, leaving existing registrations alone.
 
-    The site of a learner admin with :class:`~onefile_sync.admin.OneFileLearnerAdminMixin` has them without this.
+    :class:`~onefile_sync.admin.OneFileLearnerAdminMixin` calls this for its own site.
     """
     for model, model_admin in ADMINS.items():
         if not site.is_registered(model):

@@ -1,6 +1,6 @@
-"""The read-only admin of what happened: runs, outcomes, changes, problems.
+"""The read-only admin of the ledger: runs, outcomes, changes and problems.
 
-Nobody adds, changes or deletes here; old runs go by retention (``manage.py onefile_prune``).
+Nothing can be added, changed or deleted here. ``manage.py onefile_prune`` deletes old runs.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class SyncRunAdmin(ReadOnlyMixin, RunModelAdmin):
         return runs
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
-        """The list, with the numbers of its page's runs: as part of its query they would be for all of its runs."""
+        """Count the learners of this page's runs only; as part of the query, every run would be counted."""
         shown = super().get_changelist_instance(request)
         shown.result_list = list(shown.result_list)
         _count_learners(request, shown.result_list)
@@ -98,7 +98,7 @@ class SyncRunAdmin(ReadOnlyMixin, RunModelAdmin):
 
     @admin.display(description=_("need attention"))
     def attention(self, run: Any) -> str:
-        """Of this run as it ended, whatever has been dealt with since: the filter is what tells of now."""
+        """The number when the run ended. Problems settled since then are still counted, unlike in the filter."""
         if not run.attention_count:
             return "0"
         return self._outcomes_link(run, run.attention_count, state__exact=OutcomeState.ATTENTION.value)
@@ -254,7 +254,7 @@ class ProblemAdmin(AboutMixin, ReadOnlyMixin, ProblemModelAdmin):
 
     @admin.display(description=_("which"), empty_value="–")
     def which(self, problem: Problem) -> str:
-        """The row it is about; nothing for the learner, who has a column already."""
+        """The qualification or review concerned; blank for the learner, who has a column already."""
         return "" if problem.subject_kind == SubjectKind.LEARNER else problem.subject_label
 
     @admin.display(description=_("run"))
@@ -273,7 +273,7 @@ class ProblemAdmin(AboutMixin, ReadOnlyMixin, ProblemModelAdmin):
 def _learner_column(
     request: HttpRequest, outcome_of: Callable[[Any], LearnerOutcome]
 ) -> Callable[[Any], str]:
-    """A list's column with the learner, linked where this user may open them in the host's admin."""
+    """A list column with the learner's name, linked if this user may open the learner's page."""
 
     @admin.display(description=_("learner"))
     def learner(row: Any) -> str:
@@ -285,18 +285,18 @@ def _learner_column(
 
 
 def _as_failed(text: str) -> str:
-    """In the colour of what failed."""
+    """Mark a text as failed by its colour."""
     return format_html('<span class="onefile-failed">{}</span>', text)
 
 
 def _report_link(outcome: LearnerOutcome) -> str:
-    """The learner's report of a run, under the run's name."""
+    """A link to the learner's report, with the run's name as its text."""
     address = reverse("onefile_sync:outcome", args=[outcome.pk])
     return format_html('<a href="{}">{}</a>', address, outcome.run)
 
 
 def _count_learners(request: HttpRequest, runs: list[Any]) -> None:
-    """Write onto runs how many of their learners whom this user may see there are, by how they ended. One query."""
+    """Set each run's counts of learners by state, counting the learners this user may see. One query."""
     outcomes = access.only_visible(request, LearnerOutcome.objects.filter(run__in=runs)).order_by()
     numbers: dict[Any, dict[str, int]] = {run.pk: {} for run in runs}
     for run, state, number in outcomes.values_list("run", "state").annotate(Count("pk")):

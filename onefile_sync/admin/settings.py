@@ -1,6 +1,6 @@
-"""The OneFile settings page: one form for the one row, the customer token write-only, and Test connection."""
+"""The OneFile settings page: a form for the single row of settings, with a write-only token and Test connection."""
 
-# ruff: noqa: ARG002 - Django calls these methods with arguments that they need not look at
+# ruff: noqa: ARG002 - Django passes arguments that these methods do not need
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ else:
     SettingsModelForm = forms.ModelForm
 
 
-#: The button in the form that tests what is typed.
+#: The name of the button that tests the unsaved input.
 TEST_CONNECTION = "_test_connection"
 
 
 class TokenField(forms.CharField):
-    """A token that is typed: not shown while it is, and not in a traceback either."""
+    """A token as a :class:`Secret`, so that no traceback shows it."""
 
     def to_python(self, value: object) -> Secret:
         return Secret(super().to_python(value) or "")
 
 
 class OneFileSettingsForm(SettingsModelForm):
-    """The token goes in and never comes out: blank keeps the stored one."""
+    """The settings form. It never shows the token; a blank field keeps the stored one."""
 
     new_customer_token = TokenField(
         label=gettext_lazy("Customer Token"),
@@ -99,7 +99,7 @@ class OneFileSettingsForm(SettingsModelForm):
         self.add_error("new_customer_token", why)
 
     def typed(self) -> OneFileSettings:
-        """Which OneFile the form names, with the token that was typed: a copy of the settings, never saved."""
+        """An unsaved copy of the settings, with the environment and token of the form."""
         settings = copy(self.instance)
         settings.environment = self.cleaned_data.get("environment", settings.environment)
         self._put_token_into(settings)
@@ -118,7 +118,7 @@ class OneFileSettingsForm(SettingsModelForm):
 
 
 class TestedForm(OneFileSettingsForm):
-    """The form of *Test connection*: never valid, so the admin shows it again as it was typed, and saves nothing."""
+    """The form behind *Test connection*. It is never valid, so the admin saves nothing and shows the input again."""
 
     def is_valid(self) -> bool:
         super().is_valid()
@@ -138,7 +138,7 @@ class OneFileSettingsAdmin(SettingsModelAdmin):
         return False
 
     def get_urls(self) -> list[URLPattern]:
-        # Test connection calls OneFile: not within a transaction, in which it would hold the pace of all processes.
+        # Test connection calls OneFile. Inside a transaction it would lock the rate limit of all processes.
         form = transaction.non_atomic_requests(self.admin_site.admin_view(self.change_view))
         return [
             path("<path:object_id>/change/", form, name="onefile_sync_onefilesettings_change"),
@@ -146,7 +146,7 @@ class OneFileSettingsAdmin(SettingsModelAdmin):
         ]
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """There is one row of settings: its form is the list."""
+        """Redirect to the form, as there is only one row of settings."""
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied
         return redirect(self._form_url())
@@ -159,7 +159,7 @@ class OneFileSettingsAdmin(SettingsModelAdmin):
         return response
 
     def _test_connection(self, request: HttpRequest, form: Any) -> None:
-        """Ask OneFile who we are with what is typed, and say the answer above the form, which is shown as it was."""
+        """Test the unsaved input against OneFile and show the result above the form."""
         if form.errors:
             return
         report = services.test_connection(form.typed())
@@ -177,7 +177,7 @@ class OneFileSettingsAdmin(SettingsModelAdmin):
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: Any = None
     ) -> OneFileSettings | None:
-        """The row, or the defaults where nobody has saved any yet."""
+        """The settings; the defaults if nobody has saved any yet."""
         return OneFileSettings.load() if object_id == "1" else None
 
     def get_form(
@@ -211,7 +211,7 @@ class OneFileSettingsAdmin(SettingsModelAdmin):
 
     @admin.display(description=gettext_lazy("Address"))
     def address(self, settings: OneFileSettings) -> str:
-        """Where OneFile is called, and whether the environment above has a say in it."""
+        """OneFile's address, and whether the environment chosen above decides it."""
         try:
             given, address = deployment.base_url, deployment.address(settings.environment)
         except ImproperlyConfigured:
@@ -224,7 +224,7 @@ class OneFileSettingsAdmin(SettingsModelAdmin):
 
     @admin.display(description=gettext_lazy("Token"))
     def token_status(self, settings: OneFileSettings) -> str:
-        """Whether there is a token and whose; never the token."""
+        """Whether there is a token and where it comes from; never the token itself."""
         if _deployment_token(settings.environment):
             return _("The installation's own settings give a token, and that one is used.")
         if not settings.has_customer_token:
@@ -243,13 +243,13 @@ class OneFileSettingsAdmin(SettingsModelAdmin):
 
     @admin.display(description=gettext_lazy("Last Synchronised"))
     def last_synchronised(self, settings: OneFileSettings) -> str:
-        """The end of the last daily sync that compared somebody; a single learner's refresh does not count."""
+        """When the last daily sync that compared any learner finished. Refreshes do not count."""
         daily = services.last_daily_run()
         return _moment(daily.finished_at if daily is not None else None) or _("Not yet.")
 
     @admin.display(description=gettext_lazy("Last attempt"))
     def last_attempt(self, settings: OneFileSettings) -> str:
-        """The last daily sync that is not under way, and what came of it."""
+        """The last daily sync that is not running, and its result."""
         daily = services.last_daily_attempt()
         if daily is None:
             return _("Not yet.")
@@ -288,7 +288,7 @@ def _label(environment: str) -> str:
 
 
 def _deployment_token(environment: str) -> str:
-    """The installation's own token; a wrong entry in its settings is the system checks' to report."""
+    """The token from the installation's settings; ``""`` if those are wrong, which the system checks report."""
     try:
         return deployment.token_for(environment)
     except ImproperlyConfigured:
@@ -296,7 +296,7 @@ def _deployment_token(environment: str) -> str:
 
 
 def _has_readable_token(settings: OneFileSettings) -> bool:
-    """Whether there is a stored token to call the chosen environment with."""
+    """Whether a readable token for the chosen environment is stored."""
     try:
         return settings.token_belongs_here and bool(settings.customer_token)
     except Undecipherable:

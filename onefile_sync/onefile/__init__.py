@@ -1,5 +1,5 @@
-"""The OneFile REST API v2.1, and nothing of Django's models or of PICSWeb.
+"""A client for OneFile's REST API v2.1. It knows nothing of Django's models or of PICSWeb.
 
-:mod:`.client` has a method for each operation that we use, :mod:`.transport` the one place through which every call
-goes, :mod:`.records` what OneFile sends as exact records, :mod:`.errors` the table of everything that can go wrong.
+:mod:`.client` has one method for each operation that we use, and every call goes through :mod:`.transport`.
+:mod:`.records` defines typed records for what OneFile sends; :mod:`.errors` lists every way a call can fail.
 """

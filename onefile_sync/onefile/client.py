@@ -1,4 +1,4 @@
-"""One method for each operation of OneFile's that we use (REST API v2.1)."""
+"""One method for each OneFile operation that we use (REST API v2.1)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from .operations import LARGEST_PAGE, LONGEST_PAGE, Operation
 from .records import AimNames, Centre, Customer, LearningAim, Review, SearchPage, SearchResult, User
 from .transport import Transport
 
-#: Half a million records at the usual size of a page; a search that goes on has lost its way.
+#: Half a million records at the default page size. A search that needs more pages is not making progress.
 MAX_PAGES = 5_000
-#: OneFile's number for a review that is scheduled, the only one that a client is known to send.
+#: OneFile's status number of a scheduled review. No API client is known to send another one.
 SCHEDULED = 1
 
-# Clients have met both 404 and 400 for an unknown ID; 204 is how OneFile answers when there is nothing.
+# API clients have seen both 404 and 400 for an unknown ID. OneFile answers 204 when there is nothing to return.
 _NO_SUCH_RECORD = {400: "not_found", 204: "not_found"}
 
 READ_CUSTOMER = Operation("read customer", "GET", "/Customer", repeatable=True)
@@ -40,7 +40,7 @@ SEARCH_LEARNING_AIMS = Operation(
 READ_LEARNING_AIM = Operation(
     "read learning aim", "GET", "/LearningAim/{}", repeatable=True, meanings=_NO_SUCH_RECORD
 )
-# What OneFile answers to an update is not known, and does not matter: the learning aim is read again.
+# The answer to an update is undocumented. We ignore it, as the learning aim is read again afterwards.
 UPDATE_LEARNING_AIM = Operation(
     "update learning aim", "POST", "/LearningAim/{}", repeatable=True, has_answer=False
 )
@@ -74,9 +74,9 @@ Single = TypeVar("Single", User, LearningAim, Review)
 
 
 class OneFile:
-    """OneFile as one customer sees it. Every method raises :class:`onefile_sync.onefile.errors.OneFileError`.
+    """The API for one customer. Every method raises :class:`onefile_sync.onefile.errors.OneFileError`.
 
-    Like its ``transport``, which counts the calls, not to be shared by threads.
+    Not thread-safe, as its ``transport`` is not; ``transport`` also counts the calls.
     """
 
     def __init__(self, transport: Transport, aim_names: AimNames | None = None, page_size: int = 100) -> None:
@@ -86,7 +86,7 @@ class OneFile:
         self._longest_page: dict[str, int] = {}
 
     def customer(self) -> Customer:
-        """Whose customer token it is."""
+        """The customer to whom the customer token belongs."""
         customer = parsing.customer(self.transport.send(READ_CUSTOMER))
         if customer is None:
             raise READ_CUSTOMER.failure("bad_answer")
@@ -101,9 +101,9 @@ class OneFile:
     def learning_aims(
         self, learner_id: int, wanted: Collection[int] | None = None
     ) -> SearchResult[LearningAim]:
-        """A learner's learning aims; some may be thin (``complete`` is false).
+        """Read a learner's learning aims; some may be thin (``complete`` is false).
 
-        All of them; or those up to the page on which the last of the ``wanted`` IDs was found.
+        With ``wanted`` IDs, the search ends with the page on which the last of them was found.
         """
         return self._search(
             SEARCH_LEARNING_AIMS,
@@ -113,13 +113,13 @@ class OneFile:
         )
 
     def page_of_learning_aims(self, number: int) -> SearchPage[LearningAim]:
-        """A page of everybody's learning aims. ``refused`` where OneFile insists on being told a learner."""
+        """Read one page of all learners' learning aims. Fails as ``refused`` where OneFile requires a learner."""
         return self._page(
             SEARCH_LEARNING_AIMS, number, {}, lambda item: parsing.learning_aim(item, self._aim_names)
         )
 
     def page_of_reviews(self, number: int, centre_id: int | None) -> SearchPage[Review]:
-        """A page of the reviews of everybody in a centre."""
+        """Read one page of the reviews of all learners in a centre."""
         return self._page(
             SEARCH_REVIEWS, number, _without_blanks({"OrganisationID": centre_id}), parsing.review
         )
@@ -141,9 +141,9 @@ class OneFile:
     ) -> None:
         """Set some of the four two-way values, by their names in :class:`LearningAim`.
 
-        ``aim`` is as just read: whether OneFile takes an update as partial is not known, so all that can be written
-        goes along as it is, but for what is named in ``without``. A blank is never sent. ``about_to_send`` is called
-        right before each try goes out. Raises TypeError for any other name and for a date-time.
+        ``aim`` must have been read just now: OneFile does not document whether an update may be partial, so all
+        writable values are sent, except those named in ``without``. Blanks are never sent. ``about_to_send`` is called
+        immediately before each attempt. Raises TypeError for any other name and for a date-time.
         """
         for name, value in values.items():
             if name not in parsing.TWO_WAY or isinstance(value, datetime):
@@ -163,11 +163,11 @@ class OneFile:
     def reviews(
         self, learner_id: int, centre_id: int | None, known: Collection[int] | None = None
     ) -> SearchResult[Review]:
-        """A learner's reviews; some may be thin (``complete`` is false).
+        """Read a learner's reviews; some may be thin (``complete`` is false).
 
-        With the IDs of those that are ``known`` already, a short page ends the search where another page of reviews
-        was longer, or where it holds exactly those and its length is not one at which a server may cap its pages.
-        Without them it never does: use that wherever something is created because a review was not found.
+        With the IDs of the ``known`` reviews, a short page ends the search if an earlier page of reviews was longer,
+        or if the search has found exactly these IDs and the page's length does not look like a server's cap. Leave
+        ``known`` out when a review will be created because it was not found: then a short page never ends the search.
         """
         body = _without_blanks({"LearnerID": learner_id, "OrganisationID": centre_id})
 
@@ -193,9 +193,9 @@ class OneFile:
         assessor_id: int | None,
         about_to_send: Callable[[], object],
     ) -> int:
-        """Create a visit, the time slot of a review, and give back its ID. ``start`` and ``end`` are aware.
+        """Create a visit, the time slot of a review, and return its ID. ``start`` and ``end`` are aware.
 
-        ``about_to_send`` is called right before each try goes out.
+        ``about_to_send`` is called immediately before the request is sent.
         """
         return self._create(
             CREATE_VISIT,
@@ -221,7 +221,7 @@ class OneFile:
         assessor_id: int | None,
         about_to_send: Callable[[], object],
     ) -> int:
-        """Create a review in a visit and give back its ID. ``scheduled_for`` is aware; the last as for a visit."""
+        """Create a review in a visit and return its ID. ``scheduled_for`` is aware. See :meth:`create_visit`."""
         return self._create(
             CREATE_REVIEW,
             about_to_send,
@@ -242,12 +242,11 @@ class OneFile:
         parse: Callable[[object], Listed | None],
         is_enough: Callable[[Set[int], int], bool] = lambda _found, _length: False,
     ) -> SearchResult[Listed]:
-        """Read page after page, each ID once: OneFile promises neither an order nor a total.
+        """Read page after page and return each ID once, as OneFile guarantees neither an order nor a total.
 
-        The end is an empty page, or one with nothing new (from a server that knows no pages). A short page is not: a
-        server may give fewer records a page than it is asked for. Nor is one of broken items only, the first time.
-        ``is_enough`` is told the IDs found so far and the
-        length of the last page, and may end the search earlier.
+        An empty page ends the search, and so does a page without new IDs (from a server that ignores paging). A short
+        page does not, as servers may cap pages below the size requested; nor does the first page of unreadable items
+        only. ``is_enough`` receives the IDs found so far and the length of the last page, and may end the search early.
         """
         found: dict[int, Listed] = {}
         unreadable_items, is_broken = 0, False
@@ -299,7 +298,7 @@ class OneFile:
 
 
 def _may_be_a_cap(length: int, asked_for: int) -> bool:
-    """Whether a page of this length may be one that the server has cut short: caps are round numbers, or tiny."""
+    """Whether the server may have capped the page at this length. Caps are round numbers or very small ones."""
     return length <= 2 or length % 5 == 0 or length == asked_for - 1
 
 

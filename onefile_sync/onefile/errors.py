@@ -1,7 +1,7 @@
-"""One table: what came back from OneFile -> what the client does about it.
+"""The table of failed calls: what OneFile answered, and what the client does about it.
 
-The table is closed: anything that no other row describes is ``gone_wrong``. What a person is told of a case is a row
-of the catalogue of messages, not of this client.
+The table is closed: a failure that no other row describes is ``gone_wrong``. The texts that people read about a case
+are in the catalogue of messages, not in this client.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from enum import Enum
 
 
 class Scope(Enum):
-    """How far a failure reaches: this record only, or every call that would follow."""
+    """Whether a failure concerns one record only, or every further call of the run."""
 
     ITEM = "item"
     RUN = "run"
 
 
 class Repeat(Enum):
-    """What may turn a failure into a success. An unsure create is never repeated, whatever stands here."""
+    """How a failed call is repeated. A create whose result is unknown is never repeated, whatever its case says."""
 
     NEVER = "never"
     AGAIN = "again"
@@ -31,8 +31,8 @@ class Repeat(Enum):
 class Case:
     """One row of the table.
 
-    ``statuses`` are the HTTP statuses that mean this case unless an operation says otherwise. ``doubtful``: OneFile
-    may have done what was asked all the same.
+    ``statuses`` are the HTTP statuses of this case, unless an operation gives them another meaning. ``doubtful``:
+    OneFile may have carried out the request although the call failed.
     """
 
     code: str
@@ -72,24 +72,24 @@ _BY_CODE = {case.code: case for case in CASES}
 
 
 def case_for(code: str) -> Case:
-    """The row of a code; a code that the table does not know is ``gone_wrong``."""
+    """The row for a code; an unknown code is ``gone_wrong``."""
     return _BY_CODE.get(code, _BY_CODE["gone_wrong"])
 
 
 def case_of_status(status: int) -> Case | None:
-    """What an HTTP status means where the operation has no meaning of its own for it; ``None`` for success."""
+    """The case of an HTTP status to which the operation gives no meaning of its own; ``None`` for success."""
     if 200 <= status < 300:
         return None
     return next((case for case in CASES if status in case.statuses), case_for("gone_wrong"))
 
 
 class OneFileError(Exception):
-    """A call to OneFile that failed, as a row of :data:`CASES`.
+    """A failed call to OneFile, described by a row of :data:`CASES`.
 
-    ``unsure`` is true only of a create that OneFile may have carried out all the same. ``onefile_code`` is the number
-    that OneFile gives with a refusal, ``retry_after`` the seconds that it asks to wait. ``was_dropped``: the connection
-    had been dropped while it was idle, so a call that may be repeated can go again at once. Text, tokens and addresses
-    that came with it are left behind on purpose.
+    ``unsure`` is true only of a create that OneFile may have carried out. ``onefile_code`` is OneFile's own number in
+    a refusal; ``retry_after`` is the number of seconds OneFile asks us to wait. ``was_dropped`` means that the
+    connection was dropped while idle, so a repeatable call can be repeated at once. The error carries no text, token
+    or address, so that none can reach a log.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What OneFile can be asked to do: verb, path, whether it may be repeated, and how much of an answer is read."""
+"""Describes an API operation: verb, path, whether it may be repeated, and the limits of its answer."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Literal
 
 from .errors import OneFileError, Scope, case_for, case_of_status
 
-#: Bytes of an answer, on the wire and unpacked: more than any one record has, and more than any page of them.
+#: Maximum size of an answer in bytes, both on the wire and unpacked: for one record, and for a page of records.
 LARGEST_RECORD, LARGEST_PAGE = 1024**2, 16 * 1024**2
-#: Seconds that an answer may take in all, however slowly it comes.
+#: Maximum duration of an answer in seconds, from the request to its last byte.
 LONGEST_RECORD, LONGEST_PAGE = 30.0, 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One thing that OneFile can be asked to do.
+    """One API operation.
 
-    ``repeatable``: doing it twice leaves what doing it once leaves. OneFile's searches and creates are both POST, so
-    the verb does not tell. ``meanings`` maps the statuses that mean something else here than in the error table.
-    ``has_answer``: success has a JSON body that matters. ``for_everyone``: when it fails, every other call would.
-    ``max_bytes`` and ``max_seconds`` bound an answer, headers included.
+    ``repeatable``: the operation is idempotent. The verb does not say so, as OneFile's searches and creates are both
+    POST. ``meanings`` maps statuses that mean something else here than in the error table to their case.
+    ``has_answer``: a success has a JSON body that we need. ``for_everyone``: if this operation fails, every other call
+    would fail as well. ``max_bytes`` and ``max_seconds`` limit an answer, headers included.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Operation:
     max_seconds: float = LONGEST_RECORD
 
     def failure(self, code: str, status: int | None = None, onefile_code: int | None = None) -> OneFileError:
-        """The error to raise when this operation came to the case ``code``."""
+        """The error to raise when this operation failed with the case ``code``."""
         case = case_for(code)
         return OneFileError(
             code,
@@ -63,7 +63,7 @@ AUTHENTICATE = Operation(
 
 
 def code_of_status(operation: Operation, status: int) -> str | None:
-    """The case that an answer's status is for this operation; ``None`` for success."""
+    """The code of an answer's status for this operation; ``None`` for success."""
     if status in operation.meanings:
         return operation.meanings[status]
     case = case_of_status(status)

@@ -1,8 +1,8 @@
-"""Reads an answer within limits: bytes on the wire, bytes unpacked, and seconds in all, headers included.
+"""Reads an answer within limits: bytes on the wire, bytes unpacked and total seconds, headers included.
 
-requests bounds only the wait for each part of an answer. A server that sends one byte each half second, headers
-without end or a gzip bomb would hold a process or fill its memory. So every byte is counted where it leaves the
-socket, and unpacked here, no further than the limit.
+requests limits only the wait for each part of an answer. A server that sends one byte every half second, endless
+headers or a gzip bomb would block a process or fill its memory. So we count every byte as it leaves the socket, and
+unpack the body ourselves, no further than the limit.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from typing import Any
 import requests
 from requests.adapters import HTTPAdapter
 
-#: Room for the headers and the framing of an answer, beside its body.
+#: Allowance in bytes for the headers and framing of an answer, in addition to its body.
 HEADERS = 64 * 1024
-#: Of a refusal only OneFile's own number is wanted.
+#: Maximum bytes read from a refusal, of which only OneFile's own number is needed.
 LONGEST_REFUSAL = 64 * 1024
 PART = 64 * 1024
-#: zlib finds out by itself whether it is given gzip or zlib, which HTTP calls "deflate".
+#: zlib detects whether the data is gzip or zlib; HTTP calls the latter "deflate".
 PACKED = frozenset({"gzip", "x-gzip", "deflate"})
 GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
 
 
 class OutOfBounds(Exception):
-    """An answer went beyond its limits, or is packed in a way that we did not ask for; ``code`` is its case."""
+    """An answer exceeded its limits, or has an unsupported Content-Encoding. ``code`` is its case."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -37,10 +37,10 @@ class OutOfBounds(Exception):
 
 
 class Meter:
-    """What one answer may cost. Started anew for each call; one for each transport.
+    """Measures the bytes and seconds of an answer. Each transport has one and starts it afresh for each call.
 
-    ``connected``: the call opened a connection, so it did not use one that may have been dropped while idle.
-    ``requested``: the request itself was begun, after whatever had to be agreed with a proxy.
+    ``connected``: the call opened a new connection, rather than reusing one that may have been dropped while idle.
+    ``requested``: sending the request itself has begun, so any negotiation with a proxy is complete.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -59,11 +59,11 @@ class Meter:
 
     @property
     def was_dropped(self) -> bool:
-        """Whether nothing at all came back on a connection that had been used before."""
+        """Whether a reused connection returned nothing at all."""
         return not self.connected and not self.received
 
     def seconds_for_next_part(self) -> float:
-        """How long to wait for the next part. Raises OutOfBounds when the time is up."""
+        """Seconds to wait for the next part. Raises OutOfBounds when the total time is used up."""
         left = self._until - self._clock()
         if left <= 0:
             raise OutOfBounds("timed_out")
@@ -96,7 +96,7 @@ class _MeteredReader(io.RawIOBase):
 
 
 class _MeteredSocket:
-    """As much of a socket as ``http.client.HTTPResponse`` asks for."""
+    """The part of a socket's interface that ``http.client.HTTPResponse`` uses."""
 
     def __init__(self, connection: socket.socket, meter: Meter) -> None:
         self._connection = connection
@@ -107,7 +107,7 @@ class _MeteredSocket:
 
 
 class MeteredAdapter(HTTPAdapter):
-    """Connections whose answers, headers and those of a proxy included, are read through a meter."""
+    """Reads all answers through a meter, including their headers and a proxy's answers."""
 
     def __init__(self, meter: Meter) -> None:
         self._meter = meter
@@ -140,21 +140,21 @@ class MeteredAdapter(HTTPAdapter):
 
 
 class MeteredSession(requests.Session):
-    """Reads no answer unless it is asked to."""
+    """A session that reads a body only on request, and takes nothing from the environment."""
 
     def __init__(self, meter: Meter) -> None:
         super().__init__()
-        # The environment's proxies, certificates and .netrc are not ours to send tokens through.
+        # A token must not go through the proxies, certificates or .netrc of the environment.
         self.trust_env = False
         self.mount("https://", MeteredAdapter(meter))
         self.mount("http://", MeteredAdapter(meter))
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Nothing is a redirect here: requests would read and unpack its body even without following it."""
+        """Treat no answer as a redirect: requests would read and unpack its body even without following it."""
 
 
 def body_of(response: requests.Response, longest: int) -> bytes:
-    """The body, unpacked. Raises OutOfBounds, and what urllib3 and zlib raise."""
+    """The unpacked body. Raises OutOfBounds, and the errors of urllib3 and zlib."""
     packed_as = response.headers.get("Content-Encoding", "").strip().lower()
     if packed_as in ("", "identity"):
         unpacker = None

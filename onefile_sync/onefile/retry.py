@@ -1,4 +1,4 @@
-"""How long to go on trying with one call, and whether to."""
+"""Decides whether and when a failed call is retried."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ SHORTEST_WAIT = 0.5
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How long to go on trying with one call.
+    """The limits for retrying one call. All times are in seconds.
 
-    At most ``tries`` tries, the last of them begun within ``total`` seconds of the first failure, at most
-    ``longest_wait`` seconds apart; and at most ``pauses`` times is the call put off because of the rate limit.
-    An answer that cannot be read is likely to come again: it is tried ``unreadable_tries`` times at most.
-    ``answer``: seconds that one answer may take in all, where that is less than the operation allows.
+    A call is attempted at most ``tries`` times, at most ``longest_wait`` apart, and no attempt begins later than
+    ``total`` after the first failure. It is postponed at most ``pauses`` times because of the rate limit. After an
+    unreadable answer, which is likely to recur, there are at most ``unreadable_tries`` attempts. ``answer`` limits the
+    duration of one answer, where that is less than the operation allows.
     """
 
     tries: int
@@ -33,17 +33,17 @@ class RetryPolicy:
 
     @classmethod
     def person(cls) -> RetryPolicy:
-        """For somebody who watches."""
+        """The policy while a person is waiting."""
         return cls(tries=3, longest_wait=2, total=15, pauses=1, unreadable_tries=2)
 
     @classmethod
     def unattended(cls) -> RetryPolicy:
-        """For the daily run."""
+        """The policy of the daily sync."""
         return cls(tries=6, longest_wait=30, total=120, pauses=3)
 
 
 class RetryState:
-    """One call to :meth:`Transport.send`: what has happened so far, and whether to go on."""
+    """The attempts of one call to :meth:`Transport.send`, and whether to make another."""
 
     def __init__(self, retry_policy: RetryPolicy, clock: Callable[[], datetime]) -> None:
         self.refused_token: str | None = None
@@ -85,10 +85,10 @@ class RetryState:
                 return False
 
     def wait(self, state: RetryCallState) -> float:
-        """Seconds before the next try: ever longer, and as long as OneFile asked for within the retry policy.
+        """Seconds before the next attempt: exponential back-off, or longer if OneFile asks for it, within the policy.
 
-        None after a 429, as the pace does that waiting, nor with a new session, nor where the connection had been
-        dropped while nobody used it.
+        Zero after a 429, as the rate limiter does that waiting; zero with a new session, and after a dropped
+        connection.
         """
         if self._at_once or not _went_wrong(state):
             return 0.0

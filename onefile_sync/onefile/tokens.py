@@ -1,4 +1,4 @@
-"""Where a token may be sent, and what can be a token at all."""
+"""Checks to which addresses a token may be sent, and whether a text can be a token."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ LONGEST_TOKEN = 4096
 
 
 def is_safe_address(base_url: str) -> bool:
-    """Whether a token may be sent there: over TLS, or to this machine (the sandbox)."""
+    """Whether a token may be sent to this address: over TLS, or to this machine (the sandbox)."""
     try:
         address = urlsplit(base_url)
         host = address.hostname or ""
@@ -26,7 +26,7 @@ def is_safe_address(base_url: str) -> bool:
 
 
 def is_token(token: str) -> bool:
-    """Whether a text can be a token at all: no page of HTML, no error message, nothing a header cannot hold."""
+    """Whether a text can be a token, rather than HTML, an error message or characters that a header cannot hold."""
     return (
         0 < len(token) <= LONGEST_TOKEN
         and token.isascii()

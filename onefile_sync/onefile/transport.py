@@ -1,4 +1,4 @@
-"""The one place through which every call to OneFile goes: session token, pacing, retry, time-outs."""
+"""Sends every call to OneFile: session token, rate limit, retries and time-outs."""
 
 from __future__ import annotations
 
@@ -32,47 +32,47 @@ from .tokens import is_safe_address, is_token
 
 logger = logging.getLogger(__name__)
 
-#: OneFile's sessions live for 24 hours; one that ends in the middle of a call is no use.
+#: A OneFile session lasts 24 hours. We renew it an hour early, so that it does not expire during a call.
 SESSION_LIFETIME = timedelta(hours=23)
-#: How long a kept connection may lie idle. A firewall drops it sooner or later, and tells neither side.
+#: How long an idle connection may be reused. A firewall may drop it after that without telling either side.
 IDLE = timedelta(seconds=45)
-#: Seconds that everybody waits after a 429, unless OneFile says how long, and the bounds of what it may say.
+#: Seconds for which all processes pause after a 429 without a usable Retry-After, and the bounds of Retry-After.
 PAUSE = 60.0
 SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 120.0
 
 
 class SessionStore(Protocol):
-    """Where the session token is kept between calls, for all processes."""
+    """Stores the session token that all processes share."""
 
     def load(self) -> tuple[str, datetime] | None:
-        """The token and when it was issued, if there is one."""
+        """The token and the time of its issue; ``None`` if none is stored."""
 
     def save(self, token: str, issued_at: datetime) -> None: ...
 
     def forget(self, token: str) -> None:
-        """Drop this token; one that another process has put in its place meanwhile stays."""
+        """Delete this token, but not a newer one that another process has stored since."""
 
 
 class RateLimiter(Protocol):
-    """The budget of calls that all processes draw from."""
+    """The budget of calls that all processes share."""
 
     def wait(self) -> None:
-        """Block until one call may go."""
+        """Block until one call may be sent."""
 
     def pause(self, seconds: float) -> None:
-        """Let nobody's calls go for so long."""
+        """Hold back the calls of all processes for ``seconds``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """An answer as it came: all of it, unpacked. It may be a token or personal, so its text does not tell it."""
+    """A complete, unpacked answer. It may hold a token or personal data, so its ``repr`` shows the status only."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
     content: bytes = field(repr=False)
 
     def text(self) -> str:
-        """The body as text, in the charset that its header declares. Raises ValueError."""
+        """The body as text, decoded by the charset in its header. Raises ValueError."""
         declared = Message()
         declared["Content-Type"] = self.headers.get("Content-Type", "")
         return parsing.decoded(self.content, declared.get_content_charset(""))
@@ -83,14 +83,15 @@ def utc_now() -> datetime:
 
 
 class Transport:
-    """Sends calls to one OneFile for one customer. Not to be shared by threads: give each thread its own.
+    """Sends calls to one OneFile for one customer. Not thread-safe: give each thread its own.
 
-    ``calls`` counts every try that was sent, authentication not included; ``rate_limited`` the answers of 429.
-    ``timeout`` is (connecting, waiting for each part of the answer), in seconds; where a part may take longer than
-    the whole of an operation's answer, so may the whole.
-    ``after_each_call`` is called when an answer has come or none will, before anything else that waited for it.
-    ``ca_bundle`` is the path of the certificates to trust in place of those of requests; calls to https addresses go
-    through the ``proxy``. Raises ValueError for an address that is neither https nor on this machine.
+    ``calls`` counts every attempt sent, except authentication; ``rate_limited`` counts answers with status 429.
+    ``timeout`` is (seconds to connect, seconds to wait for each part of an answer); if the second exceeds an
+    operation's ``max_seconds``, it replaces that limit.
+    ``after_each_call`` is called as soon as a call has an answer or has failed, before the answer is used.
+    ``ca_bundle`` is the path of the certificates to trust instead of those of requests; calls to https addresses go
+    through the ``proxy``. ``told`` receives the error of each attempt, or ``None`` after a success.
+    Raises ValueError for an address that is neither https nor on this machine.
     """
 
     def __init__(
@@ -127,7 +128,7 @@ class Transport:
         self._meter = Meter()
         self._http = MeteredSession(self._meter)
         self._http.verify = ca_bundle or True
-        # Never for http: that is a sandbox on this machine, whose token would go to the proxy in clear.
+        # Not for http: a sandbox on this machine would have its token sent to the proxy unencrypted.
         self._http.proxies = {"https": proxy} if proxy else {}
         self._http.headers.update({"User-Agent": f"onefile_sync/{__version__}", "Accept": "application/json"})
 
@@ -143,11 +144,10 @@ class Transport:
         *,
         about_to_send: Callable[[], object] = lambda: None,
     ) -> object:
-        """Carry out an operation and give back its answer as parsed JSON, ``None`` if it was empty.
+        """Carry out an operation and return its answer as parsed JSON; ``None`` for an empty answer.
 
-        Tries again what may be tried again, within the retry policy. ``about_to_send`` is called right before each
-        try goes out, when all waiting is over; what it raises keeps the try from going out. Raises
-        :class:`OneFileError`.
+        Retries as the error table and the retry policy allow. ``about_to_send`` is called immediately before each
+        attempt, after all waiting; an exception from it prevents the attempt. Raises :class:`OneFileError`.
         """
         path = operation.path.format(*(quote(str(part), safe="") for part in path_args))
         scheduled = RetryState(self._retry_policy, self._clock)
@@ -225,14 +225,14 @@ class Transport:
         signed: _Signed,
         about_to_send: Callable[[], object] = lambda: None,
     ) -> Received:
-        """One call, once. Raises OneFileError for anything but a status of success."""
+        """Send a call once, without retrying. Raises OneFileError unless the status is a success."""
         self._pace.wait()
         about_to_send()
         if operation is not AUTHENTICATE:
             self.calls += 1
         if not operation.repeatable or self._clock() - self._used_at > IDLE:
-            # A server may reset a kept connection that is used again. That would leave a create in doubt, so each
-            # one goes out on a new connection. What is idle for long may lead nowhere. A closed session connects again.
+            # A server may reset a reused connection, which would leave a create in doubt, and a firewall may have
+            # dropped an idle one. Closing the session makes it open a new connection.
             self._http.close()
         received: Received | None = None
         self._used_at = self._clock()
@@ -250,13 +250,13 @@ class Transport:
             code = "timed_out" if isinstance(error, ReadTimeoutError) else "cut_off"
         except zlib.error:
             code = "bad_answer"
-        except BaseException as error:  # noqa: BLE001 - it goes on as it came, without the frames
-            # Those of requests and what is below it hold headers, and so tokens, in clear.
+        except BaseException as error:  # noqa: BLE001 - re-raised without its traceback
+            # The frames of requests and urllib3 hold headers, and so tokens, in clear text.
             raise error.with_traceback(None) from None
         if received is None and code != "tls" and self._http.proxies and not self._meter.requested:
-            code = "unreachable"  # whatever the proxy did, OneFile has seen nothing
+            code = "unreachable"  # the call failed at the proxy, so OneFile has not seen it
         if received is None:
-            # Raised out here so that the exception of requests, which holds tokens, does not hang on as its context.
+            # Raised outside the except block: the exception of requests holds tokens and must not become the context.
             failure = operation.failure(code or "gone_wrong")
             failure.was_dropped = code == "cut_off" and operation.repeatable and self._meter.was_dropped
             raise failure
@@ -297,13 +297,13 @@ class Transport:
             return Received(status, response.headers, content)
 
     def _seconds_to_pause(self, received: Received) -> float:
-        """What an answer asks for. Its Date is by the same clock as the moment that it may name."""
+        """The pause an answer asks for. A date in Retry-After is compared with the answer's own Date header."""
         sent_at = _http_date(received.headers.get("Date", ""))
         return seconds_to_pause(received.headers.get("Retry-After"), sent_at or self._clock())
 
 
 class _Signed(AuthBase):
-    """Puts a token into a request's header. Its own text does not tell it: a traceback may show what frames hold."""
+    """Adds a token to a request's header. Its ``repr`` hides the token, as tracebacks may show local variables."""
 
     def __init__(self, header: str, token: str) -> None:
         def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -317,7 +317,7 @@ class _Signed(AuthBase):
 
 
 def code_of_exception(error: requests.RequestException) -> str:
-    """The case of a call that came to no answer."""
+    """The code of the case for a call that got no answer."""
     cause = error.args[0] if error.args else None
     reason = getattr(cause, "reason", None)
     if _is_about_a_certificate(error):
@@ -334,7 +334,7 @@ def code_of_exception(error: requests.RequestException) -> str:
 
 
 def _is_about_a_certificate(error: object) -> bool:
-    """Whether a certificate was refused: OneFile's, or that of a proxy, which lies one exception deeper."""
+    """Whether a certificate was rejected: OneFile's, or a proxy's, whose error is nested one level deeper."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return True
     inner = (*getattr(error, "args", ()), getattr(error, "reason", None))
@@ -342,7 +342,7 @@ def _is_about_a_certificate(error: object) -> bool:
 
 
 def seconds_to_pause(retry_after: str | None, now: datetime) -> float:
-    """What a Retry-After header asks for, in seconds or as a date, within bounds; a minute if it makes no sense."""
+    """The seconds that a Retry-After header asks for, within bounds; the default pause if it cannot be read."""
     asked = (retry_after or "").strip()
     if asked.isascii() and asked.isdigit():
         seconds = float(asked)
@@ -354,7 +354,7 @@ def seconds_to_pause(retry_after: str | None, now: datetime) -> float:
 
 
 def _http_date(written: str) -> datetime | None:
-    """The moment of an HTTP header, or ``None`` for anything else. Without a zone it is UTC."""
+    """The date-time in an HTTP header; ``None`` if it is not one. Without a zone it is UTC."""
     try:
         moment = parsedate_to_datetime(written)
         return moment.replace(tzinfo=moment.tzinfo or UTC)
@@ -363,7 +363,7 @@ def _http_date(written: str) -> datetime | None:
 
 
 def _refusal_of(response: requests.Response) -> bytes:
-    """The body of a refusal, as far as it can be had: the status has said all that matters."""
+    """The body of a refusal; empty if it cannot be read, as the status already says what matters."""
     try:
         return body_of(response, LONGEST_REFUSAL)
     except (OutOfBounds, HTTPError, zlib.error):
@@ -371,7 +371,7 @@ def _refusal_of(response: requests.Response) -> bytes:
 
 
 def onefile_code_in(received: Received) -> int | None:
-    """OneFile's own number for a refusal. Its message stays unread: it may quote what was sent."""
+    """OneFile's own number in a refusal. The message is not read, as it may quote what was sent."""
     try:
         refusal = parsing.from_json(received.text())
         return (
@@ -382,7 +382,7 @@ def onefile_code_in(received: Received) -> int | None:
 
 
 def _session_token_in(received: Received) -> str:
-    """The token, or ``""`` for what is no text at all."""
+    """The session token; ``""`` if the answer is not text."""
     try:
         return parsing.session_token(received.text())
     except ValueError:
