@@ -49,10 +49,10 @@ class ReadOnlyMixin(ReadOnly):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """No deleting on our pages. Where a learner is deleted, what we recorded about them goes along.
+        """Refuse deletion on our own pages only.
 
-        The admin asks this of every row that a deletion elsewhere takes with it; a plain "no" would mean that
-        nobody could delete a learner any more.
+        The admin also asks this for rows that are deleted together with a learner. Refusing there would make it
+        impossible to delete a learner.
         """
         page = request.resolver_match
         on_our_pages = page is None or (page.url_name or "").startswith(f"{SyncRun._meta.app_label}_")

@@ -1,5 +1,5 @@
-"""The REST face: ask for a refresh, follow the run, read a learner's OneFile status.
+"""The REST interface: request a refresh, follow the run, read a learner's OneFile status.
 
-The only package that imports rest_framework and drf_spectacular. A host mounts ``onefile_sync.rest.urls`` where it
-likes, and its own REST_FRAMEWORK settings say how callers authenticate.
+The only package that imports rest_framework and drf_spectacular. The host includes ``onefile_sync.rest.urls`` under a
+path of its choice; its own REST_FRAMEWORK settings define how callers authenticate.
 """

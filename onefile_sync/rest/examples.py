@@ -1,4 +1,4 @@
-"""The examples that the OpenAPI description shows: one learner's refresh, from the click to the outcome."""
+"""The examples in the OpenAPI description: one learner's refresh, from the request to the outcome."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the OpenAPI description says about each operation beyond what the code says by itself."""
+"""Descriptions of each operation that drf-spectacular cannot derive from the code."""
 
 from __future__ import annotations
 
@@ -48,19 +48,19 @@ refresh_learner = extend_schema(
     tags=TAGS,
     summary="Refresh a learner with OneFile",
     description=(
-        "Queues the same exchange that the button in PICSWeb starts, and answers at once. While a refresh of the "
-        "learner is open, asking again leads to the same run."
+        "Queues the same exchange that the button in PICSWeb starts, and answers immediately. While a refresh of the "
+        "learner is open, another request returns the same run."
     ),
     request=None,
     parameters=[_learner, _location, _retry_after],
     responses={
-        202: OpenApiResponse(RunSerializer, "The open run. Follow it at its Location."),
+        202: OpenApiResponse(RunSerializer, "The open run. Its progress is at the URL in Location."),
         **_not_allowed,
         404: _no_learner,
         409: OpenApiResponse(
-            WhyNotSerializer, "The learner cannot be refreshed as things are; nothing was queued."
+            WhyNotSerializer, "The learner cannot be refreshed at the moment. Nothing was queued."
         ),
-        429: OpenApiResponse(ErrorSerializer, "Asked too often."),
+        429: OpenApiResponse(ErrorSerializer, "Too many requests."),
     },
 )
 
@@ -69,12 +69,12 @@ learner_status = extend_schema(
     tags=TAGS,
     summary="A learner's OneFile status",
     description=(
-        "When the learner was last synchronised and with what outcome, what is running now, and whether the caller "
-        "may ask for a refresh. Previews do not count."
+        "When the learner was last synchronised and with what outcome, which run is open now, and whether the caller "
+        "may request a refresh. Previews do not count."
     ),
     parameters=[_learner],
     responses={
-        200: OpenApiResponse(LearnerStatusSerializer, "How the learner stands."),
+        200: OpenApiResponse(LearnerStatusSerializer, "The learner's OneFile status."),
         **_not_allowed,
         404: _no_learner,
     },
@@ -83,8 +83,8 @@ learner_status = extend_schema(
 run = extend_schema(
     operation_id="onefile_run",
     tags=TAGS,
-    summary="How far a run is",
-    description="The run is over when its state is `finished`.",
+    summary="The progress of a run",
+    description="The run has ended when its state is `finished`.",
     parameters=[_run],
     responses={200: OpenApiResponse(RunSerializer, "The run as it is now."), **_not_allowed, 404: _no_run},
 )
@@ -92,8 +92,8 @@ run = extend_schema(
 run_outcomes = extend_schema(
     operation_id="onefile_run_outcomes",
     tags=TAGS,
-    summary="What became of each learner in a run",
-    description="Each with what changed and what needs someone. Follow `next` until it is null.",
+    summary="The outcome of each learner in a run",
+    description="Each outcome has its changes and problems. Follow `next` until it is null.",
     parameters=[_run],
     responses={
         200: OutcomeSerializer(many=True),

@@ -1,4 +1,4 @@
-"""How the outcomes of a run are handed out: a daily run has one for every learner in scope."""
+"""Pagination for the outcomes of a run: a daily sync has one for every learner in scope."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .examples import OUTCOMES_URL
 
 
 class OutcomePages(CursorPagination):
-    """In the order in which the run took the learners on, so that pages stay put while outcomes are finished."""
+    """Pages in the order of the learners in the run, which does not change as outcomes are finished."""
 
     page_size = 50
     ordering = "pk"

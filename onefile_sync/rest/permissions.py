@@ -1,6 +1,7 @@
-"""Who gets past the door of the REST interface. What they may do there, the views ask :mod:`onefile_sync.access`.
+"""Requires callers of the REST interface to be signed in. The views check permissions with :mod:`onefile_sync.access`.
 
-Django REST framework's own classes do not fit: they let every signed-in caller read, and take POST for adding a row.
+Django REST framework's own permission classes do not fit: they let every signed-in caller read, and treat every POST
+as adding a row.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from rest_framework.views import APIView
 
 
 class SignedIn(BasePermission):
-    """Anonymous callers get no further: 401 or 403, as the host's authentication classes have it.
+    """Refuses anonymous callers: with 401 or 403, depending on the host's authentication classes.
 
     What a signed-in caller may do depends on the learner or the run.
     """

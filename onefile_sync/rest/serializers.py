@@ -1,4 +1,4 @@
-"""What the REST interface answers, field by field. It only represents: the one write is to ask for a refresh."""
+"""The answers of the REST interface. The serializers are read-only, as requesting a refresh takes no body."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from . import examples
 
 
 def asker(request: Request) -> HttpRequest:
-    """The caller's request as Django knows it, which PICSWeb's admin may be asked with."""
+    """The caller's Django request, as ``access`` and PICSWeb's admin expect it."""
     return request._request
 
 
 @dataclass(frozen=True, slots=True)
 class WhyNot:
-    """Why no refresh may be asked for: a code for programs, and the reason in words with what to do about it."""
+    """Why a refresh cannot be requested: a code for programs, and a text with the reason and what to do."""
 
     code: str
     detail: str | Promise
@@ -33,20 +33,20 @@ class WhyNot:
 
 @dataclass(frozen=True, slots=True)
 class FollowedRun:
-    """A run together with how far it is."""
+    """A run with its progress."""
 
     run: SyncRun
     progress: services.Progress
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many learners are in each state; a state that nobody is in counts 0."""
+        """The number of learners in each state, including states with none."""
         return {state: self.progress.counts.get(state, 0) for state in OutcomeState.values}
 
 
 @dataclass(frozen=True, slots=True)
 class CallersStatus:
-    """A learner's OneFile status for one caller: ``why_not`` may also be that the caller lacks the permission."""
+    """A learner's OneFile status for one caller. ``why_not`` may be that the caller lacks the permission."""
 
     learner: Model
     status: services.LearnerStatus
@@ -59,38 +59,38 @@ class CallersStatus:
 
 @extend_schema_serializer(component_name="OneFileError")
 class ErrorSerializer(serializers.Serializer[Any]):
-    """Django REST framework's own body of an error."""
+    """Django REST framework's standard error."""
 
-    detail = serializers.CharField(help_text="What is wrong, in words.")
+    detail = serializers.CharField(help_text="The error as text.")
 
 
 @extend_schema_serializer(component_name="OneFileRefusal", examples=examples.WHY_NOT)
 class WhyNotSerializer(serializers.Serializer[WhyNot]):
-    """Why no refresh may be asked for."""
+    """Why a refresh cannot be requested."""
 
-    code = serializers.CharField(help_text="Stable; for programs.")
-    detail = serializers.CharField(help_text="The reason in words, with what to do about it.")
+    code = serializers.CharField(help_text="Stable code for programs.")
+    detail = serializers.CharField(help_text="The reason as text, with what to do about it.")
 
 
 @extend_schema_serializer(component_name="OneFileCounts")
 class CountsSerializer(serializers.Serializer[dict[str, int]]):
-    """How many learners of a run are in each state."""
+    """The number of a run's learners in each state."""
 
-    queued = serializers.IntegerField(help_text="Not picked up yet.")
+    queued = serializers.IntegerField(help_text="Not started yet.")
     working = serializers.IntegerField(help_text="Being synchronised now.")
-    aside = serializers.IntegerField(help_text="Put aside by the safety stop: values would be replaced.")
-    updated = serializers.IntegerField(help_text="Something changed, on either side.")
+    aside = serializers.IntegerField(help_text="Put aside by the safety stop, as values would be replaced.")
+    updated = serializers.IntegerField(help_text="A value changed in PICSWeb or OneFile.")
     unchanged = serializers.IntegerField(help_text="Both sides agreed already.")
-    attention = serializers.IntegerField(help_text="Synchronised, with a problem that needs someone.")
+    attention = serializers.IntegerField(help_text="Synchronised, with a problem that needs attention.")
     failed = serializers.IntegerField(help_text="Could not be synchronised.")
-    skipped = serializers.IntegerField(help_text="Left out, with the reason as a problem.")
+    skipped = serializers.IntegerField(help_text="Left out of the run; a problem gives the reason.")
 
 
 @extend_schema_serializer(component_name="OneFileRun", examples=examples.RUN)
 class RunSerializer(serializers.Serializer[Any]):
-    """One request to synchronise: a refresh, the daily sync or a preview.
+    """A refresh, a daily sync or a preview.
 
-    All numbers count the learners whom PICSWeb lets the caller see.
+    All numbers count only the learners that PICSWeb lets the caller see.
     """
 
     id = serializers.UUIDField(source="run.pk")
@@ -102,20 +102,20 @@ class RunSerializer(serializers.Serializer[Any]):
     result = serializers.ChoiceField(
         choices=[*RunState.values, services.RESULT_FAILED],
         source="progress.result",
-        help_text="The state; or failed, where the run is finished and everybody who had their turn failed.",
+        help_text="The state; `failed` if the run has finished and every learner processed in it failed.",
     )
     ending = serializers.ChoiceField(
         choices=Ending.choices,
         allow_blank=True,
         source="run.ending",
-        help_text="How it ended before all had their turn; blank where they did.",
+        help_text="Why the run ended before all learners were processed; blank if all were.",
     )
     total = serializers.IntegerField(source="progress.total", help_text="Learners in the run.")
-    done = serializers.IntegerField(source="progress.done", help_text="Learners that have been processed.")
+    done = serializers.IntegerField(source="progress.done", help_text="Learners processed so far.")
     counts = CountsSerializer()
     waiting_for_worker = serializers.BooleanField(
         source="progress.waiting_for_worker",
-        help_text="Open, and nobody has worked on it for a minute: no worker seems to be running.",
+        help_text="The run is open, but no worker has processed it for a minute. Probably no worker is running.",
     )
     created_at = serializers.DateTimeField(source="run.created_at")
     started_at = serializers.DateTimeField(source="run.started_at", allow_null=True)
@@ -134,31 +134,31 @@ class ChangeSerializer(serializers.Serializer[services.ChangeLine]):
     """One changed value."""
 
     side = serializers.ChoiceField(choices=Side.choices, help_text="The side that changed.")
-    side_text = serializers.CharField(help_text="The side in words.")
-    subject = serializers.CharField(help_text="The learner, qualification or review, as staff know it.")
+    side_text = serializers.CharField(help_text="The side as text.")
+    subject = serializers.CharField(help_text="The learner, qualification or review, as PICSWeb shows it.")
     field = serializers.CharField()
-    before = serializers.CharField(source="old", help_text="As staff read it; dates are dd/mm/yyyy.")
+    before = serializers.CharField(source="old", help_text="As PICSWeb shows it; dates are dd/mm/yyyy.")
     after = serializers.CharField(source="new")
-    rule = serializers.CharField(source="rule_text", help_text="The rule that asked for it, in words.")
+    rule = serializers.CharField(source="rule_text", help_text="The rule behind the change, as text.")
     made = serializers.BooleanField(
-        help_text="False where it was planned only: in a preview, and for a learner who was put aside."
+        help_text="False for a change that was only planned: in a preview, or for a learner put aside."
     )
 
 
 @extend_schema_serializer(component_name="OneFileProblem")
 class ProblemSerializer(serializers.Serializer[services.ProblemLine]):
-    """One thing that a person or a retry must deal with."""
+    """A problem that a person or a retry has to solve."""
 
-    code = serializers.CharField(help_text="Stable; for programs.")
-    subject = serializers.CharField(help_text="The learner, qualification or review, as staff know it.")
+    code = serializers.CharField(help_text="Stable code for programs.")
+    subject = serializers.CharField(help_text="The learner, qualification or review, as PICSWeb shows it.")
     text = serializers.CharField(help_text="What happened.")
     remedy = serializers.CharField(help_text="What to do next.")
-    move = serializers.ChoiceField(choices=Move.choices, help_text="Whose move it is.")
+    move = serializers.ChoiceField(choices=Move.choices, help_text="Who has to act.")
 
 
 @extend_schema_serializer(component_name="OneFileOutcome", examples=examples.OUTCOME)
 class OutcomeSerializer(serializers.Serializer[Any]):
-    """What became of one learner in one run."""
+    """One learner's outcome in one run."""
 
     id = serializers.IntegerField(source="outcome.pk")
     learner = serializers.CharField(
@@ -187,10 +187,10 @@ class OutcomeSerializer(serializers.Serializer[Any]):
 
 @extend_schema_serializer(component_name="OneFileAttempt")
 class AttemptSerializer(serializers.Serializer[LearnerOutcome]):
-    """When a learner was synchronised, or it was tried, and what came of it."""
+    """An attempt to synchronise a learner."""
 
     at = serializers.DateTimeField(source="finished_at")
-    outcome = serializers.CharField(source="state", help_text="One of the states of an outcome.")
+    outcome = serializers.CharField(source="state", help_text="The state of the attempt's outcome.")
     run_url = serializers.HyperlinkedRelatedField[SyncRun](
         source="run", view_name="onefile_sync_rest:run", lookup_url_kwarg="run_id", read_only=True
     )
@@ -198,7 +198,7 @@ class AttemptSerializer(serializers.Serializer[LearnerOutcome]):
 
 @extend_schema_serializer(component_name="OneFileLearnerStatus", examples=examples.STATUS)
 class LearnerStatusSerializer(serializers.Serializer[CallersStatus]):
-    """Where a learner stands with OneFile, and whether the caller may ask for a refresh now."""
+    """A learner's OneFile status, and whether the caller may request a refresh now."""
 
     learner = serializers.CharField(source="learner.pk", help_text="The learner's primary key in PICSWeb.")
     onefile_id = serializers.IntegerField(source="learner.onefile_id", allow_null=True)
@@ -207,15 +207,15 @@ class LearnerStatusSerializer(serializers.Serializer[CallersStatus]):
     last_success = AttemptSerializer(
         source="status.last_success",
         allow_null=True,
-        help_text="The last time the learner was really compared with OneFile.",
+        help_text="The last attempt in which the learner was compared with OneFile.",
     )
     last_attempt = AttemptSerializer(
         source="status.last",
         allow_null=True,
-        help_text="The last time it was tried, whatever came of it.",
+        help_text="The last attempt, whatever its outcome.",
     )
     current_run = RunSerializer(
-        source="status.current", allow_null=True, help_text="The run that is open now."
+        source="status.current", allow_null=True, help_text="The run that is open for the learner now."
     )
     may_refresh = serializers.BooleanField()
-    why_not = WhyNotSerializer(allow_null=True, help_text="Null when a refresh may be asked for.")
+    why_not = WhyNotSerializer(allow_null=True, help_text="Null if a refresh can be requested.")

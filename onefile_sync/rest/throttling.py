@@ -1,4 +1,4 @@
-"""How often one caller may ask for a refresh."""
+"""Limits how often one caller may request a refresh."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from rest_framework.throttling import UserRateThrottle
 
 
 class RefreshThrottle(UserRateThrottle):
-    """Limits refreshes by caller, at the host's rate for the scope ``onefile-refresh``; no rate, no limit.
+    """Limits refreshes per caller to the host's rate for the scope ``onefile-refresh``; without a rate, no limit.
 
-    DRF's ``ScopedRateThrottle`` would answer 500 to every refresh in a host that names no rate for the scope.
+    DRF's ``ScopedRateThrottle`` would answer every refresh with 500 in a host without a rate for the scope.
     """
 
     scope = "onefile-refresh"

@@ -1,4 +1,4 @@
-"""Addresses of the REST interface. A host includes them where it likes:
+"""URLs of the REST interface. The host includes them under a path of its choice:
 ``path("api/onefile/", include("onefile_sync.rest.urls"))``.
 """
 

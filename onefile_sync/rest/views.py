@@ -1,4 +1,4 @@
-"""The REST interface: ask for a learner's refresh, follow the run, read what became of it and how a learner stands."""
+"""The REST interface: request a learner's refresh, follow the run, read its outcomes and a learner's status."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from .serializers import (
 )
 from .throttling import RefreshThrottle
 
-#: Seconds that a caller is asked to wait before reading the run.
+#: Seconds that the caller should wait before reading the run.
 RETRY_AFTER = 2
 
 MAY_NOT_REFRESH = _("You may not refresh this learner with OneFile.")
@@ -50,22 +50,22 @@ MAY_NOT_READ_RUN = _("You may not read this run.")
 
 @method_decorator(never_cache, name="dispatch")
 class OneFileView(APIView):
-    """What the views below have in common. Answers are about people and change by the second: no cache keeps them."""
+    """The base of the views below. Answers contain personal data and change quickly, so no cache may store them."""
 
-    # Stated here so that a host need not make it the default of all its views.
+    # Set here so that the host need not make it the default for all its views.
     schema = AutoSchema()
     permission_classes = [SignedIn]
 
 
 class LearnerView(OneFileView):
-    """About one learner, whom the address names by primary key."""
+    """The base of views about one learner; the URL has the learner's primary key."""
 
     def learner(
         self, learner_pk: str, may: Callable[[HttpRequest, Model], bool], *permissions: str, message: Promise
     ) -> Model:
-        """The learner, if the caller may do with them what this view does; else the exception that answers it.
+        """The learner, if the caller may do what this view does. Otherwise raises the exception to answer with.
 
-        ``permissions`` are those of which it takes one, where the learner is one whom the caller may see.
+        The caller needs one of ``permissions``, and PICSWeb must let the caller see the learner.
         """
         learner = services.find_learner(learner_pk)
         if learner is None or not may(asker(self.request), learner):
@@ -90,7 +90,7 @@ class RefreshLearner(LearnerView):
             body,
             status=status.HTTP_202_ACCEPTED,
             headers={
-                # Not the serializer's link: a subclass of str, which servers that go by PEP 3333 refuse in a header.
+                # The serializer's link is a subclass of str, which strict PEP 3333 servers refuse in a header.
                 "Location": reverse("onefile_sync_rest:run", args=[run.pk], request=request),
                 "Retry-After": str(RETRY_AFTER),
             },
@@ -109,10 +109,10 @@ class LearnerStatusView(LearnerView):
 
 
 class RunView(OneFileView):
-    """About one run, which the address names by its ID, and of it about the learners whom the caller may see."""
+    """The base of views about one run, limited to the learners that the caller may see. The URL has the run's ID."""
 
     def run(self, run_id: UUID) -> SyncRun:
-        """The run, if the caller may read it; else the exception that answers it."""
+        """The run, if the caller may read it. Otherwise raises the exception to answer with."""
         run = SyncRun.objects.filter(pk=run_id).first()
         if run is None or not access.may_see_run(asker(self.request), run):
             refuse(self.request, *access.SEE_STATUS, message=MAY_NOT_READ_RUN)
@@ -128,7 +128,7 @@ class Run(RunView):
 class RunOutcomes(RunView, GenericAPIView[LearnerOutcome]):
     pagination_class = OutcomePages
     serializer_class = OutcomeSerializer
-    queryset = LearnerOutcome.objects.none()  # for the description; which ones they are depends on the caller
+    queryset = LearnerOutcome.objects.none()  # for the OpenAPI description only; get() selects the outcomes
 
     @openapi.run_outcomes
     def get(self, request: Request, run_id: UUID) -> Response:
@@ -138,7 +138,7 @@ class RunOutcomes(RunView, GenericAPIView[LearnerOutcome]):
 
 
 def refuse(request: Request, *permissions: str, message: Promise) -> NoReturn:
-    """As :func:`onefile_sync.access.refuse`, and with what a caller without permission is told."""
+    """As :func:`onefile_sync.access.refuse`, with ``message`` for a caller without permission."""
     try:
         access.refuse(asker(request), *permissions)
     except exceptions.PermissionDenied:
@@ -146,7 +146,7 @@ def refuse(request: Request, *permissions: str, message: Promise) -> NoReturn:
 
 
 def why_not(request: Request, learner: Model, learner_status: services.LearnerStatus) -> WhyNot | None:
-    """Why asking for a refresh would be refused: the caller may not, or the learner cannot be refreshed."""
+    """Why a refresh would be refused: the caller lacks permission, or the learner cannot be refreshed."""
     if not access.may_refresh(asker(request), learner):
         return WhyNot("not_permitted", MAY_NOT_REFRESH)
     if learner_status.refusal is not None:

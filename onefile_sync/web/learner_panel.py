@@ -1,4 +1,4 @@
-"""What a learner's page says about OneFile: one answer for the admin's change page and for PICSWeb's own pages."""
+"""What a learner's page says about OneFile, both on the admin's change page and on PICSWeb's own pages."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from onefile_sync.models import SyncRun
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A learner's OneFile panel for one user. ``status`` is ``None`` for a user who may not know it.
+    """A learner's OneFile panel for one user. ``status`` is ``None`` if the user may not see it.
 
     ``run_is_visible``, ``outcome_is_visible`` (of the last attempt) and ``success_is_visible`` say whether the user may
-    open the pages that the panel speaks of.
+    open the pages to which the panel refers.
     """
 
     learner: Model
@@ -38,7 +38,7 @@ class Panel:
 
 
 def panel_for(request: HttpRequest, learner: Model) -> Panel:
-    """The panel of a learner as this person may see it. No network, a handful of queries."""
+    """Build a learner's panel for the user of this request. Makes a few queries and no call to OneFile."""
     onefile_id: int | None = getattr(learner, "onefile_id", None)
     if not access.may_see_status(request, learner):
         return Panel(learner, onefile_id, status=None, may_refresh=False, may_preview=False)

@@ -1,4 +1,4 @@
-"""Where links of ours lead: to a learner's own page, and back to where somebody came from."""
+"""Links to a learner's page, and back to the page from which the user came."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from onefile_sync.learner_admin import is_served, learner_admin
 from onefile_sync.models import SyncRun
 from onefile_sync.visibility import may_view_learner
 
-#: What is longer is forgotten: an address that carries it along has to stay one.
+#: Longer paths to go back to are dropped, so that the URLs that carry them stay short.
 LONGEST = 500
 
 
 def came_from(request: HttpRequest) -> str:
-    """The page to go back to, from ``next`` of the form or of the address; ``""`` unless it is a path of this site."""
+    """The path to go back to, from ``next`` in the form or the query; ``""`` unless it is a path on this site."""
     path = request.POST.get("next") or request.GET.get("next") or ""
     is_path = path.startswith("/") and url_has_allowed_host_and_scheme(path, allowed_hosts=None)
     return path if is_path and len(path) <= LONGEST else ""
 
 
 def followed_at(request: HttpRequest, run: SyncRun, learner: Model, origin: str) -> str:
-    """The page on which somebody follows a learner's refresh, and which keeps in mind where they came from.
+    """The page on which the user follows a learner's refresh; ``origin`` is the path to go back to.
 
-    A click joins a run of several learners in which the learner is already. Where that one is not theirs to see, it is
-    the learner's own part in it.
+    The click may have joined an open run of several learners. If the user may not see that run, this is the page of
+    the learner's own outcome in it.
     """
     address = run.get_absolute_url()
     if not access.may_see_run(request, run):
@@ -37,7 +37,7 @@ def followed_at(request: HttpRequest, run: SyncRun, learner: Model, origin: str)
 
 
 def learner_link(request: HttpRequest, learner: Model | None) -> str:
-    """The learner's page: in the admin for those who may open it there, else PICSWeb's own; ``""`` for none."""
+    """The learner's page: in the admin if the user may open it there, else PICSWeb's own page; ``""`` if neither."""
     if learner is None or not may_view_learner(request, learner):
         return ""
     return _in_admin(request, learner) or own_page(learner)
@@ -55,7 +55,7 @@ def _in_admin(request: HttpRequest, learner: Model) -> str:
 
 
 def own_page(learner: Model) -> str:
-    """The learner's page outside the admin, or ``""`` where PICSWeb has none."""
+    """The learner's page outside the admin, or ``""`` if PICSWeb has none."""
     if not hasattr(learner, "get_absolute_url"):
         return ""
     try:

@@ -1,6 +1,6 @@
-"""The pages on which a person decides about a run: cancel it, or apply or discard one that the safety stop holds.
+"""The pages for cancelling a run, and for applying or discarding a run that the safety stop holds.
 
-Each asks first, on a page of its own that works without JavaScript, and acts on POST only.
+Each asks for confirmation on a page of its own, works without JavaScript and acts on POST only.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from .views import page_of, run_for
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One thing that can be decided: who may, when it can be, what it means, and what does it."""
+    """An action on a run: who may take it, when it is possible, its texts, and the function that carries it out."""
 
     permission: str
     may: Callable[[HttpRequest, SyncRun], bool]

@@ -1,4 +1,4 @@
-"""What a run's pages say in words: titles, headlines, and what became of a learner."""
+"""The texts of a run's pages and of the health page: titles, headlines and results."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from onefile_sync.models import LearnerOutcome, OutcomeState, RunKind, RunState, SyncRun
 from onefile_sync.services import Finding, Health, Level, Progress, Reading
 
-#: The order in which a reader wants to see outcomes: what needs someone first, then what changed.
+#: Outcomes in the order in which pages list them: first those that need attention, then those that changed.
 READING_ORDER = (
     OutcomeState.ASIDE,
     OutcomeState.FAILED,
@@ -52,7 +52,7 @@ _PREVIEW_LABELS: dict[str, Promise] = {
 
 
 def learner_name(outcome: LearnerOutcome) -> str:
-    """The learner as the host names them, or their primary key where the host no longer has them."""
+    """The learner's name in PICSWeb, or the primary key if the learner has been deleted there."""
     return str(outcome.learner) if outcome.learner is not None else _("Learner %s") % outcome.learner_pk
 
 
@@ -62,13 +62,13 @@ def outcome_in_words(outcome: LearnerOutcome) -> str:
 
 
 def state_label(run: SyncRun, state: str) -> str:
-    """An outcome's state as a short label; a preview speaks of what would be."""
+    """A short label for an outcome's state; for a preview it says what would happen."""
     label = _PREVIEW_LABELS.get(state) if run.is_preview else None
     return str(label or OutcomeState(state).label)
 
 
 def run_title(run: SyncRun, only: LearnerOutcome | None) -> str:
-    """The page's title; ``only`` is the outcome of a run with one learner."""
+    """The page's title. ``only`` is the single outcome of a run with one learner."""
     if run.kind == RunKind.DAILY:
         return _("Daily sync of %(day)s") % {"day": f"{timezone.localtime(run.created_at):%d/%m/%Y}"}
     kind = _("Preview of a refresh with OneFile") if run.is_preview else _("Refresh with OneFile")
@@ -76,7 +76,7 @@ def run_title(run: SyncRun, only: LearnerOutcome | None) -> str:
 
 
 def headline(run: SyncRun, progress: Progress) -> str:
-    """Where a run stands, in one sentence."""
+    """The progress or result of a run, in one sentence."""
     if progress.state == RunState.HELD:
         return _("Held: existing values of %(aside)d of %(total)d learners would be replaced.") % {
             "aside": progress.counts.get(OutcomeState.ASIDE, 0),
@@ -118,7 +118,7 @@ def _reading(reading: Reading) -> str:
 
 
 def run_result(run: SyncRun, *, failed: bool) -> str:
-    """How a run stands or ended, as a short label."""
+    """A short label for the state of a run, or for how it ended."""
     if failed:
         return _("Failed")
     return str(run.get_ending_display() if run.ending else run.get_state_display())
@@ -148,7 +148,7 @@ def _finished(run: SyncRun, progress: Progress) -> str:
 
 @dataclass(frozen=True, slots=True)
 class HealthAnswer:
-    """One answer of the health page, ready to be read."""
+    """One answer of the health page, as text."""
 
     level: str
     level_text: str
@@ -185,7 +185,7 @@ def _value(finding: Finding) -> str:
 
 
 def health_headline(health: Health) -> str:
-    """The state of the whole in one sentence."""
+    """The overall result of the health checks, in one sentence."""
     if health.is_off:
         return _("Switched off: nothing is synchronised, and nothing else was checked.")
     if health.level is Level.CRITICAL:

@@ -1,6 +1,6 @@
-"""The HTML pages outside the admin: ask for a refresh, watch a run, read what became of a learner.
+"""The HTML pages outside the admin: request a refresh, follow a run, read a learner's outcome, health.
 
-Every page asks for a log-in, then for permission (:mod:`onefile_sync.access`), and is never cached.
+Every page requires a log-in and a permission (:mod:`onefile_sync.access`), and is never cached.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PAGE_LENGTH = 25
 
 @dataclass(frozen=True, slots=True)
 class LearnerResult:
-    """What became of one learner in a run, ready to be read."""
+    """One learner's outcome in a run, as text and links."""
 
     outcome: LearnerOutcome
     name: str
@@ -46,7 +46,7 @@ class LearnerResult:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How many learners of a run came to one outcome. ``chosen``: the list below shows only those."""
+    """The number of a run's learners with one outcome. ``chosen``: the list below shows only these."""
 
     state: str
     label: str
@@ -58,7 +58,7 @@ class Tally:
 @never_cache
 @require_POST
 def refresh(request: HttpRequest, pk: str) -> HttpResponse:
-    """Queue a refresh of one learner and lead to the run's page; to the same run while one is open."""
+    """Queue a refresh of one learner and redirect to the run's page. While a refresh is open, redirect to that run."""
     learner = services.find_learner(pk)
     if learner is None or not access.may_refresh(request, learner):
         access.refuse(request, access.REFRESH)
@@ -77,7 +77,7 @@ def refresh(request: HttpRequest, pk: str) -> HttpResponse:
 @never_cache
 @require_safe
 def run(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """A run: how far it is, then what changed for each learner and what needs someone."""
+    """A run: its progress, then the changes and problems of each learner."""
     the_run = run_for(request, pk)
     now = access.progress(request, the_run)
     chosen, origin = request.GET.get("outcome", ""), links.came_from(request)
@@ -111,7 +111,7 @@ def run(request: HttpRequest, pk: UUID) -> HttpResponse:
 @never_cache
 @require_safe
 def progress(request: HttpRequest, pk: UUID) -> JsonResponse:
-    """How far a run is, for the page that watches it."""
+    """The progress of a run as JSON, for the script of the run's page."""
     the_run = run_for(request, pk)
     now = access.progress(request, the_run)
     return JsonResponse(
@@ -132,7 +132,7 @@ def progress(request: HttpRequest, pk: UUID) -> JsonResponse:
 @never_cache
 @require_safe
 def outcome(request: HttpRequest, pk: int) -> HttpResponse:
-    """What became of one learner in one run."""
+    """One learner's outcome in one run."""
     the_outcome = LearnerOutcome.objects.select_related("run").filter(pk=pk).first()
     if the_outcome is None or not access.may_see_outcome(request, the_outcome):
         access.refuse(request, *access.SEE_STATUS)
@@ -150,7 +150,7 @@ def outcome(request: HttpRequest, pk: int) -> HttpResponse:
 @never_cache
 @require_safe
 def health(request: HttpRequest) -> HttpResponse:
-    """How the integration is doing: each question with its answer, the worst first."""
+    """The health page: each question with its answer, the worst first."""
     if not request.user.has_perm(access.VIEW_HEALTH):
         raise PermissionDenied
     now = services.health()
@@ -170,7 +170,7 @@ def health(request: HttpRequest) -> HttpResponse:
 
 
 def run_for(request: HttpRequest, pk: UUID) -> SyncRun:
-    """The run, if this person may see it; else their request ends here."""
+    """The run, if this user may see it. Otherwise raises what :func:`onefile_sync.access.refuse` raises."""
     run = SyncRun.objects.select_related("requested_by").filter(pk=pk).first()
     if run is None or not access.may_see_run(request, run):
         access.refuse(request, *access.SEE_STATUS)
@@ -204,7 +204,7 @@ def _result(request: HttpRequest, of: LearnerOutcome, origin: str) -> LearnerRes
 
 
 def _learner_to_refresh(request: HttpRequest, the_run: SyncRun, only: LearnerOutcome | None) -> str:
-    """The primary key for the Refresh button of a finished preview, or ``""`` for no button."""
+    """The learner's primary key for the Refresh button of a finished preview, or ``""`` for no button."""
     if not the_run.is_preview or the_run.is_open or only is None or only.learner is None:
         return ""
     may = access.may_refresh(request, only.learner) and services.refusal_for(only.learner) is None
@@ -212,19 +212,18 @@ def _learner_to_refresh(request: HttpRequest, the_run: SyncRun, only: LearnerOut
 
 
 def page_of(request: HttpRequest, template: str, title: str, **context: Any) -> HttpResponse:
-    """A page of ours in the frame of the admin site to which our pages belong."""
+    """Render a page within the layout of the admin site to which our pages belong."""
     site = _admin_site()
-    request.current_app = site.name  # where {% url 'admin:…' %} leads
+    request.current_app = site.name  # makes {% url 'admin:…' %} resolve to this site
     frame = site.each_context(request) if is_served(site) else {}
-    if not frame.get(
-        "has_permission"
-    ):  # every link of the sidebar would lead to a log-in that they do not have
+    if not frame.get("has_permission"):
+        # Every link in the sidebar would lead this user to the admin's log-in page.
         frame["is_nav_sidebar_enabled"] = False
     return render(request, template, {**frame, "title": title, **context})
 
 
 def _admin_site() -> AdminSite:
-    """Where PICSWeb keeps its learners; the default site where they are nowhere, or the mapping is wrong."""
+    """The admin site with PICSWeb's learners; the default site if there is none or the mapping is wrong."""
     try:
         found = learner_admin(services.learner_model())
     except (ImproperlyConfigured, LookupError):
