@@ -18,7 +18,7 @@ from types import TracebackType
 
 MANAGE = Path(__file__).resolve().parent.parent / "manage.py"
 
-#: The sandbox's limit and our pace in the demo. OneFile allows 300; nobody wants to watch that.
+#: The sandbox's limit and our rate in the demo. OneFile allows 300; nobody wants to watch that.
 CALLS_PER_MINUTE = 3000
 #: A port that the system picks.
 ANY_PORT = 0

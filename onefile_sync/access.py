@@ -1,4 +1,4 @@
-"""Who may see and do what on the faces. Every page, button and endpoint asks here.
+"""Who may see and do what. Every page, button and endpoint asks here.
 
 Which learners somebody may see is PICSWeb's to say (:mod:`onefile_sync.visibility`). A permission of ours counts when
 the user holds it for every learner or, by a host's own backend, for this one: Django's model backend says no to every

@@ -185,7 +185,7 @@ class Deployment:
     )
     time_zone = Setting("Europe/London", _zone, 'the name of a time zone, such as "Europe/London"')
     calls_per_minute = Setting(
-        300, _or_none(_whole_number(1)), "a whole number from 1, or None for no pacing"
+        300, _or_none(_whole_number(1)), "a whole number from 1, or None for no rate limit"
     )
     aim_names = Setting({}, _names, "a dict of texts: the JSON names of values on a learning aim")
     visit_types = Setting(

@@ -1,4 +1,4 @@
-"""What all processes share: the session with its pace, when each worker was last seen, names of assessors."""
+"""What all processes share: the session with its rate limit, when each worker was last seen, names of assessors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .base import OwnModel
 
 
 class ApiSession(OwnModel):
-    """The session token and the pacing state, one row for all processes (design, decision 2).
+    """The session token and the state of the rate limit, one row for all processes (design, decision 2).
 
     ``belongs_to`` is a keyed digest of address and customer token: change either and the session is not used.
     The next four are the fields of :class:`onefile_sync.sync.connection.rate_limit.RateLimitState`, kept here unless

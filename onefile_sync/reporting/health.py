@@ -38,7 +38,7 @@ class Health:
 
 
 def health() -> Health:
-    """How the integration is doing. A handful of queries, no network but Redis where it keeps the pace."""
+    """How the integration is doing. A handful of queries, no network but Redis where it keeps the rate limit."""
     settings, now = OneFileSettings.load(), timezone.now()
     unusable = IntegrationCheck().unusable(settings)
     if unusable is not None:

@@ -1,7 +1,7 @@
 """Works on a run until nobody is left or time is up: reads everyone, compares many, exchanges one after the other.
 
 Where the database lets several at it at once, one task has several hands, so that the time OneFile takes to answer does
-not leave the permitted pace unused.
+not leave the permitted rate unused.
 """
 
 from __future__ import annotations

@@ -1,5 +1,9 @@
 """The budget of calls that all processes share: evenly spaced, people first, slower after a refusal (decision 2).
 
+The algorithm is GCRA, the generic cell rate algorithm (a leaky bucket as a meter), delaying calls instead of refusing
+them: ``next_call_at`` is its theoretical arrival time, the spacing its emission interval. Ours are two additions: only
+people have its tolerance, so that they go first; and after a 429 the interval grows, and recovers little by little.
+
 What to do is decided by pure functions on a :class:`RateLimitState`; where the state lies (our own table, or Redis
 where it is the queue's broker) makes no difference to them.
 """
@@ -37,9 +41,9 @@ SPARE = 2
 #: Of those others, how many nobody may use: both ends of a minute count, one place may be made up for, and two calls
 #: may arrive a little late.
 KEPT_FREE = 4
-#: How many places nobody wanted may still be taken afterwards, so that a late process does not leave the pace unused.
+#: How many places nobody wanted may still be taken afterwards, so that a late process does not leave the rate unused.
 MADE_UP_FOR = 1
-#: After a 429 we call at this share of the pace that met it, at the least at the other, and gain so much a minute.
+#: After a 429 we call at this share of the rate that met it, at the least at the other, and gain so much a minute.
 SLOWER, SLOWEST, RECOVERY = 0.75, 0.1, 0.01
 
 
@@ -52,7 +56,7 @@ class RateLimitLost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RateLimitState:
-    """Whose turn is when. ``share`` is the part of the allowed pace that was in use at ``slowed_at``."""
+    """Whose turn is when. ``share`` is the part of the allowed rate that was in use at ``slowed_at``."""
 
     next_call_at: datetime | None = None
     paused_until: datetime | None = None
@@ -61,7 +65,7 @@ class RateLimitState:
 
 
 def throttle_at(state: RateLimitState, now: datetime) -> float:
-    """The part of the allowed pace in use now: it recovers little by little from what a 429 made of it."""
+    """The part of the allowed rate in use now: it recovers little by little from what a 429 made of it."""
     if state.slowed_at is None:
         return 1.0
     minutes = max(now - state.slowed_at, timedelta()) / MINUTE
@@ -225,7 +229,7 @@ def _redis_store() -> RedisStore:
 
 
 class SharedRateLimiter:
-    """The pace as one caller sees it.
+    """The rate limit as one caller sees it.
 
     ``for_a_person``: somebody is watching, so the call may go ahead of its turn. ``before_each_call`` is told for how
     many seconds the call will wait, and may raise: then no place is taken.

@@ -1,7 +1,7 @@
 """A worker says that it is there, and finds out whether its clock can be trusted.
 
-Leases, doubts and the pace are moments that one machine writes and another reads. A machine whose clock is far from the
-database's would take learners away from workers who are at them: it takes no work.
+Leases, doubts and the rate limit are moments that one machine writes and another reads. A machine whose clock is far
+from the database's would take learners away from workers who are at them: it takes no work.
 """
 
 from __future__ import annotations
