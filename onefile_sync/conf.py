@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import ssl
+import warnings
 from collections.abc import Callable, Mapping
 from datetime import time, timedelta
 from pathlib import Path
@@ -28,6 +29,10 @@ ADDRESSES: Mapping[str, str] = {
     "practice": "https://wsapi2.onefile.co.uk/api/v2.1",
     "sandbox": "http://127.0.0.1:8765/api/v2.1",
 }
+
+#: Keys of earlier releases: the key that has the value now, or a sentence that says what to do. A key that was replaced
+#: works for one release, with a warning; one that was removed is refused.
+FORMER_KEYS: Mapping[str, str] = {}
 
 API_PATH = "/api/v2.1"
 
@@ -221,6 +226,12 @@ class Deployment:
             written = getattr(settings, "ONEFILE_SYNC", None)
             if not isinstance(written, Mapping):
                 raise ImproperlyConfigured("ONEFILE_SYNC is missing from the settings, or is not a dict.")
+            for key, instead in former_keys(written).items():
+                if instead not in KEYS:
+                    raise ImproperlyConfigured(f"ONEFILE_SYNC[{key!r}] was removed. {instead}")
+                text = f"ONEFILE_SYNC[{key!r}] is called {instead!r} now."
+                warnings.warn(text, DeprecationWarning, stacklevel=2)
+            written = under_present_keys(written)
             if unknown := sorted(str(key) for key in written if key not in KEYS):
                 raise ImproperlyConfigured(f"ONEFILE_SYNC has keys that are not known: {', '.join(unknown)}.")
             if isinstance(written, dict) and isinstance(written.get("PROXY"), str):
@@ -259,6 +270,21 @@ KEYS: Mapping[str, Setting[Any]] = {
 }
 
 deployment = Deployment()
+
+
+def former_keys(written: Mapping[str, Any]) -> dict[str, str]:
+    """Those rows of :data:`FORMER_KEYS` whose key is written."""
+    return {key: instead for key, instead in FORMER_KEYS.items() if key in written}
+
+
+def under_present_keys(written: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What is written, by the keys of today. Where a key is written under both names, the present one counts."""
+    former = former_keys(written)
+    if not former:
+        return written
+    return {former[key]: written[key] for key in former} | {
+        key: value for key, value in written.items() if key not in former
+    }
 
 
 def _reload(*, setting: str, **_kwargs: object) -> None:

@@ -11,7 +11,7 @@ from django.test.utils import isolate_apps
 from django_q.models import Schedule
 
 from example_project.picsweb.models import Officer, Qualification, Review
-from onefile_sync import checks
+from onefile_sync import checks, conf
 from onefile_sync.checks import picsweb
 from onefile_sync.mixins import OneFileLearnerMixin
 from onefile_sync.models import OneFileSettings
@@ -189,6 +189,23 @@ class TestTheMapping:
     def test_a_right_key(self, settings, written):
         settings.ONEFILE_SYNC = written
         assert checks.check_mapping() == []
+
+    @pytest.mark.filterwarnings("ignore:ONEFILE_SYNC:DeprecationWarning")
+    @pytest.mark.parametrize(
+        ("key", "value", "expected", "hint"),
+        [
+            ("STUDENT", PICSWEB.mapping["LEARNER"], "W005", "Write 'LEARNER'"),
+            ("FAST", True, "E002", "Just remove it."),
+        ],
+    )
+    def test_a_key_of_an_earlier_release(self, settings, monkeypatch, key, value, expected, hint):
+        monkeypatch.setattr(conf, "FORMER_KEYS", {"STUDENT": "LEARNER", "FAST": "Just remove it."})
+        others = {each: spec for each, spec in PICSWEB.mapping.items() if each != "LEARNER"}
+        settings.ONEFILE_SYNC = {**others, key: value}
+        (message,) = checks.check_mapping()
+        assert ids([message]) == [expected]
+        assert message.hint.startswith(hint)
+        assert checks.mapping_errors() == ([message] if expected == "E002" else [])
 
     @pytest.mark.parametrize(("part", "values", "expected"), WRONG_ROLES)
     def test_a_wrong_role(self, settings, part, values, expected):

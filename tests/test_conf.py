@@ -9,6 +9,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.views.debug import ExceptionReporter
 
+from onefile_sync import conf
 from onefile_sync.conf import KEYS, Deployment, deployment
 
 DEFAULTS = {
@@ -130,6 +131,38 @@ def test_an_unknown_key_is_told_whatever_is_asked(settings):
     settings.ONEFILE_SYNC = {"CALLS_PER_MINUT": 60}
     with pytest.raises(ImproperlyConfigured, match="CALLS_PER_MINUT"):
         _ = deployment.page_size
+
+
+@pytest.fixture
+def former_keys(monkeypatch):
+    rows = {"RESULTS_PER_PAGE": "PAGE_SIZE", "FAST": "Remove it: calls are as fast as OneFile allows."}
+    monkeypatch.setattr(conf, "FORMER_KEYS", rows)
+
+
+class TestKeysOfEarlierReleases:
+    """A key is renamed or removed by a row; there may be none at present, so these bring their own."""
+
+    def test_one_that_was_replaced_works_and_warns(self, settings, former_keys):
+        settings.ONEFILE_SYNC = {"RESULTS_PER_PAGE": 50}
+        with pytest.warns(DeprecationWarning, match=r"\['RESULTS_PER_PAGE'\] is called 'PAGE_SIZE' now"):
+            assert deployment.page_size == 50
+        assert deployment.calls_per_minute == 300
+
+    def test_the_present_key_counts_where_both_are_written(self, settings, former_keys):
+        settings.ONEFILE_SYNC = {"PAGE_SIZE": 20, "RESULTS_PER_PAGE": 50}
+        with pytest.warns(DeprecationWarning, match="RESULTS_PER_PAGE"):
+            assert deployment.page_size == 20
+
+    def test_one_that_was_removed_is_refused_with_what_to_do(self, settings, former_keys):
+        settings.ONEFILE_SYNC = {"FAST": True}
+        with pytest.raises(
+            ImproperlyConfigured, match=r"\['FAST'\] was removed. Remove it: calls are as fast"
+        ):
+            _ = deployment.page_size
+
+    def test_each_row_leads_to_a_key_or_says_what_to_do(self):
+        assert not conf.FORMER_KEYS.keys() & KEYS.keys()
+        assert all(instead in KEYS or instead.endswith(".") for instead in conf.FORMER_KEYS.values())
 
 
 @pytest.mark.parametrize("written", [None, [], "LEARNER"])

@@ -13,7 +13,7 @@ from django.db import models
 from django.db.models import Field, Model
 
 from onefile_sync import mixins
-from onefile_sync.conf import KEYS, deployment
+from onefile_sync.conf import KEYS, deployment, former_keys, under_present_keys
 from onefile_sync.host.conditions import WrongCondition, condition, function_at
 from onefile_sync.host.mapping import (
     LEARNER,
@@ -77,6 +77,11 @@ def messages() -> Iterator[CheckMessage]:
             id="onefile_sync.E001",
         )
         return
+    former = former_keys(written)
+    yield from _former(former)
+    written = under_present_keys(written)
+    if former.values() - KEYS.keys():
+        return  # told above, and nothing else can be read
     if unknown := sorted(str(key) for key in written if key not in KEYS):
         yield Error(
             f"ONEFILE_SYNC has keys that are not known: {', '.join(unknown)}.",
@@ -87,6 +92,19 @@ def messages() -> Iterator[CheckMessage]:
     yield from _wrong_values()
     for part in PARTS:
         yield from _part(part, written)
+
+
+def _former(former: Mapping[str, str]) -> Iterator[CheckMessage]:
+    """Keys of earlier releases."""
+    for key, instead in former.items():
+        if instead in KEYS:
+            yield Warning(
+                f"ONEFILE_SYNC[{key!r}] is called {instead!r} now.",
+                hint=f"Write {instead!r} instead: the next release does not know {key!r} any more.",
+                id="onefile_sync.W005",
+            )
+        else:
+            yield Error(f"ONEFILE_SYNC[{key!r}] was removed.", hint=instead, id="onefile_sync.E002")
 
 
 def _wrong_values() -> Iterator[CheckMessage]:
