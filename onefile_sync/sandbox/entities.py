@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 LONDON: Final = ZoneInfo("Europe/London")
 ABSENT: Final = object()
 
-LEARNER, TRAINEE_ASSESSOR, ASSESSOR = 1, 4, 5
+LEARNER, TRAINEE_ASSESSOR, ASSESSOR, QUALITY_ASSURER, EMPLOYER, OBSERVER = 1, 4, 5, 10, 40, 45
 
 #: The centre that every world starts with.
 CENTRE_ID: Final = 5740
@@ -66,6 +66,10 @@ class SandboxPlacement(SandboxRecord):
     name: str
     active: bool = True
     address: str = ""
+    contact: str = ""
+    email: str = ""
+    telephone: str = ""
+    web: str = ""
     misid: str = ""
 
 
@@ -81,10 +85,35 @@ class SandboxClassroom(SandboxRecord):
 
 
 @dataclass(slots=True, kw_only=True)
+class SandboxStandard(SandboxRecord):
+    """A qualification or apprenticeship standard, in the centres that have it. A learning aim is a learner's copy.
+
+    ``title`` is without the code, which :attr:`Switches.standard_code` puts in its place. ``code`` is PICSWeb's VQ
+    Reference; several standards of a centre may have the same one.
+    """
+
+    ITEM: ClassVar[tuple[str, ...]] = ("id", "title", "code")
+
+    organisation_ids: tuple[int, ...] = field(metadata={"sent": False})
+    title: str
+    code: str = ""
+
+    @property
+    def full_title(self) -> str:
+        return f"{self.title} [{self.code}]" if self.code else self.title
+
+
+@dataclass(slots=True, kw_only=True)
 class SandboxUser(SandboxRecord):
-    """A learner (role 1), a trainee assessor (4) or an assessor (5)."""
+    """A learner (role 1), a trainee assessor (4), an assessor (5) or one of the other roles that the API supports.
+
+    ``l12`` to ``l16`` are ethnicity, sex, learning difficulty or health problem, disability, and learning difficulty,
+    in the codes of the Individualised Learner Record. How ``archived`` shows is up to :attr:`Switches.archived_users`.
+    """
 
     ITEM: ClassVar[tuple[str, ...]] = ("id", "first_name", "last_name", "misid")
+    SOME: ClassVar[tuple[str, ...]] = ("email", "last_modified")
+    NOT_IN_MOST: ClassVar[tuple[str, ...]] = ("uln", "dob")
 
     organisation_id: int
     role: int
@@ -99,6 +128,11 @@ class SandboxUser(SandboxRecord):
     uln: str = ""
     nino: str = ""
     dob: Moment | None = None
+    l12: str = ""
+    l13: str = ""
+    l14: str = ""
+    l15: str = ""
+    l16: str = ""
     placement_id: int | None = None
     classroom_id: int | None = None
     default_assessor_id: int | None = None
@@ -108,6 +142,7 @@ class SandboxUser(SandboxRecord):
     progress: float | None = None
     created_on: Moment | None = None
     last_modified: Moment | None = None
+    archived: bool = field(default=False, metadata={"sent": False})
 
     @property
     def full_name(self) -> str:

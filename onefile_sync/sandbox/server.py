@@ -18,7 +18,8 @@ from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 from werkzeug.test import run_wsgi_app
 from werkzeug.wrappers import Request, Response
 
-from .api import AUTHENTICATION, UNKNOWN_OPERATION, Api, Call, understand
+from .answers import Call
+from .api import AUTHENTICATION, UNKNOWN_OPERATION, Api, understand
 from .faults import ConnectionReset, Fault
 from .limits import Clock, RateLimit, Sessions
 from .page import AssessorPage

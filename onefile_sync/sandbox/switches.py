@@ -39,6 +39,7 @@ class Switches:
     page_order: Literal["by id", "unstable"] = _either("by id", "unstable")
     aim_search_without_user: Literal["everybody", "refused"] = _either("everybody", "refused")
     review_search_without_centre: Literal["all centres", "refused"] = _either("all centres", "refused")
+    user_filters: Literal["exact", "prefix", "ignored"] = _either("exact", "prefix", "ignored")
 
     # Records
     nulls: Literal["omitted", "null", "empty"] = _either("omitted", "null", "empty")
@@ -47,6 +48,9 @@ class Switches:
     )
     property_names: Literal["pascal", "camel"] = _either("pascal", "camel")
     users_carry_centre: bool = _either(True, False)
+    archived_users: Literal["listed", "hidden", "other role"] = _either("listed", "hidden", "other role")
+    mis_values: Literal["kept", "dropped"] = _either("kept", "dropped")
+    standard_code: Literal["in title", "property", "absent"] = _either("in title", "property", "absent")
     unknown_id: Literal[404, 400] = _either(404, 400)
 
     # Writing

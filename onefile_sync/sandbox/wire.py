@@ -9,13 +9,23 @@ from datetime import UTC, date, datetime, time
 from functools import cache
 from typing import Any, Final
 
-from .entities import ABSENT, LONDON, Moment, SandboxRecord
+from .entities import (
+    ABSENT,
+    LEARNER,
+    LONDON,
+    Moment,
+    SandboxRecord,
+    SandboxStandard,
+    SandboxUser,
+)
 from .switches import Switches
 
 #: The earliest year of SQL Server's ``datetime``.
 EARLIEST_YEAR: Final = 1753
 #: The largest value of SQL Server's ``bigint``.
 _LARGEST_NUMBER: Final = 2**63 - 1
+#: The role of an archived learner, if archived users have roles of their own.
+ARCHIVED_LEARNER: Final = 2
 _IN_CAPITALS: Final = frozenset({"id", "misid", "uln", "nino", "dob"})
 
 
@@ -92,7 +102,9 @@ def _as_json(record: SandboxRecord, attributes: Iterable[str], switches: Switche
     style = switches.property_names
     sent: dict[str, object] = {}
     for attribute in attributes:
-        value = getattr(record, attribute)
+        value = _shown(record, attribute, switches)
+        if value is ABSENT:
+            continue
         if isinstance(value, date):
             value = moment_text(value, switches.dates)
         if value is None or value == "":
@@ -105,6 +117,42 @@ def _as_json(record: SandboxRecord, attributes: Iterable[str], switches: Switche
         if value is not ABSENT:
             sent[name] = value
     return sent
+
+
+def _shown(record: SandboxRecord, attribute: str, switches: Switches) -> object:
+    """The value of an attribute as OneFile shows it; ``ABSENT`` if it does not send this property at all."""
+    if attribute == "misid":
+        return shown_misid(record, switches)
+    if isinstance(record, SandboxUser):
+        if attribute == "role":
+            return shown_role(record, switches)
+        if attribute == "organisation_id" and not switches.users_carry_centre:
+            return ABSENT
+    if isinstance(record, SandboxStandard):
+        if attribute == "title":
+            return shown_title(record, switches)
+        if attribute == "code" and switches.standard_code != "property":
+            return ABSENT
+    return getattr(record, attribute)
+
+
+def shown_misid(record: Any, switches: Switches) -> str:
+    value: str = record.misid
+    return value if switches.mis_values == "kept" else ""
+
+
+def shown_role(user: SandboxUser, switches: Switches) -> int:
+    """The role, or that of an archived user.
+
+    The record knows a number for archived learners only; those of other roles are invented and far from all others.
+    """
+    if not user.archived or switches.archived_users != "other role":
+        return user.role
+    return ARCHIVED_LEARNER if user.role == LEARNER else 100 + user.role
+
+
+def shown_title(standard: SandboxStandard, switches: Switches) -> str:
+    return standard.full_title if switches.standard_code == "in title" else standard.title
 
 
 def moment_text(moment: Moment, style: str) -> str:

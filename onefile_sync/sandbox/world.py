@@ -18,6 +18,7 @@ from .entities import (
     SandboxPlacement,
     SandboxRecord,
     SandboxReview,
+    SandboxStandard,
     SandboxUser,
     SandboxVisit,
 )
@@ -35,6 +36,7 @@ _FIRST_IDS: Final[Mapping[type[SandboxRecord], int]] = {
     SandboxUser: 1250001,
     SandboxPlacement: 18001,
     SandboxClassroom: 15301,
+    SandboxStandard: 3001,
     SandboxAim: 4000001,
     SandboxVisit: 700001,
     SandboxReview: 1000001,
@@ -58,6 +60,7 @@ class World:
         self.users: dict[int, SandboxUser] = {}
         self.placements: dict[int, SandboxPlacement] = {}
         self.classrooms: dict[int, SandboxClassroom] = {}
+        self.standards: dict[int, SandboxStandard] = {}
         self.aims: dict[int, SandboxAim] = {}
         self.visits: dict[int, SandboxVisit] = {}
         self.reviews: dict[int, SandboxReview] = {}
@@ -111,6 +114,13 @@ class World:
 
     def add_classroom(self, **values: Any) -> SandboxClassroom:
         return self._add_of_centre(self.classrooms, SandboxClassroom, {"name": "September start"} | values)
+
+    def add_standard(self, **values: Any) -> SandboxStandard:
+        """A standard of the first centre, unless ``organisation_ids`` names others."""
+        defaults = {"organisation_ids": (self.centre_id,), "title": "Business Administrator", "code": "196AS"}
+        return self._keep(
+            self.standards, SandboxStandard(**self._complete(SandboxStandard, values, **defaults))
+        )
 
     def add_aim(self, learner_id: int, **values: Any) -> SandboxAim:
         return self._keep_aim(SandboxAim(**self._complete(SandboxAim, values, user_id=learner_id)))
