@@ -1,6 +1,6 @@
 """Keeps PICSWeb's learners in step with the OneFile e-portfolio.
 
-Start with :mod:`onefile_sync.services`: every button, command, task and endpoint calls it and nothing deeper.
+Start with :mod:`onefile_sync.services`, the public interface behind every button, command, task and endpoint.
 """
 
 __version__ = "0.1.0"

@@ -1,8 +1,8 @@
-"""Who may see and do what. Every page, button and endpoint asks here.
+"""Permissions: who may see and do what. Every page, button and endpoint checks here.
 
-Which learners somebody may see is PICSWeb's to say (:mod:`onefile_sync.visibility`). A permission of ours counts when
-the user holds it for every learner or, by a host's own backend, for this one: Django's model backend says no to every
-question about a single row.
+PICSWeb decides which learners a user may see (:mod:`onefile_sync.visibility`). One of our permissions counts if the
+user holds it for all learners or, through an authentication backend of the host, for this learner. Django's own
+backend grants no permissions for single rows.
 """
 
 from __future__ import annotations
@@ -56,10 +56,10 @@ DECIDE = "onefile_sync.decide_syncrun"
 VIEW_HEALTH = "onefile_sync.view_health"
 CHANGE_SETTINGS = "onefile_sync.change_onefilesettings"
 
-#: Each of these lets a user see how the learners whom they may see were synchronised.
+#: Each of these permissions lets a user see how the learners visible to them were synchronised.
 SEE_STATUS = (REFRESH, PREVIEW, VIEW_RUNS)
 
-#: Where a request keeps which learners of a run are for whoever asks.
+#: The attribute of a request that caches which learners of a run are visible to its user.
 _KEPT = "_onefile_learners_of_runs"
 
 User = PermissionsMixin | AnonymousUser
@@ -70,10 +70,10 @@ def holds(user: User, permission: str, learner: Model | None = None) -> bool:
 
 
 def refuse(request: HttpRequest, *permissions: str) -> NoReturn:
-    """End a request for a row that is not there or not for this user: the answer does not tell which.
+    """Raise the same exception whether a row does not exist or is not visible, so that the answer does not say which.
 
-    Not found for those who hold one of these permissions, which are what it takes where the row is for them;
-    forbidden for everyone else.
+    Raises Http404 for a user with one of these permissions, which would be sufficient for a visible row, and
+    PermissionDenied for everyone else.
     """
     if any(request.user.has_perm(permission) for permission in permissions):
         raise Http404
@@ -89,14 +89,14 @@ def may_preview(request: HttpRequest, learner: Model) -> bool:
 
 
 def may_see_status(request: HttpRequest, learner: Model) -> bool:
-    """Whether the user may know when and how a learner was last synchronised."""
+    """Whether the user may see when and how a learner was last synchronised."""
     holds_one = any(holds(request.user, permission, learner) for permission in SEE_STATUS)
     return holds_one and may_view_learner(request, learner)
 
 
 def may_see_outcome(request: HttpRequest, outcome: LearnerOutcome) -> bool:
-    """Of a learner whom they may see: whoever may see the run, and whoever may refresh or preview this learner."""
-    if outcome.learner is None:  # not in PICSWeb any more
+    """Whether the user may see the learner, and may also see the run or refresh or preview the learner."""
+    if outcome.learner is None:  # deleted in PICSWeb
         return visible_pks(request) is None and _may_open_run(request.user, outcome.run)
     if _may_open_run(request.user, outcome.run):
         return may_view_learner(request, outcome.learner)
@@ -104,10 +104,10 @@ def may_see_outcome(request: HttpRequest, outcome: LearnerOutcome) -> bool:
 
 
 def may_see_run(request: HttpRequest, run: SyncRun) -> bool:
-    """Whoever may view runs, whoever asked for this one, and whoever may see the only learner in it.
+    """Whether the user may view runs, requested this one, or may see the outcome of its only learner.
 
-    The last is for a second click: it leads to the run that a colleague started for the same learner. A run is for
-    nobody who may see none of its learners.
+    The last case is for a click that leads to a run which a colleague started for the same learner. In every case the
+    user must be able to see at least one of the run's learners.
     """
     if _may_open_run(request.user, run):
         return _theirs_in(request, run) != frozenset() or not run.outcomes.exists()
@@ -116,7 +116,7 @@ def may_see_run(request: HttpRequest, run: SyncRun) -> bool:
 
 
 def visible_outcomes(request: HttpRequest, run: SyncRun) -> QuerySet[LearnerOutcome]:
-    """What became of those learners of a run whom the user may see."""
+    """The outcomes of the learners in a run whom the user may see."""
     theirs = _theirs_in(request, run)
     if theirs is None:
         return run.outcomes.all()
@@ -124,9 +124,9 @@ def visible_outcomes(request: HttpRequest, run: SyncRun) -> QuerySet[LearnerOutc
 
 
 def _theirs_in(request: HttpRequest, run: SyncRun) -> frozenset[str] | None:
-    """The primary keys of the learners of a run whom the user may see; ``None``: all.
+    """The primary keys of the learners in a run whom the user may see; ``None`` means all.
 
-    Compared here and kept: in the database, a caseload of thousands would be compared in each of several queries.
+    Computed here and cached: in the database, each of several queries would compare thousands of keys.
     """
     pks = visible_pks(request)
     if not pks:
@@ -145,7 +145,7 @@ def sees_everyone_in(request: HttpRequest, run: SyncRun) -> bool:
 
 
 def progress(request: HttpRequest, run: SyncRun) -> services.Progress:
-    """How far a run is, counting those of its learners whom the user may see."""
+    """The progress of a run, counting only the learners whom the user may see."""
     if sees_everyone_in(request, run):
         return services.progress(run)
     return services.progress(run, among=visible_outcomes(request, run))
@@ -156,12 +156,12 @@ def may_cancel(request: HttpRequest, run: SyncRun) -> bool:
 
 
 def may_decide(request: HttpRequest, run: SyncRun) -> bool:
-    """Whether the user may apply or discard a daily run that the safety stop holds."""
+    """Whether the user may apply or discard a run that the safety stop holds."""
     return request.user.has_perm(DECIDE) and _may_decide_for_everyone_in(request, run)
 
 
 def _may_decide_for_everyone_in(request: HttpRequest, run: SyncRun) -> bool:
-    """A decision is about every learner of the run, so it is for those who may see all of them."""
+    """Whether the user may see every learner of the run, as a decision affects all of them."""
     return may_see_run(request, run) and sees_everyone_in(request, run)
 
 

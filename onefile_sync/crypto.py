@@ -1,8 +1,8 @@
-"""Encryption of the few secrets we keep in the database, with Django's own key rotation.
+"""Encrypts the secrets that we store in the database, with Django's own key rotation.
 
-The key is derived from ``SECRET_KEY``; values encrypted under a key of ``SECRET_KEY_FALLBACKS`` stay readable. Why
-not an encrypted model field from a package: the ones there are hand back the cipher text when no key fits, which
-would then be sent to OneFile as a token.
+The key is derived from ``SECRET_KEY``; values encrypted with a key of ``SECRET_KEY_FALLBACKS`` stay readable. We do
+not use an encrypted model field from a package, as those return the cipher text if no key fits. It would then be sent
+to OneFile as a token.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .secret import Secret
 
 
 class Undecipherable(Exception):
-    """A stored secret fits none of the keys: ``SECRET_KEY`` was changed without ``SECRET_KEY_FALLBACKS``."""
+    """No key decrypts a stored secret: ``SECRET_KEY`` was changed without ``SECRET_KEY_FALLBACKS``."""
 
 
 def _key(secret: str | bytes) -> bytes:
@@ -28,7 +28,7 @@ def _key(secret: str | bytes) -> bytes:
 
 
 def _fernets() -> list[Fernet]:
-    """One for each key, the present one first."""
+    """One for each key, the current key first."""
     secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
     return [Fernet(base64.urlsafe_b64encode(_key(secret))) for secret in secrets]
 
@@ -39,19 +39,19 @@ def _fernet() -> MultiFernet:
 
 @sensitive_variables()
 def encrypt(clear: str) -> str:
-    """Encrypt a secret for the database; blank stays blank."""
+    """Encrypt a secret for the database; ``""`` stays ``""``."""
     if not clear:
         return ""
     try:
         return _fernet().encrypt(clear.encode()).decode()
-    except Exception as error:  # noqa: BLE001 - it goes on as it came, without the frames
-        # Those below hold the secret as bytes, which show themselves in a traceback with local variables.
+    except Exception as error:  # noqa: BLE001 - re-raised without its traceback
+        # Its frames hold the secret as bytes, which a traceback with local variables would show.
         raise error.with_traceback(None) from None
 
 
 @sensitive_variables()
 def decrypt(stored: str) -> str:
-    """The secret in clear; blank stays blank. Raises :class:`Undecipherable` when no key fits."""
+    """The decrypted secret; ``""`` stays ``""``. Raises :class:`Undecipherable` if no key fits."""
     if not stored:
         return ""
     try:
@@ -62,7 +62,7 @@ def decrypt(stored: str) -> str:
 
 @sensitive_variables()
 def renewed(stored: str) -> str:
-    """The same secret encrypted with the present key, or ``stored`` itself where it is (or where no key fits)."""
+    """The secret encrypted with the current key; ``stored`` unchanged if it already is, or if no key fits."""
     try:
         return encrypt(decrypt(stored)) if stored and not _is_with_present_key(stored) else stored
     except Undecipherable:
@@ -79,5 +79,5 @@ def _is_with_present_key(stored: str) -> bool:
 
 @sensitive_variables()
 def fingerprint(*parts: str) -> str:
-    """A keyed digest by which to tell whether secrets are the same without keeping them."""
+    """A keyed digest, for comparing secrets without storing them."""
     return hmac.new(_key(settings.SECRET_KEY), "\x00".join(parts).encode(), hashlib.sha256).hexdigest()

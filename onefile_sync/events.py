@@ -1,7 +1,7 @@
-"""Log events: what happened, as a name and a few ids, codes and counts. Nothing else ever goes into a log.
+"""Log events: a name with IDs, codes and counts. Nothing else may be logged.
 
-A record's text is ``name key=value …``; the same stands in its attributes ``onefile_event`` and ``onefile`` (a dict),
-for a formatter that writes JSON. docs/operations.md lists the names.
+The text of a record is ``name key=value …``. Its attributes ``onefile_event`` and ``onefile`` (a dict) hold the same,
+for formatters that write JSON. docs/operations.md lists the names.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from uuid import UUID
 
 logger = logging.getLogger("onefile_sync")
 
-#: What may be logged: a type that could hold a sentence or a payload is a mistake that mypy finds.
+#: The types that may be logged. mypy rejects others, which could hold a payload.
 Loggable = int | float | str | UUID | None
 
 
 def log(level: int, event: str, **facts: Loggable) -> None:
-    """Write one event down. Texts among the ``facts`` are codes, never what a person or OneFile wrote."""
+    """Log one event. Text in ``facts`` must be a code, never something that a person or OneFile wrote."""
     told = "".join(f" {name}={fact}" for name, fact in facts.items())
     logger.log(level, "%s%s", event, told, extra={"onefile_event": event, "onefile": facts})
 

@@ -1,4 +1,4 @@
-"""Which of PICSWeb's admins is the learner's: the one place that says so."""
+"""Finds PICSWeb's admin of learners."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from django.urls import get_resolver, get_urlconf
 
 
 class LearnerAdmin(NamedTuple):
-    """An admin site, and the admin of learners that is registered with it."""
+    """An admin site, and the admin of learners registered on it."""
 
     site: AdminSite
     model_admin: ModelAdmin[Any]
 
 
 def learner_admin(model: type[Model]) -> LearnerAdmin | None:
-    """The admin in which PICSWeb keeps its learners, whose model this is; ``None`` where there is none.
+    """PICSWeb's admin for the learner ``model``; ``None`` if there is none.
 
-    A learner may be registered with any admin site, as the model itself, as a proxy of it or as the parent model that
-    it extends, and more than once. Preferred are, in this order: a site that has addresses, an admin with our buttons,
-    the model itself (then a proxy, then the parent), the default site (then the others by name).
+    Learners may be registered on several admin sites: as the model itself, as a proxy or as its parent model. The
+    order of preference is: a site with URLs, an admin with our buttons, the model itself (then a proxy, then the
+    parent), the default site (then the others by name).
     """
     found = sorted(_registered(model), key=lambda one: one[0])
     return found[0][1] if found else None
 
 
 def is_served(site: AdminSite) -> bool:
-    """Whether the project's addresses lead to this site.
+    """Whether the project's URLs include this site.
 
-    Reversing an address does not tell: where there is no site of a name, Django takes another one's.
+    Reversing a URL cannot answer this: if no site has the name, Django uses another site.
     """
     return site.name in get_resolver(get_urlconf()).namespace_dict
 
 
 def _registered(model: type[Model]) -> Iterator[tuple[tuple[Any, ...], LearnerAdmin]]:
-    """Every admin of learners, each with its place among them."""
+    """Every admin of learners, each with its key for sorting by preference."""
     for site in all_sites:
         for place, (registered, model_admin) in enumerate(site._registry.items()):
             kinship = _kinship(registered, model)
@@ -52,7 +52,7 @@ def _registered(model: type[Model]) -> Iterator[tuple[tuple[Any, ...], LearnerAd
 
 
 def _kinship(registered: type[Model], model: type[Model]) -> int | None:
-    """How near a registered model is to the learner; ``None`` where its rows are not learners with the same keys."""
+    """How close a registered model is to the learner's; ``None`` if its rows are not learners with the same keys."""
     if registered is model:
         return 0
     if registered._meta.concrete_model is model._meta.concrete_model:

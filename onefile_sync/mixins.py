@@ -1,7 +1,7 @@
-"""Abstract models that PICSWeb's own models inherit: they add the OneFile ID fields and nothing else.
+"""Abstract models for PICSWeb's own models to inherit. They add the OneFile ID fields and nothing else.
 
-Why mixins and not models of our own: PICSWeb keeps its tables, names and screens, and a OneFile ID is a fact about
-the learner, not about this app (design, decision 7).
+They are mixins rather than models of our own so that PICSWeb keeps its tables, names and screens; and a OneFile ID is
+a property of the learner, not of this app (design, decision 7).
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from django.utils.translation import gettext_lazy as _
 
 
 class RecordedAbout(GenericRelation):
-    """What we recorded about a learner, which goes with the learner: also where that is in a database of its own.
+    """A learner's outcomes, deleted together with the learner, even if our tables are in another database.
 
-    Django deletes related rows in the database of the learner only. Where ours are elsewhere, a signal deletes them.
+    Django deletes related rows in the learner's own database only. If ours is another one, a signal deletes them.
     """
 
     def bulk_related_objects(self, objs: Any, using: str = "default") -> Any:
@@ -40,9 +40,9 @@ class RecordedAbout(GenericRelation):
 class OneFileLearnerMixin(models.Model):
     """For PICSWeb's learner model.
 
-    Staff link a learner who already has a OneFile record by entering the OneFile ID. ``onefile_centre_id`` is found
-    out by the first refresh (OneFile calls a centre an *organisation*) and sent along afterwards. Deleting a learner
-    deletes what we recorded about them, through ``onefile_outcomes``.
+    Staff link a learner who already has a OneFile record by entering the OneFile ID. The first refresh sets
+    ``onefile_centre_id`` (OneFile calls a centre an *organisation*), which later calls send. Deleting a learner also
+    deletes the learner's outcomes, through ``onefile_outcomes``.
     """
 
     onefile_id = models.PositiveBigIntegerField(
@@ -73,7 +73,7 @@ class OneFileLearnerMixin(models.Model):
 
 
 class OneFileQualificationMixin(models.Model):
-    """For PICSWeb's model of a learner's qualification: the ID of the learning aim in OneFile."""
+    """For PICSWeb's qualification model: the ID of the learning aim in OneFile."""
 
     onefile_id = models.PositiveBigIntegerField(
         _("OneFile ID"),
@@ -88,7 +88,7 @@ class OneFileQualificationMixin(models.Model):
 
 
 class OneFileReviewMixin(models.Model):
-    """For PICSWeb's review model: the *OneFile System ID*, the only thing that reviews are matched on."""
+    """For PICSWeb's review model: the *OneFile System ID*, by which alone reviews are matched."""
 
     onefile_id = models.PositiveBigIntegerField(
         _("OneFile System ID"), null=True, blank=True, db_index=True, editable=False
@@ -99,7 +99,7 @@ class OneFileReviewMixin(models.Model):
 
 
 class OneFileOfficerMixin(models.Model):
-    """For PICSWeb's officer model: the user ID of the assessor in OneFile whom this officer is."""
+    """For PICSWeb's officer model: the user ID of the same person as an assessor in OneFile."""
 
     onefile_id = models.PositiveBigIntegerField(
         _("OneFile ID"),

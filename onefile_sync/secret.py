@@ -1,12 +1,12 @@
-"""A text that nobody should read in a traceback."""
+"""A string that tracebacks do not show."""
 
 from __future__ import annotations
 
 
 class Secret(str):
-    """A text that tracebacks and error reports show as stars, also where they show local variables.
+    """A string that tracebacks and error reports show as asterisks, even if they show local variables.
 
-    Only its ``repr`` is hidden. What is made of it, such as ``secret.strip()``, is an ordinary text again.
+    Only its ``repr`` is hidden. Strings derived from it, such as ``secret.strip()``, are ordinary strings.
     """
 
     __slots__ = ()

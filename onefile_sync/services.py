@@ -1,14 +1,14 @@
-"""The public interface. Every entrance (button, action, template tag, REST, command, task) calls this, nothing deeper.
+"""The public interface: every button, admin action, template tag, REST endpoint, command and task calls this module.
 
 A developer of PICSWeb needs three of these::
 
     from onefile_sync import services
 
-    run = services.refresh([learner], by=request.user)   # queues the work; the run has a page of its own
-    services.refusal_for(learner)                        # why the button is not there, or None
+    run = services.refresh([learner], by=request.user)   # queues the refresh; run.get_absolute_url() shows its progress
+    services.refusal_for(learner)                        # why the learner cannot be refreshed, or None
     services.learner_status(learner)                     # when and how the learner was last synchronised
 
-Nothing here calls OneFile from a web request but :func:`test_connection`, which is two short calls.
+In a web request, only :func:`test_connection` calls OneFile: two short calls.
 """
 
 from __future__ import annotations
@@ -157,10 +157,10 @@ User = AbstractBaseUser | AnonymousUser
 
 
 def refresh(learners: Sequence[Model], *, by: User | None = None) -> SyncRun:
-    """Queue a refresh of these learners (R1) and return its run, whose page shows the progress and the outcome.
+    """Queue a refresh of these learners (R1) and return its run, whose page shows the progress and the outcomes.
 
-    While a refresh of a single learner is open, asking again returns the same run. Of several learners, those who
-    cannot be refreshed are left out (:func:`partition` tells who). Raises :class:`Refused` when nobody is left.
+    While a refresh of a single learner is open, another call returns the same run. If there are several learners, those
+    who cannot be refreshed are left out (see :func:`partition`). Raises :class:`Refused` if none can be refreshed.
     """
     refuse_wrong_mapping()
     learners = list(dict.fromkeys(learners))
@@ -178,7 +178,7 @@ def refresh(learners: Sequence[Model], *, by: User | None = None) -> SyncRun:
 
 
 def is_guarded(learners: int) -> bool:
-    """Whether the safety stop guards a refresh of so many learners: from the number in the settings on."""
+    """Whether the safety stop guards a refresh of this number of learners, by the minimum in the settings."""
     settings = OneFileSettings.load()
     return safety_stop.can_be_implausible(
         learners, settings.safety_stop_percent, settings.safety_stop_learners
@@ -186,7 +186,7 @@ def is_guarded(learners: int) -> bool:
 
 
 def preview(learner: Model, *, by: User | None = None) -> SyncRun:
-    """Queue a preview: what a refresh of this learner would change. Nothing is written on either side.
+    """Queue a preview of what a refresh of this learner would change. Neither side is written.
 
     Raises :class:`Refused`.
     """
@@ -207,7 +207,7 @@ def _queue_one(kind: RunKind, learner: Model, by: User | None) -> SyncRun:
             .first()
         )
         if under_way is not None and under_way.run.open_key is None:
-            return under_way.run  # one of several whom somebody refreshes together
+            return under_way.run  # a refresh of several learners includes this one
     key = lifecycle.learner_key(kind, str(learner.pk))
     run, created = lifecycle.open_run(kind, [learner], by=_person(by), open_key=key)
     if created or progress(run).waiting_for_worker:
@@ -216,14 +216,15 @@ def _queue_one(kind: RunKind, learner: Model, by: User | None) -> SyncRun:
 
 
 def refresh_now(learners: Sequence[Model]) -> SyncRun:
-    """A refresh of these learners that is not queued, for :func:`perform`. Raises :class:`Refused` for any of them."""
+    """Create a refresh for :func:`perform`, without queueing it. Raises :class:`Refused` if any learner is refused."""
     return _now(RunKind.REFRESH, learners)
 
 
 def preview_now(learners: Sequence[Model] | None = None) -> SyncRun:
-    """A preview that is not queued, for :func:`perform`; of everyone in scope where no learners are named.
+    """Create a preview for :func:`perform`, without queueing it; without ``learners``, of all learners in scope.
 
-    Raises :class:`Refused` for any of the learners named. Of everyone, each learner has an outcome, as in a daily run.
+    Raises :class:`Refused` if any of ``learners`` is refused. In a preview of all, refused learners get an outcome, as
+    in a daily sync.
     """
     if learners is not None:
         return _now(RunKind.PREVIEW, learners)
@@ -245,32 +246,32 @@ def _now(kind: RunKind, learners: Sequence[Model]) -> SyncRun:
 
 
 def count_calls(run: SyncRun, cost: Cost) -> None:
-    """Count what :func:`check_connection` cost with the run that it was made for."""
+    """Add the calls of :func:`check_connection` to the run for which it was made."""
     lifecycle.count_calls(run, **cost)
 
 
 def cancel(run: SyncRun, *, by: User | None = None) -> bool:
-    """End a run early: nobody else is begun, and whoever is being worked on comes to an end.
+    """Cancel a run: learners being processed are finished, and queued learners are recorded as skipped.
 
-    Those who still waited are recorded as skipped. False where the run was closed already, or is held.
+    Returns false if the run is already closed or is held.
     """
     return lifecycle.cancel(run, _person(by))
 
 
 def apply_held(run: SyncRun, *, by: User | None = None) -> bool:
-    """Let a run that the safety stop holds go on, and hand it to the workers; false where it is not held."""
+    """Continue a run that the safety stop holds, and queue it. Returns false if the run is not held."""
     return daily.apply_held(run, _person(by))
 
 
 def discard_held(run: SyncRun, *, by: User | None = None) -> bool:
-    """End a run that the safety stop holds, without writing what it was held for; false where it is not held."""
+    """End a run that the safety stop holds, without writing the changes held back. Returns false if it is not held."""
     return lifecycle.discard_held(run, _person(by))
 
 
 def probe(learner_pk: str | None = None) -> ProbeReport:
-    """See what OneFile really sends for one learner: the one named, else the first in scope (R2) who is linked.
+    """Report what OneFile sends for one learner: the one given, else the first in scope (R2) with a linked aim.
 
-    At most twelve reads, also while the integration is off: they may be needed to set it up. Raises :class:`Refused`.
+    At most twelve read calls. Works while the integration is off, as it helps to set it up. Raises :class:`Refused`.
     """
     refuse_wrong_mapping()
     refuse_missing_rows()
@@ -279,10 +280,10 @@ def probe(learner_pk: str | None = None) -> ProbeReport:
 
 @dataclass(frozen=True, slots=True)
 class LearnerStatus:
-    """What a learner's page says: why no refresh, how it went last, and what is running now. Previews do not count.
+    """A learner's status: why a refresh is refused, the last attempts, and the open run. Previews do not count.
 
-    ``last`` is the last attempt, whatever came of it; ``last_success`` the last time the learner was really compared,
-    and ``last_synchronised`` when that was.
+    ``last`` is the last attempt, whatever its outcome. ``last_success`` is the last one that compared the learner with
+    OneFile, and ``last_synchronised`` is its time.
     """
 
     refusal: Refusal | None
@@ -293,7 +294,7 @@ class LearnerStatus:
 
 
 def learner_status(learner: Model) -> LearnerStatus:
-    """When and how a learner was last synchronised. No network, a handful of queries."""
+    """When and how a learner was last synchronised. A few queries, no call to OneFile."""
     refusal = refusal_for(learner)
     if refusal is MAPPING_WRONG:
         return LearnerStatus(refusal, last=None, current=None, last_synchronised=None)
@@ -311,20 +312,19 @@ def learner_status(learner: Model) -> LearnerStatus:
 
 
 def last_daily_run() -> SyncRun | None:
-    """The last daily run that came to its own end for somebody: what PICSWeb calls *Last Synchronised* (R25)."""
+    """The last completed daily sync, unless every learner in it failed: PICSWeb's *Last Synchronised* (R25)."""
     return lifecycle.successful_daily_runs().order_by("-finished_at").first()
 
 
 def last_daily_attempt() -> SyncRun | None:
-    """The last daily run that is not under way, whatever came of it."""
+    """The last daily sync that is not running, whatever its result."""
     return lifecycle.daily_attempts().first()
 
 
 def prune(older_than_days: int) -> int:
-    """Delete finished runs, with all that was recorded in them, that ended so long ago; returns how many.
+    """Delete runs that finished more than this number of days ago, with their outcomes; return how many.
 
-    Finished upload intents of that age go too, and what was last read of OneFile so long ago. What is open stays,
-    whatever its age.
+    Finished upload intents and staged records of that age are deleted too. Open ones stay, however old.
     """
     return retention.prune(timezone.now() - timedelta(days=older_than_days))
 
@@ -334,11 +334,11 @@ def _reasons(selection: Selection) -> set[str]:
 
 
 def _person(by: User | None) -> Any:
-    """The primary key of whoever asked, of whatever type the host's users have; nobody where nobody is signed in."""
+    """The primary key of the user, of whatever type; ``None`` without a user or for an anonymous one."""
     return by.pk if by is not None and by.is_authenticated else None
 
 
-#: Names of earlier releases, and what they are called now. They work for one release, with a warning.
+#: Old names and their replacements. Old names work for one release, with a deprecation warning.
 _RENAMED = {"sort_out": "partition", "why_not": "refusal_for"}
 
 

@@ -1,4 +1,4 @@
-"""What django-q2's workers run: ids in, a short text out. All the work is in :mod:`onefile_sync.services`."""
+"""The tasks of django-q2's workers: IDs in, a short text out. They call :mod:`onefile_sync.services`."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ Given = ParamSpec("Given")
 
 
 class TaskFailed(Exception):
-    """A task that went wrong inside PICSWeb. Says the kind of error and its place, as django-q2 keeps the text."""
+    """An unexpected error in a task. django-q2 stores the text, so it has only the error's type and place."""
 
 
 def task(work: Callable[Given, str]) -> Callable[Given, str]:
-    """Keep what an error says out of the queue's tables: it may quote a learner's values."""
+    """Keep error messages out of the queue's tables, as they may quote a learner's values."""
 
     @wraps(work)
     def guarded(*args: Given.args, **kwargs: Given.kwargs) -> str:
         try:
             return work(*args, **kwargs)
-        except Exception as error:  # noqa: BLE001 - whatever it is: django-q2 must learn that the task failed
+        except Exception as error:  # noqa: BLE001 - raised again below without its message
             frame = traceback.extract_tb(error.__traceback__)[-1]
             failure = TaskFailed(f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}")
         events.error("task_failed", task=work.__name__, error=str(failure))
@@ -35,17 +35,17 @@ def task(work: Callable[Given, str]) -> Callable[Given, str]:
 
 @task
 def work_on_run(run_pk: str) -> str:
-    """Work on a run for a while and queue the rest again. Safe to run twice, at the same time, or not at all."""
+    """Process a run for a while and queue the rest. The task may run twice, twice at the same time, or be lost."""
     return services.work(run_pk)
 
 
 @task
 def daily() -> str:
-    """The schedule's task: start today's sync, or go on with it. A repeated delivery on the same day does nothing."""
+    """The daily schedule's task: start today's sync or continue it. A second delivery on the same day does nothing."""
     return services.start_scheduled_daily()
 
 
 @task
 def sweep() -> str:
-    """The other schedule's task, each minute: take up what workers left behind and what the queue has lost."""
+    """The task of the sweep, every minute: recover what killed workers left behind and the queue has lost."""
     return f"handed out again: {services.sweep()}"

@@ -1,4 +1,4 @@
-"""What a database may do of its own accord: end a transaction because of a deadlock, close an idle connection."""
+"""Handles two things that a database may do at any time: abort a deadlocked transaction, close an idle connection."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.db import OperationalError, connections
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
-#: How often a transaction is tried before its deadlock is an error.
+#: Maximum attempts of a transaction before its deadlock becomes an error.
 TRIES = 5
 #: Deadlock, lock wait timeout and "record has changed" of MariaDB and MySQL.
 MYSQL_CODES = frozenset({1213, 1205, 1020})
@@ -20,10 +20,10 @@ POSTGRESQL_STATES = frozenset({"40001", "40P01"})
 
 
 def retried(work: Callable[Given, Result]) -> Callable[Given, Result]:
-    """Call a function again where the database ended its transaction for the sake of another one.
+    """Call a function again if the database aborted its transaction in favour of another one.
 
-    The function is one transaction, or one statement, and changes nothing else before its end. Inside a transaction
-    of the caller's the error is raised: that one has ended, and its own function is called again.
+    The function must be a single transaction or statement without other side effects. Inside a transaction of the
+    caller, the error is raised, as the database has aborted that one; the function around it is then called again.
     """
 
     @wraps(work)
@@ -50,10 +50,10 @@ def _in_a_transaction() -> bool:
 
 
 def drop_closed_connections() -> None:
-    """Close this thread's connections that the server has closed, so that the next query opens a new one.
+    """Close those of this thread's connections that the server has closed, so that the next query opens a new one.
 
-    To be called after each wait for OneFile: databases close connections that are idle for long. Django looks after
-    this between requests and between tasks only.
+    Call this after each wait for OneFile, as databases close idle connections. Django itself checks only between
+    requests.
     """
     for connection in connections.all(initialized_only=True):
         if connection.connection is None or connection.in_atomic_block:

@@ -1,4 +1,4 @@
-"""Addresses of the HTML pages: ``path("onefile/", include("onefile_sync.urls"))`` wherever the host likes."""
+"""URLs of the HTML pages: ``path("onefile/", include("onefile_sync.urls"))``, under a path of the host's choice."""
 
 from django.urls import path
 

@@ -1,7 +1,7 @@
-"""Which learners somebody may see. PICSWeb says so, and every page, list and endpoint of ours asks here.
+"""Which learners a user may see. PICSWeb decides; all our pages, lists and endpoints ask here.
 
-PICSWeb answers by the function of ``LEARNER["visible_to"]``; without one by the learner's admin, its ``get_queryset``
-and its view permission; and where no admin has the learner, by Django's permissions for the model.
+PICSWeb decides through the function in ``LEARNER["visible_to"]``. Without one, the learner's admin decides, through its
+``get_queryset`` and its view permission; without an admin, Django's permissions for the model.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from django.http import HttpRequest
 from . import services
 from .learner_admin import learner_admin
 
-#: Where a request keeps what has been answered: the keys of all, and yes or no by learner.
+#: The attributes of a request that cache the answers: the keys of all visible learners, and the answer by learner.
 _KEPT, _KEPT_BY_LEARNER = "_onefile_visible_learners", "_onefile_learners_asked_about"
 
 Row = TypeVar("Row", bound=Model)
@@ -27,7 +27,7 @@ Row = TypeVar("Row", bound=Model)
 
 @dataclass(frozen=True, slots=True)
 class VisibleLearners:
-    """PICSWeb's answer for one person: the learners in ``among`` of whom ``ask``, where there is one, is true."""
+    """The learners visible to one user: those in ``among`` for whom ``ask``, if given, returns true."""
 
     model: type[Model]
     among: QuerySet[Model]
@@ -35,14 +35,14 @@ class VisibleLearners:
 
     @property
     def is_everyone(self) -> bool:
-        """Whether nobody is kept from this person whom PICSWeb's default manager does not hide from all."""
+        """Whether the user may see every learner that PICSWeb's default manager returns."""
         asked, every = self.among.query, self.model._default_manager.all().query
         return (
             self.ask is None and not asked.is_sliced and not asked.combinator and asked.where == every.where
         )
 
     def includes(self, learner: Model) -> bool:
-        """At most one query."""
+        """Whether the learner is visible. At most one query."""
         if self.is_everyone:
             return True
         if learner._meta.concrete_model is not self.model._meta.concrete_model:
@@ -52,7 +52,7 @@ class VisibleLearners:
         return self.among.filter(pk=learner.pk).exists()
 
     def pks(self) -> frozenset[str] | None:
-        """Their primary keys, as text; ``None``: everyone."""
+        """The primary keys as text; ``None`` means all learners."""
         if self.is_everyone:
             return None
         if self.ask is None:
@@ -61,7 +61,7 @@ class VisibleLearners:
 
 
 def may_view_learner(request: HttpRequest, learner: Model) -> bool:
-    """Whether PICSWeb lets this person see this learner."""
+    """Whether PICSWeb lets this user see this learner."""
     if _KEPT in request.__dict__:
         pks = visible_pks(request)
         return pks is None or str(learner.pk) in pks
@@ -73,10 +73,10 @@ def may_view_learner(request: HttpRequest, learner: Model) -> bool:
 
 
 def visible_pks(request: HttpRequest) -> frozenset[str] | None:
-    """The primary keys, as text, of the learners whom this person may see; ``None``: everyone.
+    """The primary keys, as text, of the learners whom this user may see; ``None`` means all learners.
 
-    Keys rather than a subquery: text does not compare with numbers and UUIDs the same way in every database, and
-    PICSWeb's learners may be in a database of their own.
+    Keys rather than a subquery, as databases differ in comparing text with numbers and UUIDs, and as PICSWeb's
+    learners may be in another database.
     """
     if _KEPT not in request.__dict__:
         request.__dict__[_KEPT] = _find_visible_pks(request)
@@ -85,15 +85,15 @@ def visible_pks(request: HttpRequest) -> frozenset[str] | None:
 
 
 def visible(request: HttpRequest, learners: Iterable[Model]) -> list[Model]:
-    """Those of these learners whom this person may see."""
+    """Those of these learners whom this user may see."""
     pks = visible_pks(request)
     return [learner for learner in learners if pks is None or str(learner.pk) in pks]
 
 
 def only_visible(request: HttpRequest, rows: QuerySet[Row], outcome: str = "") -> QuerySet[Row]:
-    """Those rows that speak of learners whom this person may see.
+    """Filter rows to those about learners whom this user may see.
 
-    ``outcome`` leads from a row to its outcome, such as ``"outcome__"``; nothing where the rows are outcomes.
+    ``outcome`` is the lookup prefix from a row to its outcome, such as ``"outcome__"``; ``""`` if rows are outcomes.
     """
     pks = visible_pks(request)
     if pks is None:
@@ -105,9 +105,9 @@ def only_visible(request: HttpRequest, rows: QuerySet[Row], outcome: str = "") -
 
 
 def search(request: HttpRequest, term: str) -> list[str]:
-    """The primary keys, as text, of the learners whom PICSWeb's learner admin finds by these words.
+    """The primary keys, as text, of the learners that PICSWeb's learner admin finds by this search term.
 
-    Only those whom this person may see; nobody where no admin has the learner, or it has no search.
+    Only learners whom this user may see; none if learners have no admin, or it has no search.
     """
     try:
         found = learner_admin(services.learner_model())
@@ -129,7 +129,7 @@ def _find_visible_pks(request: HttpRequest) -> frozenset[str] | None:
 
 
 def _answer(request: HttpRequest) -> VisibleLearners | None:
-    """``None`` where the mapping is so wrong that nobody knows who the learners are."""
+    """PICSWeb's decision for this user; ``None`` if the mapping is invalid, so that learners cannot be found."""
     try:
         model, chosen = services.learner_model(), services.visible_learners(request.user)
     except (ImproperlyConfigured, LookupError):
@@ -149,7 +149,7 @@ def _answer(request: HttpRequest) -> VisibleLearners | None:
 
 
 def _decides_itself(model_admin: ModelAdmin[Any]) -> bool:
-    """Whether an admin has a view permission of its own: then its word is the last, about each learner."""
+    """Whether an admin overrides the view permission, so that it has to be asked about each learner."""
     asked = ("has_view_permission", "has_change_permission", "has_view_or_change_permission")
     methods = {name: getattr(getattr(model_admin, name), "__func__", None) for name in asked}
     return any(method is not getattr(ModelAdmin, name) for name, method in methods.items())
@@ -158,7 +158,7 @@ def _decides_itself(model_admin: ModelAdmin[Any]) -> bool:
 def _by_permission(
     request: HttpRequest, model: type[Model], asked_of: type[Model], among: QuerySet[Model]
 ) -> VisibleLearners:
-    """By Django's permission to view or change, held for every learner or, by a backend of PICSWeb's, for one."""
+    """Decide by Django's view or change permission, held for all learners or, through a backend, for single ones."""
     options, user = asked_of._meta, request.user
     either = [
         f"{options.app_label}.{get_permission_codename(action, options)}" for action in ("view", "change")
@@ -166,7 +166,7 @@ def _by_permission(
     if any(user.has_perm(permission) for permission in either):
         return VisibleLearners(model, among)
     if all(type(backend).__module__.startswith("django.contrib.auth.") for backend in get_backends()):
-        return VisibleLearners(model, among.none())  # Django's own backends grant nothing for single rows
+        return VisibleLearners(model, among.none())  # Django's backends have no permissions for single rows
     return VisibleLearners(
         model, among, lambda learner: any(user.has_perm(permission, learner) for permission in either)
     )

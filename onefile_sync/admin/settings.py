@@ -243,7 +243,7 @@ class OneFileSettingsAdmin(SettingsModelAdmin):
 
     @admin.display(description=gettext_lazy("Last Synchronised"))
     def last_synchronised(self, settings: OneFileSettings) -> str:
-        """When the last daily sync that compared any learner finished. Refreshes do not count."""
+        """When the last successful daily sync finished. Refreshes do not count."""
         daily = services.last_daily_run()
         return _moment(daily.finished_at if daily is not None else None) or _("Not yet.")
 

@@ -1,9 +1,8 @@
-"""System checks: everything that can be wrong in how the app is deployed, each with a hint that says what to write.
+"""System checks of the deployment, each with a hint that says what to write.
 
-``onefile_sync.E0…`` would keep the exchange from working, ``onefile_sync.W0…`` would let it work badly. Numbers: 001
-on the mapping and the other deployment settings, 020 on the django-q2 cluster (060 more), 030 on addresses and on what
-lies in the database (on the schedules in :mod:`onefile_sync.sync.runs.schedule_checks`), 040 on routers, 050 on the
-database itself, 070 more on the mapping.
+An error ``onefile_sync.E0…`` would prevent the exchange, a warning ``onefile_sync.W0…`` would impair it. Numbers from
+001: mapping and other deployment settings; 020 and 060: django-q2 cluster; 030: URLs and database rows (for schedules
+in :mod:`onefile_sync.sync.runs.schedule_checks`); 040: routers; 050: the database itself; 070: mapping, continued.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ def check_cluster(**_kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.urls)
 def check_pages(**_kwargs: Any) -> list[CheckMessage]:
-    """Whether the run's page has an address: every Refresh button leads there. And what the REST addresses need."""
+    """Check that the run's page has a URL, as every Refresh button leads there, and the REST URLs' requirements."""
     messages: list[CheckMessage] = []
     if not _has_address("onefile_sync:run"):
         hint = 'Add path("onefile/", include("onefile_sync.urls")) to the URLconf, under an address of your choice.'
@@ -66,6 +65,6 @@ def check_database(*, databases: Sequence[str] | None = None, **_kwargs: Any) ->
 
 
 def mapping_errors() -> list[CheckMessage]:
-    """What is so wrong with ``ONEFILE_SYNC`` that no work should be taken on. No query."""
+    """The errors in ``ONEFILE_SYNC`` that prevent any work. Makes no query."""
     found = [*engine.settings_messages(), *picsweb.messages(), *routers.messages()]
     return [message for message in found if message.level >= ERROR]

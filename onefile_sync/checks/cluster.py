@@ -1,7 +1,7 @@
-"""Checks of the django-q2 cluster that our work goes to: one row a check.
+"""Checks of the django-q2 cluster that runs our tasks: one row per check.
 
-Why so many: django-q2 hands a task out again when it was not acknowledged within ``retry`` seconds, for ever by
-default, and only warns in passing.
+django-q2 itself hardly validates its settings. For example, it delivers a task again if the task was not acknowledged
+within ``retry`` seconds, by default without end, and only warns about it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from onefile_sync.conf import deployment
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """The settings of the cluster as django-q2 will read them, its own defaults included. Times in seconds."""
+    """The settings of the cluster as django-q2 reads them, including its defaults. Times are in seconds."""
 
     written: Mapping[str, Any]
     alternative: str | None
@@ -35,7 +35,7 @@ class Cluster:
 
     @property
     def timeout(self) -> float:
-        """0 where there is none."""
+        """0 if there is no timeout."""
         return self.number("timeout")
 
     @property
@@ -48,24 +48,24 @@ class Cluster:
 
     @property
     def drifts(self) -> bool:
-        """django-q2 adds a day by the clock of another zone than that of ``DAILY_AT``."""
+        """Whether clock changes would shift the daily sync, as django-q2 uses another time zone than ``DAILY_AT``."""
         return (self.written.get("time_zone") or settings.TIME_ZONE) != self.time_zone
 
     @property
     def on_sqlite(self) -> bool:
-        """There one writer at a time is all there can be."""
+        """Whether the database is SQLite, which allows one writer at a time."""
         return str(settings.DATABASES.get("default", {}).get("ENGINE", "")).endswith("sqlite3")
 
     @property
     def sqlite_may_be_locked(self) -> bool:
-        """A transaction that began by reading cannot write while somebody does: one worker and the web site will do."""
+        """Whether transactions begin with a read lock. Such a transaction fails if another process is writing."""
         queue = str(self.written.get("orm"))
         return any(_begins_by_reading(settings.DATABASES.get(alias, {})) for alias in {"default", queue})
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One check: in which case to say what, and what to write instead."""
+    """One check: its condition, its message, and what to write instead."""
 
     level: type[Error] | type[Warning]
     number: int
@@ -74,7 +74,7 @@ class Row:
     hint: str
 
 
-#: What may name the broker that carries the queue.
+#: The keys of Q_CLUSTER that name a broker.
 BROKERS = ("orm", "redis", "django_redis", "broker_class", "mongo", "sqs", "iron_mq", "disque_nodes")
 
 ROWS = (
@@ -88,7 +88,7 @@ ROWS = (
     Row(
         Error,
         22,
-        # The learner whom a task is at when its time is up is finished, or put back after as long again.
+        # When its time is up, a task may work on its current learner for as long again before queueing the rest.
         lambda cluster: 2 * cluster.task_seconds > (cluster.timeout or cluster.retry),
         "ONEFILE_SYNC['TASK_SECONDS'] is above half of the timeout of Q_CLUSTER, so our tasks would be killed.",
         'Write a "TASK_SECONDS" of at most half of the timeout (of retry, where there is no timeout).',
@@ -202,7 +202,7 @@ def messages() -> Iterator[CheckMessage]:
         name, task_seconds = deployment.cluster, deployment.task_seconds
         tasks_per_run, time_zone = deployment.tasks_per_run, deployment.time_zone.key
     except ImproperlyConfigured:
-        return  # told by the checks of ONEFILE_SYNC
+        return  # reported by the checks of ONEFILE_SYNC
     alternative = None if name == written.get("name") else name
     own = _alternatives().get(alternative) or {}
     cluster = Cluster(
@@ -215,7 +215,7 @@ def messages() -> Iterator[CheckMessage]:
 
 
 def names() -> set[str | None]:
-    """The clusters that there are, as a schedule may name them; ``None`` is the default one."""
+    """The names of clusters that a schedule may use; ``None`` is the default cluster."""
     return {None, _written().get("name"), *_alternatives()}
 
 

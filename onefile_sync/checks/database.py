@@ -1,6 +1,6 @@
-"""Checks of what lies in the database: tables, and the rows that the mapping names.
+"""Checks of the database's content: tables, and the rows named in the mapping.
 
-Warnings only: ``migrate`` runs these checks too and must not be kept from its work by a row.
+Warnings only, because ``migrate`` runs these checks too and must not fail because of a row.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from onefile_sync.models import OneFileSettings
 
 from . import picsweb
 
-#: How many of the keys that there are a hint names.
+#: Maximum number of existing keys named in a hint.
 MOST_NAMED = 10
 
 
 def messages(databases: Sequence[str]) -> Iterator[CheckMessage]:
-    """All messages about rows; none of a database that is not among those checked."""
+    """All messages about rows; none if the database is not among those being checked."""
     if router.db_for_read(OneFileSettings) not in databases:
         return
     try:
@@ -41,9 +41,9 @@ def messages(databases: Sequence[str]) -> Iterator[CheckMessage]:
 
 
 def _rows_that_the_mapping_names() -> Iterator[CheckMessage]:
-    """Where a value of the mapping is a row of another table: whether there is such a row."""
+    """Check that a row exists for each value in the mapping that names a row of another table."""
     if any(picsweb.messages()):
-        return  # first things first
+        return  # the mapping itself has to be put right first
     for part, role, field, values in _values_named():
         if not isinstance(field, ForeignKey):
             continue
@@ -61,7 +61,7 @@ def _rows_that_the_mapping_names() -> Iterator[CheckMessage]:
 
 
 def _values_named() -> Iterator[tuple[Part, str, Field[Any, Any], list[Any]]]:
-    """The values in the mapping, with the part, the role and the field that they are for."""
+    """The values in the mapping, each with its part, role and field."""
     kinds = [REVIEW.option("created_type"), *REVIEW.option("normal_types")]
     yield REVIEW, "type", REVIEW.field("type"), kinds
     yield REVIEW, "attended", REVIEW.field("attended"), list(REVIEW.option("attended_values").values())
@@ -74,7 +74,7 @@ def _values_named() -> Iterator[tuple[Part, str, Field[Any, Any], list[Any]]]:
 
 
 def _missing(part: Part, field: ForeignKey[Any, Any], values: list[Any]) -> list[str]:
-    """Those of the values, as the mapping writes them, for which there is no row."""
+    """The values without a row, as written in the mapping."""
     keys: dict[str, Any] = {}
     for value in values:
         try:

@@ -1,6 +1,7 @@
-"""Checks of what the tables lie in: whether leases, constraints and moments can be relied on there.
+"""Checks of the database engine: whether leases, constraints and date-times are reliable there.
 
-Those that ask the database are Errors too: ``migrate`` makes no tables where the app would lose or double something.
+Checks that query the database may be errors, so that ``migrate`` creates no tables where the app could lose or
+duplicate data.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from django.db import DatabaseError, connections, router
 
 from onefile_sync.models import OneFileSettings
 
-#: The first versions with all that we use: ``SKIP LOCKED`` above all.
+#: The first versions with all features that we use, above all ``SKIP LOCKED``.
 OLDEST = {"MariaDB": (10, 6), "MySQL": (8, 0, 11)}
 
 
 def settings_messages() -> Iterator[CheckMessage]:
-    """What the settings alone tell. No query."""
+    """Messages about Django's settings. Makes no query."""
     if not settings.USE_TZ:
         yield Error(
             "USE_TZ is off: without time zones a lease or a review would be an hour off when the clocks change.",
@@ -29,7 +30,7 @@ def settings_messages() -> Iterator[CheckMessage]:
 
 
 def messages(databases: Sequence[str]) -> Iterator[CheckMessage]:
-    """What the database tells; none of one that is not among those checked, or cannot be reached."""
+    """Messages about the database; none if it is not among those being checked or cannot be reached."""
     alias = router.db_for_write(OneFileSettings)
     if alias not in databases or connections[alias].vendor not in ("mysql", "postgresql"):
         return

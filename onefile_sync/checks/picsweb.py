@@ -35,7 +35,7 @@ from onefile_sync.onefile.transport import LONGEST_PAUSE
 from . import review
 from .review import fills_itself
 
-#: The most calls a minute that OneFile takes before it answers 429 (R23).
+#: OneFile's limit of calls per minute, above which it answers 429 (R23).
 ONEFILE_LIMIT = 300
 
 MIXINS: Mapping[str, type[Model]] = {
@@ -46,7 +46,7 @@ MIXINS: Mapping[str, type[Model]] = {
     "ORGANISATION": mixins.OneFileOrganisationMixin,
 }
 
-#: What sort of field may play a role.
+#: The field classes allowed for each kind of role.
 FIELDS: Mapping[Kind, tuple[type[Field[Any, Any]], ...]] = {
     Kind.NUMBER: (models.IntegerField,),
     Kind.TEXT: (models.CharField, models.TextField),
@@ -58,10 +58,10 @@ FIELDS: Mapping[Kind, tuple[type[Field[Any, Any]], ...]] = {
     Kind.OFFICER: (models.ForeignKey,),
 }
 
-#: Which model a foreign key must lead to.
+#: The part to which a foreign key must lead.
 TARGETS: Mapping[Kind, Part] = {Kind.LEARNER: LEARNER, Kind.OFFICER: OFFICER}
 
-#: The parts whose fields the exchange writes to; and the fields that the mixins bring.
+#: The parts whose fields the exchange writes, and the fields that the mixins add.
 WRITTEN_PARTS = tuple(part.key for part in WRITTEN.values() if part is not LEARNER)
 OUR_FIELDS = ("onefile_id", "onefile_centre_id")
 
@@ -150,7 +150,7 @@ def _part(part: Part, written: Mapping[str, Any]) -> Iterator[CheckMessage]:
     name = f"ONEFILE_SYNC[{part.key!r}]"
     spec = written.get(part.key, {})
     if not isinstance(spec, Mapping) or (part.key == "ORGANISATION" and not spec):
-        return  # told by E003, or left out: a refresh does not read organisations
+        return  # reported as E003, or left out, which is allowed as the exchange does not read organisations
     if not isinstance(spec.get("model"), str):
         yield Error(
             f"{name} does not say which model it is.",
@@ -206,9 +206,9 @@ def _part(part: Part, written: Mapping[str, Any]) -> Iterator[CheckMessage]:
 
 
 def _meta_of_bases(model: type[Model], mixin: type[Model]) -> Iterator[CheckMessage]:
-    """Django takes the Meta of the first base that has one: with a mixin of ours in front, it is the mixin's."""
+    """Warn if our mixin, as the first base, hides another base's Meta: Django uses the Meta of the first base."""
     if mixin not in model.__mro__ or model._meta.original_attrs.keys() - {"abstract"}:
-        return  # a Meta of its own says what counts
+        return  # the model has a Meta of its own
     for base in model.__mro__[model.__mro__.index(mixin) + 1 :]:
         options = vars(vars(base).get("Meta", object))
         if lost := sorted(name for name in options if not name.startswith("_") and name != "abstract"):
@@ -298,7 +298,7 @@ def _role(part: Part, role: str, found: dict[str, Field[Any, Any]]) -> Iterator[
 
 
 def _a(kind: type[Field[Any, Any]]) -> str:
-    """A kind of field with its article."""
+    """A field class with its indefinite article."""
     return f"{'an' if kind.__name__[0] in 'AEIOU' else 'a'} {kind.__name__}"
 
 
@@ -314,7 +314,7 @@ def _or_none(role: str) -> str:
 
 
 def _candidates(part: Part, role: str, kinds: tuple[type[Field[Any, Any]], ...]) -> str:
-    """What could play a role, in a sentence or two: of the model at which a path breaks off or ends."""
+    """A sentence or two on the fields that fit a role, in the model where the path ends or breaks off."""
     model, breaks_off = part.model, False
     for relation in str(part.field_name(role)).split("__")[:-1] if part.may_be_path(role) else ():
         try:
@@ -343,7 +343,7 @@ def _leads_to(field: Field[Any, Any], target: Part) -> bool:
     try:
         model = target.model
     except (ImproperlyConfigured, LookupError):
-        return True  # told where that part is checked
+        return True  # reported by the checks of that part
     related: Any = field.remote_field.model if field.remote_field else None
     same = related._meta.concrete_model is model._meta.concrete_model
     return bool(same and field.target_field.primary_key)  # type: ignore[attr-defined] # of a ForeignKey

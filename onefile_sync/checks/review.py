@@ -1,4 +1,4 @@
-"""Checks of how ``ONEFILE_SYNC`` maps PICSWeb's review: what it can lack, its types and its attendance."""
+"""Checks of PICSWeb's review in ``ONEFILE_SYNC``: nullable fields, review types and attendance."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from onefile_sync.host.mapping import REVIEW
 from onefile_sync.host.snapshot import Attendance
 from onefile_sync.host.values import accepted
 
-#: What a review of OneFile's may lack, and PICSWeb's must therefore be able to lack.
+#: Values that a OneFile review may lack, so PICSWeb's fields must be nullable.
 MAY_BE_BLANK = ("proposed_time", "actual_date", "officer", "trainee_signed_date")
 
 HOW_TO_NAME_ROWS = (
@@ -24,7 +24,7 @@ HOW_TO_NAME_ROWS = (
 
 
 def messages(found: Mapping[str, Field[Any, Any]]) -> Iterator[CheckMessage]:
-    """All messages about the review, whose fields were found by the roles they play."""
+    """All messages about the review. ``found`` are its fields by role."""
     for role in MAY_BE_BLANK:
         if role in found and not found[role].null:
             yield Error(
@@ -85,7 +85,7 @@ def _types(field: Field[Any, Any]) -> str:
 
 
 def _unfit(field: Field[Any, Any], value: Any) -> str:
-    """Why a field cannot have a value of the mapping, or ``""``. No query: the row itself is not looked for."""
+    """Why a field cannot have a value of the mapping, or ``""``. Makes no query, so it does not look for the row."""
     if is_natural_key(field, value):
         return ""
     cannot = f"a value that {field.name!r} cannot have"
@@ -105,5 +105,5 @@ def _must_be_filled(field: Field[Any, Any]) -> bool:
 
 
 def fills_itself(field: Field[Any, Any]) -> bool:
-    """Whether Django fills a field on each save, whatever is put into it."""
+    """Whether Django sets the field itself when the row is saved (``auto_now``, ``auto_now_add``)."""
     return bool(getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False))

@@ -1,4 +1,4 @@
-"""Checks of the databases that routers lead to: what has to be kept together. No query."""
+"""Checks of database routers: which tables must be in the same database. Makes no query."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def messages() -> Iterator[CheckMessage]:
     try:
         theirs = {part.key: part.database for part in (LEARNER, QUALIFICATION, REVIEW, OFFICER)}
     except (ImproperlyConfigured, LookupError):
-        return  # told where that part is checked
+        return  # reported by the checks of that part
     if len(set(theirs.values())) > 1:
         told = ", ".join(f"{key} in {alias!r}" for key, alias in theirs.items())
         yield Error(

@@ -1,1 +1,1 @@
-"""What works together with packages that PICSWeb may or may not have. Nothing in here is imported by the rest."""
+"""Integrations with packages that PICSWeb may have. The rest of onefile_sync does not import them."""

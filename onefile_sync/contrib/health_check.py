@@ -2,7 +2,7 @@
 
     HealthCheckView.as_view(checks=["onefile_sync.contrib.health_check.OneFileIntegration"])
 
-The texts are the codes of the findings: what a monitor shows may be public.
+The texts are the codes of the findings only, as the output of a monitor may be public.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from onefile_sync import services
 
 @dataclass
 class OneFileIntegration(HealthCheck):
-    """Whether the integration with OneFile works, as ``manage.py onefile_status`` has it. No call to OneFile."""
+    """Whether the OneFile integration works, as ``manage.py onefile_status`` reports it. Makes no call to OneFile."""
 
     def run(self) -> None:
-        """Raises ``ServiceUnavailable`` or ``ServiceWarning`` with the codes of what is wrong."""
+        """Raise ``ServiceUnavailable`` or ``ServiceWarning`` with the codes of the findings."""
         try:
             health = services.health()
         except DatabaseError:
             raise ServiceUnavailable("database") from None
         finally:
             if not connection.in_atomic_block:
-                connections.close_all()  # this runs in a thread of its own, to which no request belongs
+                connections.close_all()  # no request ends in this thread, so Django would not close them
         codes = ", ".join(finding.code for finding in health.findings if finding.level is health.level)
         if health.level is services.Level.CRITICAL:
             raise ServiceUnavailable(codes)

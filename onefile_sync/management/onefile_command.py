@@ -1,4 +1,4 @@
-"""What our commands have in common: a database that cannot be used is said in one line."""
+"""The base of our commands: reports an unusable database in one line."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
-#: In place of what the database's driver says, which may hold more than a log should.
+#: Replaces the driver's message, which may contain details that do not belong in a log.
 NO_DATABASE = "PICSWeb's database cannot be used: run “manage.py migrate” and see that the database is there."
 
 
 class OneFileCommand(BaseCommand):
-    """``no_database`` is the exit code where the database cannot be used."""
+    """A command. ``no_database`` is its exit code if the database cannot be used."""
 
     no_database = 2
 

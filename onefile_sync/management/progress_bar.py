@@ -1,4 +1,4 @@
-"""The bar that a command shows on a terminal: first how far OneFile is read, then how many learners are done."""
+"""A command's progress bar on a terminal: first for reading OneFile, then for the learners."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 from onefile_sync import services
 from onefile_sync.models import SyncRun
 
-#: Seconds between two looks at how far the reading is: each costs a few queries.
+#: Minimum seconds between two updates while OneFile is read, as each update makes a few queries.
 BETWEEN_LOOKS = 0.5
 
 
 class ProgressBar:
-    """Follows one run. ``hidden``: nothing is shown, and nothing is looked up."""
+    """Shows the progress of one run. A disabled bar makes no queries."""
 
     def __init__(self, run: SyncRun, bar: tqdm[Any]) -> None:
         self.run = run
@@ -30,7 +30,7 @@ class ProgressBar:
         self.looked_at = 0.0
 
     def advance(self) -> None:
-        """One more learner is done."""
+        """Count one more learner as done."""
         if self.reading:
             now = services.progress(self.run)
             self._show("learner", now.done, now.total, again=True)
@@ -38,7 +38,7 @@ class ProgressBar:
             self.bar.update()
 
     def look(self) -> None:
-        """One more piece is read."""
+        """Update the bar after a step of reading OneFile."""
         if self.bar.disable or time.monotonic() - self.looked_at < BETWEEN_LOOKS:
             return
         self.looked_at = time.monotonic()
@@ -65,7 +65,7 @@ class ProgressBar:
 
 @contextmanager
 def progress_bar(run: SyncRun, *, hidden: bool) -> Iterator[ProgressBar]:
-    """A bar for this run; while it is shown, what is logged to the terminal is written above it."""
+    """A progress bar for this run. While it is visible, log output to the terminal appears above it."""
     now = services.progress(run)
     hidden = hidden or not on_a_terminal()
     with ExitStack() as stack:

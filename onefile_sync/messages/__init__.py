@@ -1,5 +1,4 @@
-"""What people read: problems, refusals and failures of OneFile, each with what to do about it and who acts.
+"""The texts for problems, refusals and failed calls to OneFile: what happened, what to do, who acts.
 
-In: a code and details. Out: a text and a remedy. Called by ``reporting``, ``sync`` and ``web``; imports nothing of
-them.
+In: a code and details. Out: a text and a remedy. Called by ``reporting``, ``sync`` and ``web``; imports none of them.
 """

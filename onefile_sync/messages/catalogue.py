@@ -1,6 +1,6 @@
-"""Looks up what people read: for each code what happened, what to do about it and who acts.
+"""Looks up the texts of a code: what happened, what to do about it and who acts.
 
-Closed: a code has exactly one row, in :mod:`.problems`, :mod:`.refusal_reasons` or :mod:`.failures`.
+Every code has exactly one row, in :mod:`.problems`, :mod:`.refusal_reasons` or :mod:`.failures`.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from .labels import field_label
 from .problems import PROBLEMS
 from .refusal_reasons import REFUSALS
 
-#: Every row there is.
+#: All rows.
 CATALOGUE: tuple[Explanation, ...] = (*PROBLEMS, *REFUSALS, *FAILURES)
 
 _BY_CODE = {row.code: row for row in CATALOGUE}
 
 
 def explain(code: str) -> Explanation:
-    """The row of a code; for a code that no row has, that of ``gone_wrong``."""
+    """The row of a code; the row of ``gone_wrong`` for an unknown code."""
     return _BY_CODE.get(code, _BY_CODE["gone_wrong"])
 
 
 def read_out(code: str, details: Mapping[str, str | int]) -> tuple[str, str]:
-    """Text and remedy of a problem in the reader's language, filled in."""
+    """The text and remedy of a problem in the active language, filled in from ``details``."""
     row = explain(code)
     filled = defaultdict(str, {name: str(value) for name, value in details.items()})
     filled["field"] = field_label(filled["field"])
@@ -38,7 +38,7 @@ def read_out(code: str, details: Mapping[str, str | int]) -> tuple[str, str]:
 
 
 def _assessor(filled: Mapping[str, str]) -> dict[str, str]:
-    """An assessor by name where it is known; what is to be entered is the number in any case."""
+    """An assessor's name, if known, with the OneFile ID, which is what staff have to enter."""
     if "assessor_name" not in filled:
         return {}
     return {"assessor": gettext("%(assessor_name)s (OneFile ID %(assessor)s)") % filled}

@@ -13,8 +13,8 @@ from onefile_sync.models import Move
 class Explanation:
     """What happened, what to do about it and who acts.
 
-    ``text`` and ``remedy`` are whole sentences, filled in from the details of a problem. ``safe`` says what stays as it
-    was, where ``text`` does not: reports need that, a refusal does not, as nothing was begun.
+    ``text`` and ``remedy`` are whole sentences with placeholders for a problem's details. ``safe`` says what stays
+    unchanged, if ``text`` does not; reports include it, refusals do not, as nothing was begun.
     """
 
     code: str
@@ -25,10 +25,10 @@ class Explanation:
 
     @property
     def report(self) -> str:
-        """What happened and what stays as it was, in the reader's language; still to be filled in."""
+        """What happened and what stays unchanged, in the active language, with placeholders."""
         return f"{self.text} {self.safe}".rstrip()
 
     @property
     def refusal(self) -> str:
-        """What happened and what to do, in the reader's language."""
+        """What happened and what to do, in the active language."""
         return f"{self.text} {self.remedy}"

@@ -1,7 +1,7 @@
-"""What a person is told of a failed call to OneFile: one row for each case of the client.
+"""The texts for failed calls to OneFile: one row for each case of the client.
 
-The client (:data:`onefile_sync.onefile.errors.CASES`) says what it does about a case; a new case is a row there and a
-row here.
+:data:`onefile_sync.onefile.errors.CASES` says what the client does in a case. A new case needs a row there and a row
+here.
 """
 
 from __future__ import annotations

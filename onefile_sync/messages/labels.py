@@ -1,11 +1,11 @@
-"""What a synchronised field is called, as PICSWeb's and OneFile's screens have it."""
+"""The labels of synchronised fields, as on PICSWeb's and OneFile's screens."""
 
 from __future__ import annotations
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-#: The fields of a change as staff know them from PICSWeb's screens.
+#: The label of each field on PICSWeb's screens.
 FIELD_LABELS: dict[str, Promise] = {
     "total_elements": _("Total Elements"),
     "elements_done": _("Elements Done"),
@@ -31,5 +31,5 @@ FIELD_LABELS: dict[str, Promise] = {
 
 
 def field_label(field: str) -> str:
-    """The name of a change's field on PICSWeb's screens; a field of an earlier version that is gone, its own name."""
+    """A field's label on PICSWeb's screens; the field's own name if this version no longer has the field."""
     return str(FIELD_LABELS.get(field, field))

@@ -1,6 +1,6 @@
-"""What can go wrong with a learner, a qualification or a review, and what to do about it: one row each.
+"""The texts for problems with a learner, a qualification or a review: one row each.
 
-A new problem is a row here and the place that finds it.
+A new problem needs a row here and the code that detects it.
 """
 
 from __future__ import annotations
@@ -300,5 +300,5 @@ PROBLEMS: tuple[Explanation, ...] = (
     ),
 )
 
-#: Problems that are left as they are once they were said.
+#: Problems that are reported once and then left alone.
 SAID_ONCE = ("review_hidden",)

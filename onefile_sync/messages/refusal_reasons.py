@@ -1,7 +1,7 @@
-"""Why something is not begun, and what to do about it: one row each. Nothing is written in these cases.
+"""The texts for refusals: why a refresh or a run is not started, and what to do. Nothing is written in these cases.
 
-A row with ``safe`` can also stop a run that has begun, and is then a problem of each learner who is left. A new refusal
-is a row here and the place that finds it.
+A row with ``safe`` can also end a run early; it is then a problem of each remaining learner. A new refusal needs a row
+here and the code that detects it.
 """
 
 from __future__ import annotations

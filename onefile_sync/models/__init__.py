@@ -1,4 +1,4 @@
-"""Our own tables: the settings staff edit, what all processes share, and the ledger of what happened."""
+"""Our own tables: the settings that staff edit, state shared by all processes, the ledger and the staging tables."""
 
 from .lists import ListedProperty
 from .runs import (

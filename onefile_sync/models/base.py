@@ -1,4 +1,4 @@
-"""What all of our tables share: they are read where they are written."""
+"""The base of our models: always read from the database that is written."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ Row = TypeVar("Row", bound=models.Model)
 
 
 class PrimaryManager(models.Manager[Row]):
-    """Reads from the database that is written, whatever a router says of reads.
+    """Reads from the database that is written, whatever a router says about reads.
 
-    Leases, intents and outcomes decide what is written next: a replica that lags would have a review uploaded twice.
+    Leases, intents and outcomes decide what is written next. With a lagging replica, a review could be uploaded twice.
     """
 
     def get_queryset(self) -> models.QuerySet[Row]:
@@ -23,9 +23,9 @@ class PrimaryManager(models.Manager[Row]):
 
 
 class OwnModel(models.Model):
-    """The base of our models. As the base manager, too, it is what relations and ``refresh_from_db`` go through."""
+    """The base of our models. Relations and ``refresh_from_db`` use the base manager, so we replace that as well."""
 
-    if not TYPE_CHECKING:  # the type checker knows each model's own manager best
+    if not TYPE_CHECKING:  # lets the type checker infer each model's own manager
         objects = PrimaryManager()
 
     class Meta:
@@ -34,7 +34,7 @@ class OwnModel(models.Model):
 
 
 class LearnerKey(GenericForeignKey):
-    """PICSWeb's learner, wherever PICSWeb's own models are: Django looks in the database of the row that names them."""
+    """PICSWeb's learner, also if PICSWeb's models are in another database; Django would look in our row's database."""
 
     def get_content_type(
         self,

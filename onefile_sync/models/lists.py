@@ -1,4 +1,4 @@
-"""What OneFile's lists have been seen to carry."""
+"""Which properties OneFile's lists have been observed to include."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from .staged import ListingKind
 
 
 class ListedProperty(OwnModel):
-    """What is known of one property in the lists of one OneFile: whether a value that is there is in the list, too.
+    """The evidence on one property in the lists of one OneFile: whether lists include it when the record has a value.
 
-    ``name`` is OneFile's. ``shown``: a list item has had a value of it. ``agreed`` counts the records that were read by
-    themselves and had no value where the list had none; ``missing_at`` is when a record had a value and the list none,
-    after which both begin anew. ``records`` is of how many records in scope the last daily sync's lists gave no value.
+    ``name`` is OneFile's. ``shown``: a list item has had a value. ``agreed`` counts records that were read individually
+    and, like their list items, had no value. ``missing_at`` is when a record had a value that its list item lacked;
+    this resets the other two. ``records`` is the number of records in scope without a value in the lists of the last
+    daily sync.
     """
 
     address = models.CharField(max_length=255)

@@ -1,7 +1,7 @@
-"""The ledger of what happened: runs, what became of each learner in them, changes, problems; and upload intents.
+"""The ledger: runs, an outcome for each learner in a run, changes and problems; and upload intents.
 
-Rows that speak of PICSWeb's rows do so with a generic foreign key whose ``…_pk`` is text, so that any primary key
-(integers, UUIDs) fits.
+References to PICSWeb's rows are generic foreign keys with a text column ``…_pk``, so that any type of primary key
+(integer, UUID) fits.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class RunState(models.TextChoices):
 
 
 class Ending(models.TextChoices):
-    """How a run ended before all of its learners had their turn; blank where they did."""
+    """Why a run ended before all of its learners were processed; blank if all were."""
 
     CANCELLED = "cancelled", _("Cancelled")
     DISCARDED = "discarded", _("Discarded")
@@ -42,21 +42,22 @@ class Ending(models.TextChoices):
 
 
 class SyncRun(OwnModel):
-    """One request to synchronise, whoever asked: a click, a command or the schedule.
+    """A refresh, a preview or a daily sync, started by a click, a command or the schedule.
 
-    ``open_key`` is set while the run is open and unique: it makes a second click lead to the run that is already
-    there, and lets only one daily run be open. ``scheduled_for`` is the day a scheduled run stands for, unique, so a
-    repeated delivery of the schedule's task does not sync everyone twice.
+    ``open_key`` is unique and set while the run is open. It makes a second click lead to the existing run, and allows
+    only one open daily run. ``scheduled_for`` is the day of a scheduled run. It is unique, so that a repeated delivery
+    of the schedule's task does not start a second run.
 
-    A ``guarded`` run puts learners whose existing values would be replaced aside until ``cleared_at``; where they are
-    implausibly many it is held from ``held_at`` on until somebody decides
-    (:mod:`onefile_sync.sync.planning.safety_stop`). ``decided_by`` applied, discarded or cancelled it.
+    A ``guarded`` run puts aside the learners whose existing values would be replaced, until ``cleared_at``. If there
+    are implausibly many, the run is held from ``held_at`` until a person decides
+    (:mod:`onefile_sync.sync.planning.safety_stop`). ``decided_by`` is who applied, discarded or cancelled it.
 
-    A run that ``reads_everyone`` reads OneFile for all of its learners at once, in lists until ``listed_at`` and what
-    they leave out until ``read_at`` (:mod:`onefile_sync.sync.bulk.listings`). ``put_off`` counts the reviews that
-    are not read again in this run. ``worked_at`` is when a worker last did something for the run.
+    A run that ``reads_everyone`` reads OneFile for all of its learners at once: the lists until ``listed_at``, then
+    until ``read_at`` what they leave out (:mod:`onefile_sync.sync.bulk.listings`). ``put_off`` counts the reviews that
+    this run does not read again. ``worked_at`` is when a worker last worked on the run.
 
-    ``environment`` and ``address`` say which OneFile was called; blank before the start, and in runs of old releases.
+    ``environment`` and ``address`` say which OneFile was called. They are blank before the run starts, and in runs of
+    old releases.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -128,7 +129,7 @@ class SyncRun(OwnModel):
 
     @property
     def can_be_cancelled(self) -> bool:
-        """While it is at work: about a held one somebody decides, and one that ends early is ending already."""
+        """Whether the run is queued or running. A held run is applied or discarded instead."""
         return self.state in (RunState.QUEUED, RunState.RUNNING) and not self.ending
 
     @property
@@ -137,19 +138,19 @@ class SyncRun(OwnModel):
 
     @property
     def is_for_a_person(self) -> bool:
-        """Whether somebody waits for it: a refresh, or a preview that was clicked (and not run by a command)."""
+        """Whether a person is waiting for it: a refresh, or a preview started by a click rather than a command."""
         return self.kind == RunKind.REFRESH or (self.is_preview and self.open_key is not None)
 
     @property
     def puts_aside(self) -> bool:
-        """Whether learners whose existing values would be replaced wait for all others to be compared."""
+        """Whether the run still puts aside learners whose existing values would be replaced."""
         return self.guarded and self.cleared_at is None
 
 
 class OutcomeState(models.TextChoices):
-    """What became of one learner in one run: on the way, then exactly one of the last five.
+    """The state of one learner in one run. The last five states are final.
 
-    *Aside*: existing values would be replaced, which waits until all learners are compared or somebody decides.
+    *Aside*: existing values would be replaced. The learner waits until all others are compared, or a person decides.
     """
 
     QUEUED = "queued", _("Queued")
@@ -162,20 +163,21 @@ class OutcomeState(models.TextChoices):
     SKIPPED = "skipped", _("Skipped")
 
 
-#: The states of an outcome that is not final.
+#: The states that are not final.
 OPEN_OUTCOMES = (OutcomeState.QUEUED, OutcomeState.WORKING, OutcomeState.ASIDE)
-#: Those that somebody still has to work on before a run can be closed or held.
+#: The states that prevent a run from being closed or held.
 UNDER_WAY = (OutcomeState.QUEUED, OutcomeState.WORKING)
 
 
 class LearnerOutcome(OwnModel):
-    """One learner in one run: the record of it, and the guard (design, section 4).
+    """One learner in one run: both the record of what happened and the lock on the learner (design, section 4).
 
-    ``surveyed``: the learner was compared together with others, and has to be worked on alone.
+    ``surveyed``: the learner was compared in bulk and needs an exchange of their own.
 
-    A task claims the row by moving it from queued to working with a lease; a lease that has run out lets the sweep
-    queue the learner again. The database allows one working row a learner, so nobody is worked on twice at once.
-    ``is_working`` says the same as the state, and comes first in that constraint: look for working rows by it.
+    A task claims the row by moving it from queued to working, with a lease. When the lease has expired, the sweep
+    queues the learner again. The database allows only one working row per learner, so no learner is processed twice at
+    the same time. ``is_working`` mirrors the state and is the first column of that constraint's index; filter working
+    rows by it.
     """
 
     run = models.ForeignKey(SyncRun, verbose_name=_("run"), on_delete=models.CASCADE, related_name="outcomes")
@@ -192,8 +194,8 @@ class LearnerOutcome(OwnModel):
     rate_limited = models.PositiveIntegerField(_("times rate limited"), default=0)
     started_at = models.DateTimeField(_("started"), null=True)
     finished_at = models.DateTimeField(_("finished"), null=True)
-    # Kept by the database, true or null: MariaDB and MySQL have no constraints with a condition, and ignore them
-    # without a word, but rows with a null never clash.
+    # True or null, computed by the database. MariaDB and MySQL silently ignore constraints with a condition, but in a
+    # unique constraint rows with a null never conflict.
     is_working = models.GeneratedField(
         expression=Case(When(Q(state="working"), then=Value(True))),
         output_field=models.BooleanField(null=True),
@@ -239,10 +241,10 @@ class SubjectKind(models.TextChoices):
 
 
 class About(OwnModel):
-    """What both changes and problems say: in which outcome, and about which row or OneFile record.
+    """The columns that changes and problems share: which PICSWeb row or OneFile record they are about.
 
-    ``subject_pk`` is the primary key in PICSWeb (blank for a review that is yet to be created there), and
-    ``subject_onefile_id`` the ID in OneFile.
+    ``subject_pk`` is the primary key in PICSWeb, blank for a review that does not exist there yet.
+    ``subject_onefile_id`` is the ID in OneFile.
     """
 
     subject_kind = models.CharField(_("about"), max_length=15, choices=SubjectKind)
@@ -255,10 +257,10 @@ class About(OwnModel):
 
 
 class Change(About):
-    """One changed value: side, whose, field, before, after, and the rule that asked for it.
+    """One changed value, with the rule behind the change.
 
-    ``old`` and ``new`` are text as staff read it (dates dd/mm/yyyy). ``made`` is false for a change that was planned
-    only: in a preview, and of a learner who was put aside. ``rule`` is the code of a row of
+    ``old`` and ``new`` are text as shown to staff (dates dd/mm/yyyy). ``made`` is false for a change that was only
+    planned: in a preview, or for a learner put aside. ``rule`` is the code of a row of
     :data:`onefile_sync.sync.planning.rules.RULES`.
     """
 
@@ -288,10 +290,10 @@ class Move(models.TextChoices):
 
 
 class Problem(About):
-    """One thing that a person or a retry must deal with.
+    """A problem that a person or a retry has to solve.
 
-    ``code`` is a row of :data:`onefile_sync.messages.catalogue.CATALOGUE`; ``details`` fills that row's text in (ids
-    and values, never a payload).
+    ``code`` is the code of a row of :data:`onefile_sync.messages.catalogue.CATALOGUE`. ``details`` fill that row's
+    placeholders: IDs and values, never a payload.
     """
 
     outcome = models.ForeignKey(LearnerOutcome, on_delete=models.CASCADE, related_name="problems")
@@ -309,10 +311,11 @@ class Problem(About):
 
 
 class Difference(OwnModel):
-    """A value that a side keeps differently from what it was given: said once, and left until either side changes.
+    """A value that one side stores differently from what it was sent. Reported once, then left until a side changes.
 
-    ``side`` keeps ``kept`` since it was given ``offered``, both as :func:`onefile_sync.host.snapshot.comparable` writes
-    them; the subject is PICSWeb's row. Nothing is offered again while both sides have these two values.
+    ``side`` was sent ``offered`` and stored ``kept``, both in the form of
+    :func:`onefile_sync.host.snapshot.comparable`. The subject is PICSWeb's row. While both sides have these values,
+    nothing is sent again.
     """
 
     learner_type = models.ForeignKey(ContentType, on_delete=models.CASCADE, related_name="+")
@@ -340,12 +343,12 @@ class Difference(OwnModel):
 
 
 class UploadIntent(OwnModel):
-    """Written before a review is created in OneFile and finished after, so a crash in between is looked up (R7).
+    """Stored before a review is created in OneFile and finished afterwards, so that a crash in between is noticed (R7).
 
-    ``review_pk`` is PICSWeb's review. ``finished_at`` is empty while it is not known how the creation ended.
-    ``in_doubt_since`` is when the last create was sent whose answer is not on record: until a lease has passed it may
-    still be on its way. ``visits_in_doubt`` counts the visits that OneFile may hold without our knowing their ID.
-    ``new_visit_refused_at`` is when OneFile refused the review in the visit on record, which it had made just before.
+    ``review_pk`` is PICSWeb's review. ``finished_at`` is null while the result of the creation is unknown.
+    ``in_doubt_since`` is when the last create without a recorded answer was sent; OneFile may still be processing it
+    until a lease has passed. ``visits_in_doubt`` counts visits that OneFile may have created without our knowing their
+    IDs. ``new_visit_refused_at`` is when OneFile refused the review in the recorded visit, created just before.
     """
 
     learner_type = models.ForeignKey(ContentType, on_delete=models.CASCADE, related_name="+")
@@ -360,7 +363,7 @@ class UploadIntent(OwnModel):
     new_visit_refused_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True)
-    is_open = models.GeneratedField(  # as is_working of an outcome
+    is_open = models.GeneratedField(  # for the same reason as LearnerOutcome.is_working
         expression=Case(When(Q(finished_at=None), then=Value(True))),
         output_field=models.BooleanField(null=True),
         db_persist=True,

@@ -1,4 +1,4 @@
-"""What all processes share: the session with its rate limit, when each worker was last seen, names of assessors."""
+"""State shared by all processes: the session and rate limit, the workers' heartbeats, the names of assessors."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from .base import OwnModel
 
 
 class ApiSession(OwnModel):
-    """The session token and the state of the rate limit, one row for all processes (design, decision 2).
+    """The session token and the state of the rate limit: one row for all processes (design, decision 2).
 
-    ``belongs_to`` is a keyed digest of address and customer token: change either and the session is not used.
-    The next four are the fields of :class:`onefile_sync.sync.connection.rate_limit.RateLimitState`, kept here unless
-    Redis keeps them.
-    The last three tell of the last call that failed, until one succeeds: the code of the failure, when it was, and the
-    digest of address and customer token that it was made with.
+    ``belongs_to`` is a keyed digest of address and customer token; if either changes, the session is not used.
+    The next four fields are those of :class:`onefile_sync.sync.connection.rate_limit.RateLimitState`, stored here
+    unless Redis stores them.
+    The last three describe the last failed call until a call succeeds: the failure's code, its time, and the digest of
+    the address and customer token used.
     """
 
     encrypted_token = models.TextField(blank=True, default="")
@@ -38,9 +38,9 @@ class ApiSession(OwnModel):
 
 
 class Heartbeat(OwnModel):
-    """When a worker last did something of ours: one row for each machine and cluster.
+    """When a worker last ran one of our tasks: one row per machine and cluster.
 
-    ``clock_ahead`` is by how many seconds its machine's clock is ahead of the database's.
+    ``clock_ahead`` is the number of seconds by which the machine's clock is ahead of the database's.
     """
 
     worker = models.CharField(max_length=200, unique=True)
@@ -49,7 +49,7 @@ class Heartbeat(OwnModel):
 
     class Meta:
         verbose_name = _("heartbeat")
-        # The admin's front page lists this model, and leads to the page with all answers.
+        # The admin's front page shows this name; its link leads to the health page.
         verbose_name_plural = _("Is it working?")
 
     def __str__(self) -> str:
@@ -57,12 +57,12 @@ class Heartbeat(OwnModel):
 
 
 class AssessorName(OwnModel):
-    """What one of OneFile's assessors is called there, for problems with the officer who is to be linked.
+    """The name of a OneFile assessor, for problems that ask staff to link an officer.
 
-    IDs belong to the ``address`` of OneFile at which they were met. A name that could not be had is blank.
+    ``address`` is the OneFile to which the ID belongs. The name is blank if OneFile did not return it.
     """
 
-    #: Characters of an address and of a name.
+    #: Maximum characters of an address and of a name.
     LONGEST = 200
 
     address = models.CharField(max_length=LONGEST)

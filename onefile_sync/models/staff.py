@@ -1,4 +1,4 @@
-"""The settings that staff edit: one row."""
+"""The settings that staff edit, in a single row."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .base import OwnModel
 
 
 class Environment(models.TextChoices):
-    """Which OneFile to talk to. A customer token belongs to one environment (R26)."""
+    """The OneFile to connect to. A customer token belongs to one environment (R26)."""
 
     LIVE = "live", _("Live")
     BETA = "beta", _("Beta")
@@ -25,7 +25,7 @@ class Environment(models.TextChoices):
 
 
 class VisitType(models.TextChoices):
-    """The visit type put on each uploaded review (R9). The numbers OneFile uses for them are deployment settings."""
+    """The visit type of each uploaded review (R9). OneFile's numbers for them are deployment settings."""
 
     NOT_SPECIFIED = "not_specified", _("Not Specified")
     REMOTE_SESSION = "remote_session", _("Remote Session")
@@ -33,7 +33,7 @@ class VisitType(models.TextChoices):
 
 
 class DemographicsMode(models.TextChoices):
-    """Which side's details of a person or organisation win. Kept as PICSWeb has it; see docs/rules.md."""
+    """Which side wins for the details of a person or organisation, with PICSWeb's options; see docs/rules.md."""
 
     NONE = "none", _("None")
     PUSH = "push", _("Push PICS Data to OneFile")
@@ -41,10 +41,10 @@ class DemographicsMode(models.TextChoices):
 
 
 class OneFileSettings(OwnModel):
-    """The one row of settings that staff edit. Read it with :meth:`load`.
+    """The single row of settings that staff edit. Read it with :meth:`load`.
 
-    The customer token is encrypted at rest, set with :meth:`set_customer_token` and never shown again. It belongs to
-    the environment and the address for which it was entered (``token_environment``, ``token_address``), and is sent
+    The customer token is stored encrypted, set with :meth:`set_customer_token` and never shown again. It belongs to
+    the environment and address for which it was entered (``token_environment``, ``token_address``), and is sent
     nowhere else.
     """
 
@@ -122,7 +122,7 @@ class OneFileSettings(OwnModel):
 
     @classmethod
     def load(cls) -> OneFileSettings:
-        """The settings as stored, or the defaults where nobody has saved any."""
+        """The stored settings; the defaults if none are stored."""
         return cls.objects.filter(pk=1).first() or cls(pk=1)
 
     @property
@@ -131,12 +131,12 @@ class OneFileSettings(OwnModel):
 
     @property
     def customer_token(self) -> str:
-        """The token in clear, or ``""``. Raises :class:`onefile_sync.crypto.Undecipherable` when no key fits."""
+        """The decrypted token, or ``""``. Raises :class:`onefile_sync.crypto.Undecipherable` if no key fits."""
         return crypto.decrypt(self.encrypted_customer_token)
 
     @property
     def address(self) -> str:
-        """Where OneFile's API is in the chosen environment; ``""`` where the installation's settings are wrong."""
+        """The API's address in the chosen environment; ``""`` if the installation's settings are wrong."""
         try:
             return deployment.address(self.environment)
         except (ImproperlyConfigured, KeyError):
@@ -144,13 +144,13 @@ class OneFileSettings(OwnModel):
 
     @property
     def token_belongs_here(self) -> bool:
-        """Whether the stored token was entered for the chosen environment at its present address."""
+        """Whether the stored token was entered for the chosen environment at its current address."""
         here = self.environment, self.address
         return bool(self.address) and (self.token_environment, self.token_address) == here
 
     @classmethod
     def renew_encryption(cls) -> None:
-        """See that the customer token is encrypted with the present key, so that an old one may be dropped."""
+        """Encrypt the customer token with the current key, so that older keys can be removed."""
         stored = cls.load().encrypted_customer_token
         renewed = crypto.renewed(stored)
         if renewed != stored:
@@ -158,7 +158,7 @@ class OneFileSettings(OwnModel):
 
     @sensitive_variables()
     def set_customer_token(self, token: str) -> None:
-        """Keep a token for the chosen environment (``""`` forgets it); :meth:`save` is left to the caller."""
+        """Set the token for the chosen environment (``""`` removes it). The caller must call :meth:`save`."""
         self.encrypted_customer_token = crypto.encrypt(Secret(token.strip()))
         here = (self.environment, self.address) if self.encrypted_customer_token else ("", "")
         self.token_environment, self.token_address = here

@@ -1,6 +1,6 @@
-"""What the daily sync has read of OneFile for everyone, kept from night to night: only what is synchronised.
+"""The synchronised values that daily syncs have read from OneFile, kept from night to night.
 
-Listings and pages say how far the reading of one run has come, so that whoever goes on with it does not start over.
+Listings and pages record the progress of reading in one run, so that another worker can continue it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .runs import SyncRun
 
 
 class Leased(OwnModel):
-    """A piece of work that one worker has at a time, until its lease ends."""
+    """A row that one worker at a time processes, until its lease expires."""
 
     claimed_by = models.UUIDField(null=True)
     lease_expires_at = models.DateTimeField(null=True)
@@ -30,12 +30,12 @@ class ListingKind(models.TextChoices):
 
 
 class Listing(Leased):
-    """One search for everybody that a run makes, page after page. ``centre_id`` is 0 for all centres.
+    """One search for all learners that a run makes, page by page. ``centre_id`` is 0 for all centres.
 
-    ``last_page`` is known once a page was empty, or had nothing new. ``items`` tells what the first page was like:
-    records that may be whole, or thin ones whose details have to be read one by one; it is thin too where a sample of
-    the details ``differs`` from the listing. ``fallback`` is the code of why the search is of no use, so that learner
-    by learner is asked instead. The lease is that of what is done once for the whole: the centres, or the sample.
+    ``last_page`` is set once a page is empty or has nothing new. ``items`` says whether the first page had whole
+    records, or thin ones that have to be read individually; it also becomes thin if a sample of records ``differs``
+    from the listing. ``fallback`` is the code of why the search cannot be used, in which case each learner is asked
+    for individually. The lease is for work done once per listing: reading the centres, or comparing the sample.
     """
 
     class Items(models.TextChoices):
@@ -64,7 +64,7 @@ class Listing(Leased):
 
 
 class ListedPage(Leased):
-    """A page of a listing that is being read; what was read leaves no row."""
+    """A page of a listing that is being read. The row is deleted once the page has been read."""
 
     listing = models.ForeignKey(Listing, on_delete=models.CASCADE, related_name="pages")
     number = models.PositiveIntegerField()
@@ -78,15 +78,15 @@ class ListedPage(Leased):
 
 
 class StagedRecord(Leased):
-    """What was last read of one learning aim or review.
+    """The values of one learning aim or review when it was last read.
 
-    ``owner_id`` is the learner's user ID in OneFile, empty while nobody knows it; ``learner_pk`` is PICSWeb's learner,
-    blank for somebody who is not in scope: of them nothing else is kept. ``values`` are the fields of
-    :mod:`onefile_sync.onefile.records` that are synchronised, empty while they were not read; ``unchanged`` counts the
-    readings in a row that gave the same. ``told_in`` is the run that read them last: ``read_alone``, the record by
-    itself, or else from the item of a list. ``left_out`` are the fields for which the last list had no value: they may
-    have been left out (:mod:`onefile_sync.sync.connection.list_evidence`). ``due_in`` is the run in which the
-    record has to be fetched individually.
+    ``owner_id`` is the learner's user ID in OneFile, null while it is unknown. ``learner_pk`` is PICSWeb's learner,
+    blank if the learner is not in scope; then no values are stored. ``values`` are the synchronised fields of
+    :mod:`onefile_sync.onefile.records`, empty until they are read. ``unchanged`` counts how often in a row they were
+    read without a change. ``told_in`` is the run that last read them: from the record itself if ``read_alone``, else
+    from a list item. ``left_out`` are the fields without a value in the last list, which may have omitted them
+    (:mod:`onefile_sync.sync.connection.list_evidence`). ``due_in`` is the run that has to fetch the record
+    individually.
     """
 
     kind = models.CharField(max_length=7, choices=ListingKind)

@@ -1,7 +1,7 @@
-"""What is still to be dealt with: the problems that no later comparison of the same learner, or record, has settled.
+"""Finds the open problems: those that no later comparison of the same learner or record has settled.
 
-Only a comparison that really took place settles anything. A run that failed, was cancelled, discarded or replaced, or
-that left the learner out, settles nothing; nor does a preview, which compares but carries nothing out.
+Only a completed comparison settles a problem. An outcome that failed, was left out of its run or was cut short by the
+run's end settles nothing; nor does a preview, which compares but writes nothing.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ from onefile_sync.onefile.errors import CASES
 from onefile_sync.sync.planning.safety_stop import NOT_COMPARED
 from onefile_sync.sync.runs.lifecycle import compared
 
-#: The outcomes that somebody ought to look at.
+#: The states of outcomes that need attention.
 NEEDS_ATTENTION = (OutcomeState.ATTENTION, OutcomeState.FAILED)
-#: Problems that say that something could not be had from OneFile, or not be read, or that the comparison gave up while
-#: somebody was editing: what it is about was not compared.
+#: Problems that mean that their record was not compared: OneFile did not return it, it could not be read, or someone
+#: kept editing it.
 NOT_HAD = frozenset({*(case.code for case in CASES), "unreadable_items", "kept_changing"})
-#: Problems of the learner that are gathered from all of their reviews.
+#: Problems of a learner that summarise all of the learner's reviews.
 GATHERED = frozenset({"officer_unmatched", "officer_ambiguous"})
-#: Problems that are told once and that no comparison can see, because OneFile's visits cannot be looked up.
+#: Problems that are reported once, as no later comparison can find them: OneFile has no search for visits.
 TOLD_ONCE = frozenset({"visit_left_over"})
 
-#: In per cent: how many learners may have been seen whole long before the others (:func:`_since_all_was_seen`).
+#: Percentage of learners whose last complete comparison is treated as old (:func:`_since_all_was_seen`).
 LEFT_BEHIND = 5
 
-#: Problems that are said once and stand as long as there is a :class:`Difference` for them, and its side.
+#: Problems that are reported once and stay open while their :class:`Difference` exists, with that row's side.
 LASTING = {
     "kept_differently": Side.PICSWEB,
     "kept_differently_there": Side.ONEFILE,
@@ -53,8 +53,8 @@ LASTING = {
 class Unsettled:
     """The primary keys of the problems that nothing has settled, each problem once.
 
-    ``out_of_reach`` are those of learners whom the last daily sync did not take: they left its scope, or were
-    unlinked. Nothing compares them by itself any more; a refresh by hand still can.
+    ``out_of_reach`` are problems of learners who were not in the last daily sync because they left its scope or were
+    unlinked. The daily sync no longer compares them; a manual refresh still can.
     """
 
     open: tuple[int, ...]
@@ -62,12 +62,12 @@ class Unsettled:
 
 
 def open_problems() -> QuerySet[Problem]:
-    """The problems that are still to be dealt with, each once, of learners whom the daily sync reaches."""
+    """The open problems, each once, of learners in the scope of the daily sync."""
     return Problem.objects.filter(pk__in=unsettled_problems().open)
 
 
 def unsettled_problems() -> Unsettled:
-    """Which problems nothing has settled. At most five queries, whatever has been recorded."""
+    """Find the problems that nothing has settled. At most five queries, however long the ledger is."""
     began, taken = _last_taken()
     within: list[int] = []
     beyond: list[int] = []
@@ -79,9 +79,9 @@ def unsettled_problems() -> Unsettled:
 
 
 def _last_taken() -> tuple[datetime | None, set[tuple[int, str]]]:
-    """When the last daily sync was begun, and whom it took.
+    """When the last daily sync began, and its learners.
 
-    A run without learners tells of nobody that they left: its scope may have been wrong for a night.
+    A run without learners is ignored: an empty scope is more likely a mistake than every learner having left.
     """
     daily = SyncRun.objects.filter(
         Exists(LearnerOutcome.objects.filter(run=OuterRef("pk"))), kind=RunKind.DAILY
@@ -96,7 +96,7 @@ def _last_taken() -> tuple[datetime | None, set[tuple[int, str]]]:
 
 
 def _unsettled() -> Iterable[Problem]:
-    """Learner by learner, from the last comparison on that could see everything: it has settled what was before."""
+    """The unsettled problems, learner by learner, from the learner's last complete comparison onwards."""
     told_once = Q(code__in=[*TOLD_ONCE, *LASTING])
     met = Problem.objects.filter(Q(outcome__in=_since_all_was_seen()) | told_once)
     met = met.filter(outcome__state__in=NEEDS_ATTENTION, outcome__finished_at__isnull=False).exclude(
@@ -123,11 +123,11 @@ def _unsettled() -> Iterable[Problem]:
 
 
 def _since_all_was_seen() -> list[int]:
-    """The outcomes with problems that no comparison has followed which could read everything of the learner.
+    """The primary keys of outcomes with problems that no complete comparison of the learner has followed.
 
-    A year of nights has hundreds of thousands of outcomes, of which the last night's count for most learners. So of the
-    older ones only those are fetched that may count: of the learners who were last seen whole long before the others,
-    and what could not see everything itself.
+    A year of daily syncs has hundreds of thousands of outcomes, but for most learners only last night's matters. So
+    older outcomes are fetched only for learners whose last complete comparison is old, and where the outcome itself
+    failed or was incomplete.
     """
     partial = Problem.objects.filter(code__in=[*NOT_HAD, *NOT_COMPARED]).values("outcome")
     whole = compared().exclude(pk__in=partial).order_by().values_list("learner_type", "learner_pk")
@@ -144,13 +144,13 @@ def _since_all_was_seen() -> list[int]:
 
 
 def _was_compared(problems: list[Problem]) -> bool:
-    """Whether these are the problems of a comparison that took place."""
+    """Whether these problems of one outcome come from a comparison that took place."""
     failed = problems[0].outcome.state == OutcomeState.FAILED
     return not failed and not any(problem.code in NOT_COMPARED for problem in problems)
 
 
 def _is_settled(problem: Problem, not_had: list[Problem]) -> bool:
-    """Whether a comparison in which this could not be had would have met the problem again, had it still been there."""
+    """Whether a comparison that could not read ``not_had`` would have found ``problem`` again if it still existed."""
     if problem.code in TOLD_ONCE or problem.code in LASTING:
         return False
     if problem.code in GATHERED:
@@ -163,7 +163,7 @@ def _is_settled(problem: Problem, not_had: list[Problem]) -> bool:
 
 
 def _is_about_the_same(one: Problem, other: Problem) -> bool:
-    """A record that could not be read is known by its OneFile ID only."""
+    """Whether both concern the same record; one that could not be read is known by its OneFile ID only."""
     if one.subject_kind != other.subject_kind:
         return False
     if one.subject_pk and one.subject_pk == other.subject_pk:
@@ -172,17 +172,17 @@ def _is_about_the_same(one: Problem, other: Problem) -> bool:
 
 
 def _identity(problem: Problem) -> tuple[str, ...]:
-    """What is the same of a problem that is met again."""
+    """A key that is the same when the same problem is found again."""
     if problem.code in LASTING:
         return problem.code, *_difference(problem)
     subject = problem.subject_pk or f"OneFile {problem.subject_onefile_id}"
-    # A name that was learnt since makes it no other problem.
+    # The assessor's name may have become known since; it is still the same problem.
     details = {name: value for name, value in problem.details.items() if name != "assessor_name"}
     return problem.code, problem.subject_kind, subject, json.dumps(details, sort_keys=True)
 
 
 def _difference(problem: Problem) -> tuple[str, str, str, str]:
-    """How the difference that a lasting problem tells of is kept."""
+    """The key of the :class:`Difference` behind a lasting problem."""
     field = problem.details.get("field", problem.code)
     return str(LASTING[problem.code]), problem.subject_kind, problem.subject_pk, field
 
@@ -192,5 +192,5 @@ def _learner(outcome: LearnerOutcome) -> tuple[int, str]:
 
 
 def _ended_at(outcome: LearnerOutcome) -> datetime:
-    assert outcome.finished_at is not None  # noqa: S101 - only outcomes that ended are asked for; this tells mypy
+    assert outcome.finished_at is not None  # noqa: S101 - for mypy: the query selects finished outcomes only
     return outcome.finished_at

@@ -1,7 +1,7 @@
-"""What a health check is made of, and what it answers.
+"""The base classes of health checks, and their findings.
 
-A check is a class with a code, a question, a remedy and a look. Where one of them is missing, mypy and Python refuse to
-make the check. The checks themselves are in :mod:`.health_checks`.
+A check is a class with a code, a question, a remedy and a ``look`` method. If one of them is missing, mypy reports it
+and Python refuses to instantiate the class. The checks themselves are in :mod:`.health_checks`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from onefile_sync.models import OneFileSettings, SyncRun
 
 
 class Level(IntEnum):
-    """How bad it is. The number is the exit code of ``onefile_status``, as monitoring systems have it."""
+    """The severity. Its number is the exit code of ``onefile_status``, as monitoring systems expect it."""
 
     FINE = 0
     WARNING = 1
@@ -29,8 +29,8 @@ class Level(IntEnum):
 class Finding:
     """The answer to one question, with what to do about it.
 
-    ``value`` is for programs: a number, a moment, a code or an ID; a ``float`` is a share between 0 and 1. ``run`` is
-    the run that the answer speaks of.
+    ``value`` is for programs: a number, a date-time, a code or an ID; a ``float`` is a fraction from 0 to 1. ``run`` is
+    the run to which the answer refers.
     """
 
     code: str
@@ -43,7 +43,7 @@ class Finding:
 
     @property
     def is_off(self) -> bool:
-        """Nothing is wrong, and nothing works either: the integration is switched off."""
+        """Whether the integration is switched off, which is neither fine nor wrong."""
         return (self.code, self.value) == ("integration", "off")
 
     @property
@@ -53,12 +53,12 @@ class Finding:
 
 
 class HealthCheck(ABC):
-    """One question about the integration. Answering it costs a few queries and no call to OneFile."""
+    """One question about the integration. The answer takes a few queries and no call to OneFile."""
 
     @property
     @abstractmethod
     def code(self) -> str:
-        """The name of the finding for programs: monitors rely on it, so it is never changed."""
+        """The finding's name for programs. Monitors rely on it, so it never changes."""
 
     @property
     @abstractmethod
@@ -68,11 +68,11 @@ class HealthCheck(ABC):
     @property
     @abstractmethod
     def remedy(self) -> str | Promise:
-        """What to do where the answer is not fine, unless the finding has a remedy of its own."""
+        """What to do if the answer is not fine. A finding may have its own remedy instead."""
 
     @abstractmethod
     def look(self, settings: OneFileSettings, now: datetime) -> Finding:
-        """Answer the question. The integration is on, and its mapping is right."""
+        """Answer the question. Called only while the integration is on and its mapping is valid."""
 
     def found(
         self,
@@ -83,19 +83,19 @@ class HealthCheck(ABC):
         remedy: str | Promise | None = None,
         run: SyncRun | None = None,
     ) -> Finding:
-        """The finding of this check; without a ``remedy`` it has the check's own."""
+        """Build a finding of this check. Without ``remedy``, it has the check's own."""
         remedy = self.remedy if remedy is None else remedy
         return Finding(self.code, level, text, value, remedy, run, question=self.question)
 
     def obstacle(self, code: str) -> Finding:
-        """The finding that nothing can be exchanged, as the catalogue of messages explains it."""
+        """Build the critical finding that nothing can be exchanged, with its text from the catalogue of messages."""
         message = explain(code)
         return self.found(Level.CRITICAL, message.text, code, remedy=message.remedy)
 
 
 @dataclass(frozen=True, slots=True)
 class AgeLimits:
-    """An age above ``warning`` is a warning, one above ``critical`` is critical."""
+    """The ages above which a finding is a warning, or critical."""
 
     warning: timedelta
     critical: timedelta
@@ -112,4 +112,4 @@ class AgeCheck(HealthCheck):
     @property
     @abstractmethod
     def limits(self) -> AgeLimits:
-        """Which age is too much."""
+        """The ages that are too old."""

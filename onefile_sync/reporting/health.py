@@ -1,6 +1,6 @@
-"""Is it working? What a person, a monitor or a health check wants to know, without a call to OneFile.
+"""Runs the health checks for the health page, monitors and django-health-check. Makes no call to OneFile.
 
-The questions are in :mod:`.health_checks`. While the integration is off, nothing of it is wrong.
+The questions are in :mod:`.health_checks`. While the integration is off, they are not asked.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .health_checks import IntegrationCheck, all_checks
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """All answers, as of ``looked_at``."""
+    """All findings at the time ``looked_at``."""
 
     looked_at: datetime
     findings: tuple[Finding, ...]
@@ -33,12 +33,12 @@ class Health:
 
     @property
     def word(self) -> str:
-        """The level for programs; ``off`` is not ``fine``."""
+        """The level for programs; ``off`` while the integration is off."""
         return "off" if self.is_off else self.level.name.lower()
 
 
 def health() -> Health:
-    """How the integration is doing. A handful of queries, no network but Redis where it keeps the rate limit."""
+    """Run all health checks. A few queries; no network access except to Redis, if it holds the rate limit."""
     settings, now = OneFileSettings.load(), timezone.now()
     unusable = IntegrationCheck().unusable(settings)
     if unusable is not None:

@@ -1,6 +1,6 @@
-"""The questions of the health page, one small class each, in the order in which a person would ask.
+"""The questions of the health page, one small class each, in the order of the page.
 
-A new question is a class, its place in :func:`all_checks` and a row of the table in ``docs/operations.md``.
+A new question needs a class, its place in :func:`all_checks` and a row in the table of ``docs/operations.md``.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from onefile_sync.sync.runs.schedule import DAILY, SCHEDULED_TASKS, installed_sc
 
 from .findings import AgeCheck, AgeLimits, Finding, HealthCheck, Level
 
-#: Below this share of the allowed calls the daily sync may not fit into a night.
+#: Below this fraction of the allowed call rate, the daily sync may not finish in one night.
 SLOW = 0.5
 
 
@@ -44,7 +44,7 @@ class IntegrationCheck(HealthCheck):
     remedy = _("Untick Paused in the OneFile settings to go on.")
 
     def unusable(self, settings: OneFileSettings) -> Finding | None:
-        """Why no other question has an answer: the integration is off, or its mapping is wrong."""
+        """The finding that makes all other questions pointless: the integration is off, or its mapping is wrong."""
         if not settings.enabled:
             return self.found(Level.FINE, _("The integration is switched off."), "off")
         if checks.mapping_errors():
@@ -181,14 +181,14 @@ class HeldCheck(HealthCheck):
 
 
 class QueuedCheck(AgeCheck):
-    """How long the oldest queued learner of some kinds of run has been waiting."""
+    """How long the oldest queued learner in certain kinds of run has been waiting."""
 
     remedy = _("Check that a worker is running: “python manage.py qcluster”.")
 
     @property
     @abstractmethod
     def kinds(self) -> tuple[RunKind, ...]:
-        """The kinds of run to look at."""
+        """The kinds of run to examine."""
 
     def look(self, settings: OneFileSettings, now: datetime) -> Finding:
         queued = LearnerOutcome.objects.filter(
@@ -248,7 +248,7 @@ class SessionCheck(HealthCheck):
 
 
 class LastCallCheck(HealthCheck):
-    """What to do depends on the failure: the catalogue of messages says it."""
+    """The remedy depends on the failure; it comes from the catalogue of messages."""
 
     code = "last_call"
     question = _("Did OneFile answer the last call?")
@@ -259,7 +259,7 @@ class LastCallCheck(HealthCheck):
         try:
             belongs_to = fingerprint(settings)
         except NotConnected:
-            return fine  # another question's answer
+            return fine  # TokenCheck reports it
         row = ApiSession.objects.filter(pk=1, failure_belongs_to=belongs_to).exclude(failure_code="").first()
         if row is None or row.failed_at is None:
             return fine
@@ -292,7 +292,7 @@ class PaceCheck(HealthCheck):
 
 
 def all_checks() -> tuple[HealthCheck, ...]:
-    """Every check, in the order of the questions. A function, so that mypy names a part that is left out."""
+    """Every check, in the order of the page. A function, so that mypy checks each class for missing parts."""
     return (
         IntegrationCheck(),
         TokenCheck(),

@@ -1,4 +1,4 @@
-"""Reads the ledger for people: where a run stands, and what became of a learner, in words."""
+"""Reads the ledger for people: the progress of a run, and the outcome of a learner as text."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ from onefile_sync.sync.connection.rate_limit import RateLimitLost, shared_store
 from onefile_sync.sync.planning import rules
 from onefile_sync.sync.runs.lifecycle import COMPARED
 
-#: What a finished run comes to in which nobody came through.
+#: The result of a finished run in which no learner was compared.
 RESULT_FAILED = "failed"
-#: After how long without a sign of life a run is said to wait for a worker: longer than one call may take, and within
-#: a minute. Where OneFile has asked everybody to pause, nobody is missed.
+#: A run without activity for this long counts as waiting for a worker, unless OneFile has asked for a pause. The time
+#: is longer than one call may take and shorter than a minute.
 PATIENCE_WITH_WORKERS = timedelta(seconds=50)
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How far a run has come with reading OneFile for everyone: pages of lists, and records that lists leave out."""
+    """The progress of reading OneFile for everyone: list pages read, and records still to be read individually."""
 
     pages: int
     records_left: int | None
@@ -47,11 +47,11 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a run stands. ``counts`` has the number of learners by state of their outcome, states of none left out.
+    """The progress of a run. ``counts`` has the number of learners by state of their outcome, without zeros.
 
-    ``is_final``: nothing more happens by itself, because the run is finished or held. ``reading`` is there while the
-    run reads OneFile for everyone, before the first learner is compared. ``goes_on_at``: where the run waits because
-    its worker has gone away, when others may take up what that one had.
+    ``is_final``: nothing more happens without a person's action, because the run is finished or held. ``reading`` is
+    set while the run reads OneFile for everyone, before the first learner is compared. ``goes_on_at`` is set while the
+    run waits for a lost worker: when the last of its leases expires and another worker may continue.
     """
 
     state: str
@@ -65,7 +65,7 @@ class Progress:
 
     @property
     def has_failed(self) -> bool:
-        """Whether the run is finished, and whoever had their turn in it failed."""
+        """Whether the run is finished, with failed learners and none that was compared."""
         came_through = any(self.counts.get(state) for state in COMPARED)
         return (
             self.state == RunState.FINISHED
@@ -75,13 +75,13 @@ class Progress:
 
     @property
     def result(self) -> str:
-        """The state, or ``failed`` in place of ``finished``: for programs."""
+        """The state for programs: ``failed`` instead of ``finished`` if :attr:`has_failed`."""
         return RESULT_FAILED if self.has_failed else self.state
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What a run cost and changed."""
+    """The calls and changes of a run. ``changes`` is by side."""
 
     changes: Mapping[str, int]
     api_calls: int
@@ -90,7 +90,7 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class ChangeLine:
-    """One change as staff read it."""
+    """One change, as text for staff."""
 
     side: str
     side_text: str
@@ -104,7 +104,7 @@ class ChangeLine:
 
 @dataclass(frozen=True, slots=True)
 class ProblemLine:
-    """One problem as staff read it: what, about what, what to do, whose move."""
+    """One problem, as text for staff: subject, what happened, what to do, who acts."""
 
     code: str
     subject: str
@@ -116,7 +116,7 @@ class ProblemLine:
 
 @dataclass(frozen=True, slots=True)
 class OutcomeReport:
-    """What became of one learner."""
+    """One learner's outcome, with its changes and problems as text."""
 
     outcome: LearnerOutcome
     changes: list[ChangeLine]
@@ -128,15 +128,15 @@ class OutcomeReport:
 
     @property
     def planned(self) -> list[ChangeLine]:
-        """Changes that were not made: in a preview, and of a learner who was put aside."""
+        """Changes that were not made: in a preview, or for a learner put aside."""
         return [change for change in self.changes if not change.made]
 
 
 def progress(run: SyncRun, *, among: QuerySet[LearnerOutcome] | None = None) -> Progress:
-    """Where a run stands now. Three queries; three more while it reads OneFile for everyone.
+    """The current progress of a run. Three queries; three more while it reads OneFile for everyone.
 
-    ``among`` are the outcomes to count, for a reader who may not see all learners of the run: such a reader is told
-    nothing else by number, so not how far the reading for everyone is.
+    ``among`` are the outcomes to count, for a user who may not see all learners of the run. Such a user does not get
+    ``reading``, as its numbers are about all learners.
     """
     run.refresh_from_db(
         fields=["state", "started_at", "finished_at", "cleared_at", "listed_at", "read_at", "worked_at"]
@@ -171,7 +171,7 @@ def progress(run: SyncRun, *, among: QuerySet[LearnerOutcome] | None = None) -> 
 
 
 def _all_pause(now: datetime) -> bool:
-    """Whether OneFile has asked for a pause that is not over: whoever is at work sleeps, and is there all the same."""
+    """Whether a pause requested by OneFile is in force: workers then sleep, but are not lost."""
     try:
         paused_until = shared_store().read().paused_until
     except RateLimitLost:
@@ -187,7 +187,7 @@ def _reading(run: SyncRun) -> Reading:
 
 
 def how_it_read(run: SyncRun) -> list[str]:
-    """What a person should know of how a run read OneFile for everyone: what could not be done the short way."""
+    """Notes on how a run read OneFile for everyone: where lists could not be used, and what was put off."""
     notes = []
     for listing in run.listings.all():
         what = {"what": ListingKind(listing.kind).label}
@@ -217,7 +217,7 @@ def how_it_read(run: SyncRun) -> list[str]:
 
 
 def totals(run: SyncRun) -> Totals:
-    """What a run cost and changed, so far; a preview: would change. Two queries."""
+    """The calls and changes of a run so far; for a preview, the planned changes. Two queries."""
     run.refresh_from_db(fields=["api_calls", "rate_limited"])
     outcomes = run.outcomes.order_by()
     counted = (
@@ -235,7 +235,7 @@ def totals(run: SyncRun) -> Totals:
 
 
 def report(outcome: LearnerOutcome) -> OutcomeReport:
-    """What became of one learner, in the reader's language. Two queries, none where prefetched."""
+    """One learner's outcome in the active language. Two queries; none if changes and problems are prefetched."""
     changes = [
         ChangeLine(
             side=change.side,
@@ -266,7 +266,7 @@ def report(outcome: LearnerOutcome) -> OutcomeReport:
 
 
 def rule_text(rule: str) -> str:
-    """A rule in words; for a rule that a later version no longer has, its code."""
+    """The text of a rule; its code, if this version no longer has the rule."""
     known = rules.RULE_BY_CODE.get(rule)
     return str(known.text) if known else rule
 

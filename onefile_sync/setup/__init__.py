@@ -1,4 +1,5 @@
-"""Getting connected: is OneFile there, does it take the token, and what does it really send.
+"""Setting up the connection: *Test connection*, the check before a run, and the probe.
 
-In: the settings, saved or as typed. Out: reports in which values never stand. Called by ``services`` only.
+In: the settings, saved or unsaved. Out: reports, which never contain values from OneFile's records. Called by
+``services`` only.
 """

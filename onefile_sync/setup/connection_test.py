@@ -1,4 +1,4 @@
-"""Short looks at OneFile outside a run: is it there, does it take the token, what does it really send."""
+"""Short calls to OneFile outside a run: test the connection, check it before a run, probe a learner's records."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .probe import ProbeReport, look
 
 @dataclass(frozen=True, slots=True)
 class ConnectionReport:
-    """What *Test connection* found: the customer's name, or the reason it failed (``text`` says either)."""
+    """The result of *Test connection*. ``text`` names the customer, or says why the test failed."""
 
     ok: bool
     customer_name: str
@@ -31,9 +31,9 @@ class ConnectionReport:
 
 
 def test_connection(settings: OneFileSettings) -> ConnectionReport:
-    """Sign in to OneFile and ask who we are: two short calls, within a web request.
+    """Sign in to OneFile and read the customer's name: two short calls, made within a web request.
 
-    With the settings as they are given, saved or not: nothing is kept, the session least of all.
+    ``settings`` may be unsaved. Nothing is stored, not even the session.
     """
     try:
         name = _customer_name(settings)
@@ -43,9 +43,9 @@ def test_connection(settings: OneFileSettings) -> ConnectionReport:
 
 
 def check_connection() -> Cost:
-    """See that OneFile can be reached and takes the token, before a run is begun. Raises :class:`Refused`.
+    """Check before a run that OneFile can be reached and accepts the token. Raises :class:`Refused`.
 
-    Returns what that cost, to be counted with the run.
+    Returns the calls made, to be counted with the run.
     """
     refuse_wrong_mapping()
     with _trouble_told():
@@ -55,7 +55,7 @@ def check_connection() -> Cost:
             return {"api_calls": transport.calls, "rate_limited": transport.rate_limited}
 
 
-#: How long a person waits within a web request: one try, an answer within seconds, no sitting out of a pause.
+#: The policy within a web request: one attempt, an answer within seconds, no waiting for a pause to end.
 AT_ONCE = RetryPolicy(tries=1, longest_wait=0, total=5, pauses=0, answer=10)
 
 
@@ -75,7 +75,7 @@ def _customer_name(settings: OneFileSettings) -> str:
 
 @contextmanager
 def _trouble_told() -> Iterator[None]:
-    """Whatever keeps us from OneFile, as :class:`Refused`."""
+    """Turn every error that prevents a call to OneFile into :class:`Refused`."""
     try:
         yield
     except NotConnected as reason:
@@ -87,7 +87,7 @@ def _trouble_told() -> Iterator[None]:
 
 
 def look_closely(learner: LearnerRow) -> ProbeReport:
-    """See what OneFile really sends for one learner: at most twelve reads. Raises :class:`Refused`."""
+    """Probe one learner's records in OneFile: at most twelve read calls. Raises :class:`Refused`."""
     with _trouble_told():
         onefile = connect(OneFileSettings.load(), RetryPolicy.person())
         with closing(onefile.transport):

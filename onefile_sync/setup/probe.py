@@ -1,6 +1,6 @@
-"""Looks at a few real records and tells what OneFile really sends (design, decision 6).
+"""Reads a few real records and reports what OneFile sends (design, decision 6).
 
-Reads only, and values stay here: what comes out are names of properties, kinds of values, shapes of dates and counts.
+Only reads. The report contains property names, kinds of values, formats of dates and counts, but no values.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from onefile_sync.sync.eligibility import NO_ONEFILE_ID, Refusal, Refused
 
 from .redaction import is_date, kind_of, shown
 
-#: Far beyond what a provider's records are numbered to, and still a number that any database takes for an ID.
+#: An ID that no record has, but that every database accepts as an ID.
 NO_SUCH_ID = 2**31 - 1
-#: No learner has so many records that there is a page with this number, even at one record a page.
+#: A page number beyond any learner's records, even with one record per page.
 FAR_PAGE = 10_000
-#: What the names of the values that we look for on a learning aim are likely to contain, in small letters.
+#: Words (in lower case) that are likely to occur in the property names we look for on a learning aim.
 LIKELY = ("cert", "element", "total", "done", "regist")
 
-# Success without a body is an answer of its own here, so that a 204 can be told from an empty list.
+# The probe reports a 204 as a separate answer, to distinguish it from an empty list.
 _TOLD_APART = {204: "not_found"}
 SEARCH_LEARNING_AIMS = replace(client.SEARCH_LEARNING_AIMS, meanings=_TOLD_APART)
 SEARCH_REVIEWS = replace(client.SEARCH_REVIEWS, meanings=_TOLD_APART)
-# No client is known to read visits; where OneFile allows it, this is how its reads look.
+# OneFile does not document reading visits. If it is possible, the URL follows the pattern of its other reads.
 READ_VISIT = Operation("read visit", "GET", "/Visit/{}", repeatable=True)
 
 NO_SUCH_LEARNER = Refusal("no_such_learner")
@@ -42,7 +42,7 @@ NOBODY_LINKED = Refusal("nobody_linked")
 
 
 class ReadRecord(Protocol):
-    """How a learning aim or a review is made of what OneFile sends."""
+    """A function that parses a learning aim or a review."""
 
     def __call__(self, sent: object, *, read_alone: bool = False) -> LearningAim | Review | None: ...
 
@@ -52,7 +52,7 @@ NameState = Literal["present", "blank", "absent", "unreadable", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """A property of some records: how many of them had a value of which kind."""
+    """A property of some records, with the number of records for each kind of value."""
 
     name: str
     kinds: Mapping[str, int]
@@ -60,10 +60,10 @@ class Property:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What a search answered. ``items`` is how the sync sees its records: thin ones are read again one by one.
+    """The answer to a search. ``items`` says how the sync treats its records: thin ones are fetched individually.
 
-    ``left_out`` are OneFile's names of what we synchronise and the list has no value for, though the record itself
-    has one: such a list is ``partial`` at best. ``without_a_value`` are those that no item has; they may be blank.
+    ``left_out`` are the synchronised properties (OneFile's names) that have a value in the record but none in the
+    list; such a list is ``partial`` at best. ``without_a_value`` are those that no item has; they may be blank.
     """
 
     answer: str
@@ -76,7 +76,7 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """What reading one record answered. ``unreadable`` are values, by our names, that make no sense to the sync."""
+    """The answer to reading one record. ``unreadable`` are the values, by our names, that the sync cannot parse."""
 
     answer: str
     properties: tuple[Property, ...]
@@ -85,7 +85,7 @@ class Detail:
 
 @dataclass(frozen=True, slots=True)
 class AimName:
-    """Whether a learning aim has a configured name. ``absent`` may only mean that the value is blank."""
+    """Whether learning aims have a property of a configured name. ``absent`` may just mean that the value is blank."""
 
     name: str
     state: NameState
@@ -93,9 +93,9 @@ class AimName:
 
 @dataclass(frozen=True, slots=True)
 class Paging:
-    """How the search with the most records takes pages; ``None`` where the records do not tell.
+    """How OneFile pages the search with the most records; ``None`` where the records do not show it.
 
-    ``found`` are the records on a first page of ``page_size``, ``unpaged`` those without any page.
+    ``found`` is the number of records on the first page of ``page_size``, ``unpaged`` the number without paging.
     """
 
     search: str
@@ -110,9 +110,9 @@ class Paging:
 
 @dataclass(frozen=True, slots=True)
 class ProbeReport:
-    """What OneFile sends for one learner. ``learner`` is PICSWeb's primary key; nothing here is a value of OneFile's.
+    """What OneFile sends for one learner, without values. ``learner`` is PICSWeb's primary key.
 
-    ``blanks`` counts the nulls and empty texts seen; none at all means that OneFile leaves out what is blank.
+    ``blanks`` counts nulls and empty texts; if there are none, OneFile leaves blank properties out.
     """
 
     learner: str
@@ -134,9 +134,9 @@ class ProbeReport:
 
 
 def learner_to_probe(pk: str | None, today: date) -> LearnerRow:
-    """The learner to look at: the one named, else the first in scope (R2) with a linked qualification.
+    """The learner with this primary key, else the first learner in scope (R2) with a linked qualification.
 
-    Raises :class:`Refused` when there is no such learner, or when they are not linked to OneFile.
+    Raises :class:`Refused` if there is no such learner, or if the learner is not linked to OneFile.
     """
     if pk is not None:
         learner = host.learner_by_pk(pk)
@@ -153,10 +153,10 @@ def learner_to_probe(pk: str | None, today: date) -> LearnerRow:
 
 
 def look(transport: Transport, learner: LearnerRow) -> ProbeReport:
-    """Look at this learner's records in OneFile: at most twelve calls, none of which changes anything.
+    """Read this learner's records in OneFile: at most twelve calls, none of which changes anything.
 
-    Raises OneFileError when even the learner's user cannot be read, and of scope RUN; anything else that OneFile
-    refuses is a finding.
+    Raises OneFileError if the learner's user cannot be read, and for errors of scope RUN. Any other refusal becomes
+    part of the report.
     """
     calls_before = transport.calls
     names = AimNames(**deployment.aim_names)
@@ -219,14 +219,14 @@ def look(transport: Transport, learner: LearnerRow) -> ProbeReport:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What came back, or how it was refused."""
+    """An answer, or the error of a refused call."""
 
     content: object = None
     refused: OneFileError | None = None
 
     @property
     def described(self) -> str:
-        """The answer in two or three words, without any of its values."""
+        """The answer in two or three words, without its values."""
         if self.refused is not None:
             no_status = self.refused.status is None or self.refused.code == "bad_answer"
             return self.refused.code if no_status else f"status {self.refused.status}"
@@ -269,7 +269,7 @@ def _ask(
 
 @dataclass(frozen=True, slots=True)
 class _Asking:
-    """A search that can be asked for any page, or for none."""
+    """A search that can be sent with or without paging."""
 
     transport: Transport
     operation: Operation
@@ -296,7 +296,7 @@ def _paging(search: _Asking, first_page: _Answer, page_size: int) -> Paging | No
             differs = _first_id(one) != _first_id(next_one)
     answer = search.unpaged()
     unpaged = len(answer.listed) if answer.refused is None else None
-    # A full page that is not everything has a next one: how many there are in all would take more calls to tell.
+    # If a full page is followed by another one, the total is unknown without more calls.
     if unpaged is not None and not (found == page_size < unpaged):
         equals = unpaged == found
     return Paging(
@@ -312,7 +312,7 @@ def _paging(search: _Asking, first_page: _Answer, page_size: int) -> Paging | No
 
 
 def _fullest(rows: Sequence[QualificationRow] | Sequence[ReviewRow]) -> int | None:
-    """The OneFile ID of the linked row with the most values: its record is likely to show the most properties."""
+    """The OneFile ID of the linked row with the most values, whose record is likely to have the most properties."""
     linked = [row for row in rows if row.onefile_id is not None]
     if not linked:
         return None
@@ -327,9 +327,10 @@ def _first_id(answer: _Answer) -> int | None:
 def _search(
     answer: _Answer, alone: _Answer | None, read: ReadRecord, names: Mapping[str, str], details: Iterable[str]
 ) -> Search:
-    """``names`` are OneFile's names of what we synchronise, by ours; ``details`` of what thin items do not have.
+    """Describe the answer to a search.
 
-    ``alone`` is one of the records, fetched individually.
+    ``names`` maps our names of synchronised values to OneFile's. ``details`` are the properties that thin items lack.
+    ``alone`` is the answer to reading one of the records individually.
     """
     records = [record for record in answer.records if parsing.item_with_id(record) is not None]
     completeness = {any(map(parsing.Item(record).has, details)) for record in records}
@@ -360,7 +361,7 @@ def _aim_names(records: Sequence[Mapping[str, object]], names: AimNames) -> dict
 
 
 def _name_state(records: Sequence[Mapping[str, object]], field_name: str, names: AimNames) -> NameState:
-    """The best that can be said of a configured name over all records."""
+    """The strongest state of a configured name over all records."""
     states: set[NameState] = set()
     for record in records:
         item, name = parsing.Item(record), getattr(names, field_name)
@@ -376,7 +377,7 @@ def _name_state(records: Sequence[Mapping[str, object]], field_name: str, names:
 
 
 def _candidates(records: Sequence[Mapping[str, object]], names: AimNames) -> tuple[str, ...]:
-    """Properties that may be one of the values we look for under a name that nobody configured."""
+    """Properties that may hold one of the values we look for, under a name that is not configured."""
     configured = {name.casefold() for name in astuple(names)}
     sent = {shown(name) for record in records for name in record}
     likely = (name for name in sent if any(word in name.casefold() for word in LIKELY))

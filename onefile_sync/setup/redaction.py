@@ -1,4 +1,4 @@
-"""What may be told of a value without telling the value: its kind, and of a date its shape."""
+"""Describes values without revealing them: the kind of a value, and the format of a date."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from onefile_sync.onefile import parsing
 
 DATE, UNREADABLE_DATE = "date ", "unreadable date "
 
-#: A name that a program gave; anything else may be somebody's, or an order to the terminal.
+#: A property name chosen by a programmer. Anything else could be personal data or a terminal escape sequence.
 _PROPERTY_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 _NAME_OF_A_DATE = re.compile(r"Date|Time|DOB|Modified|(On|For|Start|End|From|To|At)$")
 
 
 def shown(name: str) -> str:
-    """The name of a property, unless it may be something else."""
+    """The name of a property, or a placeholder if it does not look like one."""
     return name if _PROPERTY_NAME.fullmatch(name) else "(a name that is not shown)"
 
 
 def kind_of(name: str, value: object) -> str:
-    """What kind of value this is; of a date the shape, with ``d`` for a digit.
+    """The kind of a value; for a date its format, with ``d`` for each digit.
 
-    In the shape of a date that the sync cannot read, ``a`` is a letter or a sign that dates do not have.
+    In the format of a date that the sync cannot read, ``a`` stands for a letter or for a sign that dates do not have.
     """
     match value:
         case None:

@@ -15,9 +15,9 @@ register = template.Library()
 
 @register.inclusion_tag("onefile_sync/refresh_panel.html", takes_context=True)
 def refresh_with_onefile(context: Context, learner: Model) -> dict[str, Any]:
-    """OneFile ID, Refresh button or the reason why there is none, last synchronised, what is running.
+    """Show the OneFile ID, the Refresh button or why there is none, the last synchronisation and the open run.
 
-    Renders nothing for a user who may not know it. Needs ``request`` in the context (Django's request context
+    Renders nothing for a user who may not see the status. Needs ``request`` in the context (Django's request context
     processor), for the user and the CSRF token.
     """
     request = context["request"]

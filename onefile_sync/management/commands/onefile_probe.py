@@ -19,7 +19,7 @@ class Command(OneFileCommand):
         "kinds of values and counts, never values. Changes nothing. Use it to set AIM_NAMES and PAGE_SIZE. "
         "Exit code 0: it could look; 2: it could not."
     )
-    #: What is wrong with the set-up is said in one line, with an exit code of our own.
+    #: The command reports a wrong set-up itself, in one line and with its own exit code.
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -58,7 +58,7 @@ class Command(BaseCommand):
         with server:
             self.stdout.write(_("Sandbox OneFile with %s learners") % options["learners"])
             self.stdout.write(_("  API             %s") % server.url)
-            # On a screen it helps; a log is no place for a token, not even for this one.
+            # Output that is not a terminal may end up in a log, where no token belongs, not even this one.
             token = CUSTOMER_TOKEN if self.stdout.isatty() else _("(told on a terminal only)")
             self.stdout.write(_("  customer token  %s") % token)
             self.stdout.write(_("  assessor page   %s") % server.page_url)
@@ -68,7 +68,7 @@ class Command(BaseCommand):
 
 
 def wait_for_signal() -> None:
-    """Block until Ctrl-C or SIGTERM, and leave the handlers as they were."""
+    """Block until Ctrl-C or SIGTERM, then restore the signal handlers."""
     asked_to_stop = threading.Event()
     signals = (signal.SIGINT, signal.SIGTERM)
     handlers = [signal.signal(number, lambda *_: asked_to_stop.set()) for number in signals]

@@ -9,7 +9,7 @@ from django.core.management.base import CommandParser
 from onefile_sync import services
 from onefile_sync.management.onefile_command import OneFileCommand
 
-#: What monitoring systems call "unknown": nobody could look.
+#: The exit code that monitoring systems call "unknown": the check itself failed.
 UNKNOWN = 3
 
 
@@ -19,7 +19,7 @@ class Command(OneFileCommand):
         "Says how the integration is doing, without a call to OneFile. "
         "Exit code 0: fine; 1: working, with warnings; 2: something is not working; 3: could not check."
     )
-    #: What is wrong with the set-up is one of the findings.
+    #: A wrong set-up is one of the findings.
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -33,7 +33,7 @@ class Command(OneFileCommand):
 
 
 def as_json(health: services.Health) -> dict[str, Any]:
-    """The contract of ``--json``: keys are added, never renamed."""
+    """The output of ``--json``. Monitors rely on it: keys may be added, never renamed."""
     return {
         "level": health.word,
         "looked_at": health.looked_at.isoformat(),

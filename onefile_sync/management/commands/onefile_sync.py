@@ -14,7 +14,7 @@ from onefile_sync.management.progress_bar import progress_bar
 from onefile_sync.models import OutcomeState, Side, SyncRun
 from onefile_sync.web import text
 
-#: The names under which the outcomes stand in the JSON (they are a contract, the states of the ledger are not).
+#: The keys of the outcomes in the JSON. Scripts rely on these keys, not on the states in the ledger.
 JSON_NAMES = {
     "updated": OutcomeState.UPDATED,
     "unchanged": OutcomeState.UNCHANGED,
@@ -23,7 +23,7 @@ JSON_NAMES = {
     "skipped": OutcomeState.SKIPPED,
 }
 
-#: Who needs somebody, and how many of them the last lines name.
+#: The outcomes listed at the end of the output, and the maximum number of lines.
 NEEDS_ATTENTION = (OutcomeState.ATTENTION, OutcomeState.FAILED)
 MOST_NAMED = 20
 
@@ -43,7 +43,7 @@ class Command(OneFileCommand):
         "Exit code 0: all fine; 1: some learners need attention or failed, or the sync did not "
         "come to its own end; 2: could not run."
     )
-    #: What is wrong with the set-up is said in one line, with an exit code of our own.
+    #: The command reports a wrong set-up itself, in one line and with its own exit code.
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -117,7 +117,7 @@ class Command(OneFileCommand):
             services.perform(run, after_each=bar.advance, after_piece=bar.look)
 
     def who_needs_attention(self, run: SyncRun) -> Iterator[str]:
-        """A line for each; names on a screen only, as what a scheduler captures ends in logs and e-mails."""
+        """One line per learner, with names on a terminal only: captured output ends up in logs and e-mails."""
         outcomes = run.outcomes.filter(state__in=NEEDS_ATTENTION).order_by("pk")
         for outcome in outcomes.prefetch_related("learner", "problems")[:MOST_NAMED]:
             name = f" {text.learner_name(outcome)}" if self.stdout.isatty() else ""
@@ -131,7 +131,7 @@ class Command(OneFileCommand):
 
 
 def summarise(run: SyncRun) -> dict[str, Any]:
-    """The contract of ``--json``."""
+    """The output of ``--json``. Scripts rely on it: keys may be added, never renamed."""
     run.refresh_from_db()
     progress = services.progress(run)
     counts = progress.counts
