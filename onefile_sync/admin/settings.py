@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from copy import copy
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from onefile_sync import services
 from onefile_sync.conf import deployment
 from onefile_sync.crypto import Undecipherable
-from onefile_sync.models import Environment, OneFileSettings
+from onefile_sync.models import Environment, OneFileSettings, SettingsGroup
 from onefile_sync.secret import Secret
 from onefile_sync.web import text
 
@@ -63,10 +64,7 @@ class OneFileSettingsForm(SettingsModelForm):
 
     class Meta:
         model = OneFileSettings
-        fields = (
-            "enabled", "paused", "environment", "upload_reviews", "download_reviews", "visit_type",
-            "skip_elements_with_units", "safety_stop_percent", "safety_stop_learners",
-        )  # fmt: skip
+        fields = [name for names in OneFileSettings.shown().values() for name in names]
         help_texts = {
             "environment": gettext_lazy(
                 "Another environment needs its own customer token and its own OneFile IDs: those of learners, "
@@ -130,6 +128,11 @@ class OneFileSettingsAdmin(SettingsModelAdmin):
     form = OneFileSettingsForm
     change_form_template = "admin/onefile_sync/settings_change_form.html"
     readonly_fields = ("address", "token_status", "last_synchronised", "last_attempt", "next_daily_sync")
+    #: What else stands under a heading, below the fields of the model.
+    told: Mapping[SettingsGroup, Sequence[str]] = {
+        SettingsGroup.STATUS: ("last_synchronised", "last_attempt", "next_daily_sync"),
+        SettingsGroup.CONNECTION: ("address", "token_status"),
+    }
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -195,19 +198,12 @@ class OneFileSettingsAdmin(SettingsModelAdmin):
             services.resume()
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        connection = ["environment", "address", "token_status"]
+        fields = {
+            group: [*names, *self.told.get(group, ())] for group, names in OneFileSettings.shown().items()
+        }
         if self.has_change_permission(request, obj):
-            connection += ["new_customer_token", "forget_customer_token"]
-        return [
-            (
-                _("Integration Status"),
-                {"fields": ["enabled", "paused", "last_synchronised", "last_attempt", "next_daily_sync"]},
-            ),
-            (_("Connection"), {"fields": connection}),
-            (_("Reviews"), {"fields": ["upload_reviews", "download_reviews", "visit_type"]}),
-            (_("Qualifications"), {"fields": ["skip_elements_with_units"]}),
-            (_("Safety stop"), {"fields": ["safety_stop_percent", "safety_stop_learners"]}),
-        ]
+            fields[SettingsGroup.CONNECTION] += ["new_customer_token", "forget_customer_token"]
+        return [(group.label, {"fields": names}) for group, names in fields.items()]
 
     @admin.display(description=gettext_lazy("Address"))
     def address(self, settings: OneFileSettings) -> str:

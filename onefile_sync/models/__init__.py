@@ -19,7 +19,7 @@ from .runs import (
     UploadIntent,
 )
 from .shared import ApiSession, AssessorName, Heartbeat
-from .staff import DemographicsMode, Environment, OneFileSettings, VisitType
+from .staff import DemographicsMode, Environment, OneFileSettings, SettingsGroup, VisitType
 from .staged import ListedPage, Listing, ListingKind, StagedRecord
 
 __all__ = [
@@ -44,6 +44,7 @@ __all__ = [
     "Problem",
     "RunKind",
     "RunState",
+    "SettingsGroup",
     "Side",
     "StagedRecord",
     "SubjectKind",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, TypeVar
+
 from django.core.exceptions import ImproperlyConfigured
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -40,53 +42,99 @@ class DemographicsMode(models.TextChoices):
     PULL = "pull", _("Update PICS from OneFile Data")
 
 
+class SettingsGroup(models.TextChoices):
+    """The headings of the settings page, in order."""
+
+    STATUS = "status", _("Integration Status")
+    CONNECTION = "connection", _("Connection")
+    REVIEWS = "reviews", _("Reviews")
+    QUALIFICATIONS = "qualifications", _("Qualifications")
+    SAFETY_STOP = "safety_stop", _("Safety stop")
+
+
+AnyField = TypeVar("AnyField", bound="models.Field[Any, Any]")
+
+
+def under(group: SettingsGroup, field: AnyField) -> AnyField:
+    """Put a field on the settings page, under a heading. Fields without a heading are not on the page."""
+    field.settings_group = group  # type: ignore[attr-defined]
+    return field
+
+
 class OneFileSettings(OwnModel):
     """The single row of settings that staff edit. Read it with :meth:`load`.
+
+    A field that stands :func:`under` a heading is on the settings page; one with the name of a field of
+    :class:`onefile_sync.sync.planning.types.Policy` reaches the rules.
 
     The customer token is stored encrypted, set with :meth:`set_customer_token` and never shown again. It belongs to
     the environment and address for which it was entered (``token_environment``, ``token_address``), and is sent
     nowhere else.
     """
 
-    enabled = models.BooleanField(_("Integration Enabled"), default=False)
-    paused = models.BooleanField(
-        _("Paused"), default=False, help_text=_("Nothing new starts while this is ticked; nothing is lost.")
+    enabled = under(SettingsGroup.STATUS, models.BooleanField(_("Integration Enabled"), default=False))
+    paused = under(
+        SettingsGroup.STATUS,
+        models.BooleanField(
+            _("Paused"),
+            default=False,
+            help_text=_("Nothing new starts while this is ticked; nothing is lost."),
+        ),
     )
-    environment = models.CharField(
-        _("Environment"), max_length=10, choices=Environment, default=Environment.SANDBOX
+    environment = under(
+        SettingsGroup.CONNECTION,
+        models.CharField(_("Environment"), max_length=10, choices=Environment, default=Environment.SANDBOX),
     )
     encrypted_customer_token = models.TextField(editable=False, blank=True, default="")
     token_environment = models.CharField(
         max_length=10, choices=Environment, editable=False, blank=True, default=""
     )
     token_address = models.TextField(editable=False, blank=True, default="")
-    upload_reviews = models.BooleanField(_("Upload Reviews to OneFile"), default=True)
-    download_reviews = models.BooleanField(_("Download Reviews from OneFile"), default=True)
-    visit_type = models.CharField(
-        _("Visit Type for Uploaded Reviews"),
-        max_length=20,
-        choices=VisitType,
-        default=VisitType.NOT_SPECIFIED,
+    upload_reviews = under(
+        SettingsGroup.REVIEWS, models.BooleanField(_("Upload Reviews to OneFile"), default=True)
     )
-    skip_elements_with_units = models.BooleanField(
-        _("Ignore elements of qualifications with units"),
-        default=True,
-        help_text=_("Total Elements and Elements Done are left alone where units are attached in PICSWeb."),
+    download_reviews = under(
+        SettingsGroup.REVIEWS, models.BooleanField(_("Download Reviews from OneFile"), default=True)
     )
-    safety_stop_percent = models.PositiveSmallIntegerField(
-        _("Hold a run that would replace values of more than"),
-        default=20,
-        validators=[MinValueValidator(0), MaxValueValidator(100)],
-        help_text=_(
-            "Per cent of the learners compared, in a daily sync or a refresh of several learners. Above it nothing of "
-            "theirs is written until somebody has looked; 100 means never."
+    visit_type = under(
+        SettingsGroup.REVIEWS,
+        models.CharField(
+            _("Visit Type for Uploaded Reviews"),
+            max_length=20,
+            choices=VisitType,
+            default=VisitType.NOT_SPECIFIED,
         ),
     )
-    safety_stop_learners = models.PositiveIntegerField(
-        _("… and of at least so many learners"),
-        default=25,
-        validators=[MinValueValidator(1)],
-        help_text=_("So that a few learners of a small provider do not hold the sync up."),
+    skip_elements_with_units = under(
+        SettingsGroup.QUALIFICATIONS,
+        models.BooleanField(
+            _("Ignore elements of qualifications with units"),
+            default=True,
+            help_text=_(
+                "Total Elements and Elements Done are left alone where units are attached in PICSWeb."
+            ),
+        ),
+    )
+    safety_stop_percent = under(
+        SettingsGroup.SAFETY_STOP,
+        models.PositiveSmallIntegerField(
+            _("Hold a run that would replace values of more than"),
+            default=20,
+            validators=[MinValueValidator(0), MaxValueValidator(100)],
+            help_text=_(
+                "Per cent of the learners compared, in a daily sync or a refresh of several learners. Above it "
+                "nothing of theirs is written until somebody has looked; 100 means never."
+            ),
+        ),
+    )
+    safety_stop_learners = under(
+        SettingsGroup.SAFETY_STOP,
+        models.PositiveIntegerField(
+            _("… and of at least so many learners"),
+            default=25,
+            validators=[MinValueValidator(1)],
+            help_text=_("So that a few learners of a small provider do not hold the sync up."),
+        ),
     )
     additional_assessors = models.CharField(_("Additional Assessors"), max_length=200, blank=True, default="")
     classroom_from_main_tag = models.BooleanField(_("Create Learner: Classroom from Main Tag"), default=False)
@@ -124,6 +172,15 @@ class OneFileSettings(OwnModel):
     def load(cls) -> OneFileSettings:
         """The stored settings; the defaults if none are stored."""
         return cls.objects.filter(pk=1).first() or cls(pk=1)
+
+    @classmethod
+    def shown(cls) -> dict[SettingsGroup, list[str]]:
+        """The names of the fields under each heading of the settings page."""
+        fields: dict[SettingsGroup, list[str]] = {group: [] for group in SettingsGroup}
+        for field in cls._meta.concrete_fields:
+            if group := getattr(field, "settings_group", None):
+                fields[group].append(field.name)
+        return fields
 
     @property
     def has_customer_token(self) -> bool:

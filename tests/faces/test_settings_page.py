@@ -1,6 +1,7 @@
 """The OneFile settings page: one form, a token that goes in and never comes out, Test connection."""
 
 import sys
+from dataclasses import fields
 from datetime import UTC, datetime
 
 import pytest
@@ -16,6 +17,8 @@ from requests import Session
 
 from onefile_sync import services
 from onefile_sync.models import OneFileSettings
+from onefile_sync.sync.learner.exchange import policy_of
+from onefile_sync.sync.planning.types import Policy
 from tests.reports import everything_shown
 
 from .conftest import TOKEN, a_run, words
@@ -460,3 +463,18 @@ class TestErrorReports:
         (shown,) = reports
         assert "RuntimeError" in shown
         assert NEW_TOKEN not in shown
+
+
+def test_every_setting_that_stands_under_a_heading_is_on_the_page(client):
+    shown = client.get(FORM).context_data["adminform"]
+    page = {str(each.name): list(each.fields) for each in shown}
+    for group, names in OneFileSettings.shown().items():
+        assert page[str(group.label)][: len(names)] == names
+
+
+def test_each_switch_of_the_rules_is_one_that_staff_can_set():
+    switches = {each.name for each in fields(Policy)} - {"send_again"}
+    assert switches <= {name for names in OneFileSettings.shown().values() for name in names}
+    off = OneFileSettings(**dict.fromkeys(switches, False))
+    assert policy_of(off) == Policy(**dict.fromkeys(switches, False))
+    assert policy_of(off, send_again=True).send_again

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -118,7 +118,7 @@ class Exchange:
             self.finish(OutcomeState.FAILED, FoundProblem("stopped", about))
 
     def exchange(self, about: Subject) -> None:
-        policy = replace(policy_of(self.settings), send_again=self.claim.outcome.run.is_for_a_person)
+        policy = policy_of(self.settings, send_again=self.claim.outcome.run.is_for_a_person)
         visit_type = deployment.visit_types[self.settings.visit_type]
         for rounds_left in reversed(range(ROUNDS)):
             plan = self.plan(policy)
@@ -210,13 +210,12 @@ class Exchange:
         }
 
 
-def policy_of(settings: OneFileSettings) -> Policy:
-    """The settings of staff's that the rules depend on."""
-    return Policy(
-        upload_reviews=settings.upload_reviews,
-        download_reviews=settings.download_reviews,
-        skip_elements_with_units=settings.skip_elements_with_units,
-    )
+def policy_of(settings: OneFileSettings, *, send_again: bool = False) -> Policy:
+    """The settings of staff's that the rules depend on: those with the name of a field of the policy."""
+    switches = {
+        each.name: getattr(settings, each.name) for each in fields(Policy) if each.name != "send_again"
+    }
+    return Policy(**switches, send_again=send_again)
 
 
 def _place(error: Exception) -> str:

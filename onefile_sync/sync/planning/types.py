@@ -18,7 +18,7 @@ CanHold = Callable[[str, str, Value], bool]
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The settings that the rules depend on."""
+    """The settings that the rules depend on, named as in :class:`onefile_sync.models.OneFileSettings`."""
 
     upload_reviews: bool = True
     download_reviews: bool = True
