@@ -1,4 +1,4 @@
-"""Sets runs going: by hand, by the schedule, by a worker's task; and stops them, holds them, lets them go on."""
+"""Starts and continues runs: by command, by the schedule and by workers' tasks; applies held runs."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from .worker import LOOK_AGAIN, work_on
 
 
 def today() -> date:
-    """The day on the wall where the learners are."""
+    """Today's date in the provider's time zone."""
     return timezone.localdate(timezone=deployment.time_zone)
 
 
 def check_here() -> None:
-    """See that nothing stands in the way of working on a run in this process. Raises :class:`Refused`."""
+    """Check that this process can work on a run. Raises :class:`Refused`."""
     check_setup()
     if not heartbeat.clock_is_right():
         raise Refused(CLOCK_WRONG)
 
 
 def start_daily(*, new_run: bool = False, by: Any = None) -> SyncRun:
-    """The open daily run, or a new one with everyone in scope (R2). Not queued: see :func:`perform`.
+    """The open daily run, or a new one with all learners in scope (R2). It is not queued: see :func:`perform`.
 
-    ``new_run`` ends an open one first; its learners who are still waiting are recorded as skipped. The safety stop
-    does not guard the first sync ever, which somebody starts by hand to put the integration into use: until then
-    everybody's values differ. Raises :class:`Refused`, also where the open run is held.
+    ``new_run`` first ends an open run, recording its queued learners as skipped. The safety stop does not guard the
+    very first sync, which is started manually and replaces values of most learners. Raises :class:`Refused`, also if
+    the open run is held.
     """
     check_here()
     for earlier in SyncRun.objects.filter(open_key=lifecycle.DAILY_KEY):
@@ -50,10 +50,10 @@ def start_daily(*, new_run: bool = False, by: Any = None) -> SyncRun:
 
 
 def start_scheduled_daily() -> str:
-    """What the schedule does: queue today's daily run once, whatever number of times the queue delivers it.
+    """Queue today's scheduled daily run once, however often the queue delivers the schedule's task.
 
-    A run of an earlier day that is still held makes room: what it would do is compared anew. Also takes up whatever
-    an earlier worker left behind. Returns a short text for django-q2's list of tasks.
+    Replaces a run of an earlier day that is still held, as its learners are compared again. Also recovers what earlier
+    workers left behind. Returns a short text for django-q2's list of tasks.
     """
     sweep()
     OneFileSettings.renew_encryption()
@@ -94,11 +94,11 @@ def perform(
     after_piece: Callable[[], None] = lambda: None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> SyncRun:
-    """Work on a run in this process until it is closed or held; other workers may be at it too.
+    """Process a run in this process until it is closed or held. Other workers may be processing it too.
 
-    ``after_each`` is called for each learner who is done, ``after_piece`` while OneFile is read for everyone.
+    ``after_each`` is called after each learner, ``after_piece`` after each step of reading OneFile for everyone.
 
-    Raises :class:`Refused` where this machine's clock is wrong.
+    Raises :class:`Refused` if this machine's clock is wrong.
     """
     if not heartbeat.clock_is_right():
         raise Refused(CLOCK_WRONG)
@@ -114,7 +114,7 @@ def perform(
 
 
 def work(run_pk: str, *, sleep: Callable[[float], None] = time.sleep) -> str:
-    """A worker's share of a run: a bounded time of work, and a new task for the rest. Ids and codes only."""
+    """Process a run for a limited time and queue a new task for the rest. Returns a short text without names."""
     if not heartbeat.beat():
         return "clock wrong"
     leases.recover_expired()
@@ -144,7 +144,7 @@ def _retry_policy_for(run: SyncRun) -> RetryPolicy:
 
 
 def sweep() -> int:
-    """Take up what workers left behind and what the queue has lost. Returns how many runs were handed out again."""
+    """Recover what killed workers left behind and the queue has lost. Returns the number of runs queued again."""
     if not heartbeat.beat():
         return 0
     leases.recover_expired()
@@ -152,13 +152,13 @@ def sweep() -> int:
 
 
 def resume() -> int:
-    """Hand every waiting run to the workers again: after a pause, or after the queue was lost. Returns how many."""
+    """Queue every waiting run again, after a pause or after the queue was lost. Returns how many."""
     leases.recover_expired()
     return _hand_out(lifecycle.waiting())
 
 
 def apply_held(run: SyncRun, by: Any) -> bool:
-    """Let a held run go on; false where it is not held (any more)."""
+    """Continue a held run and queue it. Returns false if the run is not held."""
     applied = lifecycle.apply_held(run, by)
     if applied:
         queue.enqueue(run)

@@ -1,4 +1,4 @@
-"""Why something is not begun at all: nothing is written then. The texts are in the catalogue of messages."""
+"""Decides why a refresh or a run is refused. A refusal writes nothing. The texts are in the catalogue of messages."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from .connection.session import NotConnected, customer_token
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why something was not begun; ``code`` is a row of the catalogue of messages."""
+    """The reason for a refusal. ``code`` is the code of a row in the catalogue of messages."""
 
     code: str
 
     @property
     def reason(self) -> str:
-        """What is in the way and what to do about it, in the reader's language."""
+        """The reason and what to do about it, in the active language."""
         return explain(self.code).refusal
 
 
 class Refused(Exception):
-    """Nothing was begun and nothing was written; see :attr:`refusal`."""
+    """A refresh or a run was refused, so nothing was written; see :attr:`refusal`."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.code)
@@ -57,7 +57,7 @@ ROW_MISSING = Refusal("row_missing")
 
 
 def refusal_for_everyone(settings: OneFileSettings) -> Refusal | None:
-    """What stands in the way for every learner. No network; a query for each natural key that the mapping names."""
+    """Why every learner is refused, or ``None``. No call to OneFile; one query for each natural key in the mapping."""
     if checks.mapping_errors():
         return MAPPING_WRONG
     if not settings.enabled:
@@ -79,9 +79,9 @@ def _onefile_id(learner: Model) -> int | None:
 
 
 def refusal_for(learner: Model) -> Refusal | None:
-    """Why this learner cannot be refreshed now, or ``None``. No network and at most three queries.
+    """Why this learner cannot be refreshed now, or ``None``.
 
-    One more for each natural key that the mapping names.
+    Makes no call to OneFile. At most three queries, and one more for each natural key in the mapping.
     """
     refusal = refusal_for_everyone(OneFileSettings.load())
     if refusal is not None:
@@ -94,14 +94,14 @@ def refusal_for(learner: Model) -> Refusal | None:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Learners sorted into those who can be refreshed and those who cannot, with the reason."""
+    """Learners who can be refreshed, and learners who cannot, with the reason."""
 
     accepted: list[Model]
     refused: list[tuple[Model, Refusal]]
 
 
 def partition(learners: Iterable[Model]) -> Selection:
-    """Sort learners for a bulk refresh. A constant number of queries, however many learners."""
+    """Split learners into those who can be refreshed and those who cannot. A constant number of queries."""
     general = refusal_for_everyone(OneFileSettings.load())
     shared = host.shared_onefile_ids()
     in_a_refresh = outcomes().filter(state__in=OPEN_OUTCOMES, run__kind=RunKind.REFRESH)
@@ -123,20 +123,20 @@ def partition(learners: Iterable[Model]) -> Selection:
 
 
 def check_setup() -> None:
-    """See that nothing stands in the way of every learner. No network. Raises :class:`Refused`."""
+    """Check that learners can be refreshed in general. Makes no call to OneFile. Raises :class:`Refused`."""
     refusal = refusal_for_everyone(OneFileSettings.load())
     if refusal is not None:
         raise Refused(refusal)
 
 
 def refuse_wrong_mapping() -> None:
-    """Raises :class:`Refused` when the deployment's mapping has an error that a system check would name."""
+    """Raise :class:`Refused` if the mapping has an error that a system check would report."""
     if checks.mapping_errors():
         raise Refused(MAPPING_WRONG)
 
 
 def refuse_missing_rows() -> None:
-    """Raises :class:`Refused` when a row that the mapping names is missing. The mapping has to be right otherwise."""
+    """Raise :class:`Refused` if a row named in the mapping is missing. The mapping must be valid otherwise."""
     if host.is_a_row_missing():
         raise Refused(ROW_MISSING)
 

@@ -1,7 +1,8 @@
-"""Works on a run until nobody is left or time is up: reads everyone, compares many, exchanges one after the other.
+"""Processes a run until no learner is left or time is up.
 
-Where the database lets several at it at once, one task has several hands, so that the time OneFile takes to answer does
-not leave the permitted rate unused.
+A run that reads everyone first reads OneFile's lists and compares learners in bulk; the learners who remain are
+exchanged one by one. Such a run uses several threads, except on SQLite, so that waiting for OneFile's answers does not
+leave the permitted rate unused.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ from .learner.exchange import Exchange, policy_of
 from .learner.sources import LiveSource
 from .runs import leases, lifecycle
 
-#: Seconds between two looks when all that is left is being worked on by somebody else.
+#: Seconds between two checks while other workers process the last learners.
 LOOK_AGAIN = 1.0
-#: … and where that is a page or a record that somebody reads.
+#: Seconds between two checks while other workers read the last pages or records.
 LOOK_SOON = 0.5
-#: Refusals for the rate limit after which the reading of everyone is given up: nobody gets anywhere like that.
+#: Refusals for the rate limit after which a run gives up reading for everyone.
 MOST_REFUSALS = 40
-#: So many learners of a refresh may go ahead of the daily sync.
+#: Maximum number of learners in a refresh whose calls go ahead of the daily sync's.
 AT_A_GLANCE = 20
 
 
@@ -50,15 +51,15 @@ def work_on(
     after_piece: Callable[[], None] = lambda: None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> bool:
-    """Work on a run until nothing is left to do here (it may be held); ``False`` when time was up or we are paused.
+    """Process a run until nothing is left to do here, or it is held; ``False`` if time is up or we are paused.
 
-    Nothing new is begun once ``time_is_up``; a learner under way is put back into the queue rather than waited for
+    After ``time_is_up`` nothing new is begun. A learner being processed is queued again if a call would have to wait
     ``too_long`` (seconds).
 
-    What would meet every learner alike (no token, OneFile unreachable) ends the run for all who are left.
+    A failure that would affect every learner (no token, OneFile unreachable) ends the run for all remaining learners.
     """
     if run.state not in lifecycle.AT_WORK:
-        return True  # a task that was delivered late, or again
+        return True  # the task was delivered late, or twice
     lifecycle.start(run)
 
     stopping = Event()
@@ -78,9 +79,9 @@ def work_on(
         try:
             wait(working, return_when=FIRST_EXCEPTION)
         finally:
-            stopping.set()  # where one failed, or somebody pressed Ctrl-C, the others come to an end as well
-    drop_closed_connections()  # ours was idle all that time
-    return all([each.result() for each in working])  # noqa: C419 - whichever failed has to be heard of
+            stopping.set()  # if one thread failed or Ctrl-C was pressed, the others stop as well
+    drop_closed_connections()  # this thread's own connection was idle meanwhile
+    return all([each.result() for each in working])  # noqa: C419 - result() must be called on all, as it may raise
 
 
 def _with_a_connection_of_its_own(hand: Callable[[], bool]) -> bool:
@@ -92,7 +93,7 @@ def _with_a_connection_of_its_own(hand: Callable[[], bool]) -> bool:
 
 @dataclass(slots=True)
 class WorkerThread:
-    """One that does one thing after the other."""
+    """Processes one piece of work after the other, with its own client."""
 
     run: SyncRun
     retry_policy: RetryPolicy
@@ -123,14 +124,14 @@ class WorkerThread:
             lifecycle.note_environment(self.run, settings, unless_known=True)
             self.give_up(reason.code)
             lifecycle.advance(self.run)
-            return True  # nobody is left for us; whoever is being worked on elsewhere closes the run
+            return True  # nothing is left for us; the last worker to process a learner closes the run
         lifecycle.note_environment(self.run, settings)
         connected_to = _connection(settings)
         try:
             while not self.time_is_up():
                 settings = OneFileSettings.load()
                 if settings.paused or _connection(settings) != connected_to:
-                    return False  # somebody changed where to, or as whom: the next task signs in afresh
+                    return False  # environment or token has changed: the next task signs in again
                 if not settings.enabled:
                     self.give_up("off")
                 if lifecycle.advance(self.run):
@@ -142,7 +143,7 @@ class WorkerThread:
         return lifecycle.advance(self.run)
 
     def next_thing(self, onefile: OneFile, settings: OneFileSettings) -> bool:
-        """Do what comes next; false where this task is to end, as OneFile takes no more calls for now."""
+        """Do the next piece of work. Returns false to end the task, as OneFile accepts no more calls for now."""
         run = self.run
         if run.reads_everyone and run.read_at is None:
             return self.read(onefile)
@@ -173,7 +174,7 @@ class WorkerThread:
         return True
 
     def learn_names(self, onefile: OneFile, ids: set[int]) -> None:
-        """Names are worth no learner: where OneFile takes no more calls for now, the problems do without."""
+        """Read names of assessors for problems. If OneFile accepts no more calls for now, do without them."""
         if self.names_wait:
             return
         try:
@@ -211,7 +212,7 @@ class WorkerThread:
         leases.recover_expired()
 
     def give_up(self, code: str) -> None:
-        """What would meet every learner alike ends the run for all who wait."""
+        """End the run for all remaining learners, because of a failure that would affect each of them."""
         events.warning("run_given_up", run=self.run.pk, code=code)
         lifecycle.give_up(self.run, OutcomeState.FAILED, code)
 
@@ -221,5 +222,5 @@ def _connection(settings: OneFileSettings) -> tuple[str, str]:
 
 
 def _somebody_waits_for(run: SyncRun) -> bool:
-    """Whether a person watches: a bulk refresh is for the coffee break, and takes its turn with the daily sync."""
+    """Whether a person is waiting for the run. A refresh of many learners has no priority over the daily sync."""
     return run.is_for_a_person and run.outcomes.all()[: AT_A_GLANCE + 1].count() <= AT_A_GLANCE

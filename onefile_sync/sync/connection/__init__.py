@@ -1,5 +1,5 @@
-"""The OneFile we are connected to: address, token and session, the shared rate limit, and what it has shown of itself.
+"""The connection to OneFile: address, token, session, shared rate limit, and what we have learnt about this OneFile.
 
-In: the settings and calls made. Out: a client to call with, and whether its lists carry a property or what an
-assessor is called. Called by ``sync.worker``, ``sync.learner``, ``sync.bulk``, and by ``setup`` and ``reporting``.
+In: the settings and the calls made. Out: a client; whether lists include a property; the names of assessors. Called by
+``sync.worker``, ``sync.learner``, ``sync.bulk``, and by ``setup`` and ``reporting``.
 """

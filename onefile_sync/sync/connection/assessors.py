@@ -1,6 +1,6 @@
-"""The names of OneFile's assessors to whom no officer is linked, or several: staff know nobody by a number.
+"""The names of OneFile assessors with no linked officer, or with several, so that problems need not show mere IDs.
 
-Each is read once and kept. It is read again when it is met and is older than :data:`GOOD_FOR`.
+Each name is read once and stored. It is read again if it is needed and older than :data:`GOOD_FOR`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from onefile_sync.onefile.errors import OneFileError, Scope
 from onefile_sync.sync.planning.types import FoundProblem
 from onefile_sync.transactions import retried
 
-#: For so long a name is not read again; nor is one that could not be had.
+#: How long a stored name is used before it is read again. This includes names that OneFile did not return.
 GOOD_FOR = timedelta(days=30)
-#: Names that are read between two times of writing them down.
+#: Names read before they are saved.
 AT_A_TIME = 20
 
 
@@ -29,7 +29,7 @@ def mentioned(problems: Iterable[FoundProblem]) -> set[int]:
 
 
 def known_names(ids: Collection[int]) -> dict[int, str]:
-    """The names on record at the present address, by OneFile ID. No query where nobody is asked for."""
+    """The stored names for the current address, by OneFile ID. No query if ``ids`` is empty."""
     if not ids:
         return {}
     kept = AssessorName.objects.filter(address=_address(), onefile_id__in=ids).exclude(name="")
@@ -37,10 +37,10 @@ def known_names(ids: Collection[int]) -> dict[int, str]:
 
 
 def learn_names(onefile: OneFile, ids: Collection[int]) -> None:
-    """Read the names that are not on record, or too old; not to be called in a transaction.
+    """Read the names that are not stored or are too old. Must not be called in a transaction.
 
-    A name that OneFile does not give leaves what is on record as it is. Raises OneFileError of scope ``RUN`` and
-    whatever keeps a call from being made, after keeping what was read.
+    If OneFile does not return a name, the stored one stays. Raises OneFileError of scope ``RUN``, and any error that
+    prevents a call, after saving the names read so far.
     """
     if not ids:
         return
@@ -71,7 +71,7 @@ def _name(onefile: OneFile, assessor_id: int) -> str:
 @transaction.atomic
 def _keep(address: str, names: Mapping[int, str]) -> None:
     AssessorName.objects.filter(address=address, onefile_id__in=list(names)).delete()
-    # Another worker may have read the same ones at the same moment.
+    # Another worker may be saving the same names.
     AssessorName.objects.bulk_create(
         (
             AssessorName(address=address, onefile_id=onefile_id, name=name[: AssessorName.LONGEST])

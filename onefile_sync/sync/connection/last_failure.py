@@ -1,4 +1,4 @@
-"""Keeps the last call to OneFile that failed, so that people can be told: its code and its time, until one succeeds."""
+"""Stores the code and time of the last failed call to OneFile for the health page, until a call succeeds."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from onefile_sync.onefile.errors import OneFileError, Scope
 
 @dataclass(slots=True)
 class LastFailure:
-    """Told by one connection how each of its calls ended.
+    """Receives the result of each call of one connection.
 
-    ``belongs_to`` is the digest of address and customer token: what fails with others says nothing of these.
-    ``keeps``: false for a try with settings that nobody has saved, which may put an end to a failure all the same.
+    ``belongs_to`` is the digest of address and customer token; a failure with other ones says nothing about these.
+    ``keeps`` is false for a test of unsaved settings: its failures are not stored, but its success clears a stored one.
     """
 
     belongs_to: str
@@ -43,5 +43,5 @@ class LastFailure:
 
 
 def _is_about_the_connection(error: OneFileError) -> bool:
-    """Whether OneFile refused us or did not answer. That it refuses one record, or has none, is an answer."""
+    """Whether OneFile refused the connection or did not answer. Refusing a single record is an answer."""
     return error.scope is Scope.RUN or error.case.doubtful

@@ -1,14 +1,14 @@
-"""Whether a value that a list leaves out can be taken for a blank: only where this OneFile has shown it.
+"""Decides whether a value missing from a list means that the record has none, based on what this OneFile has shown.
 
-An item of a list may have no value for a property because the record has none, or because lists do not carry it. So
-records are read by themselves and compared with their items. What was found is kept for each OneFile, kind and
-property:
+A list item may lack a value because the record has none, or because lists do not include the property. So records are
+read individually and compared with their list items. The results are stored for each OneFile, kind and property:
 
-- A list item with a value shows that lists carry the property. A few records without a value on either side confirm it.
-- Where no item ever had a value, many records have to be compared, or all there are; and lists must not leave out
-  anything else of that kind.
-- One record with a value that its item lacks, and the property is not believed any more. Only lists that show it again
-  are believed again, after many comparisons.
+- A list item with a value shows that lists include the property. A few records without a value on either side confirm
+  this.
+- If no item ever had a value, many records must have been compared, or all there are; and lists must not omit another
+  property of that kind.
+- If one record has a value that its item lacks, the property is no longer trusted. It is trusted again only once lists
+  show it, and after many comparisons.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from onefile_sync.onefile.parsing import NOT_CONCLUDED_FROM, REVIEW_NAMES, aim_n
 from onefile_sync.onefile.records import AimNames, LearningAim, Review
 from onefile_sync.transactions import retried
 
-#: Comparisons that confirm a property which lists have shown.
+#: Comparisons needed for a property that lists have shown.
 FEW = 2
-#: Comparisons that stand in for being shown, unless there are fewer records.
+#: Comparisons needed for a property that lists have not shown, unless there are fewer records.
 MANY = 50
 
 
@@ -42,7 +42,7 @@ class _Property:
 
 @dataclass(slots=True)
 class _News:
-    """What was found since it was last saved. Whatever was ``missing`` makes the rest begin anew."""
+    """Findings since the last save. ``missing`` resets the other counts."""
 
     shown: bool = False
     agreed: int = 0
@@ -52,7 +52,7 @@ class _News:
 
 @dataclass(slots=True)
 class ListEvidence:
-    """What is known of the lists of the OneFile at one address. Not to be shared by threads."""
+    """The evidence about the lists of the OneFile at one address. Not thread-safe."""
 
     address: str = ""
     names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -78,7 +78,7 @@ class ListEvidence:
     @retried
     @transaction.atomic
     def save(self) -> None:
-        """Add what was found to what is on record; other processes may have added to it, too."""
+        """Add new findings to the stored ones, to which other processes may have added too."""
         if not self._news or not self.names:
             return
         named = {(kind, name): self.names[kind][name] for kind, name in self._news}
@@ -89,7 +89,7 @@ class ListEvidence:
             ],
             ignore_conflicts=True,
         )
-        for (kind, name), news in self._news.items():  # one for each property at most, and none on most days
+        for (kind, name), news in self._news.items():  # at most one query per property, and usually none
             row = ListedProperty.objects.filter(address=self.address, kind=kind, name=named[kind, name])
             if news.missing:
                 row.update(shown=news.shown, agreed=news.agreed, missing_at=timezone.now())
@@ -101,18 +101,18 @@ class ListEvidence:
                 row.update(records=news.records)
         self._news = {}
 
-    # What can be concluded. ``silent`` are the fields without a value in an item of a list.
+    # Conclusions. ``silent`` are the fields without a value in a list item.
 
     def believes(self, kind: str, silent: Iterable[str]) -> bool:
-        """Whether all of them are blank in the record, too."""
+        """Whether all of these fields can be taken as blank in the record."""
         return all(self._carries(kind, name) for name in self._concluded_from(silent))
 
     def refutes(self, kind: str, silent: Iterable[str]) -> bool:
-        """Whether lists are known to leave one of them out."""
+        """Whether lists are known to omit one of these fields."""
         return any(self._refuted(kind, name) for name in self._concluded_from(silent))
 
     def wanted(self, kind: str, name: str) -> int:
-        """How many more comparisons are needed to believe in a property; none where lists leave it out."""
+        """How many more comparisons a property needs to be trusted; 0 if lists are known to omit it."""
         if self._refuted(kind, name) or self._carries(kind, name) or name in NOT_CONCLUDED_FROM:
             return 0
         return max(0, self._needed(kind, name) - self._of(kind, name).agreed)
@@ -143,10 +143,10 @@ class ListEvidence:
     def _concluded_from(silent: Iterable[str]) -> frozenset[str]:
         return frozenset(silent) - NOT_CONCLUDED_FROM
 
-    # What was found
+    # Findings
 
     def saw(self, kind: str, items: Iterable[LearningAim | Review]) -> None:
-        """Items of a list: each value shows that lists carry the property."""
+        """Note list items: each value shows that lists include the property."""
         unshown = {name for name in self.names.get(kind, ()) if not self._of(kind, name).shown}
         for item in items:
             for name in unshown - item.silent:
@@ -157,7 +157,7 @@ class ListEvidence:
                 return
 
     def contradicted(self, kind: str, silent: Iterable[str], record: LearningAim | Review) -> bool:
-        """Whether a record, read by itself, has a value that the item of a list should have had."""
+        """Whether an individually read record has a value that its list item should have had."""
         return any(
             has_value(record, name) and not self._refuted(kind, name) for name in self._concluded_from(silent)
         )
@@ -165,14 +165,14 @@ class ListEvidence:
     def compare(
         self, kind: str, silent: Iterable[str], record: LearningAim | Review, *, one_learner: bool = False
     ) -> None:
-        """Learn from a record that was read by itself, and from what the item of a list did not say of it.
+        """Compare an individually read record with the fields that its list item lacked.
 
-        The same records of ``one_learner`` may be read again and again: they do not count for many.
+        Records of ``one_learner`` may be the same ones each time, so they do not count towards :data:`MANY`.
         """
         for name in self._concluded_from(silent):
             known = self._known.setdefault((kind, name), _Property())
             if known.was_missing and not known.shown:
-                continue  # known to be left out, until lists show it again
+                continue  # lists omit it, until they show it again
             if has_value(record, name):
                 self._known[kind, name] = _Property(records=known.records, was_missing=True)
                 self._news[kind, name] = _News(missing=True)
@@ -181,7 +181,7 @@ class ListEvidence:
                 self._news.setdefault((kind, name), _News()).agreed += 1
 
     def count(self, kind: str, records: Mapping[str, int]) -> None:
-        """Of how many records the lists of a daily sync gave no value, by field."""
+        """Note for each field how many records had no value in the lists of a daily sync."""
         for name in self.names.get(kind, ()):
             known = self._known.setdefault((kind, name), _Property())
             if not known.shown and known.records != records.get(name, 0):

@@ -1,11 +1,11 @@
-"""The budget of calls that all processes share: evenly spaced, people first, slower after a refusal (decision 2).
+"""The rate limit that all processes share: evenly spaced calls, people first, slower after a 429 (decision 2).
 
-The algorithm is GCRA, the generic cell rate algorithm (a leaky bucket as a meter), delaying calls instead of refusing
-them: ``next_call_at`` is its theoretical arrival time, the spacing its emission interval. Ours are two additions: only
-people have its tolerance, so that they go first; and after a 429 the interval grows, and recovers little by little.
+The algorithm is GCRA, the generic cell rate algorithm (a leaky bucket as a meter), but calls are delayed instead of
+refused: ``next_call_at`` is its theoretical arrival time, the spacing its emission interval. We add two things: only
+people get its tolerance, so that they go first; and after a 429 the interval grows, then recovers gradually.
 
-What to do is decided by pure functions on a :class:`RateLimitState`; where the state lies (our own table, or Redis
-where it is the queue's broker) makes no difference to them.
+Pure functions on a :class:`RateLimitState` decide. The state is stored in our own table, or in Redis where that is the
+queue's broker.
 """
 
 from __future__ import annotations
@@ -30,20 +30,19 @@ from onefile_sync.transactions import retried
 Answer = TypeVar("Answer")
 
 MINUTE = timedelta(minutes=1)
-#: The longest pause that a 429 can mean, and how far ahead places are ever taken.
+#: The longest pause after a 429, and how far ahead a call may be reserved.
 LONGEST_WAIT, LONGEST_QUEUE = timedelta(seconds=LONGEST_PAUSE), 2 * MINUTE
-#: Seconds after which whoever is not a person takes a place although people stand before it.
+#: Seconds after which an unattended caller reserves a call at the end of the queue, although people are waiting.
 INSISTS_AFTER = 5.0
-#: Per cent of the allowed calls that are spaced evenly. The others let people go ahead of their turn.
+#: Percentage of the allowed calls that are spaced evenly. The rest lets people go ahead of their turn.
 SPACED = 97
-#: … of which there are so many at the least: both ends of a minute count, and one place may be made up for.
+#: Minimum number of calls per minute not spaced evenly: both ends of a minute count, and :data:`MADE_UP_FOR`.
 SPARE = 2
-#: Of those others, how many nobody may use: both ends of a minute count, one place may be made up for, and two calls
-#: may arrive a little late.
+#: Calls per minute that nobody may use: both ends of a minute count, one may be made up for, and two may arrive late.
 KEPT_FREE = 4
-#: How many places nobody wanted may still be taken afterwards, so that a late process does not leave the rate unused.
+#: Unused turns that may be made up for, so that a slightly late process does not waste them.
 MADE_UP_FOR = 1
-#: After a 429 we call at this share of the rate that met it, at the least at the other, and gain so much a minute.
+#: After a 429: the factor for the current share of the rate, the minimum share, and the share regained per minute.
 SLOWER, SLOWEST, RECOVERY = 0.75, 0.1, 0.01
 
 
@@ -51,12 +50,12 @@ ONE_HAND_AT_A_TIME = threading.Lock()
 
 
 class RateLimitLost(Exception):
-    """The shared state cannot be reached, so nobody knows whose turn it is."""
+    """The shared state cannot be reached, so no call may be made."""
 
 
 @dataclass(frozen=True, slots=True)
 class RateLimitState:
-    """Whose turn is when. ``share`` is the part of the allowed rate that was in use at ``slowed_at``."""
+    """When the next call may be made. ``share`` is the fraction of the allowed rate in use at ``slowed_at``."""
 
     next_call_at: datetime | None = None
     paused_until: datetime | None = None
@@ -65,7 +64,7 @@ class RateLimitState:
 
 
 def throttle_at(state: RateLimitState, now: datetime) -> float:
-    """The part of the allowed rate in use now: it recovers little by little from what a 429 made of it."""
+    """The fraction of the allowed rate in use now. It recovers gradually after a 429."""
     if state.slowed_at is None:
         return 1.0
     minutes = max(now - state.slowed_at, timedelta()) / MINUTE
@@ -74,9 +73,9 @@ def throttle_at(state: RateLimitState, now: datetime) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """How many seconds off a place in the queue is, reckoned with a pause until ``paused_until``.
+    """A turn in the queue of calls, in ``seconds`` from now, including a pause until ``paused_until``.
 
-    One that is not ``taken`` is too far off: ``look_again`` after so many seconds.
+    If it is not ``taken``, it was too far ahead to be reserved; try again after ``look_again`` seconds.
     """
 
     seconds: float
@@ -88,14 +87,14 @@ class Reservation:
 def reserve(
     state: RateLimitState, now: datetime, calls_per_minute: int, *, ahead: bool, insists: bool = False
 ) -> tuple[RateLimitState, Reservation]:
-    """The next place in the queue of all calls.
+    """Reserve the next turn in the queue of all calls.
 
-    Everybody's call moves the queue on by one place. A person's may go ``ahead`` of its turn by as many places as the
-    allowed number leaves free. Everyone else takes a place only when it is the very next one: so nobody stands between
-    a person and OneFile, and the queue catches up before others call again. Whoever ``insists`` takes a place all the
-    same, at the end of the queue: people go first, and not for ever.
+    Every call moves the queue on by one turn. A person's call may go ``ahead`` of its turn by as many turns as the
+    limit leaves free. Other callers reserve a turn only if it is due next, so that they never delay a person, and the
+    queue catches up before they call again. A caller that ``insists`` reserves a turn at the end of the queue, so that
+    people cannot hold it up indefinitely.
 
-    A place or a pause further off than there can be any is what a wrong clock has left behind, and does not count.
+    A turn or a pause that is implausibly far ahead was left behind by a wrong clock and is ignored.
     """
     state = _believable(state, now)
     spaced = max(min(calls_per_minute * SPACED / 100, calls_per_minute - SPARE), calls_per_minute / 2)
@@ -122,9 +121,9 @@ def _believable(state: RateLimitState, now: datetime) -> RateLimitState:
 
 
 def pause(state: RateLimitState, now: datetime, seconds: float) -> RateLimitState:
-    """After a 429: nobody calls for so long, and then more slowly, as somebody else seems to use the same token.
+    """After a 429: hold back all calls for ``seconds``, then slow down, as another program seems to use the token.
 
-    The calls that were under way when the first was refused are refused as well, and say nothing new.
+    Further calls that were already being made are refused as well; they do not slow us down again.
     """
     until = now + timedelta(seconds=seconds)
     if state.paused_until is not None and state.paused_until > now:
@@ -134,19 +133,19 @@ def pause(state: RateLimitState, now: datetime, seconds: float) -> RateLimitStat
 
 
 class Store(Protocol):
-    """Where all processes find the state. Both methods raise :class:`RateLimitLost`."""
+    """Stores the state for all processes. Both methods raise :class:`RateLimitLost`."""
 
     def read(self) -> RateLimitState: ...
 
     def change(self, how: Callable[[RateLimitState], tuple[RateLimitState, Answer]]) -> Answer:
-        """Replace the state by what ``how`` makes of it, as if nobody else did at that moment.
+        """Replace the state by the result of ``how``, atomically, and return the answer of ``how``.
 
-        ``how`` may be called several times and may raise: then nothing is changed.
+        ``how`` may be called several times. If it raises, nothing is changed.
         """
 
 
 class DatabaseStore:
-    """The state in the one row of :class:`onefile_sync.models.ApiSession`, locked while it is changed."""
+    """Stores the state in the single row of :class:`onefile_sync.models.ApiSession`, locked while it is changed."""
 
     def read(self) -> RateLimitState:
         row = ApiSession.objects.filter(pk=1).first()
@@ -171,7 +170,7 @@ def _state_of(row: ApiSession) -> RateLimitState:
 
 
 class RedisStore:
-    """The state under one key, changed by redis-py's own optimistic transaction. ``connection`` is its client."""
+    """Stores the state under one key, changed in redis-py's optimistic transaction. ``connection`` is its client."""
 
     def __init__(self, connection: Any, key: str) -> None:
         self.connection = connection
@@ -213,7 +212,7 @@ def _from_json(written: bytes | None) -> RateLimitState:
 
 
 def shared_store() -> Store:
-    """Redis where it is django-q2's broker, else our own table."""
+    """Redis if it is django-q2's broker, else our own table."""
     cluster = settings.Q_CLUSTER
     if cluster.get("redis") and not cluster.get("orm"):
         return _redis_store()
@@ -229,10 +228,10 @@ def _redis_store() -> RedisStore:
 
 
 class SharedRateLimiter:
-    """The rate limit as one caller sees it.
+    """The rate limit for one caller.
 
-    ``for_a_person``: somebody is watching, so the call may go ahead of its turn. ``before_each_call`` is told for how
-    many seconds the call will wait, and may raise: then no place is taken.
+    ``for_a_person``: a person is waiting, so calls may go ahead of their turn. ``before_each_call`` receives the
+    seconds that the call will wait; if it raises, no turn is reserved.
     """
 
     def __init__(
@@ -251,11 +250,11 @@ class SharedRateLimiter:
         self.store = store or shared_store()
 
     def wait(self) -> None:
-        """Wait for the next place in the queue of all processes; for another one, if all are paused meanwhile."""
+        """Wait for the next turn in the queue of all processes; for another one, if a pause begins meanwhile."""
         if self.for_a_person or self.calls_per_minute is None:
             self._wait()
         else:
-            with ONE_HAND_AT_A_TIME:  # of a process: the others would only take turns in looking
+            with ONE_HAND_AT_A_TIME:  # one thread per process is enough to poll the shared state
                 self._wait()
 
     def _wait(self) -> None:
@@ -273,7 +272,7 @@ class SharedRateLimiter:
                 return
 
     def pause(self, seconds: float) -> None:
-        """Nobody calls for so long."""
+        """Hold back the calls of all processes for ``seconds``."""
         self.store.change(lambda state: (pause(state, timezone.now(), seconds), None))
 
     def _next_place(self, *, insists: bool) -> Reservation:

@@ -1,4 +1,4 @@
-"""The way to OneFile: address, token, and the session that all processes share through one row."""
+"""Connects to OneFile: address, token, and the session that all processes share in one row."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .rate_limit import SharedRateLimiter
 
 
 class NotConnected(Exception):
-    """There is nothing to call OneFile with.
+    """There is no usable customer token.
 
     ``code`` says why: ``no_token``, ``token_unreadable`` or ``token_other_environment``.
     """
@@ -53,7 +53,7 @@ def customer_token(settings: OneFileSettings) -> str:
 
 @sensitive_variables()
 def fingerprint(settings: OneFileSettings) -> str:
-    """A digest of the address and the customer token that are in use. Raises :class:`NotConnected`."""
+    """A digest of the address and customer token in use. Raises :class:`NotConnected`."""
     return crypto.fingerprint(deployment.address(settings.environment), customer_token(settings))
 
 
@@ -67,10 +67,10 @@ def connect(
     for_a_person: bool = True,
     sessions: SessionStore | None = None,
 ) -> OneFile:
-    """A client for the environment that staff chose. No call is made yet. Raises :class:`NotConnected`.
+    """A client for the environment that staff chose. Makes no call yet. Raises :class:`NotConnected`.
 
-    ``before_each_call`` is told for how many seconds the call will wait for its turn, and may raise.
-    ``for_a_person``: the calls may go ahead of the daily sync's. ``sessions``: in place of the one that all share.
+    ``before_each_call`` receives the seconds that the call will wait for its turn, and may raise.
+    ``for_a_person``: calls may go ahead of the daily sync's. ``sessions`` replaces the shared session.
     """
     token = customer_token(settings)
     address = deployment.address(settings.environment)
@@ -100,7 +100,7 @@ def connect(
 
 
 class OwnSession:
-    """A session that is kept nowhere: for a try with settings that nobody has saved."""
+    """A session that is not stored, for testing unsaved settings."""
 
     def __init__(self) -> None:
         self._kept: tuple[str, datetime] | None = None
@@ -119,9 +119,9 @@ class OwnSession:
 
 
 class SharedSession:
-    """The session token, encrypted in the one row of :class:`~onefile_sync.models.ApiSession`.
+    """The session token, encrypted in the single row of :class:`~onefile_sync.models.ApiSession`.
 
-    ``belongs_to`` is a digest of address and customer token, so a session is never sent anywhere else.
+    ``belongs_to`` is a digest of address and customer token, so that a session is never sent elsewhere.
     """
 
     def __init__(self, belongs_to: str) -> None:
@@ -130,7 +130,7 @@ class SharedSession:
 
     @sensitive_variables()
     def load(self) -> tuple[str, datetime] | None:
-        """As it was when we last looked: one that is no good any more is refused, and forgotten then."""
+        """The session as last read or saved. If it is out of date, OneFile refuses it and ``forget`` is called."""
         self._kept = self._kept or self._on_record()
         return self._kept
 
@@ -140,7 +140,7 @@ class SharedSession:
             return None
         try:
             return crypto.decrypt(row.encrypted_token), row.issued_at
-        except crypto.Undecipherable:  # the key was changed: a new session is one call away
+        except crypto.Undecipherable:  # SECRET_KEY was changed: sign in again
             return None
 
     @sensitive_variables()
@@ -156,10 +156,10 @@ class SharedSession:
     @sensitive_variables()
     @retried
     def forget(self, token: str) -> None:
-        """Drop this session, unless another process has put a newer one in its place."""
+        """Delete this session, but not a newer one that another process has saved since."""
         self._kept = None
         with transaction.atomic():
-            # Locked, so that nobody puts a newer one there between the look and the update.
+            # The lock prevents another process from saving a newer one between the check and the update.
             ApiSession.objects.select_for_update().filter(pk=1).first()
             known = self._on_record()
             if known is not None and known[0] == token:

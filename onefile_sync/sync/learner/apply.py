@@ -1,7 +1,7 @@
-"""Carries a plan out: pushes to OneFile, saves PICSWeb's rows. Says what was really done.
+"""Carries out a plan: pushes to OneFile, saves PICSWeb's rows, and records what was done.
 
-Network calls never happen inside a database transaction. What fails for one item becomes a problem and the rest goes
-on; what would fail for everything is raised (OneFileError of scope ``RUN``), after what was done has been noted.
+Calls are never made inside a database transaction. A failure of one item becomes a problem and the rest goes on. A
+failure that would affect everything is raised (OneFileError of scope ``RUN``), after recording what was done.
 """
 
 from __future__ import annotations
@@ -38,23 +38,23 @@ from onefile_sync.transactions import retried
 
 from . import uploads
 
-#: What is raised while a call waits for its turn, and so before it is sent.
+#: Exceptions raised while a call waits for its turn, so the call has not been sent.
 NOT_SENT = (TimeIsUp, RateLimitLost)
 
 
 class Stale(Exception):
-    """Somebody edited the learner since the plan was made; raised right before something would have been sent."""
+    """Someone has edited the learner since the plan was made. Raised before anything is sent."""
 
 
 @dataclass(slots=True)
 class Applied:
-    """What was really done. ``stale`` says that somebody edited the learner meanwhile: plan again.
+    """What was done. ``stale``: someone has edited the learner meanwhile, so the learner must be planned again.
 
-    ``record`` writes changes down for good; it is called as soon as they are made, in the same transaction where they
-    are PICSWeb's, so that whatever cuts us off, what was done is on record. ``hold`` takes hold of the learner anew
-    before something is created. ``compare`` remembers what a side keeps differently from what it was given, and returns
-    what is to be said of it. ``finished_uploads`` are those of which nothing is left to be done, by the primary key of
-    PICSWeb's review; they are closed together with the outcome, which tells of what they left behind.
+    ``record`` stores changes. It is called as soon as they are made, for PICSWeb's in the same transaction, so that
+    nothing done is lost if the process is killed. ``hold`` renews the lease on the learner before anything is created.
+    ``compare`` stores values that a side keeps differently from what it was sent, and returns the problems to report.
+    ``finished_uploads`` are completed uploads by the primary key of PICSWeb's review; they are closed together with the
+    outcome, which reports what they left behind.
     """
 
     record: Callable[[Sequence[FieldChange]], None]
@@ -71,7 +71,7 @@ class Applied:
 
 
 def apply_plan(onefile: OneFile, plan: Plan, visit_type: int, applied: Applied) -> None:
-    """Carry out one learner's plan, noting in ``applied`` each thing as soon as it is done.
+    """Carry out one learner's plan, recording each step in ``applied`` as soon as it is done.
 
     Uploads go before downloads (R14), so that a review just created is matched by its ID.
     """
@@ -87,7 +87,7 @@ def apply_plan(onefile: OneFile, plan: Plan, visit_type: int, applied: Applied) 
 
 
 def _push(onefile: OneFile, push: AimPush, applied: Applied) -> None:
-    """Fill blanks of a learning aim; read right before, so that OneFile's value wins, and right after (decision 4)."""
+    """Fill blanks of a learning aim. Reads it just before, so that OneFile's value wins, and after (decision 4)."""
     as_planned = {"onefile_id": push.aim_id, **_new_values(push.changes)}
 
     def make_sure() -> None:
@@ -136,7 +136,7 @@ def _update(
     about_to_send: Callable[[], None],
     applied: Applied,
 ) -> None:
-    """Send an update; without the values that cannot be read, where OneFile refuses to take those back."""
+    """Send an update. If OneFile refuses it, send it again without the values that we cannot parse."""
     try:
         onefile.update_learning_aim(aim, without=(), about_to_send=about_to_send, **_pushable(changes))
     except OneFileError as error:
@@ -148,7 +148,7 @@ def _update(
 
 
 def _upload(onefile: OneFile, plan: Plan, upload: ReviewUpload, visit_type: int, applied: Applied) -> None:
-    """Create a Visit and a Review, in steps of which each is on record before the next begins (R7)."""
+    """Create a visit and a review, recording each step before the next one begins (R7)."""
     review = upload.review
     as_planned: dict[str, Value] = {
         "onefile_id": None,
@@ -188,7 +188,7 @@ def _upload(onefile: OneFile, plan: Plan, upload: ReviewUpload, visit_type: int,
     about = replace(upload.change.subject, onefile_id=review_id)
     _note_created(creation.intent, review_id, replace(upload.change, subject=about), applied)
     link, later = upload.write.changes[:1], upload.write.changes[1:]
-    # The ID at once and by itself (R7): an edit of another field meanwhile must not get in its way.
+    # The ID is saved first and separately (R7), so that an edit of another field cannot prevent it.
     linked = tuple(replace(change, subject=about, new=review_id) for change in link)
     _save(RowWrite("review", review.pk, linked), applied)
     if later:
@@ -197,7 +197,7 @@ def _upload(onefile: OneFile, plan: Plan, upload: ReviewUpload, visit_type: int,
 
 
 class _Creation:
-    """A Visit and a Review in OneFile, step by step; the intent says at any line how far it has come."""
+    """Creates a visit and a review in OneFile, step by step. The upload intent always records the progress."""
 
     def __init__(
         self,
@@ -208,7 +208,7 @@ class _Creation:
         make_sure: Callable[[], None],
         hold: uploads.Hold,
     ) -> None:
-        assert plan.centre_id is not None  # noqa: S101 - the plan has no upload without a centre; this tells mypy
+        assert plan.centre_id is not None  # noqa: S101 - for mypy: a plan has no upload without a centre
         self.onefile = onefile
         self.learner, self.centre_id = plan.learner, plan.centre_id
         self.upload = upload
@@ -219,7 +219,7 @@ class _Creation:
         self.intent = uploads.begin(plan.learner.pk, upload.review.pk, upload.scheduled_for)
 
     def carry_out(self) -> int:
-        """The review's ID. Raises OneFileError, Stale, and whatever ends the task while a call waits for its turn."""
+        """Return the new review's ID. Raises OneFileError, Stale, and the exceptions of :data:`NOT_SENT`."""
         self.visit_is_of_before = self.intent.visit_id is not None
         if self.intent.visit_id is None:
             visit_id = self.onefile.create_visit(
@@ -255,10 +255,10 @@ class _Creation:
         self.review_asked_for = True
 
     def came_to_nothing(self, refused: OneFileError | None = None) -> None:
-        """Nothing is on its way; and where nothing can be there either, there is nothing to look for."""
+        """Record that the last create failed for certain; close the intent if OneFile cannot hold anything."""
         uploads.note_not_created(self.intent, visit_asked_for=self.visit_asked_for)
         if refused is not None and refused.scope is Scope.ITEM and self.review_asked_for:
-            # It may be the visit of before that OneFile does not take: deleted since, or another learner's.
+            # OneFile may refuse a visit of an earlier refresh: it may have been deleted, or be another learner's.
             uploads.note_review_refused(self.intent, visit_is_new=not self.visit_is_of_before)
         if self.intent.visit_id is None and not self.intent.visits_in_doubt:
             uploads.close(self.learner.pk, [self.upload.review.pk])
@@ -267,13 +267,13 @@ class _Creation:
 @retried
 @transaction.atomic
 def _note_created(intent: UploadIntent, review_id: int, change: FieldChange, applied: Applied) -> None:
-    """In one transaction: whoever finds the answer on record need not tell of the create again."""
+    """Record the change and the review's ID in one transaction, so that the create is reported exactly once."""
     applied.done(change)
     uploads.note_review(intent, review_id)
 
 
 def _check_upload(onefile: OneFile, review_id: int, upload: ReviewUpload, applied: Applied) -> None:
-    """Read a review back that was just created, so that one that did not take is reported."""
+    """Read back a review that was just created, and report values that OneFile did not store."""
     about = replace(upload.change.subject, onefile_id=review_id)
     try:
         record = onefile.review(review_id)
@@ -288,7 +288,7 @@ def _check_upload(onefile: OneFile, review_id: int, upload: ReviewUpload, applie
 
 @retried
 def _save(write: RowWrite, applied: Applied) -> None:
-    """Save one row of PICSWeb's, unless somebody changed one of its values since it was read."""
+    """Save one of PICSWeb's rows, unless one of the values has changed since it was read."""
     old = {change.field: _plain(change.old) for change in write.changes}
     try:
         with transaction.atomic(), host.saving(write.kind, write.pk):
@@ -314,7 +314,7 @@ def _create(learner_pk: str, creation: ReviewCreation, applied: Applied) -> None
         with transaction.atomic(), host.saving("review"):
             saved = host.create_review(learner_pk, _new_values(creation.changes))
             if not saved:
-                applied.stale = True  # another worker was quicker: the review is compared as it is now
+                applied.stale = True  # another worker has created it, so plan again with the row as it is now
                 return
             about = replace(creation.changes[0].subject, pk=saved.pk)
             kept = _kept([replace(change, subject=about) for change in creation.changes], saved)
@@ -328,7 +328,7 @@ def _create(learner_pk: str, creation: ReviewCreation, applied: Applied) -> None
 
 
 def _kept(changes: Sequence[FieldChange], saved: host.Saved) -> list[KeptValue]:
-    """What PICSWeb keeps of what it was given, and what else has changed with it."""
+    """What PICSWeb stored for each value, and which other values changed with them."""
     about = changes[0].subject
     given = {change.field for change in changes}
     others = (
@@ -343,7 +343,7 @@ def _kept(changes: Sequence[FieldChange], saved: host.Saved) -> list[KeptValue]:
 
 
 def _as_kept(kept: Iterable[KeptValue]) -> list[FieldChange]:
-    """The changes as they came about. What a side keeps as it was is none."""
+    """The changes that were really made. A value that the side left as it was is not a change."""
     return [
         replace(each.change, new=each.kept) if each.differs else each.change
         for each in kept
@@ -352,7 +352,7 @@ def _as_kept(kept: Iterable[KeptValue]) -> list[FieldChange]:
 
 
 def _not_saved(refused: host.Rejected, about: Subject, applied: Applied) -> None:
-    """Report what PICSWeb did not take: names of fields, never values, and never what the model said."""
+    """Report what PICSWeb refused, by field names. Values and the model's own messages may be personal."""
     events.warning(
         "not_saved", kind=refused.kind, row=refused.pk or None, fields=",".join(refused.fields) or None
     )
@@ -380,7 +380,7 @@ def _pushable(changes: list[FieldChange]) -> dict[str, str | date]:
 
 
 def _plain(value: Value | datetime) -> Value:
-    """A change of a row never holds a moment; only the creation of a review in OneFile does."""
+    """Check that a row's value is not a date-time, which occurs only in the creation of a review in OneFile."""
     if isinstance(value, datetime):
         raise TypeError(value)
     return value

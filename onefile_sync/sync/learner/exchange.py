@@ -1,4 +1,4 @@
-"""The one routine (R1): read -> plan -> apply -> record, for one learner, whoever asked for it."""
+"""The exchange of one learner (R1): read -> plan -> apply -> record. Every refresh, preview and daily sync uses it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from .fetch import NotTheLearner, read_onefile
 from .on_record import read_on_record
 from .sources import LiveSource, Source
 
-#: How often a learner is planned again because somebody was editing them at the same time.
+#: Maximum number of times a learner is planned, if someone keeps editing the learner.
 ROUNDS = 3
 
 
@@ -50,8 +50,8 @@ ROUNDS = 3
 class Exchange:
     """The exchange for the learner of one claim.
 
-    A ``preview`` plans and writes nothing but the ledger. ``puts_aside``: a learner whose existing values would be
-    replaced has to wait until all are compared. ``source`` is what the run has read of this learner already, if it has.
+    A ``preview`` writes nothing but the ledger. ``puts_aside``: a learner whose existing values would be replaced is
+    put aside until all learners are compared. ``source`` has the learner's staged records, if the run has read them.
     """
 
     claim: Claim
@@ -74,12 +74,12 @@ class Exchange:
         self.rate_limited_before = self.onefile.transport.rate_limited
 
     def carry_out(self) -> None:
-        """Bring the learner to exactly one outcome.
+        """Carry out the exchange and record exactly one outcome for the learner.
 
-        Raises OneFileError of scope ``RUN`` after recording it, because it would meet the next learner too;
-        :class:`LostClaim` when somebody else has taken the learner over; and :class:`PutBack` when the learner waits
-        in the queue again, because time is up or OneFile takes no more calls for now. Anything else ends in the
-        outcome, together with whatever problems were met on the way.
+        Raises OneFileError of scope ``RUN`` after recording it, because it would affect the next learner too;
+        :class:`LostClaim` if another worker has taken over the learner; and :class:`PutBack` after queueing the learner
+        again, because time is up or OneFile accepts no more calls for now. Any other error becomes a problem in the
+        outcome.
         """
         outcome = self.claim.outcome
         about = Subject("learner", outcome.learner_pk, outcome.onefile_id)
@@ -112,7 +112,7 @@ class Exchange:
             self.finish(OutcomeState.FAILED, FoundProblem(error.code, about))
             raise
         except Exception as error:  # noqa: BLE001 - R25: one learner's failure must not stop the run
-            # The exception's own text may hold a learner's values, so only its kind and place are logged.
+            # The exception's message may contain a learner's values, so only its type and place are logged.
             kind, place = type(error).__name__, _place(error)
             events.error("learner_stopped", learner=about.pk, error=kind, place=place)
             self.finish(OutcomeState.FAILED, FoundProblem("stopped", about))
@@ -125,7 +125,7 @@ class Exchange:
             if plan is None:
                 self.finish(OutcomeState.SKIPPED, FoundProblem("learner_left", about))
                 return
-            # Each round looks at everything anew, so the problems of the one before are met again or solved.
+            # Each round reads everything again, so problems of the previous round are found again or are solved.
             self.planned, self.applied.problems, self.applied.stale = plan.problems, [], False
             if self.puts_aside and replaces_values(plan):
                 self.claim.put_aside(list(plan.changes()), self.officers, self.cost())
@@ -137,14 +137,14 @@ class Exchange:
             else:
                 apply_plan(self.onefile, plan, visit_type, self.applied)
             if self.applied.stale and rounds_left:
-                continue  # somebody was editing the learner: what they entered is planned with
+                continue  # someone was editing the learner: plan again with the new values
             kept_changing = [FoundProblem("kept_changing", about)] if self.applied.stale else []
             problems = [*plan.problems, *self.applied.problems, *kept_changing]
             self.finish(state_of(self.applied.changes, problems), *kept_changing)
             return
 
     def plan(self, policy: Policy) -> Plan | None:
-        """Read both sides and decide; none when the learner has gone meanwhile."""
+        """Read both sides and make a plan; ``None`` if the learner has been deleted or unlinked meanwhile."""
         learner = host.learner_by_pk(self.claim.outcome.learner_pk)
         if learner is None or getattr(learner, "onefile_id", None) is None:
             return None
@@ -158,18 +158,19 @@ class Exchange:
             )
         finally:
             lists.save()
-        self.source = None  # the next round asks OneFile itself
+        self.source = None  # staged records may be out of date by the next round, so it reads OneFile
         officers = {review.officer for review in row.reviews if review.officer is not None}
         self.officers = host.read_officers(assessors_of(row, onefile), also=officers)
         return make_plan(row, self.on_record, onefile, self.officers, policy, host.can_hold)
 
     def record(self, changes: Sequence[FieldChange]) -> None:
-        # First: what was done in OneFile was done, whoever has the learner now. PICSWeb's is rolled back with it.
+        # Recorded before the lease is renewed: a change in OneFile has been made even if the lease is lost. A change in
+        # PICSWeb is rolled back together with this record.
         note_changes(self.claim.outcome, changes, self.officers, made=not self.preview)
         self.claim.renew()
 
     def compare(self, kept: Sequence[KeptValue]) -> list[FoundProblem]:
-        # What was kept differently once and is kept as given now is a difference no longer.
+        # Includes values that used to be stored differently and are no longer, so that their differences are deleted.
         news = [each for each in kept if each.differs or each.key in self.on_record.differences]
         return note_differences(self.claim.outcome, news, self.officers) if news else []
 
@@ -211,7 +212,7 @@ class Exchange:
 
 
 def policy_of(settings: OneFileSettings, *, send_again: bool = False) -> Policy:
-    """The settings of staff's that the rules depend on: those with the name of a field of the policy."""
+    """The settings on which the rules depend: those that share their name with a field of the policy."""
     switches = {
         each.name: getattr(settings, each.name) for each in fields(Policy) if each.name != "send_again"
     }

@@ -1,6 +1,6 @@
-"""Reads everything of one learner in OneFile from a :class:`.sources.Source`.
+"""Reads OneFile's side of one learner from a :class:`.sources.Source`.
 
-What fails for one item becomes a problem and the rest goes on; what would fail for everything is raised
+A failure of one item becomes a problem and the rest goes on. A failure that would affect everything is raised
 (:class:`onefile_sync.onefile.errors.OneFileError` with scope ``RUN``).
 """
 
@@ -24,7 +24,7 @@ ROLE_LEARNER = 1
 
 
 class NotTheLearner(Exception):
-    """The OneFile ID is nobody's, or not a learner's; ``code`` is the problem's."""
+    """The OneFile ID belongs to no user, or to a user who is not a learner. ``code`` is that of the problem."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -38,16 +38,17 @@ def read_onefile(
     policy: Policy,
     lists: ListEvidence | None = None,
 ) -> OneFileSide:
-    """Everything of one learner in OneFile that the exchange needs.
+    """Read everything about one learner in OneFile that the exchange needs.
 
-    From a live source it costs two searches; one call for each search result that leaves out what ``lists`` do not
-    believe to be blank, or by which PICSWeb would lose or send a value; one for each linked record that is not listed;
-    and once in a learner's life one to three calls to find out the centre. Where a linked review is missing, or none
-    was found, the centre is looked up again: the learner may have moved, or the OneFile ID may have been corrected. The
-    centre is also looked up before a review is created, as its visit belongs to the learner's centre.
+    A live source makes two searches. It makes one more call for each search result that lacks a value which ``lists``
+    cannot take as blank, or because of which PICSWeb would lose or send a value; one for each linked record that is not
+    listed; and, in a learner's first refresh, one to three to find the centre. If a linked review is missing, or no
+    record is found, the centre is looked up again, as the learner may have moved or the OneFile ID may have been
+    corrected. It is also looked up before a review is created, as the visit belongs to the learner's centre.
 
-    From staged records it costs calls only where they leave a doubt; for a review that we began to create the learner's
-    reviews are searched again. Raises :class:`NotTheLearner`, OneFileError of scope RUN, and what the source raises.
+    A staged source makes calls only where the staged records leave a doubt. If we have begun to create a review, the
+    learner's reviews are searched again. Raises :class:`NotTheLearner`, OneFileError of scope RUN, and the errors of
+    the source.
     """
     lists = lists or ListEvidence()
     problems: list[FoundProblem] = []
@@ -68,7 +69,7 @@ def read_onefile(
         for row in learner.reviews
         if row.onefile_id is None and (upload := on_record.upload_of(row))
     )
-    # Before a review is created once more, the search for it has to come to a certain end.
+    # Before a review is created again, the search for it must be complete, so a short page must not end it.
     linked = None if begun else _linked_reviews(learner)
     needs_reviews = policy.download_reviews or begun
     if needs_reviews:
@@ -81,7 +82,7 @@ def read_onefile(
         try:
             present_centre_id = _make_sure_of(source, learner)
         except OneFileError as error:
-            # The learner may not be there at all: their records cannot be called deleted.
+            # The learner may not exist in OneFile, so missing records do not count as deleted.
             aims.answered = reviews.answered = reviews.complete = False
             aims.report(error, about)
         else:
@@ -106,7 +107,7 @@ def read_onefile(
 
 
 def _find_centre(source: Source, learner: LearnerRow, problems: list[FoundProblem]) -> int | None:
-    """The learner's centre: as their own record says, else the customer's only one."""
+    """The centre in the learner's record, else the customer's only centre."""
     try:
         centre_id = _make_sure_of(source, learner)
         if centre_id is not None:
@@ -118,12 +119,12 @@ def _find_centre(source: Source, learner: LearnerRow, problems: list[FoundProble
         about = Subject("learner", learner.pk, learner.onefile_id, learner.label)
         problems.append(FoundProblem(error.code, about))
         return None
-    # One that cannot be read may be the learner's.
+    # An unreadable centre might be the learner's.
     return centres.records[0].id if len(centres.records) == 1 and not centres.unreadable_items else None
 
 
 def _make_sure_of(source: Source, learner: LearnerRow) -> int | None:
-    """See that the OneFile ID is a learner's; returns their centre where the record names it."""
+    """Check that the OneFile ID belongs to a learner. Returns the learner's centre, if the record names one."""
     try:
         user = source.user(learner.onefile_id)
     except OneFileError as error:
@@ -136,7 +137,7 @@ def _make_sure_of(source: Source, learner: LearnerRow) -> int | None:
 
 
 def _seems_elsewhere(learner: LearnerRow, reviews: _Reading[Review]) -> bool:
-    """Whether reviews are missing as they would be if the centre we kept is not the learner's (any more)."""
+    """Whether linked reviews are missing, or all reviews, as if the stored centre were no longer the learner's."""
     found = {record.id for record in reviews.records}
     nothing_or_too_little = not found or not _linked_reviews(learner) <= found
     return reviews.asked and reviews.complete and nothing_or_too_little
@@ -147,11 +148,10 @@ def _linked_reviews(learner: LearnerRow) -> set[int]:
 
 
 class _Reading(Generic[Record]):
-    """One search and the details it needs; keeps what was had and what was not.
+    """One search with the individual records it needs, and a note of what could not be read.
 
-    ``answered``: there was an answer to the search, from a learner who is there. ``complete``: it had no item that
-    could not be read. ``gone`` are the linked records of which OneFile itself says that it has none, ``unread``
-    those that could not be read.
+    ``answered``: the search was answered, for a learner who exists. ``complete``: it had no unreadable item. ``gone``
+    are linked records that do not exist according to OneFile; ``unread`` are records that could not be read.
     """
 
     def __init__(
@@ -167,7 +167,7 @@ class _Reading(Generic[Record]):
         self.kind = kind
         self.problems = problems
         self.lists = lists
-        #: Where the records are staged: asks OneFile for what the list says now.
+        #: Set for staged records: asks OneFile for the current list.
         self.ask_again: Callable[[], SearchResult[Record]] | None = None
         self.records: tuple[Record, ...] = ()
         self.asked = False
@@ -194,7 +194,7 @@ class _Reading(Generic[Record]):
             self.problems.append(FoundProblem("unreadable_items", self.learner, details))
 
     def look_for(self, linked: set[int], read: Callable[[int], Record]) -> None:
-        """Read what is linked and not listed: a list may have left it out, so only OneFile can say that it is gone."""
+        """Read linked records that are not listed. A list may omit them, so each is looked up by its ID."""
         if self.answered:
             known = {record.id for record in self.records} | self.gone | self.unread
             self.records += self.read_alone(sorted(linked - known), read)
@@ -208,9 +208,9 @@ class _Reading(Generic[Record]):
         rows: Iterable[QualificationRow | ReviewRow],
         needed: frozenset[str] = frozenset(),
     ) -> None:
-        """Replace search results by the full records where something rests on what they leave out.
+        """Replace search results by full records where the plan depends on values that they lack.
 
-        Of records that PICSWeb does not have, ``needed`` is what must be known for sure.
+        For records that PICSWeb does not have, ``needed`` are the fields that must be certain.
         """
         linked = {row.onefile_id: row for row in rows if row.onefile_id is not None}
         filled: list[Record] = []
@@ -228,11 +228,11 @@ class _Reading(Generic[Record]):
         self.records = tuple(filled)
 
     def is_known(self, record: Record) -> bool:
-        """Whether a record can be taken as it is: what its item left out, if it was read at all, is blank."""
+        """Whether a search result can be used: it is complete, or the values it lacks can be taken as blank."""
         return record.complete or bool(record.silent and self.lists.believes(self.listed_as, record.silent))
 
     def learn(self, item: Record, full: Record) -> None:
-        """What the full record tells of lists, by what the item left out of it."""
+        """Learn about lists by comparing a full record with its list item."""
         silent = item.silent
         if self.ask_again is not None and self.lists.contradicted(self.listed_as, silent, full):
             try:

@@ -1,4 +1,4 @@
-"""What our own tables hold of learners who are going to be planned: open uploads, and differences that were said."""
+"""Reads our own tables before learners are planned: open uploads, and differences already reported."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from onefile_sync.sync.planning.types import OnRecord, OpenUpload
 
 
 def read_on_record(learner_pks: Iterable[str]) -> dict[str, OnRecord]:
-    """By the learner's primary key as text, with an entry for each. Two queries, however many learners there are.
+    """Read open uploads and differences, by the learner's primary key as text. Two queries for any number of learners.
 
-    To be asked before PICSWeb's rows are read: an upload that somebody finishes in between is then taken for open, and
-    looked for in OneFile, rather than taken for one that was never begun.
+    Call this before reading PICSWeb's rows. If an upload is finished in between, it then counts as open and is looked
+    for in OneFile; in the other order it would seem never to have begun.
     """
     pks = list(learner_pks)
     mine = Q(learner_type=host.learner_type(), learner_pk__in=pks)

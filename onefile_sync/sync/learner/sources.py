@@ -1,6 +1,6 @@
-"""Where one learner's records come from: a :class:`Source`.
+"""Sources of one learner's records in OneFile.
 
-:class:`LiveSource` asks OneFile. ``sync.bulk`` has another one, for what a run has read of everyone.
+:class:`LiveSource` calls OneFile. ``sync.bulk`` has another source, with the staged records of a daily sync.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Record = TypeVar("Record", LearningAim, Review)
 class RecordList(Generic[Record]):
     """The records of one kind that a source lists for a learner.
 
-    ``ask_again`` asks OneFile for the same list. It is ``None`` where OneFile has only just been asked.
+    ``ask_again`` asks OneFile for the same list. It is ``None`` if the list has just come from OneFile.
     """
 
     result: SearchResult[Record]
@@ -27,21 +27,20 @@ class RecordList(Generic[Record]):
 
 
 class Source(Protocol):
-    """What the exchange asks about one learner. Each method raises OneFileError where OneFile is asked and refuses."""
+    """What the exchange reads about one learner. A method that calls OneFile raises OneFileError if the call fails."""
 
     def known_centre_id(self, kept: int | None) -> int | None:
-        """The learner's centre as far as it is known without a call; ``kept`` is the one that PICSWeb has."""
+        """The learner's centre, if it is known without a call. ``kept`` is the centre stored in PICSWeb."""
 
     def learning_aims(self, learner_id: int, wanted: Collection[int]) -> RecordList[LearningAim]:
-        """The learner's learning aims, those ``wanted`` at least."""
+        """The learner's learning aims, at least those ``wanted``."""
 
     def reviews(
         self, learner_id: int, centre_id: int | None, linked: Collection[int] | None
     ) -> RecordList[Review]:
-        """The learner's reviews. ``linked`` are the IDs of those that PICSWeb has.
+        """The learner's reviews. ``linked`` are the IDs of those linked in PICSWeb.
 
-        With ``None`` OneFile is asked for all of them, whatever is on record: a review may be created because it is not
-        listed.
+        With ``None``, OneFile is always asked for all reviews, because a review will be created if it is not listed.
         """
 
     def learning_aim(self, aim_id: int) -> LearningAim:
@@ -59,7 +58,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LiveSource:
-    """OneFile itself: each method that reads something is one call or more."""
+    """Reads from OneFile. Each method except ``known_centre_id`` makes one or more calls."""
 
     onefile: OneFile
 

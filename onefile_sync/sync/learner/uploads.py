@@ -1,8 +1,8 @@
-"""Upload intents: what is on record of a review that is being created in OneFile, step by step (R7).
+"""Upload intents: the record of creating a review in OneFile, step by step (R7).
 
-Written and committed before each call, and after each answer; so that whatever cuts us off, the next refresh knows to
-look in OneFile before it creates anything, and how long a create that was sent may still be on its way. Whoever was
-taken for dead and comes back with an answer finds the row changed, and writes nothing over it.
+They are committed before each call and after each answer. So if a process is killed, the next refresh knows that it
+has to look in OneFile before creating anything, and how long OneFile may still be processing the last create. A process
+that was presumed dead and continues later finds the row changed and does not overwrite it.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from onefile_sync.sync.planning.types import FinishedUpload, FoundProblem
 from onefile_sync.sync.runs.leases import LostClaim
 from onefile_sync.transactions import retried
 
-#: How long the visit of a review that OneFile refuses is kept for the next try, before another visit is made.
+#: How long the visit of a refused review is reused before another visit is created.
 KEEP_VISIT = timedelta(days=7)
-#: Takes hold of the learner for a whole lease and says from when, so that nobody else looks before we are past doubt.
+#: Renews the lease on the learner in full and returns the current time. Nobody else processes the learner meanwhile.
 Hold = Callable[[], datetime]
 
 
 @retried
 def begin(learner_pk: str, review_pk: str, scheduled_for: datetime) -> UploadIntent:
-    """The open intent for this review, or a new one. One whose review was moved meanwhile starts over."""
+    """The open intent for this review, or a new one. If the review was moved meanwhile, its intent starts again."""
     intent, created = UploadIntent.objects.get_or_create(
         learner_type=host.learner_type(),
         review_pk=review_pk,
@@ -38,8 +38,8 @@ def begin(learner_pk: str, review_pk: str, scheduled_for: datetime) -> UploadInt
         defaults={"learner_pk": learner_pk, "scheduled_for": scheduled_for},
     )
     if not created and (intent.learner_pk, intent.scheduled_for) != (learner_pk, scheduled_for):
-        # The plan looked and found no review in OneFile, so the visit of the earlier attempt stays without one:
-        # it has the old time, or is another learner's.
+        # The plan found no review in OneFile, so the visit of the earlier attempt stays without one. It cannot be used,
+        # as it has the old time or belongs to another learner.
         left_over = 0 if intent.visit_id is None else 1
         _write(
             intent,
@@ -54,9 +54,9 @@ def begin(learner_pk: str, review_pk: str, scheduled_for: datetime) -> UploadInt
 
 @retried
 def note_sending_visit(intent: UploadIntent, hold: Hold, *, again: bool = False) -> None:
-    """A visit is about to be asked for: from here on OneFile may hold one that we do not know.
+    """Record that a visit is about to be created, so OneFile may have one whose ID we do not know.
 
-    ``again``: the last try was refused for certain, and so is counted already.
+    ``again``: a previous attempt certainly failed, so this visit is already counted.
     """
     with transaction.atomic():
         more = 0 if again else 1
@@ -64,29 +64,29 @@ def note_sending_visit(intent: UploadIntent, hold: Hold, *, again: bool = False)
 
 
 def note_visit(intent: UploadIntent, visit_id: int) -> None:
-    """OneFile has created the visit."""
+    """Record that OneFile has created the visit."""
     _write(intent, visit_id=visit_id, in_doubt_since=None, visits_in_doubt=intent.visits_in_doubt - 1)
 
 
 @retried
 def note_sending_review(intent: UploadIntent, hold: Hold) -> None:
-    """A review is about to be asked for, in the visit that is on record."""
+    """Record that a review is about to be created in the recorded visit."""
     with transaction.atomic():
         _write(intent, in_doubt_since=hold())
 
 
 def note_not_created(intent: UploadIntent, *, visit_asked_for: bool) -> None:
-    """What was asked for last was refused for certain, or was not sent at all: nothing is on its way."""
+    """Record that the last create was certainly refused or never sent."""
     _write(
         intent, in_doubt_since=None, visits_in_doubt=intent.visits_in_doubt - (1 if visit_asked_for else 0)
     )
 
 
 def note_review_refused(intent: UploadIntent, *, visit_is_new: bool) -> None:
-    """OneFile refused the review for certain. Was it for its visit's sake, the next refresh begins with another one.
+    """Record that OneFile certainly refused the review. The visit may be the reason; then the next refresh replaces it.
 
-    A visit that was made just before cannot be the reason: it waits for the review, lest each refresh leaves one more
-    behind. It may be deleted while it waits, so even then another is tried in the end.
+    A visit created just before cannot be the reason, so it is reused; otherwise each refresh would leave another visit
+    behind. As it may be deleted meanwhile, it too is replaced eventually.
     """
     now = timezone.now()
     if visit_is_new:
@@ -96,18 +96,18 @@ def note_review_refused(intent: UploadIntent, *, visit_is_new: bool) -> None:
 
 
 def _keep_for(intent: UploadIntent) -> timedelta:
-    """How long the visit of a refused review is kept: ever longer, the more of them may lie about already."""
+    """How long the visit of a refused review is reused: longer, the more unused visits OneFile may already have."""
     return KEEP_VISIT * (1 << min(intent.visits_in_doubt, 10))
 
 
 def note_review(intent: UploadIntent, review_id: int) -> None:
-    """OneFile has created the review."""
+    """Record that OneFile has created the review."""
     _write(intent, review_id=review_id, in_doubt_since=None)
 
 
 @retried
 def _write(intent: UploadIntent, **values: Any) -> None:
-    """Raises LostClaim where somebody else has gone on with this upload meanwhile."""
+    """Update the row. Raises LostClaim if another process has continued this upload meanwhile."""
     as_we_know_it = UploadIntent.objects.filter(
         pk=intent.pk, in_doubt_since=intent.in_doubt_since, visit_id=intent.visit_id, finished_at=None
     )
@@ -118,9 +118,9 @@ def _write(intent: UploadIntent, **values: Any) -> None:
 
 
 def left_over(learner_pk: str, finished: Mapping[str, FinishedUpload]) -> list[FoundProblem]:
-    """What these uploads leave behind: visits into which no review will be put.
+    """Problems for the visits that these uploads leave behind without a review.
 
-    OneFile cannot be asked for visits: only a person can see whether there is one that nobody needs.
+    OneFile has no search for visits, so only a person can check whether there is an unused one.
     """
     problems = []
     for intent in _open(learner_pk, finished).order_by("pk"):
@@ -142,5 +142,5 @@ def _open(learner_pk: str, review_pks: Iterable[str]) -> QuerySet[UploadIntent]:
 
 @retried
 def close(learner_pk: str, review_pks: Iterable[str]) -> None:
-    """The uploads of these reviews are over: they were linked, or turned out never to have happened."""
+    """Close the uploads of these reviews, which were linked or turned out never to have been created."""
     _open(learner_pk, review_pks).update(finished_at=timezone.now())
