@@ -32,7 +32,8 @@ class ListingKind(models.TextChoices):
 class Listing(Leased):
     """One search for all learners that a run makes, page by page. ``centre_id`` is 0 for all centres.
 
-    ``last_page`` is set once a page is empty or has nothing new. ``items`` says whether the first page had whole
+    ``last_page`` is set once a page is empty or has nothing new. ``expected_pages`` is the number of pages that the
+    list had in the last run, null if that is unknown or was too low. ``items`` says whether the first page had whole
     records, or thin ones that have to be read individually; it also becomes thin if a sample of records ``differs``
     from the listing. ``fallback`` is the code of why the search cannot be used, in which case each learner is asked
     for individually. The lease is for work done once per listing: reading the centres, or comparing the sample.
@@ -47,6 +48,7 @@ class Listing(Leased):
     centre_id = models.PositiveBigIntegerField(default=0)
     next_page = models.PositiveIntegerField(default=1)
     last_page = models.PositiveIntegerField(null=True)
+    expected_pages = models.PositiveIntegerField(null=True)
     items = models.CharField(max_length=4, choices=Items, blank=True, default="")
     differs = models.BooleanField(default=False)
     unreadable_items = models.PositiveIntegerField(default=0)
@@ -82,8 +84,8 @@ class StagedRecord(Leased):
 
     ``owner_id`` is the learner's user ID in OneFile, null while it is unknown. ``learner_pk`` is PICSWeb's learner,
     blank if the learner is not in scope; then no values are stored. ``values`` are the synchronised fields of
-    :mod:`onefile_sync.onefile.records`, empty until they are read. ``unchanged`` counts how often in a row they were
-    read without a change. ``told_in`` is the run that last read them: from the record itself if ``read_alone``, else
+    :mod:`onefile_sync.onefile.records`, empty until they are read. ``unchanged`` counts how often in a row a
+    ``settled`` review was read without a change. ``told_in`` is the run that last read them: from the record itself if ``read_alone``, else
     from a list item. ``left_out`` are the fields without a value in the last list, which may have omitted them
     (:mod:`onefile_sync.sync.connection.list_evidence`). ``due_in`` is the run that has to fetch the record
     individually.

@@ -125,7 +125,7 @@ def test_a_page_whose_reader_went_away_is_read_by_the_next(
 ) -> None:
     run, client = begin_daily(), a_client()
     read_on(run, client, 2)  # the centres, and the first page
-    assert listings._claim_page(run) is not None
+    assert listings._claim_page(run, run.listings.all()) is not None
     while listings.read_on(run, client, lambda: True):
         run.refresh_from_db()
     assert run.read_at is None

@@ -7,7 +7,8 @@ a lease and written down when it is done, so that whoever goes on after a crash 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -31,7 +32,7 @@ from .selection import mark_what_is_due
 from .staging import CODECS
 from .steps import Piece, free, new_lease
 
-#: Pages of one list that are read at a time: so many more than there are may be asked for at its end.
+#: Pages of one list that are read at a time, up to the page that was the last one the night before.
 AHEAD = 2
 #: Pages that one hand reads in a row before it looks whether there is something else to do.
 IN_A_ROW = 20
@@ -47,8 +48,9 @@ def read_on(run: SyncRun, onefile: OneFile, time_is_up: Callable[[], bool]) -> b
     ``run.read_at`` is set when nothing is left. Raises OneFileError of scope ``RUN``, and whatever keeps a call from
     being made, after letting go of the piece.
     """
-    for claim in CLAIMS:
-        piece = claim(run)
+    listed = list(run.listings.order_by("kind", "centre_id")) if run.listed_at is None else []
+    for claim in LISTING if run.listed_at is None else RECORDS:
+        piece = claim(run, listed)
         if piece is not None:
             piece.time_is_up = time_is_up
             piece.lists = ListEvidence.load(run.address)
@@ -85,11 +87,13 @@ def _count(run: SyncRun, calls: int, limited: int) -> None:
 
 
 @retried
-def _claim_centres(run: SyncRun) -> _Centres | None:
-    if not run.listings.exists():
+def _claim_centres(run: SyncRun, listed: Sequence[Listing]) -> _Centres | None:
+    if not listed:
         # What is to be listed first; the reviews of each centre are, once the centres are known.
         wanted = [Listing(run=run, kind=kind) for kind in (ListingKind.CENTRES, ListingKind.AIM)]
         Listing.objects.bulk_create(wanted, ignore_conflicts=True)
+    elif all(listing.finished_at for listing in listed if listing.kind == ListingKind.CENTRES):
+        return None
     claimed = _claim_listing(run.listings.filter(kind=ListingKind.CENTRES))
     return claimed and _Centres(run, *claimed)
 
@@ -137,9 +141,10 @@ class _Centres(Piece):
 # The pages
 
 
-def _claim_page(run: SyncRun) -> _Page | None:
-    for listing in run.listings.filter(kind__in=CODECS, finished_at=None).order_by("kind", "centre_id"):
-        page = _next_page(listing.pk)
+def _claim_page(run: SyncRun, listed: Sequence[Listing]) -> _Page | None:
+    for listing in listed:
+        wanted = listing.kind in CODECS and listing.finished_at is None
+        page = _next_page(listing.pk) if wanted else None
         if page is not None:
             return _Page(run, _this(page), listing, page)
     return None
@@ -165,10 +170,15 @@ def _next_page(listing_pk: int) -> ListedPage | None:
             page.claimed_by = lease["claimed_by"]
             return page
     # The first page comes alone: it tells what the list is like, or that there is none.
-    at_a_time = AHEAD if listing.items else 1
+    at_a_time = AHEAD if listing.items and not _may_be_past_the_end(listing) else 1
     if listing.last_page is not None or len(under_way) >= at_a_time:
         return None
     return ListedPage.objects.create(listing=listing, number=_hand_out(listing), **lease)
+
+
+def _may_be_past_the_end(listing: Listing) -> bool:
+    """Whether the next page is beyond those of last time: then at most one call is made in vain."""
+    return listing.expected_pages is not None and listing.next_page > listing.expected_pages
 
 
 def _hand_out(listing: Listing) -> int:
@@ -219,12 +229,15 @@ class _Page(Piece):
         if listing.fallback or not self.mine.update(number=following, lease_expires_at=lease_expires_at):
             return None
         kept = CODECS[listing.kind]
+        if self.page.number == 1:
+            listing.expected_pages = _pages_last_time(listing, read)
         new = staging.stage(self.run, kept, read.records, self.lists, centre_id=listing.centre_id)
         if _learn(listing, self.page.number, read, new):
             if self.page.number == 1:
                 listing.items = self._items(read)
-            listing.save(update_fields=["items", "unreadable_items", "last_page"])
-        if listing.last_page is not None:
+            listing.save(update_fields=["items", "unreadable_items", "last_page", "expected_pages"])
+        others = listing.pages.exclude(pk=self.page.pk)
+        if listing.last_page is not None or (_may_be_past_the_end(listing) and others.exists()):
             self.mine.delete()
             return None
         return _hand_out(listing)
@@ -250,10 +263,22 @@ def _learn(listing: Listing, number: int, page: SearchPage[Any], new: int) -> bo
     may give fewer than it is asked for, or leave out a record that we may not see. Nor is one of broken items only.
     """
     listing.unreadable_items += page.unreadable_items
+    has_grown = bool(new) and listing.expected_pages is not None and number > listing.expected_pages
+    if has_grown:
+        listing.expected_pages = None
     is_the_end = not new and page.unreadable_items < max(page.items, 1)
     if is_the_end:
         listing.last_page = min(number, listing.last_page or number)
-    return is_the_end or number == 1 or bool(page.unreadable_items)
+    return is_the_end or has_grown or number == 1 or bool(page.unreadable_items)
+
+
+def _pages_last_time(listing: Listing, first_page: SearchPage[Any]) -> int | None:
+    """How many pages of this length the records make that the last run met in this list."""
+    listed = StagedRecord.objects.filter(kind=listing.kind)
+    if listing.centre_id:
+        listed = listed.filter(centre_id=listing.centre_id)
+    known = listed.count()
+    return math.ceil(known / first_page.items) if known and first_page.items else None
 
 
 @retried
@@ -270,17 +295,19 @@ def _fall_back(listing: Listing, code: str) -> None:
 # The sample
 
 
-def _claim_sample(run: SyncRun) -> Sample | None:
+def _claim_sample(run: SyncRun, listed: Sequence[Listing]) -> Sample | None:
+    if all(listing.last_page is None or listing.finished_at for listing in listed):
+        return None
     under_way = ListedPage.objects.filter(listing=OuterRef("pk"))
-    listed = run.listings.filter(~Exists(under_way), kind__in=CODECS, last_page__isnull=False)
-    claimed = _claim_listing(listed)
+    candidates = run.listings.filter(~Exists(under_way), kind__in=CODECS, last_page__isnull=False)
+    claimed = _claim_listing(candidates)
     return claimed and Sample(run, *claimed)
 
 
 # What lists leave out
 
 
-def _claim_records(run: SyncRun) -> _Records | None:
+def _claim_records(run: SyncRun, _listed: Sequence[Listing]) -> _Records | None:
     lease = new_lease()
     rows = _take(run, lease)
     if not rows:
@@ -314,13 +341,10 @@ class _Records(Piece):
                 self.keep(kept, were_read)  # what was read is worth keeping, whatever happens
 
 
-#: What there may be to do, in this order.
-CLAIMS: tuple[Callable[[SyncRun], _Centres | _Page | Sample | _Records | None], ...] = (
-    _claim_centres,
-    _claim_page,
-    _claim_sample,
-    _claim_records,
-)
+#: What there may be to do, in this order, until all is listed, and then.
+Claims = tuple[Callable[[SyncRun, Sequence[Listing]], _Centres | _Page | Sample | _Records | None], ...]
+LISTING: Claims = (_claim_centres, _claim_page, _claim_sample)
+RECORDS: Claims = (_claim_records,)
 
 
 # From one stage to the next
