@@ -85,9 +85,9 @@ class StagedRecord(Leased):
     ``owner_id`` is the learner's user ID in OneFile, null while it is unknown. ``learner_pk`` is PICSWeb's learner,
     blank if the learner is not in scope; then no values are stored. ``values`` are the synchronised fields of
     :mod:`onefile_sync.onefile.records`, empty until they are read. ``unchanged`` counts how often in a row a
-    ``settled`` review was read without a change. ``told_in`` is the run that last read them: from the record itself if ``read_alone``, else
-    from a list item. ``left_out`` are the fields without a value in the last list, which may have omitted them
-    (:mod:`onefile_sync.sync.connection.list_evidence`). ``due_in`` is the run that has to fetch the record
+    ``settled`` review was read without a change. ``told_in`` is the run that last read them: from the record itself if
+    ``read_alone``, else from a list item. ``left_out`` are the fields without a value in the last list, which may have
+    omitted them (:mod:`onefile_sync.sync.connection.list_evidence`). ``due_in`` is the run that has to fetch the record
     individually.
     """
 

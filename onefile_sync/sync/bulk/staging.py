@@ -225,9 +225,10 @@ def _with_values(
     """What is kept of a record that was read: of whoever is not in scope, nothing."""
     values = kept.values(record) if is_ours else {}
     digest = digest_of(values) if is_ours else OF_SOMEBODY_ELSE
-    repeated = before is not None and before.digest == digest
+    settled = is_ours and _is_through(record)
+    repeated = settled and before is not None and before.digest == digest
     unchanged = min((before.unchanged if before else 0) + 1, TWICE) if repeated else 0
-    return {"values": values, "digest": digest, "settled": _is_through(record), "unchanged": unchanged}
+    return {"values": values, "digest": digest, "settled": settled, "unchanged": unchanged}
 
 
 #: In place of a digest: whose record it is is known, and it is nobody's in scope.
