@@ -21,7 +21,6 @@ from .visibility import may_view_learner, only_visible, search, visible, visible
 
 __all__ = [
     "CANCEL",
-    "CHANGE_SETTINGS",
     "DECIDE",
     "PREVIEW",
     "REFRESH",
@@ -54,7 +53,6 @@ VIEW_RUNS = "onefile_sync.view_syncrun"
 CANCEL = "onefile_sync.cancel_syncrun"
 DECIDE = "onefile_sync.decide_syncrun"
 VIEW_HEALTH = "onefile_sync.view_health"
-CHANGE_SETTINGS = "onefile_sync.change_onefilesettings"
 
 #: Each of these permissions lets a user see how the learners visible to them were synchronised.
 SEE_STATUS = (REFRESH, PREVIEW, VIEW_RUNS)

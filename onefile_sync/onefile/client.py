@@ -56,19 +56,6 @@ READ_REVIEW = Operation("read review", "GET", "/Review/{}", repeatable=True, mea
 CREATE_VISIT = Operation("create visit", "POST", "/Visit", repeatable=False)
 CREATE_REVIEW = Operation("create review", "POST", "/Review", repeatable=False)
 
-OPERATIONS = (
-    READ_CUSTOMER,
-    SEARCH_CENTRES,
-    READ_USER,
-    SEARCH_LEARNING_AIMS,
-    READ_LEARNING_AIM,
-    UPDATE_LEARNING_AIM,
-    SEARCH_REVIEWS,
-    READ_REVIEW,
-    CREATE_VISIT,
-    CREATE_REVIEW,
-)
-
 Listed = TypeVar("Listed", Centre, LearningAim, Review)
 Single = TypeVar("Single", User, LearningAim, Review)
 

@@ -12,7 +12,6 @@ import io
 import socket
 import time
 import zlib
-from collections.abc import Callable
 from typing import Any
 
 import requests
@@ -43,15 +42,14 @@ class Meter:
     ``requested``: sending the request itself has begun, so any negotiation with a proxy is complete.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(self) -> None:
         self._until = self._longest_silence = 0.0
         self._most_bytes = 0
         self.received = 0
         self.connected = self.requested = False
 
     def start(self, most_bytes: int, seconds: float, longest_silence: float) -> None:
-        self._until = self._clock() + seconds
+        self._until = time.monotonic() + seconds
         self._longest_silence = longest_silence
         self._most_bytes = most_bytes + HEADERS
         self.received = 0
@@ -64,7 +62,7 @@ class Meter:
 
     def seconds_for_next_part(self) -> float:
         """Seconds to wait for the next part. Raises OutOfBounds when the total time is used up."""
-        left = self._until - self._clock()
+        left = self._until - time.monotonic()
         if left <= 0:
             raise OutOfBounds("timed_out")
         return min(left, self._longest_silence)

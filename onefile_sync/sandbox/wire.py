@@ -26,6 +26,8 @@ EARLIEST_YEAR: Final = 1753
 _LARGEST_NUMBER: Final = 2**63 - 1
 #: The role of an archived learner, if archived users have roles of their own.
 ARCHIVED_LEARNER: Final = 2
+#: The longest text that a request may hold as a value.
+_LONGEST_TEXT: Final = 255
 _IN_CAPITALS: Final = frozenset({"id", "misid", "uln", "nino", "dob"})
 
 
@@ -177,14 +179,14 @@ class Body:
     def __contains__(self, name: str) -> bool:
         return name.lower() in self._values
 
-    def text(self, name: str, longest: int = 255) -> str:
-        """Raise :class:`ApiRefusal` for a value that is neither text nor a number, or is longer than ``longest``."""
+    def text(self, name: str) -> str:
+        """Raise :class:`ApiRefusal` for a value that is neither text nor a number, or is too long."""
         value = self._given(name, str | int | float)
         text = "" if value is None else str(value)
         if any(0xD800 <= ord(character) <= 0xDFFF for character in text):
             raise ApiRefusal(400, f"{name} has half a character.")
-        if len(text) > longest:
-            raise ApiRefusal(400, f"{name} is longer than {longest} characters.")
+        if len(text) > _LONGEST_TEXT:
+            raise ApiRefusal(400, f"{name} is longer than {_LONGEST_TEXT} characters.")
         return text
 
     def number(self, name: str) -> int | None:

@@ -8,14 +8,12 @@ from zoneinfo import ZoneInfo
 import pytest
 from werkzeug import Response
 
-from onefile_sync.onefile import client
-from onefile_sync.onefile.client import OPERATIONS, OneFile
+from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.errors import Scope
-from onefile_sync.onefile.operations import Operation
 from onefile_sync.onefile.records import AimNames, Centre, Customer, LearningAim, User
 from onefile_sync.onefile.transport import Transport
 
-from .wire import NOTHING, Exchange, failure_of
+from .wire import NOTHING, OPERATIONS, Exchange, failure_of
 
 LONDON = ZoneInfo("Europe/London")
 
@@ -48,11 +46,6 @@ def create_review(onefile: OneFile, assessor_id: int | None = 12) -> int:
 
 def test_only_creates_are_not_repeatable() -> None:
     assert [each.name for each in OPERATIONS if not each.repeatable] == ["create visit", "create review"]
-
-
-def test_every_operation_of_the_client_is_listed() -> None:
-    defined = [each for each in vars(client).values() if isinstance(each, Operation)]
-    assert sorted(each.name for each in defined) == sorted(each.name for each in OPERATIONS)
 
 
 def test_customer(onefile: OneFile, exchange: Exchange) -> None:

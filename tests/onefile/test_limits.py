@@ -12,13 +12,12 @@ from typing import Any
 
 import pytest
 
-from onefile_sync.onefile import client
 from onefile_sync.onefile.operations import AUTHENTICATE, Operation
 from onefile_sync.onefile.retry import RetryPolicy
 from onefile_sync.setup.connection_test import AT_ONCE
 
 from .fakes import KeptSession, PieceServer, head, raw_answer
-from .wire import CREATE, READ, SEARCH, Connect, failure_of
+from .wire import CREATE, OPERATIONS, READ, SEARCH, Connect, failure_of
 
 MEGABYTE = 1024**2
 PART = b" " * 65536
@@ -117,9 +116,7 @@ def test_a_refusal_is_what_its_status_says_even_where_its_body_breaks_off(
     assert (transport.rate_limited, pace.pauses) == (1, [7.0])
 
 
-@pytest.mark.parametrize(
-    "operation", [*client.OPERATIONS, AUTHENTICATE], ids=lambda operation: operation.name
-)
+@pytest.mark.parametrize("operation", [*OPERATIONS, AUTHENTICATE], ids=lambda operation: operation.name)
 def test_every_operation_has_limits_that_fit_what_it_asks_for(operation: Operation) -> None:
     is_page = "/Search/" in operation.path
     assert operation.max_bytes == (16 if is_page else 1) * MEGABYTE
