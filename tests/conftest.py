@@ -21,6 +21,8 @@ from onefile_sync.sandbox.world import World
 from tests.factories import HOSTS, Host
 from tests.matrix import mark_exhaustive
 
+pytest_plugins = ["tests.run_fixtures", "tests.staff_fixtures"]
+
 #: Folders whose tests are run without measuring their coverage.
 NOT_MEASURED = {"exchange", "reading", "reliability"}
 #: How many examples hypothesis makes up: "quick", "thorough" (make test-exhaustive) or "nightly".

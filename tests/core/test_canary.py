@@ -26,8 +26,7 @@ from onefile_sync.sync.connection import rate_limit
 from onefile_sync.sync.connection.session import connect
 from tests.conftest import dont_wait
 from tests.factories import Host
-
-from .conftest import codes, queued_tasks, states
+from tests.run_fixtures import codes, queued_tasks, states
 
 TOKEN = "canary-customer-token-71c1"
 NAME = "Canaryforename"

@@ -16,8 +16,7 @@ from onefile_sync.models import LearnerOutcome, OutcomeState, RunKind, RunState
 from onefile_sync.sync.planning.types import FieldChange, FoundProblem, Subject
 from onefile_sync.sync.runs import leases, ledger, lifecycle
 from tests.factories import Host
-
-from .conftest import FREE, claimed, codes, learners_of, run_of, states
+from tests.run_fixtures import FREE, claimed, codes, learners_of, run_of, states
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 LEASE = timedelta(minutes=5)

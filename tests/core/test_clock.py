@@ -14,8 +14,7 @@ from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sync.runs import heartbeat
 from tests.conftest import dont_wait
 from tests.factories import Host
-
-from .conftest import learners_of, run_of, states
+from tests.run_fixtures import learners_of, run_of, states
 
 #: A tenth of the lease of 300 seconds.
 TOLERATED = 30

@@ -26,8 +26,7 @@ from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
 from tests.factories import Host
-
-from .conftest import Manage, Said, codes, run_of, states
+from tests.run_fixtures import Manage, Said, codes, run_of, states
 
 pytestmark = pytest.mark.matrix
 

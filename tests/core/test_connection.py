@@ -14,8 +14,7 @@ from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.setup import connection_test
 from onefile_sync.sync.connection.rate_limit import SharedRateLimiter
-
-from .conftest import Away
+from tests.run_fixtures import Away
 
 
 class TestConnection:

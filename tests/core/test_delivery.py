@@ -18,8 +18,7 @@ from onefile_sync.models import Change, LearnerOutcome, OneFileSettings, Problem
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
 from tests.factories import Host
-
-from .conftest import people, queued_tasks, rows_of, states
+from tests.run_fixtures import people, queued_tasks, rows_of, states
 
 pytestmark = pytest.mark.matrix
 

@@ -13,8 +13,7 @@ from onefile_sync import events, services
 from onefile_sync.models import OutcomeState, RunKind, SyncRun
 from onefile_sync.sync.runs import lifecycle
 from tests.factories import Host
-
-from .conftest import FREE, claimed, learners_of, run_of, stop_at
+from tests.run_fixtures import FREE, claimed, learners_of, run_of, stop_at
 
 RUN = UUID("7f0c2a54-3c0e-4b6e-9a53-0d1c5f7b8e21")
 

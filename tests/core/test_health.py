@@ -34,8 +34,7 @@ from onefile_sync.sync.runs import lifecycle
 from onefile_sync.sync.runs.schedule import DAILY, SWEEP
 from tests.conftest import dont_wait, sync
 from tests.factories import Host
-
-from .conftest import Away, a_day_done, claimed, learners_of, refuse_the_token, run_of
+from tests.run_fixtures import Away, a_day_done, claimed, learners_of, refuse_the_token, run_of
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 FINE, WARNING, CRITICAL = services.Level.FINE, services.Level.WARNING, services.Level.CRITICAL

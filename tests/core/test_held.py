@@ -18,8 +18,7 @@ from onefile_sync.sandbox.world import World
 from onefile_sync.sync.runs import leases, lifecycle
 from tests.conftest import changes, dont_wait, sync
 from tests.factories import Host
-
-from .conftest import (
+from tests.run_fixtures import (
     codes,
     how,
     learners_of,

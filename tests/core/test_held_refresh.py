@@ -13,8 +13,7 @@ from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
 from tests.conftest import dont_wait, sync
 from tests.factories import Host
-
-from .conftest import (
+from tests.run_fixtures import (
     Manage,
     codes,
     how,

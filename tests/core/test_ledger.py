@@ -11,8 +11,7 @@ from onefile_sync.host.snapshot import Attendance, Officers
 from onefile_sync.sync.planning.types import FieldChange, Subject
 from onefile_sync.sync.runs import ledger
 from tests.factories import Host
-
-from .conftest import learners_of, run_of
+from tests.run_fixtures import learners_of, run_of
 
 
 @pytest.mark.parametrize(

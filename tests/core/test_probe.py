@@ -26,8 +26,7 @@ from onefile_sync.setup import connection_test
 from onefile_sync.setup.redaction import kind_of, shown
 from tests.conftest import dont_wait
 from tests.factories import Host
-
-from .conftest import refuse_the_token
+from tests.run_fixtures import refuse_the_token
 
 START = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 SILENT = Switches(rate_limit=0)

@@ -30,9 +30,8 @@ from onefile_sync.sync.connection.rate_limit import SharedRateLimiter
 from onefile_sync.sync.runs import leases, lifecycle
 from onefile_sync.sync.runs.schedule import SCHEDULED_TASKS, install_schedules
 from tests.factories import HOSTS, Host
+from tests.run_fixtures import FREE, learners_of, run_of, states, stop_at
 from tests.services.conftest import SCHEMES
-
-from .conftest import FREE, learners_of, run_of, states, stop_at
 
 WORKERS = 8
 Result = TypeVar("Result")

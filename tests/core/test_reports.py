@@ -31,8 +31,7 @@ from onefile_sync.sync.runs import leases, lifecycle
 from onefile_sync.web import text
 from tests.conftest import dont_wait, preview, sync
 from tests.factories import Host
-
-from .conftest import FREE, learners_of, run_of
+from tests.run_fixtures import FREE, learners_of, run_of
 
 #: Eleven o'clock in London.
 KILLED_AT = datetime(2026, 6, 1, 10, 0, tzinfo=UTC)

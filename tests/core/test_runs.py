@@ -20,8 +20,7 @@ from onefile_sync.sync.planning.types import FoundProblem, Subject
 from onefile_sync.sync.runs import leases, lifecycle
 from tests.conftest import dont_wait
 from tests.factories import Host
-
-from .conftest import FREE, claimed, codes, learners_of, rows_of, run_of, states, stop_at
+from tests.run_fixtures import FREE, claimed, codes, learners_of, rows_of, run_of, states, stop_at
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 Linked = Callable[[int], list[Any]]

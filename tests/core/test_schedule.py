@@ -13,8 +13,7 @@ from django_q.models import Schedule
 from django_q.scheduler import scheduler
 
 from onefile_sync.sync.runs.schedule import DAILY, SCHEDULED_TASKS, SWEEP, ScheduledTask, next_daily_run
-
-from .conftest import queued_tasks
+from tests.run_fixtures import queued_tasks
 
 BEFORE_TWO = datetime(2026, 3, 2, 1, 59, tzinfo=UTC)
 pytestmark = pytest.mark.django_db

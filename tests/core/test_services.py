@@ -29,8 +29,7 @@ from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sync.runs import leases, lifecycle, retention
 from tests.conftest import dont_wait
 from tests.factories import Host
-
-from .conftest import FREE, codes, learners_of, queued_runs, run_of, states
+from tests.run_fixtures import FREE, codes, learners_of, queued_runs, run_of, states
 
 Commit = Callable[[], Any]
 

@@ -17,8 +17,7 @@ from onefile_sync.contrib.health_check import OneFileIntegration
 from onefile_sync.management.onefile_command import NO_DATABASE
 from onefile_sync.models import OneFileSettings, RunKind, RunState, SyncRun
 from tests.factories import Host
-
-from .conftest import Away, Manage
+from tests.run_fixtures import Away, Manage
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -27,8 +27,7 @@ from onefile_sync.sync import daily
 from onefile_sync.sync.runs import leases, lifecycle, queue
 from onefile_sync.sync.runs.queue import WORK
 from tests.factories import Host
-
-from .conftest import claimed, learners_of, queued_runs, queued_tasks, run_of, states
+from tests.run_fixtures import claimed, learners_of, queued_runs, queued_tasks, run_of, states
 
 Commit = Callable[[], Any]
 Linked = Callable[[int], list[Any]]

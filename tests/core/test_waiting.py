@@ -8,8 +8,7 @@ from typing import Any
 from onefile_sync import services
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
-
-from .conftest import states
+from tests.run_fixtures import states
 
 
 def test_a_refresh_by_command_does_not_sit_out_a_maintenance_page(

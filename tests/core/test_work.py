@@ -31,8 +31,7 @@ from onefile_sync.sync.learner import uploads
 from onefile_sync.sync.runs import leases
 from tests.conftest import dont_wait
 from tests.factories import Host
-
-from .conftest import Away, codes, learners_of, refuse_the_token, states
+from tests.run_fixtures import Away, codes, learners_of, refuse_the_token, states
 
 Linked = Callable[[int], list[Any]]
 

@@ -13,8 +13,7 @@ from example_project.picsweb.admin import LearnerAdmin
 from example_project.picsweb.models import Learner
 from onefile_sync.admin import register
 from onefile_sync.models import SyncRun
-
-from .conftest import a_change, a_problem, a_run, words
+from tests.staff_fixtures import a_change, a_problem, a_run, words
 
 OURS = [
     path("onefile/", include("onefile_sync.urls")),

@@ -11,8 +11,7 @@ from django_q.models import OrmQ
 from onefile_sync import services
 from onefile_sync.models import LearnerOutcome, OutcomeState, SyncRun
 from tests.factories import LearnerFactory
-
-from .conftest import a_change, a_held_run, a_run, words
+from tests.staff_fixtures import a_change, a_held_run, a_run, words
 
 ESCAPED = "&lt;b&gt;Máire O&#x27;Brien&lt;/b&gt;"
 TOO_LATE = "Too late: the run has gone on meanwhile, or somebody else decided."

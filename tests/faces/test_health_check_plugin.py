@@ -17,8 +17,7 @@ from health_check.views import HealthCheckView
 
 from onefile_sync import services
 from onefile_sync.models import Heartbeat, OneFileSettings
-
-from .conftest import TOKEN, a_held_run, a_run, long_ago
+from tests.staff_fixtures import TOKEN, a_held_run, a_run, long_ago
 
 CHECK = "onefile_sync.contrib.health_check.OneFileIntegration"
 
@@ -27,7 +26,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def in_order(transactional_db, onefile, learner) -> None:
+def in_order(transactional_db, integration, learner) -> None:
     """Everything is as it should be."""
     services.install_schedules()
     services.sweep()

@@ -14,8 +14,7 @@ from onefile_sync import services
 from onefile_sync.models import ApiSession, Heartbeat, OneFileSettings
 from onefile_sync.services import Finding, Level
 from onefile_sync.web import text
-
-from .conftest import a_held_run, a_run, long_ago, words
+from tests.staff_fixtures import a_held_run, a_run, long_ago, words
 
 QUESTIONS = [
     "Is the integration on?",

@@ -13,8 +13,7 @@ from django.urls import reverse
 from example_project.picsweb.models import Learner
 from onefile_sync.models import LearnerOutcome
 from tests.factories import LearnerFactory
-
-from .conftest import a_change, a_problem, a_run
+from tests.staff_fixtures import a_change, a_problem, a_run
 
 #: As German, Welsh and French write the thousands: 1.234, 1,234, and with narrow or hard spaces.
 GROUPED = re.compile(r"(?<![\d.])[1-9]\d{0,2}(?:[.,\u00a0\u202f ]\d{3})+(?![\d.])")

@@ -9,8 +9,7 @@ from example_project.picsweb.models import Learner
 from onefile_sync.admin import OneFileLearnerAdminMixin
 from onefile_sync.models import LearnerOutcome, OneFileSettings, SyncRun
 from tests.factories import LearnerFactory
-
-from .conftest import a_change, a_run, words
+from tests.staff_fixtures import a_change, a_run, words
 
 CHANGELIST = "/admin/picsweb/learner/"
 

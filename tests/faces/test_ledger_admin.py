@@ -11,8 +11,7 @@ from example_project.picsweb.models import Learner
 from onefile_sync import services
 from onefile_sync.models import Change, LearnerOutcome, Problem, SyncRun
 from tests.factories import LearnerFactory
-
-from .conftest import a_change, a_held_run, a_problem, a_run, words
+from tests.staff_fixtures import a_change, a_held_run, a_problem, a_run, words
 
 NAMES = ("syncrun", "learneroutcome", "change", "problem")
 

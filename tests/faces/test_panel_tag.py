@@ -8,8 +8,7 @@ from django.utils import timezone
 
 from onefile_sync.models import LearnerOutcome, OneFileSettings
 from tests.factories import LearnerFactory
-
-from .conftest import a_run, long_ago, words
+from tests.staff_fixtures import a_run, long_ago, words
 
 TAG = Template("{% load onefile_sync %}{% refresh_with_onefile learner %}")
 

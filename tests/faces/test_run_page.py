@@ -9,8 +9,7 @@ from django.urls import reverse
 
 from onefile_sync.models import OPEN_OUTCOMES, LearnerOutcome, OneFileSettings, SyncRun
 from tests.factories import LearnerFactory
-
-from .conftest import a_change, a_problem, a_run, long_ago, words
+from tests.staff_fixtures import a_change, a_problem, a_run, long_ago, words
 
 NO_JS = '<noscript><meta http-equiv="refresh" content="3"></noscript>'
 ESCAPED = "&lt;b&gt;Máire O&#x27;Brien&lt;/b&gt;"

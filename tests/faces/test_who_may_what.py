@@ -22,8 +22,7 @@ from example_project.picsweb.models import Learner
 from onefile_sync.admin import OneFileLearnerAdminMixin
 from onefile_sync.models import LearnerOutcome, OneFileSettings, SyncRun
 from tests.factories import LearnerFactory
-
-from .conftest import a_change, a_held_run, a_problem, a_run
+from tests.staff_fixtures import a_change, a_held_run, a_problem, a_run
 
 #: Restricted staff have the permissions of "staff with", and PICSWeb shows them none of the learners in question.
 WHO = ("anonymous", "staff without", "staff with", "restricted staff", "superuser")

@@ -13,8 +13,7 @@ from django.urls import reverse
 from example_project.picsweb.models import Learner
 from onefile_sync.models import LearnerOutcome, SyncRun
 from tests.factories import LearnerFactory
-
-from .conftest import a_change, a_held_run, a_problem, a_run, words
+from tests.staff_fixtures import a_change, a_held_run, a_problem, a_run, words
 
 EVERYTHING = (
     *(

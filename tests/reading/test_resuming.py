@@ -26,8 +26,8 @@ from onefile_sync.sync.connection.session import connect
 from onefile_sync.sync.runs import lifecycle
 from onefile_sync.web import text
 from tests.conftest import dont_wait
-from tests.core.conftest import codes, refuse_the_token, states
 from tests.factories import Host
+from tests.run_fixtures import codes, refuse_the_token, states
 
 from .village import begin_daily, daily, quiet_village
 

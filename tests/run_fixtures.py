@@ -1,4 +1,4 @@
-"""Runs, claims and queues as the tests of the core need them. Nobody waits for anything."""
+"""Runs, leases and queues as tests need them, and fixtures for them. Nobody waits for anything."""
 
 from __future__ import annotations
 
