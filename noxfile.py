@@ -25,7 +25,7 @@ CORE = (
     "tests/faces/test_ledger_admin.py",
     "tests/rest",
     "tests/core/test_services.py",
-    "tests/core/test_claims.py",
+    "tests/sync/runs/test_leases.py",
     "tests/core/test_tasks.py",
     "tests/core/test_commands.py",
     "tests/exchange/test_uploads.py",
