@@ -10,7 +10,7 @@ import pytest
 from onefile_sync.onefile.records import Centre, SearchResult, User
 from onefile_sync.sync.bulk.staged_source import NotStaged, StagedSource
 from onefile_sync.sync.learner.sources import LiveSource, RecordList, Source
-from tests.sync.stories import AIM, CENTRE, LEARNER, REVIEW, aim, record
+from tests.sync.planning.rows_and_records import AIM, CENTRE, LEARNER, REVIEW, aim, record
 
 
 class OneFileThere:

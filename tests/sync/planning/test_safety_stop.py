@@ -12,7 +12,7 @@ from onefile_sync.host.snapshot import Attendance, QualificationRow, ReviewRow
 from onefile_sync.onefile.records import LearningAim, Review
 from onefile_sync.sync.planning.safety_stop import is_implausible, replaces_values
 from onefile_sync.sync.planning.types import Policy
-from tests.sync.stories import (
+from tests.sync.planning.rows_and_records import (
     CENTRE,
     GWEN,
     REVIEW,

@@ -10,7 +10,7 @@ import pytest
 from onefile_sync.host.snapshot import Attendance, Officers
 from onefile_sync.sync.planning.types import FoundProblem, OpenUpload, Policy, Subject
 
-from .stories import (
+from .rows_and_records import (
     AIM,
     CENTRE,
     GWEN,

@@ -19,7 +19,7 @@ from onefile_sync.onefile.records import LearningAim, Review
 from onefile_sync.sync.planning import rules
 from onefile_sync.sync.planning.types import ONEFILE, PICSWEB, OneFileSide, Policy
 
-from .stories import (
+from .rows_and_records import (
     CENTRE,
     GWEN,
     LEARNER,
