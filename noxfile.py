@@ -27,7 +27,7 @@ CORE = (
     "tests/core/test_services.py",
     "tests/sync/runs/test_leases.py",
     "tests/core/test_tasks.py",
-    "tests/core/test_commands.py",
+    "tests/management/test_commands.py",
     "tests/exchange/test_uploads.py",
     "tests/reading/test_lists.py",
     "tests/test_checks.py",
