@@ -23,9 +23,9 @@ from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
 from onefile_sync.sync.learner.exchange import Exchange
 from tests.conftest import preview, problems, sync
-from tests.exchange.hamlet import Hamlet, assert_linked_once, build_hamlet, read
 from tests.factories import Host
-from tests.reading.village import daily
+from tests.scenarios.everyone import daily
+from tests.scenarios.two_of_each import Hamlet, assert_linked_once, build_hamlet, read
 
 ABOUT_A_LEARNER = (LearnerOutcome, StagedRecord, UploadIntent, Difference)
 

@@ -21,8 +21,7 @@ from onefile_sync.sync.learner import apply
 from onefile_sync.sync.runs import leases
 from tests.conftest import changes, dont_wait, problems, sync
 from tests.factories import Host
-
-from .hamlet import LONG_AGO, SUMMER_AT_TEN, Hamlet, build_hamlet, let_doubts_pass
+from tests.scenarios.two_of_each import LONG_AGO, SUMMER_AT_TEN, Hamlet, build_hamlet, let_doubts_pass
 
 pytestmark = pytest.mark.matrix
 

@@ -23,8 +23,7 @@ from onefile_sync.sync.learner import exchange
 from onefile_sync.sync.runs import lifecycle
 from tests.conftest import dont_wait, problems, sync
 from tests.factories import Host
-
-from .hamlet import (
+from tests.scenarios.two_of_each import (
     AUTUMN,
     SPRING,
     SUMMER,

@@ -19,8 +19,7 @@ from onefile_sync.sandbox.world import World
 from tests.conftest import changes, daily_of, preview, problems, sync
 from tests.factories import Host
 from tests.matrix import mixed_switches
-
-from .towns import AUTUMN, SPRING, SUMMER, Town, build_town
+from tests.scenarios.every_rule import AUTUMN, SPRING, SUMMER, Town, build_town
 
 pytestmark = pytest.mark.matrix
 

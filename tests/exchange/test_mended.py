@@ -22,9 +22,8 @@ from onefile_sync.sync.connection.rate_limit import SharedRateLimiter
 from onefile_sync.sync.runs import leases, lifecycle
 from tests.conftest import dont_wait, problems, sync
 from tests.factories import Host
-
-from .hamlet import let_doubts_pass
-from .towns import AUTUMN, SPRING, Town, build_town
+from tests.scenarios.every_rule import AUTUMN, SPRING, Town, build_town
+from tests.scenarios.two_of_each import let_doubts_pass
 
 pytestmark = pytest.mark.matrix
 

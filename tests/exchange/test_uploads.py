@@ -24,8 +24,7 @@ from onefile_sync.sandbox.world import World
 from onefile_sync.sync.learner import apply, uploads
 from tests.conftest import dont_wait, preview, problems, sync
 from tests.factories import Host
-
-from .hamlet import (
+from tests.scenarios.two_of_each import (
     AUTUMN,
     LONG_AGO,
     SUMMER_AT_TEN,

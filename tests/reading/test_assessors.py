@@ -18,10 +18,9 @@ from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
 from onefile_sync.sync.connection import assessors
 from tests.conftest import preview, sync
-from tests.exchange.hamlet import LONG_AGO
 from tests.factories import Host
-
-from .village import daily, quiet_village
+from tests.scenarios.everyone import daily, quiet_village
+from tests.scenarios.two_of_each import LONG_AGO
 
 pytestmark = pytest.mark.matrix
 

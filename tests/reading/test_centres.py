@@ -15,10 +15,9 @@ from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World
 from tests.conftest import daily_of, problems, sync
-from tests.exchange.hamlet import build_hamlet
 from tests.factories import Host
-
-from .village import daily, quiet_village
+from tests.scenarios.everyone import daily, quiet_village
+from tests.scenarios.two_of_each import build_hamlet
 
 
 @pytest.fixture

@@ -21,8 +21,7 @@ from onefile_sync.sandbox.world import World
 from onefile_sync.sync.bulk import listings, sample, selection
 from tests.conftest import dont_wait, problems
 from tests.factories import Host
-
-from .village import build_village, daily, quiet_village
+from tests.scenarios.everyone import build_village, daily, quiet_village
 
 pytestmark = pytest.mark.matrix
 

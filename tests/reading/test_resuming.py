@@ -28,8 +28,7 @@ from onefile_sync.web import text
 from tests.conftest import dont_wait
 from tests.factories import Host
 from tests.run_fixtures import codes, refuse_the_token, states
-
-from .village import begin_daily, daily, quiet_village
+from tests.scenarios.everyone import begin_daily, daily, quiet_village
 
 pytestmark = pytest.mark.matrix
 

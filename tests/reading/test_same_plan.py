@@ -16,8 +16,7 @@ from onefile_sync.sandbox.world import World
 from tests.conftest import dont_wait
 from tests.factories import Host
 from tests.matrix import mixed_switches
-
-from .village import build_village, daily, told_of_all
+from tests.scenarios.everyone import build_village, daily, told_of_all
 
 pytestmark = pytest.mark.matrix
 

@@ -19,7 +19,9 @@ from onefile_sync.sandbox.world import World
 from onefile_sync.sync.bulk import compare, sample
 from onefile_sync.sync.connection.list_evidence import MANY, ListEvidence
 from tests.conftest import PROFILE, daily_of, problems, sync
-from tests.exchange.hamlet import (
+from tests.factories import Host
+from tests.scenarios.everyone import daily, quiet_village
+from tests.scenarios.two_of_each import (
     AUTUMN,
     SPRING,
     SUMMER_AT_TEN,
@@ -29,9 +31,6 @@ from tests.exchange.hamlet import (
     qualification_of,
     review_of,
 )
-from tests.factories import Host
-
-from .village import daily, quiet_village
 
 pytestmark = pytest.mark.matrix
 

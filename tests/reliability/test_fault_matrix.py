@@ -19,8 +19,8 @@ from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World
 from onefile_sync.sync.runs import heartbeat
 from tests.conftest import problems, sync
-from tests.exchange.hamlet import Hamlet, assert_linked_once, build_hamlet, ending, let_doubts_pass
 from tests.factories import HOSTS, Host
+from tests.scenarios.two_of_each import Hamlet, assert_linked_once, build_hamlet, ending, let_doubts_pass
 
 from .conftest import LONG
 from .trouble import FAULTS, GETS, OPERATIONS, PATIENCE, SEARCHES, WRITES

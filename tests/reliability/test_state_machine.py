@@ -35,8 +35,8 @@ from onefile_sync.sandbox.world import World
 from onefile_sync.sync import worker
 from onefile_sync.sync.planning import rules
 from tests.conftest import PROFILE, dont_wait
-from tests.exchange.hamlet import let_doubts_pass
 from tests.factories import HOSTS, Host
+from tests.scenarios.two_of_each import let_doubts_pass
 
 from .conftest import LONG
 

@@ -11,9 +11,9 @@ from onefile_sync import services
 from onefile_sync.models import LearnerOutcome, SyncRun
 from onefile_sync.sandbox.world import World
 from tests.conftest import dont_wait
-from tests.exchange.hamlet import LONG_AGO, build_hamlet
-from tests.exchange.towns import Town, build_town
 from tests.factories import Host
+from tests.scenarios.every_rule import Town, build_town
+from tests.scenarios.two_of_each import LONG_AGO, build_hamlet
 
 NOBODYS = 9_900_001
 
