@@ -28,7 +28,7 @@ CORE = (
     "tests/sync/runs/test_leases.py",
     "tests/test_tasks.py",
     "tests/management/test_commands.py",
-    "tests/exchange/test_uploads.py",
+    "tests/sync/learner/test_uploads.py",
     "tests/reading/test_lists.py",
     "tests/test_checks.py",
     "tests/test_migrations.py",
