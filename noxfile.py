@@ -29,7 +29,7 @@ CORE = (
     "tests/test_tasks.py",
     "tests/management/test_commands.py",
     "tests/sync/learner/test_uploads.py",
-    "tests/reading/test_lists.py",
+    "tests/sync/bulk/test_listings.py",
     "tests/test_checks.py",
     "tests/test_migrations.py",
 )

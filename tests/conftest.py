@@ -24,7 +24,7 @@ from tests.matrix import mark_exhaustive
 pytest_plugins = ["tests.run_fixtures", "tests.staff_fixtures"]
 
 #: Folders whose tests are run without measuring their coverage.
-NOT_MEASURED = {"learner", "reading", "reliability"}
+NOT_MEASURED = {"learner", "bulk", "reliability"}
 #: How many examples hypothesis makes up: "quick", "thorough" (make test-exhaustive) or "nightly".
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "quick")
 hypothesis.settings.register_profile("quick", max_examples=30, derandomize=True)
