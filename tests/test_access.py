@@ -24,6 +24,8 @@ from onefile_sync.models import LearnerOutcome, OneFileSettings, SyncRun
 from tests.factories import LearnerFactory
 from tests.staff_fixtures import a_change, a_held_run, a_problem, a_run
 
+pytestmark = pytest.mark.usefixtures("integration")
+
 #: Restricted staff have the permissions of "staff with", and PICSWeb shows them none of the learners in question.
 WHO = ("anonymous", "staff without", "staff with", "restricted staff", "superuser")
 
@@ -243,7 +245,7 @@ def restricted(request, monkeypatch, settings) -> None:
                 learner_admin, method, lambda request, row=None: row is None or request.user.is_superuser
             )
     elif request.param == "by a function":
-        path = "tests.faces.test_who_may_what.nobody_for_staff"
+        path = "tests.test_access.nobody_for_staff"
         mapping = settings.ONEFILE_SYNC
         settings.ONEFILE_SYNC = {**mapping, "LEARNER": {**mapping["LEARNER"], "visible_to": path}}
     else:
@@ -472,7 +474,7 @@ def test_an_unknown_learner_is_found_out_only_by_whoever_may_refresh(staff, brow
 def test_a_host_that_grants_rows_one_by_one_is_asked_about_the_row(learner, staff, browser, settings):
     settings.AUTHENTICATION_BACKENDS = [
         "django.contrib.auth.backends.ModelBackend",
-        "tests.faces.test_who_may_what.OnlyMaire",
+        "tests.test_access.OnlyMaire",
     ]
     client = browser()
     client.force_login(staff(sees_learners=False), backend="django.contrib.auth.backends.ModelBackend")

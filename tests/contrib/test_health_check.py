@@ -22,7 +22,7 @@ from tests.staff_fixtures import TOKEN, a_held_run, a_run, long_ago
 CHECK = "onefile_sync.contrib.health_check.OneFileIntegration"
 
 # The package runs its checks in threads, which see only what is committed.
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("integration")]
 
 
 @pytest.fixture

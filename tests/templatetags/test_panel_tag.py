@@ -10,6 +10,8 @@ from onefile_sync.models import LearnerOutcome, OneFileSettings
 from tests.factories import LearnerFactory
 from tests.staff_fixtures import a_run, long_ago, words
 
+pytestmark = pytest.mark.usefixtures("integration")
+
 TAG = Template("{% load onefile_sync %}{% refresh_with_onefile learner %}")
 
 

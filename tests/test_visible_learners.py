@@ -15,6 +15,8 @@ from onefile_sync.models import LearnerOutcome, SyncRun
 from tests.factories import LearnerFactory
 from tests.staff_fixtures import a_change, a_held_run, a_problem, a_run, words
 
+pytestmark = pytest.mark.usefixtures("integration")
+
 EVERYTHING = (
     *(
         "refresh_learner",
