@@ -30,7 +30,7 @@ CORE = (
     "tests/management/test_commands.py",
     "tests/sync/learner/test_uploads.py",
     "tests/sync/bulk/test_listings.py",
-    "tests/test_checks.py",
+    "tests/checks/test_checks.py",
     "tests/test_migrations.py",
 )
 #: As pip is told; 6.1 is the newest that was run, and whatever is newer is run as well.

@@ -14,7 +14,7 @@ CORE = ("tests/sync", "tests/host", "tests/onefile/test_records.py", "tests/onef
 CORE += (
     "tests/onefile/test_errors.py",
     "tests/test_conf.py",
-    "tests/test_checks.py",
+    "tests/checks/test_checks.py",
     "tests/docs/test_tables.py",
 )
 #: A module that more test files than this import is one for ``make test``: here its own tests alone are run.

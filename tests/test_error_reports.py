@@ -23,8 +23,8 @@ from onefile_sync.secret import Secret
 from onefile_sync.sync.connection import session as connecting
 from onefile_sync.sync.connection.rate_limit import SharedRateLimiter
 from tests.conftest import dont_wait
+from tests.error_reports import everything_shown
 from tests.factories import Host
-from tests.reports import everything_shown
 
 TOKEN = "customer-71c1-qzx"
 SESSION = "session-88f2-qzx"

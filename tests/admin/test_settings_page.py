@@ -19,7 +19,7 @@ from onefile_sync import services
 from onefile_sync.models import OneFileSettings
 from onefile_sync.sync.learner.exchange import policy_of
 from onefile_sync.sync.planning.types import Policy
-from tests.reports import everything_shown
+from tests.error_reports import everything_shown
 from tests.staff_fixtures import TOKEN, a_run, words
 
 FORM = "/admin/onefile_sync/onefilesettings/1/change/"

@@ -138,10 +138,10 @@ WRONG_ROLES = [
     ("REVIEW", {"normal_types": []}, "E013"),
     ("REVIEW", {"normal_types": ["Normal", "Progress"]}, "E013"),
     ("LEARNER", {"live": "tests.nowhere.is_live"}, "E014"),
-    ("LEARNER", {"live": "tests.test_checks.nothing_here"}, "E014"),
-    ("LEARNER", {"live": "tests.test_checks.not_callable"}, "E014"),
-    ("LEARNER", {"live": "tests.test_checks.NotAFunction"}, "E014"),
-    ("LEARNER", {"visible_to": "tests.test_checks.NotAFunction"}, "E030"),
+    ("LEARNER", {"live": "tests.checks.test_checks.nothing_here"}, "E014"),
+    ("LEARNER", {"live": "tests.checks.test_checks.not_callable"}, "E014"),
+    ("LEARNER", {"live": "tests.checks.test_checks.NotAFunction"}, "E014"),
+    ("LEARNER", {"visible_to": "tests.checks.test_checks.NotAFunction"}, "E030"),
     ("LEARNER", {"visible_to": "tests.nowhere.visible_learners"}, "E030"),
     ("LEARNER", {"visible_to": ["visible_learners"]}, "E030"),
     ("LEARNER", {"live": {"status__in": ["live"]}}, "E015"),
@@ -161,7 +161,7 @@ WRONG_ROLES = [
     ("QUALIFICATION", {"certificate_received_date": "registration_date"}, "E018"),
 ]
 RIGHT_ROLES = [
-    ("LEARNER", {"live": "tests.test_checks.not_a_model"}),
+    ("LEARNER", {"live": "tests.checks.test_checks.not_a_model"}),
     ("LEARNER", {"live": {"status": ["live", "dormant"], "email": ""}}),
     ("REVIEW", {"attended_values": {**VALUES, "unknown": ""}}),
     ("REVIEW", {"normal_types": ["Normal", "Welfare"], "created_type": "Welfare"}),
@@ -599,7 +599,7 @@ class TestTheDatabase:
         assert self.found() == ["W035"]
 
     def test_a_schedule_in_a_database_that_is_not_checked_is_left_alone(self, settings):
-        settings.DATABASE_ROUTERS = ["tests.test_checks.QueueElsewhere"]
+        settings.DATABASE_ROUTERS = ["tests.checks.test_checks.QueueElsewhere"]
         OneFileSettings(enabled=True).save()
         assert self.found() == []
 

@@ -9,9 +9,8 @@ from onefile_sync.onefile.errors import Scope
 from onefile_sync.onefile.operations import Operation
 from onefile_sync.onefile.retry import RetryPolicy
 from onefile_sync.onefile.transport import Transport, seconds_to_pause
-
-from .fakes import NOON, CountedPace, KeptSession
-from .wire import (
+from tests.onefile.fakes import NOON, CountedPace, KeptSession
+from tests.onefile.wire import (
     BASE,
     CREATE,
     CREATED,
