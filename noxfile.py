@@ -15,7 +15,7 @@ nox.options.sessions = ["lowest", "core-3.12(django-6.0)", "core-3.13(django-new
 
 #: What depends on Python, Django or another package; what is left out takes long, or needs nothing but our own code.
 CORE = (
-    "tests/sync",
+    "tests/sync/planning",
     "tests/host",
     "tests/onefile/test_client.py",
     "tests/onefile/test_transport.py",

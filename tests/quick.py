@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 #: What everything stands on, and what takes next to no time.
-CORE = ("tests/sync", "tests/host", "tests/onefile/test_records.py", "tests/onefile/test_values.py")
+CORE = ("tests/sync/planning", "tests/host", "tests/onefile/test_records.py", "tests/onefile/test_values.py")
 CORE += (
     "tests/onefile/test_errors.py",
     "tests/test_conf.py",

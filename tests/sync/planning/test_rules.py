@@ -339,7 +339,7 @@ def test_units_are_never_exchanged() -> None:
 
 
 def test_code_docs_and_tests_name_the_same_rules() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "rules.md").read_text()
+    text = (Path(__file__).parents[3] / "docs" / "rules.md").read_text()
     documented = re.findall(r"^\| `(\w+)` \| (.+?) \| (.+?) \| (.+?) \| (.+?) \|$", text, re.MULTILINE)
     coded = [
         (rule.code, str(rule.about), rule.direction.value, str(rule.text), rule.source)
