@@ -49,7 +49,7 @@ class TestATaskThatGoesWrong:
     ) -> None:
         caplog.set_level(logging.DEBUG)
 
-        with pytest.raises(tasks.TaskFailed, match=r"^ValueError at test_delivery\.py:\d+$") as failed:
+        with pytest.raises(tasks.TaskFailed, match=r"^ValueError at test_task_delivery\.py:\d+$") as failed:
             goes_wrong()
 
         assert (failed.value.__cause__, failed.value.__context__) == (None, None)
@@ -79,7 +79,7 @@ class TestATaskThatGoesWrong:
 
         assert not done["success"]
         assert "TaskFailed" in done["result"]
-        assert "ValueError at test_delivery.py:" in done["result"]
+        assert "ValueError at test_task_delivery.py:" in done["result"]
         assert "Zoë" not in done["result"]
 
     def test_keeps_its_name_and_its_words(self) -> None:

@@ -187,7 +187,7 @@ class TestWhatMeetsOne:
 
         assert states(run) == ["updated", "failed", "updated"]
         assert codes(run) == [[], ["stopped"], []]
-        assert "error=RuntimeError place=test_work.py:" in caplog.text
+        assert "error=RuntimeError place=test_worker.py:" in caplog.text
         assert "secret-in-the-message" not in caplog.text
         assert not any(record.exc_info for record in caplog.records)
         rows = [*Problem.objects.values(), *Change.objects.values(), *LearnerOutcome.objects.values()]
