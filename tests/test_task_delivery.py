@@ -84,7 +84,7 @@ class TestATaskThatGoesWrong:
 
     def test_keeps_its_name_and_its_words(self) -> None:
         assert tasks.daily.__name__ == "daily"
-        assert "repeated delivery" in (tasks.daily.__doc__ or "")
+        assert "daily schedule" in (tasks.daily.__doc__ or "")
 
 
 class TestDeliveredFiveTimes:
