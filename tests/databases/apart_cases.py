@@ -25,14 +25,14 @@ from onefile_sync.sync.learner.exchange import Exchange
 from tests.conftest import preview, problems, sync
 from tests.factories import Host
 from tests.scenarios.everyone import daily
-from tests.scenarios.two_of_each import Hamlet, assert_linked_once, build_hamlet, read
+from tests.scenarios.two_of_each import TwoOfEach, assert_linked_once, build_two_of_each, read
 
 ABOUT_A_LEARNER = (LearnerOutcome, StagedRecord, UploadIntent, Difference)
 
 
 @pytest.fixture
-def hamlet(host: Host, world: World, onefile: SandboxServer) -> Hamlet:
-    return build_hamlet(host, world)
+def scenario(host: Host, world: World, onefile: SandboxServer) -> TwoOfEach:
+    return build_two_of_each(host, world)
 
 
 @pytest.fixture
@@ -42,23 +42,23 @@ def office() -> Client:
     return client
 
 
-def test_the_tables_are_apart(hamlet: Hamlet) -> None:
+def test_the_tables_are_apart(scenario: TwoOfEach) -> None:
     there = connections["mis"].introspection.table_names()
 
-    assert hamlet.learner._state.db == "mis"
+    assert scenario.learner._state.db == "mis"
     assert not [name for name in there if name.startswith(("onefile_sync_", "django_content", "auth_"))]
 
 
-def test_a_learner_is_synchronised_and_then_unchanged(hamlet: Hamlet, world: World) -> None:
+def test_a_learner_is_synchronised_and_then_unchanged(scenario: TwoOfEach, world: World) -> None:
     assert daily().outcomes.get().state == "updated"
-    assert_linked_once(hamlet, world)
+    assert_linked_once(scenario, world)
     writes = world.writes
-    assert sync(hamlet.learner).state == "unchanged"
+    assert sync(scenario.learner).state == "unchanged"
     assert world.writes == writes
 
 
 def test_what_cannot_be_recorded_is_not_saved(
-    hamlet: Hamlet, world: World, monkeypatch: pytest.MonkeyPatch
+    scenario: TwoOfEach, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two databases have no transaction in common; one that fails takes the other with it all the same."""
 
@@ -71,18 +71,20 @@ def test_what_cannot_be_recorded_is_not_saved(
 
     monkeypatch.setattr(Exchange, "record", fail)
 
-    assert problems(sync(hamlet.learner)) == ["stopped"]
+    assert problems(sync(scenario.learner)) == ["stopped"]
 
-    assert {review.onefile_id for review in read(hamlet).reviews} == {hamlet.held.id, None}
+    assert {review.onefile_id for review in read(scenario).reviews} == {scenario.held.id, None}
     assert not Change.objects.filter(side="picsweb").exists()
 
 
-def test_deleting_a_learner_deletes_what_was_recorded(hamlet: Hamlet, office: Client, host: Host) -> None:
+def test_deleting_a_learner_deletes_what_was_recorded(
+    scenario: TwoOfEach, office: Client, host: Host
+) -> None:
     daily()
     assert LearnerOutcome.objects.exists()
     assert StagedRecord.objects.exclude(learner_pk="").exists()
 
-    hamlet.learner.delete()
+    scenario.learner.delete()
 
     for model in ABOUT_A_LEARNER:
         assert not model.objects.exclude(learner_pk="").exists()
@@ -91,9 +93,9 @@ def test_deleting_a_learner_deletes_what_was_recorded(hamlet: Hamlet, office: Cl
 
 @pytest.mark.parametrize("host", ["picsweb"], indirect=True)
 class TestPages:
-    def test_every_page_opens(self, hamlet: Hamlet, office: Client) -> None:
-        runs = [daily(), preview(hamlet.learner).run]
-        learner = hamlet.learner
+    def test_every_page_opens(self, scenario: TwoOfEach, office: Client) -> None:
+        runs = [daily(), preview(scenario.learner).run]
+        learner = scenario.learner
         pages = [
             reverse("admin:picsweb_learner_changelist"),
             reverse("admin:picsweb_learner_change", args=[learner.pk]),
@@ -111,13 +113,13 @@ class TestPages:
 
         assert answers == dict.fromkeys(pages, 200)
 
-    def test_a_learner_can_be_deleted_in_the_admin(self, hamlet: Hamlet, office: Client) -> None:
-        sync(hamlet.learner)
+    def test_a_learner_can_be_deleted_in_the_admin(self, scenario: TwoOfEach, office: Client) -> None:
+        sync(scenario.learner)
 
         answer = office.post(
-            reverse("admin:picsweb_learner_delete", args=[hamlet.learner.pk]), {"post": "yes"}
+            reverse("admin:picsweb_learner_delete", args=[scenario.learner.pk]), {"post": "yes"}
         )
 
         assert answer.status_code == 302
-        assert not type(hamlet.learner).objects.filter(pk=hamlet.learner.pk).exists()
+        assert not type(scenario.learner).objects.filter(pk=scenario.learner.pk).exists()
         assert not LearnerOutcome.objects.exists()

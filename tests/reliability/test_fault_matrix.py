@@ -20,7 +20,13 @@ from onefile_sync.sandbox.world import World
 from onefile_sync.sync.runs import heartbeat
 from tests.conftest import problems, sync
 from tests.factories import HOSTS, Host
-from tests.scenarios.two_of_each import Hamlet, assert_linked_once, build_hamlet, ending, let_doubts_pass
+from tests.scenarios.two_of_each import (
+    TwoOfEach,
+    assert_linked_once,
+    build_two_of_each,
+    ending,
+    let_doubts_pass,
+)
 
 from .conftest import LONG
 from .trouble import FAULTS, GETS, OPERATIONS, PATIENCE, SEARCHES, WRITES
@@ -43,14 +49,14 @@ def switches(items: Any) -> Switches:
 
 
 @pytest.fixture
-def hamlet(host: Host, world: World) -> Hamlet:
-    return build_hamlet(host, world)
+def scenario(host: Host, world: World) -> TwoOfEach:
+    return build_two_of_each(host, world)
 
 
 @pytest.fixture
 def without_trouble(host: Host, world: World, onefile: SandboxServer) -> tuple[list[str], list[str]]:
     """How both sides of such a learner look after a refresh in which nothing goes wrong."""
-    twin = build_hamlet(host, world)
+    twin = build_two_of_each(host, world)
     assert problems(sync(twin.learner)) == []
     return ending(twin, world)
 
@@ -71,7 +77,7 @@ def test_the_end_is_as_without_trouble(
     operation: str,
     fault: str,
     times: int,
-    hamlet: Hamlet,
+    scenario: TwoOfEach,
     world: World,
     onefile: SandboxServer,
     without_trouble: tuple[list[str], list[str]],
@@ -84,17 +90,17 @@ def test_the_end_is_as_without_trouble(
     onefile.faults.append(trouble)
     patient = settings.ONEFILE_SYNC
     settings.ONEFILE_SYNC = {**patient, "TIMEOUT_SECONDS": PATIENCE}
-    told = set(problems(sync(hamlet.learner)))
-    told |= set(problems(sync(hamlet.learner)))
+    told = set(problems(sync(scenario.learner)))
+    told |= set(problems(sync(scenario.learner)))
     onefile.faults.clear()
     settings.ONEFILE_SYNC = patient
     assert trouble.times < times
     onefile.wait_until_idle()  # what OneFile was slow with comes about before a lease is over
 
-    told |= run_until_quiet(hamlet, world)
+    told |= run_until_quiet(scenario, world)
 
-    assert ending(hamlet, world) == without_trouble
-    assert_linked_once(hamlet, world)
+    assert ending(scenario, world) == without_trouble
+    assert_linked_once(scenario, world)
     assert_one_outcome_each()
     assert_no_visit_is_hidden(world, visits_before, told)
 
@@ -126,30 +132,30 @@ def test_clocks_that_differ_change_nothing(
     row = OneFileSettings.load()
     row.set_customer_token(skewed.customer_token)
     row.save()
-    hamlet = build_hamlet(host, world)
+    scenario = build_two_of_each(host, world)
 
     with time_machine.travel(datetime.now(UTC), tick=False) as now:
         for expected in ("updated", "unchanged"):
-            run = services.perform(services.refresh_now([hamlet.learner]), sleep=now.shift)
+            run = services.perform(services.refresh_now([scenario.learner]), sleep=now.shift)
             assert run.outcomes.get().state == expected
 
     assert skewed.refusals[429] > 2
-    assert ending(hamlet, world) == without_trouble
-    assert_linked_once(hamlet, world)
+    assert ending(scenario, world) == without_trouble
+    assert_linked_once(scenario, world)
     assert_one_outcome_each()
 
 
-def run_until_quiet(hamlet: Hamlet, world: World) -> set[str]:
+def run_until_quiet(scenario: TwoOfEach, world: World) -> set[str]:
     """Refresh again, time passing in between, until there is nothing to do; the problems told on the way."""
     told: set[str] = set()
     for _refresh in range(SOON):
         let_doubts_pass()
-        outcome = sync(hamlet.learner)
+        outcome = sync(scenario.learner)
         told |= set(problems(outcome))
         if outcome.state == "unchanged":
             break
     writes = world.writes
-    assert sync(hamlet.learner).state == "unchanged"
+    assert sync(scenario.learner).state == "unchanged"
     assert world.writes == writes
     return told
 

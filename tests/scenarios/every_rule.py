@@ -1,4 +1,4 @@
-"""One learner on both sides, in whom every rule has something to do."""
+"""One learner on both sides who gives every rule something to do."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ AUTUMN_AT_TEN = datetime(2026, 10, 30, 10, 0, tzinfo=UTC)
 
 
 @dataclass
-class Town:
-    """What a test needs to find again."""
+class EveryRule:
+    """The learner, and what tests look at afterwards."""
 
     learner: Any
     officer: Any
@@ -28,7 +28,7 @@ class Town:
     held: Any
 
 
-def build_town(host: Host, world: World) -> Town:
+def build_every_rule(host: Host, world: World) -> EveryRule:
     """Three learning aims and seven reviews in OneFile; three qualifications and three reviews in PICSWeb.
 
     One of PICSWeb's reviews is not in OneFile yet, so there are eight in the end.
@@ -99,4 +99,4 @@ def build_town(host: Host, world: World) -> Town:
         officer=other,
     )
     upload = host.review(learner, proposed_date=AUTUMN, proposed_time=time(14, 30))
-    return Town(learner, officer, sian.id, aims, upload, held)
+    return EveryRule(learner, officer, sian.id, aims, upload, held)

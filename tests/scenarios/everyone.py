@@ -1,4 +1,4 @@
-"""Several learners on both sides, most of them with something odd; and the daily sync that reads everyone at once."""
+"""Many learners on both sides: most of them with something odd, or all of them in step; and the daily sync."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from onefile_sync.models import LearnerOutcome, SyncRun
 from onefile_sync.sandbox.world import World
 from tests.conftest import dont_wait
 from tests.factories import Host
-from tests.scenarios.every_rule import Town, build_town
-from tests.scenarios.two_of_each import LONG_AGO, build_hamlet
+from tests.scenarios.every_rule import EveryRule, build_every_rule
+from tests.scenarios.two_of_each import LONG_AGO, build_two_of_each
 
 NOBODYS = 9_900_001
 
 
 @dataclass
-class Village:
-    """Everyone in scope by what is odd about them."""
+class Everyone:
+    """Every learner in scope, by what is odd about them."""
 
-    town: Town
+    every_rule: EveryRule
     people: dict[str, Any]
 
     @property
     def learners(self) -> list[Any]:
-        return [self.town.learner, *self.people.values()]
+        return [self.every_rule.learner, *self.people.values()]
 
 
-def build_village(host: Host, world: World) -> Village:
-    """One town, one hamlet, and one learner for each way in which the two sides can be at odds."""
+def build_everyone(host: Host, world: World) -> Everyone:
+    """The learners of the other two scenarios, and one for each way in which the two sides can be at odds."""
     people: dict[str, Any] = {}
-    town = build_town(host, world)
-    people["plain"] = build_hamlet(host, world).learner
+    every_rule = build_every_rule(host, world)
+    people["plain"] = build_two_of_each(host, world).learner
 
     def add(name: str, **values: Any) -> tuple[Any, Any]:
         person = world.add_learner(**values)
@@ -56,7 +56,7 @@ def build_village(host: Host, world: World) -> Village:
     host.qualification(learner, onefile_id=world.add_aim(person.id, registration_number="ELSEWHERE").id)
     _review(world, person)
     person, learner = add("with somebody else's aim")
-    host.qualification(learner, onefile_id=world.add_aim(town.onefile_id, total_elements=3).id)
+    host.qualification(learner, onefile_id=world.add_aim(every_rule.onefile_id, total_elements=3).id)
     add("with nothing in OneFile")
     person, learner = add("with more than PICSWeb can hold")
     host.qualification(learner, onefile_id=world.add_aim(person.id, registration_number="X" * 300).id)
@@ -69,7 +69,7 @@ def build_village(host: Host, world: World) -> Village:
     world.add_aim(stranger.id, registration_number="NOT OURS")
     _review(world, stranger)
     host.learner(onefile_id=stranger.id, live=False)
-    return Village(town, people)
+    return Everyone(every_rule, people)
 
 
 def _review(world: World, person: Any) -> Any:
@@ -77,8 +77,8 @@ def _review(world: World, person: Any) -> Any:
     return world.add_review(person.id, scheduled_for=at, created_on=LONG_AGO, started_on=at)
 
 
-def quiet_village(host: Host, world: World, learners: int) -> list[Any]:
-    """Learners with two aims and three reviews each, in step but for the centre; their reviews are settled."""
+def build_in_step(host: Host, world: World, learners: int) -> list[Any]:
+    """Learners with two aims and three reviews each: both sides agree, but for the centre, and no review changes."""
     people = []
     officer = host.officer(onefile_id=world.add_assessor().id)
     for _number in range(learners):
@@ -107,7 +107,7 @@ def begin_daily() -> SyncRun:
 
 
 def daily(sleep: Callable[[float], None] = dont_wait) -> SyncRun:
-    """Everyone, here and now, read at once."""
+    """Run the daily sync of everyone, here and now."""
     return services.perform(begin_daily(), sleep=sleep)
 
 

@@ -1,4 +1,4 @@
-"""A small learner on both sides, and what both sides look like in the end, whatever IDs their rows were given."""
+"""One learner on both sides with two of each record, and a description of how both sides end up, without IDs."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ LONG_AGO = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 
 
 @dataclass
-class Hamlet:
-    """Everything is there twice, so that one of each can be struck and the other be seen to go on."""
+class TwoOfEach:
+    """The learner has two of each, so that a fault can hit one while the other is seen to be synchronised."""
 
     learner: Any
     officer: Any
@@ -37,7 +37,7 @@ class Hamlet:
     upload: Any
 
 
-def build_hamlet(host: Host, world: World) -> Hamlet:
+def build_two_of_each(host: Host, world: World) -> TwoOfEach:
     """Two learning aims with a value to send either way; a review to update, one to download and one to upload."""
     gwen = world.add_assessor()
     officer = host.officer(onefile_id=gwen.id)
@@ -82,29 +82,29 @@ def build_hamlet(host: Host, world: World) -> Hamlet:
         learner, onefile_id=held.id, proposed_date=SPRING, attended=Attendance.UNKNOWN
     )
     upload = host.review(learner, proposed_date=AUTUMN, proposed_time=TEN)
-    return Hamlet(
+    return TwoOfEach(
         learner, officer, sian.id, aims[0], aims[1], held, new, *qualifications, held_in_picsweb, upload
     )
 
 
-def read(hamlet: Hamlet) -> LearnerRow:
+def read(scenario: TwoOfEach) -> LearnerRow:
     """The learner as PICSWeb has them now."""
-    learner = picsweb.learner_by_pk(str(hamlet.learner.pk))
+    learner = picsweb.learner_by_pk(str(scenario.learner.pk))
     assert learner is not None
     return picsweb.read_learner(learner)
 
 
-def qualification_of(hamlet: Hamlet, aim: Any) -> Any:
-    return next(row for row in read(hamlet).qualifications if row.onefile_id == aim.id)
+def qualification_of(scenario: TwoOfEach, aim: Any) -> Any:
+    return next(row for row in read(scenario).qualifications if row.onefile_id == aim.id)
 
 
-def review_of(hamlet: Hamlet, record: Any) -> Any:
-    return next(row for row in read(hamlet).reviews if row.onefile_id == record.id)
+def review_of(scenario: TwoOfEach, record: Any) -> Any:
+    return next(row for row in read(scenario).reviews if row.onefile_id == record.id)
 
 
-def ending(hamlet: Hamlet, world: World) -> tuple[list[str], list[str]]:
-    """Both sides in words that are the same for every learner with the same story."""
-    row = read(hamlet)
+def ending(scenario: TwoOfEach, world: World) -> tuple[list[str], list[str]]:
+    """Both sides as text, which is the same for every learner with the same records."""
+    row = read(scenario)
     in_picsweb = [f"{row.centre_id}"]
     in_picsweb += [_told(each, "pk", "label", "onefile_id") for each in row.qualifications]
     for review in row.reviews:
@@ -112,8 +112,8 @@ def ending(hamlet: Hamlet, world: World) -> tuple[list[str], list[str]]:
         officer = "an officer" if review.officer else "nobody"
         told = _told(review, "pk", "label", "onefile_id", "officer", "officer_onefile_id")
         in_picsweb.append(f"{told} {link} {officer}")
-    in_onefile = [_told(aim, "id", "user_id", "wire") for aim in world.aims_of(hamlet.onefile_id)]
-    for record in world.reviews_of(hamlet.onefile_id):
+    in_onefile = [_told(aim, "id", "user_id", "wire") for aim in world.aims_of(scenario.onefile_id)]
+    for record in world.reviews_of(scenario.onefile_id):
         visit = "visit" if record.visit_id in world.visits else "no visit"
         told = _told(record, "id", "learner_id", "assessor_id", "visit_id", "created_on", "wire")
         in_onefile.append(f"{told} {visit} {record.assessor_id is not None}")
@@ -129,12 +129,12 @@ def _told(record: Any, *but_not: str) -> str:
 
 
 def let_doubts_pass() -> None:
-    """So much time goes by that no create can still be on its way to OneFile."""
+    """Let enough time pass that no create can still be on its way to OneFile."""
     UploadIntent.objects.filter(in_doubt_since__isnull=False).update(in_doubt_since=LONG_AGO)
 
 
-def assert_linked_once(hamlet: Hamlet, world: World) -> None:
+def assert_linked_once(scenario: TwoOfEach, world: World) -> None:
     """Each review of either side has exactly one on the other, and no upload is left open."""
-    linked = [review.onefile_id for review in read(hamlet).reviews]
-    assert sorted(linked) == sorted(record.id for record in world.reviews_of(hamlet.onefile_id))
+    linked = [review.onefile_id for review in read(scenario).reviews]
+    assert sorted(linked) == sorted(record.id for record in world.reviews_of(scenario.onefile_id))
     assert not UploadIntent.objects.filter(finished_at=None).exists()

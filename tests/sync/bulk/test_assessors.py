@@ -19,7 +19,7 @@ from onefile_sync.sandbox.world import World
 from onefile_sync.sync.connection import assessors
 from tests.conftest import preview, sync
 from tests.factories import Host
-from tests.scenarios.everyone import daily, quiet_village
+from tests.scenarios.everyone import build_in_step, daily
 from tests.scenarios.two_of_each import LONG_AGO
 
 pytestmark = pytest.mark.matrix
@@ -189,7 +189,7 @@ class TestTheDailySync:
     def test_takes_no_query_for_it_where_every_assessor_is_linked(
         self, host: Host, world: World, onefile: SandboxServer
     ) -> None:
-        quiet_village(host, world, 2)
+        build_in_step(host, world, 2)
         daily()
 
         with CaptureQueriesContext(connection) as queries:

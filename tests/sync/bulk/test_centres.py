@@ -16,14 +16,14 @@ from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World
 from tests.conftest import daily_of, problems, sync
 from tests.factories import Host
-from tests.scenarios.everyone import daily, quiet_village
-from tests.scenarios.two_of_each import build_hamlet
+from tests.scenarios.everyone import build_in_step, daily
+from tests.scenarios.two_of_each import build_two_of_each
 
 
 @pytest.fixture
 def elsewhere(host: Host, world: World) -> Any:
     """A learner of another centre, who has a new review there."""
-    learner, *_others = quiet_village(host, world, 3)
+    learner, *_others = build_in_step(host, world, 3)
     centre = world.add_centre(name="Care")
     world.users[learner.onefile_id].organisation_id = centre.id
     type(learner).objects.filter(pk=learner.pk).update(onefile_centre_id=centre.id)
@@ -75,18 +75,18 @@ def test_a_centre_that_cannot_be_read_hides_no_review(
 def test_a_centre_that_cannot_be_read_may_be_the_learners(
     host: Host, world: World, onefile: SandboxServer, switches: Switches, refresh: Callable[[Any], Any]
 ) -> None:
-    hamlet = build_hamlet(host, world)
+    scenario = build_two_of_each(host, world)
     world.reviews.clear()
-    type(hamlet.held_in_picsweb).objects.filter(pk=hamlet.held_in_picsweb.pk).delete()
+    type(scenario.held_in_picsweb).objects.filter(pk=scenario.held_in_picsweb.pk).delete()
     other = world.add_centre(name="Care")
     centres_as(
         onefile,
         lambda centres: [{**each, "ID": None} if each["ID"] == other.id else each for each in centres],
     )
 
-    assert problems(refresh(hamlet.learner)) == ["centre_unknown"]
+    assert problems(refresh(scenario.learner)) == ["centre_unknown"]
     assert not world.visits
-    assert kept_centre(hamlet.learner) is None
+    assert kept_centre(scenario.learner) is None
 
 
 def test_lists_that_name_everybody_whatever_the_centre_put_nobody_elsewhere(

@@ -19,7 +19,7 @@ from onefile_sync.sync.bulk import listings
 from onefile_sync.sync.connection.session import connect
 from tests.conftest import dont_wait
 from tests.factories import Host
-from tests.reading.village import begin_daily, daily, quiet_village
+from tests.reading.everyone import begin_daily, build_in_step, daily
 
 PAGE = 4
 
@@ -54,7 +54,7 @@ class TwoThreads:
 
 def learning_aims(host: Host, world: World, number: int) -> None:
     """So many learning aims in OneFile: of learners with two each."""
-    quiet_village(host, world, number // 2)
+    build_in_step(host, world, number // 2)
 
 
 @pytest.fixture(autouse=True)

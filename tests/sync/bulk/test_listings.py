@@ -21,7 +21,7 @@ from onefile_sync.sandbox.world import World
 from onefile_sync.sync.bulk import listings, sample, selection
 from tests.conftest import dont_wait, problems
 from tests.factories import Host
-from tests.scenarios.everyone import build_village, daily, quiet_village
+from tests.scenarios.everyone import build_everyone, build_in_step, daily
 
 pytestmark = pytest.mark.matrix
 
@@ -51,7 +51,7 @@ class TestAQuietDay:
     def test_costs_the_pages_and_a_sample_where_lists_give_whole_records(
         self, host: Host, world: World, onefile: SandboxServer
     ) -> None:
-        quiet_village(host, world, LEARNERS)
+        build_in_step(host, world, LEARNERS)
         daily()
         onefile.reset_counts()
 
@@ -67,7 +67,7 @@ class TestAQuietDay:
     def test_reads_what_can_matter_where_lists_are_thin(
         self, host: Host, world: World, onefile: SandboxServer
     ) -> None:
-        quiet_village(host, world, LEARNERS)
+        build_in_step(host, world, LEARNERS)
         stranger = world.add_learner()
         for _number in range(5):
             world.add_aim(stranger.id)
@@ -83,7 +83,7 @@ class TestAQuietDay:
     def test_writes_nothing_to_picsweb_and_one_row_for_each_learner(
         self, host: Host, world: World, onefile: SandboxServer, counting: Callable[[], Any]
     ) -> None:
-        quiet_village(host, world, LEARNERS)
+        build_in_step(host, world, LEARNERS)
         daily()
 
         with counting() as counted:
@@ -101,7 +101,7 @@ class TestAQuietDay:
         settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "PAGE_SIZE": 1000}
         asked = []
         for more in (5, 20):
-            quiet_village(host, world, more)
+            build_in_step(host, world, more)
             for _night in range(3):
                 daily()
             with counting() as counted:
@@ -116,7 +116,7 @@ class TestTheSample:
     def test_that_differs_from_the_list_has_every_record_read(
         self, host: Host, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        quiet_village(host, world, LEARNERS)
+        build_in_step(host, world, LEARNERS)
         monkeypatch.setattr(onefile._api, "detail_of", _forgetful(onefile._api.detail_of))
 
         run = daily()
@@ -137,7 +137,7 @@ class TestTheSample:
     def test_of_records_that_were_changed_since_they_were_listed_is_no_difference(
         self, host: Host, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        quiet_village(host, world, LEARNERS)
+        build_in_step(host, world, LEARNERS)
         chosen = sample.Sample._chosen
 
         def change_first(self: Any, kept: Any) -> Any:
@@ -184,7 +184,7 @@ class TestFallingBack:
         kind: str,
         note: str,
     ) -> None:
-        quiet_village(host, world, 3)
+        build_in_step(host, world, 3)
         refuses = make_onefile_sandbox(world=world, switches=replace(switches, **refusing))
         settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "BASE_URL": refuses.url}
         connected = OneFileSettings.load()
@@ -202,7 +202,7 @@ class TestFallingBack:
         self, host: Host, world: World, onefile: SandboxServer, settings: Any
     ) -> None:
         settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "PAGE_SIZE": 2}
-        (learner,) = quiet_village(host, world, 1)
+        (learner,) = build_in_step(host, world, 1)
         for _number in range(100):
             world.add_aim(world.add_learner().id)
 
@@ -216,7 +216,7 @@ class TestFallingBack:
     def test_to_all_centres_where_they_cannot_be_listed(
         self, host: Host, world: World, onefile: SandboxServer
     ) -> None:
-        quiet_village(host, world, 3)
+        build_in_step(host, world, 3)
         onefile.faults.append(Fault(operation="Organisation/Search", kind="status", status=403, times=99))
 
         run = daily()
@@ -234,7 +234,7 @@ class TestAPageLimit:
     def test_below_what_is_asked_for_does_not_end_a_list_early(
         self, host: Host, world: World, onefile: SandboxServer
     ) -> None:
-        quiet_village(host, world, LEARNERS)
+        build_in_step(host, world, LEARNERS)
 
         daily()
 
@@ -250,7 +250,7 @@ class TestAShortPage:
     def test_hides_no_new_review_that_comes_after_it(
         self, host: Host, world: World, onefile: SandboxServer, page: int
     ) -> None:
-        *_others, learner = quiet_village(host, world, LEARNERS)
+        *_others, learner = build_in_step(host, world, LEARNERS)
         daily()
         left_out = sorted(world.reviews)[page * 10 - 5]
         world.add_review(learner.onefile_id, scheduled_for=timezone.now())
@@ -273,7 +273,7 @@ class TestAShortPage:
         self, host: Host, world: World, onefile: SandboxServer, settings: Any, broken: int
     ) -> None:
         settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "PAGE_SIZE": 2}
-        *_others, learner = quiet_village(host, world, 4)
+        *_others, learner = build_in_step(host, world, 4)
         daily()
         spoilt = sorted(world.reviews)[2 : 2 + 2 * broken]
         world.add_review(learner.onefile_id, scheduled_for=timezone.now())
@@ -296,7 +296,7 @@ class TestRecordsThatMove:
     def test_that_vanish_are_reported_as_deleted(
         self, host: Host, world: World, onefile: SandboxServer
     ) -> None:
-        quiet_village(host, world, 3)
+        build_in_step(host, world, 3)
         daily()
         del world.aims[min(world.aims)]
         del world.reviews[min(world.reviews)]
@@ -313,7 +313,7 @@ class TestRecordsThatMove:
         self, host: Host, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """One of the first page is deleted when that was read, so that what follows moves up by one."""
-        quiet_village(host, world, LEARNERS)
+        build_in_step(host, world, LEARNERS)
         strangers = world.add_learner()
         first = world.add_aim(strangers.id, id=1)
         daily()
@@ -346,7 +346,7 @@ class TestRotation:
     @pytest.fixture
     def short_nights(self, settings: Any, host: Host, world: World, onefile: SandboxServer) -> list[Any]:
         """Three nights have passed; from now on there is time for the learning aims and half of the reviews."""
-        people = quiet_village(host, world, self.LEARNERS)
+        people = build_in_step(host, world, self.LEARNERS)
         for _night in range(3):
             daily()
         calls = self.LEARNERS * 2 + self.LEARNERS * 3 // 2
@@ -400,7 +400,7 @@ class TestRotation:
         self, host: Host, world: World, onefile: SandboxServer, settings: Any
     ) -> None:
         settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "CALLS_PER_MINUTE": 6000}
-        quiet_village(host, world, 3)
+        build_in_step(host, world, 3)
         for _night in range(3):
             run = daily()
 
@@ -411,7 +411,7 @@ class TestWhatIsKept:
     def test_of_people_who_are_not_in_scope_is_whose_it_is_and_nothing_else(
         self, host: Host, world: World, onefile: SandboxServer
     ) -> None:
-        build_village(host, world)
+        build_everyone(host, world)
 
         daily()
 
@@ -420,7 +420,7 @@ class TestWhatIsKept:
         assert "NOT OURS" not in str(list(StagedRecord.objects.values()))
 
     def test_goes_with_the_learner(self, host: Host, world: World, onefile: SandboxServer) -> None:
-        learner, *_others = quiet_village(host, world, 2)
+        learner, *_others = build_in_step(host, world, 2)
         daily()
         pk = str(learner.pk)
         assert StagedRecord.objects.filter(learner_pk=pk).exists()
@@ -432,7 +432,7 @@ class TestWhatIsKept:
     def test_is_pruned_when_it_was_not_read_for_long(
         self, host: Host, world: World, onefile: SandboxServer
     ) -> None:
-        quiet_village(host, world, 2)
+        build_in_step(host, world, 2)
         daily()
         StagedRecord.objects.filter(kind=ListingKind.AIM).update(read_at=timezone.now() - timedelta(days=91))
 
@@ -443,7 +443,7 @@ class TestWhatIsKept:
     def test_is_not_planned_with_after_somebody_refreshed_the_learner(
         self, host: Host, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        learner, *_others = quiet_village(host, world, 2)
+        learner, *_others = build_in_step(host, world, 2)
         daily()
         aim = next(iter(world.aims.values()))
         advance = listings._advance

@@ -28,7 +28,7 @@ from onefile_sync.web import text
 from tests.conftest import dont_wait
 from tests.factories import Host
 from tests.run_fixtures import codes, refuse_the_token, states
-from tests.scenarios.everyone import begin_daily, daily, quiet_village
+from tests.scenarios.everyone import begin_daily, build_in_step, daily
 
 pytestmark = pytest.mark.matrix
 
@@ -47,7 +47,7 @@ def short_pages(settings: Any, host: Host) -> None:
 
 @pytest.fixture
 def people(host: Host, world: World) -> list[Any]:
-    return quiet_village(host, world, LEARNERS)
+    return build_in_step(host, world, LEARNERS)
 
 
 def a_client() -> OneFile:
@@ -71,7 +71,7 @@ def test_a_worker_killed_at_any_call_costs_hardly_any_calls_more(
     host: Host, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
     settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "PAGE_SIZE": 3}
-    quiet_village(host, world, 2)  # two pages of each list
+    build_in_step(host, world, 2)  # two pages of each list
     daily()
     onefile.reset_counts()
     undisturbed = daily()

@@ -16,7 +16,7 @@ from onefile_sync.sandbox.world import World
 from tests.conftest import dont_wait
 from tests.factories import Host
 from tests.matrix import mixed_switches
-from tests.scenarios.everyone import build_village, daily, told_of_all
+from tests.scenarios.everyone import build_everyone, daily, told_of_all
 
 pytestmark = pytest.mark.matrix
 
@@ -52,11 +52,11 @@ def test_on_either_host(host: Host, world: World, onefile: SandboxServer) -> Non
 def test_a_centre_that_learners_records_do_not_name_is_known_from_the_lists(
     host: Host, world: World, onefile: SandboxServer
 ) -> None:
-    village = build_village(host, world)
+    everyone = build_everyone(host, world)
 
     daily()
 
-    centres = {name: _centre_of(learner) for name, learner in village.people.items()}
+    centres = {name: _centre_of(learner) for name, learner in everyone.people.items()}
     assert len(world.centres) == 2
     assert centres["of another centre"] == max(world.centres)
     assert centres["plain"] == min(world.centres)
@@ -69,7 +69,7 @@ def _centre_of(learner: Any) -> int | None:
 
 
 def check(host: Host, world: World) -> None:
-    village = build_village(host, world)
+    everyone = build_everyone(host, world)
     one_by_one = services.perform(services.preview_now(), sleep=dont_wait)
 
     run = daily()
@@ -77,7 +77,7 @@ def check(host: Host, world: World) -> None:
     at_once = told_of_all(run)
     assert at_once == told_of_all(one_by_one)
     assert any(changed for changed, _problems in at_once.values())
-    assert len(at_once) == len(village.learners)
+    assert len(at_once) == len(everyone.learners)
     again = services.perform(services.preview_now(), sleep=dont_wait)
     assert not Change.objects.filter(outcome__run=again).exists()
     assert set(again.outcomes.values_list("state", flat=True)) <= {"unchanged", "attention"}

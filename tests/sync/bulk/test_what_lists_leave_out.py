@@ -20,13 +20,13 @@ from onefile_sync.sync.bulk import compare, sample
 from onefile_sync.sync.connection.list_evidence import MANY, ListEvidence
 from tests.conftest import PROFILE, daily_of, problems, sync
 from tests.factories import Host
-from tests.scenarios.everyone import daily, quiet_village
+from tests.scenarios.everyone import build_in_step, daily
 from tests.scenarios.two_of_each import (
     AUTUMN,
     SPRING,
     SUMMER_AT_TEN,
-    Hamlet,
-    build_hamlet,
+    TwoOfEach,
+    build_two_of_each,
     ending,
     qualification_of,
     review_of,
@@ -38,8 +38,8 @@ WAYS = [pytest.param(sync, id="one learner"), pytest.param(daily_of, id="everyon
 
 
 @pytest.fixture
-def hamlet(host: Host, world: World) -> Hamlet:
-    return build_hamlet(host, world)
+def scenario(host: Host, world: World) -> TwoOfEach:
+    return build_two_of_each(host, world)
 
 
 def without_an_id(items: Any) -> Any:
@@ -54,33 +54,33 @@ def codes(outcome: Any) -> set[str]:
 @pytest.mark.parametrize("refresh", WAYS)
 class TestAnItemWithoutAnId:
     def test_hides_no_record_that_was_deleted(
-        self, refresh: Callable[[Any], Any], hamlet: Hamlet, world: World, onefile: SandboxServer
+        self, refresh: Callable[[Any], Any], scenario: TwoOfEach, world: World, onefile: SandboxServer
     ) -> None:
-        sync(hamlet.learner)
-        del world.aims[hamlet.other_aim.id], world.reviews[hamlet.held.id]
+        sync(scenario.learner)
+        del world.aims[scenario.other_aim.id], world.reviews[scenario.held.id]
         for operation in ("LearningAim/Search", "Review/Search"):
             fault = Fault(operation=operation, kind="edited", when="after", times=9, edit=without_an_id)
             onefile.faults.append(fault)
 
-        assert codes(refresh(hamlet.learner)) == {"aim_gone", "review_gone"}
+        assert codes(refresh(scenario.learner)) == {"aim_gone", "review_gone"}
 
     def test_makes_no_record_seem_deleted(
-        self, refresh: Callable[[Any], Any], hamlet: Hamlet, world: World, onefile: SandboxServer
+        self, refresh: Callable[[Any], Any], scenario: TwoOfEach, world: World, onefile: SandboxServer
     ) -> None:
-        sync(hamlet.learner)
+        sync(scenario.learner)
         for operation in ("LearningAim/Search", "Review/Search"):
             fault = Fault(operation=operation, kind="edited", when="after", times=9, edit=without_an_id)
             onefile.faults.append(fault)
 
-        assert codes(refresh(hamlet.learner)) == set()
+        assert codes(refresh(scenario.learner)) == set()
 
 
 @pytest.mark.parametrize("refresh", WAYS)
 @pytest.mark.parametrize("sent", [b"[]", b"null", b"one item less"])
 def test_what_is_not_listed_and_there_is_not_called_deleted(
-    sent: bytes, refresh: Callable[[Any], Any], hamlet: Hamlet, world: World, onefile: SandboxServer
+    sent: bytes, refresh: Callable[[Any], Any], scenario: TwoOfEach, world: World, onefile: SandboxServer
 ) -> None:
-    sync(hamlet.learner)
+    sync(scenario.learner)
     for operation in ("LearningAim/Search", "Review/Search"):
         if sent == b"one item less":
             fault = Fault(
@@ -90,7 +90,7 @@ def test_what_is_not_listed_and_there_is_not_called_deleted(
             fault = Fault(operation=operation, kind="status", status=200, body=sent, times=9)
         onefile.faults.append(fault)
 
-    outcome = refresh(hamlet.learner)
+    outcome = refresh(scenario.learner)
 
     assert codes(outcome) == set()
     assert not outcome.changes.exists()
@@ -98,15 +98,15 @@ def test_what_is_not_listed_and_there_is_not_called_deleted(
 
 @pytest.mark.parametrize("refresh", WAYS)
 def test_a_linked_record_of_another_learner_is_told_as_such(
-    refresh: Callable[[Any], Any], hamlet: Hamlet, host: Host, world: World, onefile: SandboxServer
+    refresh: Callable[[Any], Any], scenario: TwoOfEach, host: Host, world: World, onefile: SandboxServer
 ) -> None:
-    sync(hamlet.learner)
+    sync(scenario.learner)
     other = world.add_learner()
     aim, review = world.add_aim(other.id), world.add_review(other.id)
-    host.qualification(hamlet.learner, onefile_id=aim.id)
-    host.review(hamlet.learner, onefile_id=review.id)
+    host.qualification(scenario.learner, onefile_id=aim.id)
+    host.review(scenario.learner, onefile_id=review.id)
 
-    assert codes(refresh(hamlet.learner)) == {"foreign_aim", "foreign_review"}
+    assert codes(refresh(scenario.learner)) == {"foreign_aim", "foreign_review"}
 
 
 class TestAPageLimit:
@@ -116,10 +116,10 @@ class TestAPageLimit:
 
     @pytest.mark.parametrize("refresh", WAYS)
     def test_makes_no_record_seem_deleted(
-        self, refresh: Callable[[Any], Any], hamlet: Hamlet, world: World, onefile: SandboxServer
+        self, refresh: Callable[[Any], Any], scenario: TwoOfEach, world: World, onefile: SandboxServer
     ) -> None:
-        assert codes(refresh(hamlet.learner)) == set()
-        assert codes(refresh(hamlet.learner)) == set()
+        assert codes(refresh(scenario.learner)) == set()
+        assert codes(refresh(scenario.learner)) == set()
 
 
 AIM_NAMES = {
@@ -177,12 +177,12 @@ class TestHalfRichLists(WithFullLists):
         ends = []
         for left_out in (set[str](), names):
             with transaction.atomic():
-                hamlet = build_hamlet(host, world)
+                scenario = build_two_of_each(host, world)
                 leave_out(onefile, left_out)
-                assert set(problems(refresh(hamlet.learner))) == set()
-                ends.append(ending(hamlet, world))
+                assert set(problems(refresh(scenario.learner))) == set()
+                ends.append(ending(scenario, world))
                 writes = world.writes
-                assert refresh(hamlet.learner).state == OutcomeState.UNCHANGED
+                assert refresh(scenario.learner).state == OutcomeState.UNCHANGED
                 assert world.writes == writes
                 transaction.set_rollback(True)
 
@@ -190,57 +190,57 @@ class TestHalfRichLists(WithFullLists):
 
     @pytest.mark.parametrize("refresh", WAYS)
     def test_blank_no_attendance_and_report_nobody(
-        self, refresh: Callable[[Any], Any], hamlet: Hamlet, onefile: SandboxServer
+        self, refresh: Callable[[Any], Any], scenario: TwoOfEach, onefile: SandboxServer
     ) -> None:
-        sync(hamlet.learner)
+        sync(scenario.learner)
         leave_out(onefile, {"StartedOn", "RegistrationDate"})
 
         for _night in range(3):
-            outcome = refresh(hamlet.learner)
+            outcome = refresh(scenario.learner)
             assert outcome.state == OutcomeState.UNCHANGED
-        assert review_of(hamlet, hamlet.held).attended is Attendance.YES
+        assert review_of(scenario, scenario.held).attended is Attendance.YES
 
     @pytest.mark.parametrize("refresh", WAYS)
     def test_hide_no_unreadable_value(
-        self, refresh: Callable[[Any], Any], hamlet: Hamlet, world: World, onefile: SandboxServer
+        self, refresh: Callable[[Any], Any], scenario: TwoOfEach, world: World, onefile: SandboxServer
     ) -> None:
-        sync(hamlet.learner)
-        hamlet.held.wire = {"StartedOn": "yesterday"}
-        hamlet.aim.wire = {"TotalElements": "many"}
+        sync(scenario.learner)
+        scenario.held.wire = {"StartedOn": "yesterday"}
+        scenario.aim.wire = {"TotalElements": "many"}
 
-        assert codes(refresh(hamlet.learner)) == {"bad_value"}
+        assert codes(refresh(scenario.learner)) == {"bad_value"}
         leave_out(onefile, {"StartedOn", "TotalElements"})
-        assert codes(refresh(hamlet.learner)) == {"bad_value"}
+        assert codes(refresh(scenario.learner)) == {"bad_value"}
 
     @pytest.mark.parametrize("refresh", WAYS)
     def test_that_gave_everything_until_now_are_found_out_at_once(
         self, refresh: Callable[[Any], Any], host: Host, world: World, onefile: SandboxServer
     ) -> None:
         """Nothing that PICSWeb has is blanked or sent on a list's silence, however sure lists seemed to be."""
-        hamlet = build_hamlet(host, world)
+        scenario = build_two_of_each(host, world)
         for _number in range(10):
             world.add_review(
-                hamlet.onefile_id, scheduled_for=SUMMER_AT_TEN, assessor_id=hamlet.officer.onefile_id
+                scenario.onefile_id, scheduled_for=SUMMER_AT_TEN, assessor_id=scenario.officer.onefile_id
             )
-            refresh(hamlet.learner)
+            refresh(scenario.learner)
         assert ListedProperty.objects.filter(name="StartedOn", shown=True, missing_at=None).exists()
         writes = world.writes
         leave_out(onefile, {"StartedOn", "RegistrationDate", "RegistrationNumber"})
 
-        assert refresh(hamlet.learner).state == OutcomeState.UNCHANGED
+        assert refresh(scenario.learner).state == OutcomeState.UNCHANGED
 
         assert world.writes == writes
         assert ListedProperty.objects.filter(name="StartedOn", missing_at__isnull=False).exists()
         assert ListedProperty.objects.filter(name="RegistrationDate", missing_at__isnull=False).exists()
-        hamlet.new.started_on = None
-        hamlet.new.learner_signed_on = None
-        refresh(hamlet.learner)
-        assert review_of(hamlet, hamlet.new).attended is Attendance.UNKNOWN
+        scenario.new.started_on = None
+        scenario.new.learner_signed_on = None
+        refresh(scenario.learner)
+        assert review_of(scenario, scenario.new).attended is Attendance.UNKNOWN
 
     def test_are_found_out_for_everybody_in_the_same_night(
         self, host: Host, world: World, onefile: SandboxServer
     ) -> None:
-        quiet_village(host, world, 5)
+        build_in_step(host, world, 5)
         daily()
         daily()
         leave_out(onefile, {"RegistrationNumber"})
@@ -279,49 +279,54 @@ class TestPropertiesThatNoListEverCarried(WithFullLists):
         names: set[str],
     ) -> None:
         with transaction.atomic():
-            hamlet = build_hamlet(host, world)
+            scenario = build_two_of_each(host, world)
             leave_out(onefile, set())
-            refresh(hamlet.learner)
-            before, writes = ending(hamlet, world), world.writes
+            refresh(scenario.learner)
+            before, writes = ending(scenario, world), world.writes
             leave_out(onefile, names)
             believe_in_everything(onefile.url)
 
-            outcome = refresh(hamlet.learner)
+            outcome = refresh(scenario.learner)
 
             assert (outcome.state, set(problems(outcome))) == (OutcomeState.UNCHANGED, set())
-            assert (ending(hamlet, world), world.writes) == (before, writes)
+            assert (ending(scenario, world), world.writes) == (before, writes)
             transaction.set_rollback(True)
 
     @pytest.mark.parametrize("refresh", WAYS)
     def test_send_nothing_over_what_onefile_has(
-        self, refresh: Callable[[Any], Any], hamlet: Hamlet, host: Host, world: World, onefile: SandboxServer
+        self,
+        refresh: Callable[[Any], Any],
+        scenario: TwoOfEach,
+        host: Host,
+        world: World,
+        onefile: SandboxServer,
     ) -> None:
-        refresh(hamlet.learner)
-        hamlet.aim.certificate_applied_date = SPRING
+        refresh(scenario.learner)
+        scenario.aim.certificate_applied_date = SPRING
         ours = host.translate("qualification", {"certificate_applied_date": AUTUMN})
-        type(hamlet.qualification).objects.filter(pk=hamlet.qualification.pk).update(**ours)
+        type(scenario.qualification).objects.filter(pk=scenario.qualification.pk).update(**ours)
         leave_out(onefile, AIM_NAMES)
         believe_in_everything(onefile.url)
 
-        refresh(hamlet.learner)
+        refresh(scenario.learner)
 
-        assert hamlet.aim.certificate_applied_date == SPRING
-        assert qualification_of(hamlet, hamlet.aim).certificate_applied_date == SPRING
+        assert scenario.aim.certificate_applied_date == SPRING
+        assert qualification_of(scenario, scenario.aim).certificate_applied_date == SPRING
 
     @pytest.mark.parametrize("refresh", WAYS)
     def test_report_no_progress_that_onefile_does_not_have(
-        self, refresh: Callable[[Any], Any], hamlet: Hamlet, onefile: SandboxServer
+        self, refresh: Callable[[Any], Any], scenario: TwoOfEach, onefile: SandboxServer
     ) -> None:
         """Done by PICSWeb and in all by OneFile would be more than all."""
-        refresh(hamlet.learner)
-        hamlet.aim.total_elements, hamlet.aim.elements_done = 6, 4
+        refresh(scenario.learner)
+        scenario.aim.total_elements, scenario.aim.elements_done = 6, 4
         leave_out(onefile, {"ElementsDone"})
         believe_in_everything(onefile.url)
 
-        outcome = refresh(hamlet.learner)
+        outcome = refresh(scenario.learner)
 
         assert problems(outcome) == []
-        row = qualification_of(hamlet, hamlet.aim)
+        row = qualification_of(scenario, scenario.aim)
         assert (row.total_elements, row.elements_done) == (6, 4)
 
 
@@ -333,9 +338,13 @@ class TestNumbersThatAListDidNotLoad(WithFullLists):
         "names", [("TotalElements",), ("ElementsDone",), ("TotalElements", "ElementsDone")], ids=" ".join
     )
     def test_replace_no_progress_and_report_none(
-        self, names: tuple[str, ...], refresh: Callable[[Any], Any], hamlet: Hamlet, onefile: SandboxServer
+        self,
+        names: tuple[str, ...],
+        refresh: Callable[[Any], Any],
+        scenario: TwoOfEach,
+        onefile: SandboxServer,
     ) -> None:
-        refresh(hamlet.learner)
+        refresh(scenario.learner)
 
         def noughts(items: Any) -> Any:
             return [{**item, **dict.fromkeys(names, 0)} for item in items]
@@ -345,29 +354,29 @@ class TestNumbersThatAListDidNotLoad(WithFullLists):
         )
         believe_in_everything(onefile.url)
 
-        outcome = refresh(hamlet.learner)
+        outcome = refresh(scenario.learner)
 
         assert problems(outcome) == []
-        row = qualification_of(hamlet, hamlet.aim)
+        row = qualification_of(scenario, scenario.aim)
         assert (row.total_elements, row.elements_done) == (20, 7)
 
     @pytest.mark.parametrize("refresh", WAYS)
     def test_are_taken_from_the_record_itself(
-        self, refresh: Callable[[Any], Any], hamlet: Hamlet, onefile: SandboxServer
+        self, refresh: Callable[[Any], Any], scenario: TwoOfEach, onefile: SandboxServer
     ) -> None:
-        refresh(hamlet.learner)
-        hamlet.aim.elements_done = 0
+        refresh(scenario.learner)
+        scenario.aim.elements_done = 0
 
-        refresh(hamlet.learner)
+        refresh(scenario.learner)
 
-        assert qualification_of(hamlet, hamlet.aim).elements_done == 0
+        assert qualification_of(scenario, scenario.aim).elements_done == 0
 
 
 class TestFullLists(WithFullLists):
     def test_are_believed_after_the_first_night(
         self, host: Host, world: World, onefile: SandboxServer
     ) -> None:
-        quiet_village(host, world, 5)
+        build_in_step(host, world, 5)
         daily()
         onefile.reset_counts()
 
@@ -377,18 +386,18 @@ class TestFullLists(WithFullLists):
         assert read_alone == 2 * 2
 
     def test_that_were_overtaken_by_a_change_stay_believed(
-        self, hamlet: Hamlet, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
+        self, scenario: TwoOfEach, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A review is started after the lists were read: that tells nothing about lists."""
         for _night in range(3):
             daily()
-        review_row = review_of(hamlet, hamlet.new)
+        review_row = review_of(scenario, scenario.new)
         assert review_row.attended is Attendance.YES
-        hamlet.new.started_on = None
+        scenario.new.started_on = None
         staged_for = compare.staged_for
 
         def start_it(*about: Any) -> Any:
-            hamlet.new.started_on = SPRING
+            scenario.new.started_on = SPRING
             return staged_for(*about)
 
         monkeypatch.setattr(compare, "staged_for", start_it)

@@ -21,7 +21,7 @@ from onefile_sync.sync.learner import apply
 from onefile_sync.sync.runs import leases
 from tests.conftest import changes, dont_wait, problems, sync
 from tests.factories import Host
-from tests.scenarios.two_of_each import LONG_AGO, SUMMER_AT_TEN, Hamlet, build_hamlet, let_doubts_pass
+from tests.scenarios.two_of_each import LONG_AGO, SUMMER_AT_TEN, TwoOfEach, build_two_of_each, let_doubts_pass
 
 pytestmark = pytest.mark.matrix
 
@@ -30,22 +30,22 @@ AUTUMN_AT_TEN = datetime(2026, 10, 30, 10, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def hamlet(host: Host, world: World) -> Hamlet:
-    return build_hamlet(host, world)
+def scenario(host: Host, world: World) -> TwoOfEach:
+    return build_two_of_each(host, world)
 
 
-def created(hamlet: Hamlet, world: World) -> list[SandboxReview]:
+def created(scenario: TwoOfEach, world: World) -> list[SandboxReview]:
     """The reviews of this learner in OneFile that we created."""
-    there_before = (hamlet.held.id, hamlet.new.id)
-    return [review for review in world.reviews_of(hamlet.onefile_id) if review.id not in there_before]
+    there_before = (scenario.held.id, scenario.new.id)
+    return [review for review in world.reviews_of(scenario.onefile_id) if review.id not in there_before]
 
 
-def begun(hamlet: Hamlet, **values: Any) -> UploadIntent:
-    """An upload of the hamlet's review that was begun some time ago."""
+def begun(scenario: TwoOfEach, **values: Any) -> UploadIntent:
+    """An upload of the learner's review that was begun some time ago."""
     return UploadIntent.objects.create(
         learner_type=picsweb.learner_type(),
-        learner_pk=str(hamlet.learner.pk),
-        review_pk=str(hamlet.upload.pk),
+        learner_pk=str(scenario.learner.pk),
+        review_pk=str(scenario.upload.pk),
         **{"scheduled_for": AUTUMN_AT_TEN, **values},
     )
 
@@ -69,55 +69,55 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch, operation: str, happens: Callable
 
 class TestAClerk:
     def test_who_corrects_a_value_before_it_is_sent_has_the_corrected_one_sent(
-        self, hamlet: Hamlet, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
+        self, scenario: TwoOfEach, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         real, corrected = picsweb.still_holds, []
 
         def still_holds(kind: str, pk: str, values: Any) -> bool:
             holds = real(kind, pk, values)
-            if kind == "qualification" and pk == str(hamlet.qualification.pk) and not corrected:
+            if kind == "qualification" and pk == str(scenario.qualification.pk) and not corrected:
                 corrected.append(pk)
-                type(hamlet.qualification).objects.filter(pk=pk).update(**{field: "CORRECTED"})
+                type(scenario.qualification).objects.filter(pk=pk).update(**{field: "CORRECTED"})
             return holds
 
         field = next(
             each.name
-            for each in type(hamlet.qualification)._meta.fields
-            if getattr(hamlet.qualification, each.name) == "PICS-1"
+            for each in type(scenario.qualification)._meta.fields
+            if getattr(scenario.qualification, each.name) == "PICS-1"
         )
         monkeypatch.setattr(picsweb, "still_holds", still_holds)
 
-        sync(hamlet.learner)
-        sync(hamlet.learner)
+        sync(scenario.learner)
+        sync(scenario.learner)
 
-        hamlet.qualification.refresh_from_db()
+        scenario.qualification.refresh_from_db()
         assert corrected
-        assert getattr(hamlet.qualification, field) == "CORRECTED"
+        assert getattr(scenario.qualification, field) == "CORRECTED"
 
     def test_who_moves_a_review_while_it_is_being_created_keeps_the_new_date(
-        self, hamlet: Hamlet, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
+        self, scenario: TwoOfEach, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        proposed = type(hamlet.upload)._meta.get_field(
-            "proposed_date" if hasattr(hamlet.upload, "proposed_date") else "planned_for"
+        proposed = type(scenario.upload)._meta.get_field(
+            "proposed_date" if hasattr(scenario.upload, "proposed_date") else "planned_for"
         )
         moved = LATER if proposed.get_internal_type() == "DateField" else datetime(2026, 12, 1, tzinfo=UTC)
 
         def move() -> None:
-            type(hamlet.upload).objects.filter(pk=hamlet.upload.pk).update(**{proposed.name: moved})
+            type(scenario.upload).objects.filter(pk=scenario.upload.pk).update(**{proposed.name: moved})
 
         meanwhile(monkeypatch, "create_visit", move)
 
-        sync(hamlet.learner)
-        sync(hamlet.learner)
+        sync(scenario.learner)
+        sync(scenario.learner)
 
-        hamlet.upload.refresh_from_db()
-        assert getattr(hamlet.upload, proposed.name) == moved
-        assert len(created(hamlet, world)) == 1
+        scenario.upload.refresh_from_db()
+        assert getattr(scenario.upload, proposed.name) == moved
+        assert len(created(scenario, world)) == 1
 
     @pytest.mark.parametrize("operation", ["create_visit", "create_review"])
     def test_who_deletes_a_review_while_it_is_being_created_leaves_nothing_open_and_nothing_hidden(
         self,
-        hamlet: Hamlet,
+        scenario: TwoOfEach,
         world: World,
         onefile: SandboxServer,
         monkeypatch: pytest.MonkeyPatch,
@@ -126,34 +126,34 @@ class TestAClerk:
         visits_before = len(world.visits)
 
         def delete() -> None:
-            type(hamlet.upload).objects.filter(pk=hamlet.upload.pk).delete()
+            type(scenario.upload).objects.filter(pk=scenario.upload.pk).delete()
 
         meanwhile(monkeypatch, operation, delete)
 
-        told = problems(sync(hamlet.learner)) + problems(sync(hamlet.learner))
+        told = problems(sync(scenario.learner)) + problems(sync(scenario.learner))
 
         assert not is_any_open()
-        without_review = len(world.visits) - visits_before - len(created(hamlet, world))
+        without_review = len(world.visits) - visits_before - len(created(scenario, world))
         assert told.count("visit_left_over") == without_review
 
     def test_who_links_a_review_by_hand_ends_its_upload(
-        self, hamlet: Hamlet, world: World, onefile: SandboxServer
+        self, scenario: TwoOfEach, world: World, onefile: SandboxServer
     ) -> None:
-        begun(hamlet, visits_in_doubt=1)
-        theirs = world.add_review(hamlet.onefile_id, scheduled_for=SUMMER_AT_TEN, created_on=LONG_AGO)
-        type(hamlet.upload).objects.filter(pk=hamlet.upload.pk).update(onefile_id=theirs.id)
+        begun(scenario, visits_in_doubt=1)
+        theirs = world.add_review(scenario.onefile_id, scheduled_for=SUMMER_AT_TEN, created_on=LONG_AGO)
+        type(scenario.upload).objects.filter(pk=scenario.upload.pk).update(onefile_id=theirs.id)
 
-        sync(hamlet.learner)
+        sync(scenario.learner)
 
         assert not is_any_open()
 
     def test_who_deletes_a_review_ends_its_upload(
-        self, hamlet: Hamlet, world: World, onefile: SandboxServer
+        self, scenario: TwoOfEach, world: World, onefile: SandboxServer
     ) -> None:
-        begun(hamlet, visits_in_doubt=1)
-        hamlet.upload.delete()
+        begun(scenario, visits_in_doubt=1)
+        scenario.upload.delete()
 
-        outcome = sync(hamlet.learner)
+        outcome = sync(scenario.learner)
 
         assert not is_any_open()
         assert "visit_left_over" in problems(outcome)
@@ -161,9 +161,9 @@ class TestAClerk:
 
 class TestAVisitThatMayBeLeftOver:
     def test_is_told_when_the_learner_is_planned_again(
-        self, hamlet: Hamlet, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
+        self, scenario: TwoOfEach, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        begun(hamlet, visits_in_doubt=1)
+        begun(scenario, visits_in_doubt=1)
         real, edited = picsweb.save_fields, []
 
         def save_fields(kind: str, pk: str, old: Any, new: Any) -> bool:
@@ -174,12 +174,12 @@ class TestAVisitThatMayBeLeftOver:
 
         monkeypatch.setattr(picsweb, "save_fields", save_fields)
 
-        assert "visit_left_over" in problems(sync(hamlet.learner))
+        assert "visit_left_over" in problems(sync(scenario.learner))
 
     def test_is_told_when_the_worker_is_cut_off_before_the_end(
-        self, hamlet: Hamlet, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
+        self, scenario: TwoOfEach, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        begun(hamlet, visits_in_doubt=1)
+        begun(scenario, visits_in_doubt=1)
         real, cut_off = apply._check_upload, []
 
         def check_upload(*arguments: Any, **more: Any) -> Any:
@@ -190,41 +190,43 @@ class TestAVisitThatMayBeLeftOver:
 
         monkeypatch.setattr(apply, "_check_upload", check_upload)
 
-        assert "visit_left_over" in problems(sync(hamlet.learner))
+        assert "visit_left_over" in problems(sync(scenario.learner))
 
 
 class TestAnAssessor:
     def test_who_deletes_an_empty_visit_does_not_stop_the_review(
-        self, hamlet: Hamlet, world: World, onefile: SandboxServer
+        self, scenario: TwoOfEach, world: World, onefile: SandboxServer
     ) -> None:
         onefile.faults.append(Fault(operation="Review/create", kind="status", status=500))
-        sync(hamlet.learner)
+        sync(scenario.learner)
         world.visits.clear()
         let_doubts_pass()
 
         for _refresh in range(3):
-            outcome = sync(hamlet.learner)
+            outcome = sync(scenario.learner)
 
         assert outcome.state == "unchanged"
-        assert len(created(hamlet, world)) == 1
+        assert len(created(scenario, world)) == 1
 
 
-def test_a_visit_of_another_learner_is_not_used(hamlet: Hamlet, world: World, onefile: SandboxServer) -> None:
+def test_a_visit_of_another_learner_is_not_used(
+    scenario: TwoOfEach, world: World, onefile: SandboxServer
+) -> None:
     """The refresh got as far as the visit under a wrong OneFile ID, which has been corrected since."""
     stranger = world.add_learner()
     visit = world.add_visit(stranger.id, date_from=AUTUMN_AT_TEN, date_to=AUTUMN_AT_TEN + timedelta(hours=1))
-    begun(hamlet, visit_id=visit.id)
+    begun(scenario, visit_id=visit.id)
 
-    sync(hamlet.learner)
-    sync(hamlet.learner)
+    sync(scenario.learner)
+    sync(scenario.learner)
 
-    (review,) = created(hamlet, world)
+    (review,) = created(scenario, world)
     assert review.visit_id is not None
-    assert world.visits[review.visit_id].learner_id == hamlet.onefile_id
+    assert world.visits[review.visit_id].learner_id == scenario.onefile_id
 
 
 def test_a_push_that_onefile_accepted_is_on_record_although_time_was_up_right_after(
-    hamlet: Hamlet, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
+    scenario: TwoOfEach, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     update, read = OneFile.update_learning_aim, OneFile.learning_aim
     sent: list[str] = []
@@ -242,7 +244,7 @@ def test_a_push_that_onefile_accepted_is_on_record_although_time_was_up_right_af
     monkeypatch.setattr(OneFile, "update_learning_aim", update_learning_aim)
     monkeypatch.setattr(OneFile, "learning_aim", learning_aim)
 
-    outcome = sync(hamlet.learner)
+    outcome = sync(scenario.learner)
 
     told = [each for each in changes(outcome) if each[0] == "onefile" and each[1] == "registration_number"]
     assert "time is up" in sent
@@ -250,22 +252,22 @@ def test_a_push_that_onefile_accepted_is_on_record_although_time_was_up_right_af
 
 
 def test_the_ledger_tells_of_a_create_whose_answer_was_lost(
-    hamlet: Hamlet, world: World, onefile: SandboxServer
+    scenario: TwoOfEach, world: World, onefile: SandboxServer
 ) -> None:
     onefile.faults.append(Fault(operation="Review/create", kind="reset", when="after"))
 
-    first = sync(hamlet.learner)
+    first = sync(scenario.learner)
     let_doubts_pass()
-    second = sync(hamlet.learner)
+    second = sync(scenario.learner)
 
     told = [
         each for outcome in (first, second) for each in changes(outcome) if each[:2] == ("onefile", "review")
     ]
-    assert len(told) == len(created(hamlet, world)) == 1
+    assert len(told) == len(created(scenario, world)) == 1
 
 
 def test_a_worker_who_was_frozen_for_a_lease_changes_nothing_with_its_late_answer(
-    hamlet: Hamlet, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
+    scenario: TwoOfEach, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The other one who took the learner over has sent a review, in a visit of its own, and lost the answer."""
     real, sent = OneFile.create_visit, []
@@ -284,21 +286,21 @@ def test_a_worker_who_was_frozen_for_a_lease_changes_nothing_with_its_late_answe
         return answer
 
     monkeypatch.setattr(OneFile, "create_visit", create_visit)
-    sync(hamlet.learner)
+    sync(scenario.learner)
     monkeypatch.undo()
     let_doubts_pass()
 
-    sync(hamlet.learner)
+    sync(scenario.learner)
 
     assert len(sent) == 2
-    assert len(created(hamlet, world)) == 1
+    assert len(created(scenario, world)) == 1
 
 
 def test_whoever_changes_the_token_in_the_middle_of_a_run_has_the_rest_wait_for_it(
-    hamlet: Hamlet, host: Host, world: World, onefile: SandboxServer
+    scenario: TwoOfEach, host: Host, world: World, onefile: SandboxServer
 ) -> None:
-    others = [build_hamlet(host, world) for _number in range(2)]
-    run = services.refresh_now([hamlet.learner, *(other.learner for other in others)])
+    others = [build_two_of_each(host, world) for _number in range(2)]
+    run = services.refresh_now([scenario.learner, *(other.learner for other in others)])
 
     def change_the_token() -> None:
         row = OneFileSettings.load()
@@ -314,7 +316,7 @@ def test_whoever_changes_the_token_in_the_middle_of_a_run_has_the_rest_wait_for_
 
 @pytest.mark.parametrize("step", ["note_review", "save"])
 def test_a_create_is_told_once_although_the_worker_went_away_before_its_id_was_stored(
-    hamlet: Hamlet, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch, step: str
+    scenario: TwoOfEach, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     """Whatever is on record of it by then: OneFile's answer, or nothing yet."""
     module, name = (apply.uploads, "note_review") if step == "note_review" else (apply, "_save")
@@ -327,10 +329,10 @@ def test_a_create_is_told_once_although_the_worker_went_away_before_its_id_was_s
         return real(*about)
 
     monkeypatch.setattr(module, name, go_away)
-    sync(hamlet.learner)
+    sync(scenario.learner)
     let_doubts_pass()
-    sync(hamlet.learner)
+    sync(scenario.learner)
 
     told = Change.objects.filter(made=True, side="onefile", field="review")
     assert gone
-    assert told.count() == len(created(hamlet, world)) == 1
+    assert told.count() == len(created(scenario, world)) == 1

@@ -27,9 +27,9 @@ from tests.scenarios.two_of_each import (
     AUTUMN,
     SPRING,
     SUMMER,
-    Hamlet,
+    TwoOfEach,
     assert_linked_once,
-    build_hamlet,
+    build_two_of_each,
     ending,
     let_doubts_pass,
     qualification_of,
@@ -44,14 +44,14 @@ ALWAYS = 1000
 
 
 @pytest.fixture
-def hamlet(host: Host, world: World) -> Hamlet:
-    return build_hamlet(host, world)
+def scenario(host: Host, world: World) -> TwoOfEach:
+    return build_two_of_each(host, world)
 
 
 @pytest.fixture
 def without_fault(host: Host, world: World, onefile: SandboxServer) -> tuple[list[str], list[str]]:
     """How both sides of such a learner look after a refresh in which nothing goes wrong."""
-    twin = build_hamlet(host, world)
+    twin = build_two_of_each(host, world)
     assert problems(sync(twin.learner)) == []
     return ending(twin, world)
 
@@ -63,31 +63,31 @@ def moves(outcome: LearnerOutcome) -> set[tuple[str, str]]:
     return found
 
 
-def assert_goes_on_to(without_fault: tuple[list[str], list[str]], hamlet: Hamlet, world: World) -> None:
+def assert_goes_on_to(without_fault: tuple[list[str], list[str]], scenario: TwoOfEach, world: World) -> None:
     """Once the fault is gone, one refresh leads to where no fault would have led, and another changes nothing.
 
     Only of a visit whose answer was lost a person must be told: OneFile cannot be asked for visits.
     """
     let_doubts_pass()
-    recovered = sync(hamlet.learner)
+    recovered = sync(scenario.learner)
     assert set(problems(recovered)) <= {"visit_left_over"}
-    assert ending(hamlet, world) == without_fault
-    assert_linked_once(hamlet, world)
+    assert ending(scenario, world) == without_fault
+    assert_linked_once(scenario, world)
     writes = world.writes
-    assert sync(hamlet.learner).state == OutcomeState.UNCHANGED
+    assert sync(scenario.learner).state == OutcomeState.UNCHANGED
     assert world.writes == writes
 
 
-def assert_qualification_went_on(hamlet: Hamlet, aim: Any) -> None:
-    row = qualification_of(hamlet, aim)
+def assert_qualification_went_on(scenario: TwoOfEach, aim: Any) -> None:
+    row = qualification_of(scenario, aim)
     assert (row.total_elements, row.elements_done, row.registration_date) == (20, 7, SUMMER)
     assert aim.registration_number == row.registration_number
 
 
-def assert_reviews_went_on(hamlet: Hamlet, world: World) -> None:
-    assert review_of(hamlet, hamlet.held).attended is Attendance.YES
-    assert review_of(hamlet, hamlet.new).actual_date == SPRING
-    assert_linked_once(hamlet, world)
+def assert_reviews_went_on(scenario: TwoOfEach, world: World) -> None:
+    assert review_of(scenario, scenario.held).attended is Attendance.YES
+    assert review_of(scenario, scenario.new).actual_date == SPRING
+    assert_linked_once(scenario, world)
 
 
 HUGE = 10**30
@@ -140,30 +140,30 @@ def test_a_bad_learning_aim_is_reported_and_the_rest_goes_on(
     name: str,
     value: object,
     code: str,
-    hamlet: Hamlet,
+    scenario: TwoOfEach,
     world: World,
     onefile: SandboxServer,
     without_fault: tuple[list[str], list[str]],
 ) -> None:
-    hamlet.aim.wire = {name: value}
+    scenario.aim.wire = {name: value}
 
-    outcome = sync(hamlet.learner)
+    outcome = sync(scenario.learner)
 
     # A value that goes both ways is sent back as it came, lest an update lose it; where OneFile does not take that, the
     # update goes without it.
     refused = {("unreadable_left_out", "yours")} if name.endswith("Date") else set()
     assert moves(outcome) - refused == {(code, MOVES[code])} | asked_for_alone(name)
     assert outcome.state == OutcomeState.ATTENTION
-    assert_qualification_went_on(hamlet, hamlet.other_aim)
-    assert_reviews_went_on(hamlet, world)
-    struck = qualification_of(hamlet, hamlet.aim)
+    assert_qualification_went_on(scenario, scenario.other_aim)
+    assert_reviews_went_on(scenario, world)
+    struck = qualification_of(scenario, scenario.aim)
     assert struck.registration_number == "PICS-1"  # nothing is blanked
     assert struck.total_elements in (18, 20)
     assert struck.elements_done in (5, 7)
     assert struck.registration_date in (None, SUMMER)
 
-    hamlet.aim.wire = {}
-    assert_goes_on_to(without_fault, hamlet, world)
+    scenario.aim.wire = {}
+    assert_goes_on_to(without_fault, scenario, world)
 
 
 BAD_REVIEWS = [
@@ -193,33 +193,33 @@ def test_a_bad_review_is_reported_and_the_rest_goes_on(
     value: object,
     code: str | None,
     struck: str,
-    hamlet: Hamlet,
+    scenario: TwoOfEach,
     world: World,
     onefile: SandboxServer,
     without_fault: tuple[list[str], list[str]],
 ) -> None:
-    record = getattr(hamlet, struck)
+    record = getattr(scenario, struck)
     record.wire = {name: value}
 
-    outcome = sync(hamlet.learner)
+    outcome = sync(scenario.learner)
 
     alone = asked_for_alone(name) if struck == "held" else set()
     assert moves(outcome) == ({(code, MOVES[code])} if code else set()) | alone
-    assert_qualification_went_on(hamlet, hamlet.aim)
-    assert_qualification_went_on(hamlet, hamlet.other_aim)
-    sound = hamlet.new if struck == "held" else hamlet.held
-    assert review_of(hamlet, sound).attended is Attendance.YES
-    held = review_of(hamlet, hamlet.held)
+    assert_qualification_went_on(scenario, scenario.aim)
+    assert_qualification_went_on(scenario, scenario.other_aim)
+    sound = scenario.new if struck == "held" else scenario.held
+    assert review_of(scenario, sound).attended is Attendance.YES
+    held = review_of(scenario, scenario.held)
     assert held.proposed_date in (SPRING, SUMMER)
     assert held.attended in (Attendance.UNKNOWN, Attendance.YES)
-    assert world.reviews[_uploaded(hamlet)].visit_id in world.visits
+    assert world.reviews[_uploaded(scenario)].visit_id in world.visits
 
     record.wire = {}
-    assert_goes_on_to(without_fault, hamlet, world)
+    assert_goes_on_to(without_fault, scenario, world)
 
 
-def _uploaded(hamlet: Hamlet) -> int:
-    review = next(row for row in read(hamlet).reviews if row.pk == str(hamlet.upload.pk))
+def _uploaded(scenario: TwoOfEach) -> int:
+    review = next(row for row in read(scenario).reviews if row.pk == str(scenario.upload.pk))
     assert review.onefile_id is not None
     return review.onefile_id
 
@@ -231,28 +231,28 @@ class TestHarmlessOddities:
 
     def test_a_number_as_text_and_null_for_nothing_are_read_for_what_they_mean(
         self,
-        hamlet: Hamlet,
+        scenario: TwoOfEach,
         world: World,
         onefile: SandboxServer,
         without_fault: tuple[list[str], list[str]],
     ) -> None:
-        hamlet.aim.wire = {
-            "ID": f" {hamlet.aim.id} ",
-            "UserID": str(hamlet.onefile_id),
+        scenario.aim.wire = {
+            "ID": f" {scenario.aim.id} ",
+            "UserID": str(scenario.onefile_id),
             "TotalElements": "20",
             "ElementsDone": 7.0,
             "CertificateReceivedDate": None,
         }
-        hamlet.held.wire = {
-            "AssessorID": str(hamlet.held.assessor_id),
+        scenario.held.wire = {
+            "AssessorID": str(scenario.held.assessor_id),
             "VisitID": None,
             "StartedOn": "2026-07-01",
         }
 
-        assert problems(sync(hamlet.learner)) == []
+        assert problems(sync(scenario.learner)) == []
 
-        hamlet.aim.wire, hamlet.held.wire = {}, {}
-        assert ending(hamlet, world) == without_fault
+        scenario.aim.wire, scenario.held.wire = {}, {}
+        assert ending(scenario, world) == without_fault
 
 
 ANSWERS: dict[str, dict[str, Any]] = {
@@ -289,14 +289,14 @@ ABOUT = {
 def test_an_operation_that_answers_nonsense_spoils_nothing_else(
     operation: str,
     answer: str,
-    hamlet: Hamlet,
+    scenario: TwoOfEach,
     world: World,
     onefile: SandboxServer,
     without_fault: tuple[list[str], list[str]],
 ) -> None:
     onefile.faults.append(Fault(operation=operation, times=ALWAYS, **ANSWERS[answer]))
 
-    outcome = sync(hamlet.learner)
+    outcome = sync(scenario.learner)
 
     codes = set(problems(outcome))
     assert outcome.state in (OutcomeState.ATTENTION, OutcomeState.UPDATED)
@@ -320,29 +320,29 @@ def test_an_operation_that_answers_nonsense_spoils_nothing_else(
         ("upload_unsure", "wait"),
     }
     if not operation.startswith("LearningAim"):
-        assert_qualification_went_on(hamlet, hamlet.aim)
-        assert_qualification_went_on(hamlet, hamlet.other_aim)
+        assert_qualification_went_on(scenario, scenario.aim)
+        assert_qualification_went_on(scenario, scenario.other_aim)
     if not operation.startswith("Review"):
-        assert review_of(hamlet, hamlet.held).attended is Attendance.YES
-        assert review_of(hamlet, hamlet.new).actual_date == SPRING
-    assert {row.registration_number for row in read(hamlet).qualifications} == {"PICS-1", "PICS-2"}
-    assert review_of(hamlet, hamlet.held).proposed_date in (SPRING, SUMMER)
+        assert review_of(scenario, scenario.held).attended is Attendance.YES
+        assert review_of(scenario, scenario.new).actual_date == SPRING
+    assert {row.registration_number for row in read(scenario).qualifications} == {"PICS-1", "PICS-2"}
+    assert review_of(scenario, scenario.held).proposed_date in (SPRING, SUMMER)
 
     onefile.faults.clear()
-    assert_goes_on_to(without_fault, hamlet, world)
+    assert_goes_on_to(without_fault, scenario, world)
 
 
 @pytest.mark.parametrize("operation", ["LearningAim/Search", "Review/Search"])
 def test_a_listing_that_is_null_deletes_and_blanks_nothing(
-    operation: str, hamlet: Hamlet, world: World, onefile: SandboxServer, without_fault: Any
+    operation: str, scenario: TwoOfEach, world: World, onefile: SandboxServer, without_fault: Any
 ) -> None:
     onefile.faults.append(Fault(operation=operation, kind="status", status=200, body=b"null", times=ALWAYS))
 
-    outcome = sync(hamlet.learner)
+    outcome = sync(scenario.learner)
 
     assert moves(outcome) == set()
     onefile.faults.clear()
-    assert_goes_on_to(without_fault, hamlet, world)
+    assert_goes_on_to(without_fault, scenario, world)
 
 
 @pytest.mark.parametrize("unknown_id", [404, 400])
@@ -351,82 +351,82 @@ class TestDeletedInOneFile:
     def switches(self, unknown_id: int) -> Switches:
         return Switches(rate_limit=0, unknown_id=unknown_id)  # type: ignore[arg-type]
 
-    def test_a_learning_aim(self, hamlet: Hamlet, world: World, onefile: SandboxServer) -> None:
-        del world.aims[hamlet.aim.id]
+    def test_a_learning_aim(self, scenario: TwoOfEach, world: World, onefile: SandboxServer) -> None:
+        del world.aims[scenario.aim.id]
 
-        outcome = sync(hamlet.learner)
+        outcome = sync(scenario.learner)
 
         assert moves(outcome) == {("aim_gone", "yours")}
-        assert qualification_of(hamlet, hamlet.aim).registration_number == "PICS-1"
-        assert_qualification_went_on(hamlet, hamlet.other_aim)
-        assert_reviews_went_on(hamlet, world)
+        assert qualification_of(scenario, scenario.aim).registration_number == "PICS-1"
+        assert_qualification_went_on(scenario, scenario.other_aim)
+        assert_reviews_went_on(scenario, world)
 
     def test_a_learning_aim_between_being_listed_and_being_read(
-        self, hamlet: Hamlet, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
+        self, scenario: TwoOfEach, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        after(monkeypatch, OneFile, "learning_aims", lambda: world.aims.pop(hamlet.aim.id, None))
+        after(monkeypatch, OneFile, "learning_aims", lambda: world.aims.pop(scenario.aim.id, None))
 
-        assert moves(sync(hamlet.learner)) == {("aim_gone", "yours")}
+        assert moves(sync(scenario.learner)) == {("aim_gone", "yours")}
 
     def test_a_learning_aim_between_being_read_and_being_filled(
-        self, hamlet: Hamlet, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
+        self, scenario: TwoOfEach, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        after(monkeypatch, OneFile, "reviews", lambda: world.aims.pop(hamlet.aim.id, None))
+        after(monkeypatch, OneFile, "reviews", lambda: world.aims.pop(scenario.aim.id, None))
 
-        outcome = sync(hamlet.learner)
+        outcome = sync(scenario.learner)
 
         assert moves(outcome) == {("not_found", "yours")}
-        assert_qualification_went_on(hamlet, hamlet.other_aim)
-        assert_reviews_went_on(hamlet, world)
+        assert_qualification_went_on(scenario, scenario.other_aim)
+        assert_reviews_went_on(scenario, world)
 
     @pytest.mark.parametrize("centre_known", [True, False])
     def test_the_learner(
-        self, centre_known: bool, hamlet: Hamlet, world: World, onefile: SandboxServer
+        self, centre_known: bool, scenario: TwoOfEach, world: World, onefile: SandboxServer
     ) -> None:
-        before = delete_learner(hamlet, world, centre_known=centre_known)
+        before = delete_learner(scenario, world, centre_known=centre_known)
 
-        outcome = sync(hamlet.learner)
+        outcome = sync(scenario.learner)
 
         assert moves(outcome) == {("learner_gone", "yours")}
         assert outcome.state == OutcomeState.ATTENTION
-        assert read(hamlet) == before
+        assert read(scenario) == before
         assert world.writes == 0
 
     def test_the_learner_where_even_the_searches_do_not_know_the_id(
-        self, unknown_id: int, hamlet: Hamlet, world: World, onefile: SandboxServer
+        self, unknown_id: int, scenario: TwoOfEach, world: World, onefile: SandboxServer
     ) -> None:
-        before = delete_learner(hamlet, world, centre_known=True)
+        before = delete_learner(scenario, world, centre_known=True)
         for operation in ("LearningAim/Search", "Review/Search"):
             onefile.faults.append(Fault(operation=operation, kind="status", status=unknown_id, times=ALWAYS))
 
-        outcome = sync(hamlet.learner)
+        outcome = sync(scenario.learner)
 
         assert moves(outcome) == {("learner_gone", "yours")}
-        assert read(hamlet) == before
+        assert read(scenario) == before
 
     def test_nothing_is_called_deleted_while_it_is_not_known_whether_the_learner_is(
-        self, hamlet: Hamlet, world: World, onefile: SandboxServer
+        self, scenario: TwoOfEach, world: World, onefile: SandboxServer
     ) -> None:
-        delete_learner(hamlet, world, centre_known=True)
-        before = ending(hamlet, world)
+        delete_learner(scenario, world, centre_known=True)
+        before = ending(scenario, world)
         onefile.faults.append(Fault(operation="User/get", kind="html", times=ALWAYS))
 
-        outcome = sync(hamlet.learner)
+        outcome = sync(scenario.learner)
 
         assert moves(outcome) == {("bad_answer", "wait"), ("refused", "yours")}
-        assert ending(hamlet, world) == before
+        assert ending(scenario, world) == before
         assert world.writes == 0
 
 
-def delete_learner(hamlet: Hamlet, world: World, *, centre_known: bool) -> Any:
+def delete_learner(scenario: TwoOfEach, world: World, *, centre_known: bool) -> Any:
     if centre_known:
-        type(hamlet.learner).objects.update(onefile_centre_id=world.centre_id)
-    del world.users[hamlet.onefile_id]
-    for aim in world.aims_of(hamlet.onefile_id):
+        type(scenario.learner).objects.update(onefile_centre_id=world.centre_id)
+    del world.users[scenario.onefile_id]
+    for aim in world.aims_of(scenario.onefile_id):
         del world.aims[aim.id]
-    for record in world.reviews_of(hamlet.onefile_id):
+    for record in world.reviews_of(scenario.onefile_id):
         del world.reviews[record.id]
-    return read(hamlet)
+    return read(scenario)
 
 
 def after(monkeypatch: pytest.MonkeyPatch, where: Any, name: str, then: Callable[[], object]) -> None:
@@ -459,10 +459,10 @@ def test_a_user_who_is_not_a_learner(host: Host, world: World, onefile: SandboxS
 
 class TestBeforeTheLearnersTurn:
     def test_the_learner_was_deleted_in_picsweb(
-        self, hamlet: Hamlet, world: World, onefile: SandboxServer
+        self, scenario: TwoOfEach, world: World, onefile: SandboxServer
     ) -> None:
-        run = services.refresh_now([hamlet.learner])
-        hamlet.learner.delete()
+        run = services.refresh_now([scenario.learner])
+        scenario.learner.delete()
 
         services.perform(run, sleep=dont_wait)
 
@@ -471,21 +471,21 @@ class TestBeforeTheLearnersTurn:
         assert world.writes == 0
 
     def test_the_learner_was_hidden_in_picsweb(
-        self, hamlet: Hamlet, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
+        self, scenario: TwoOfEach, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(picsweb, "learner_by_pk", lambda pk: None)
 
-        outcome = sync(hamlet.learner)
+        outcome = sync(scenario.learner)
 
         assert moves(outcome) == {("learner_left", "yours")}
         assert outcome.state == OutcomeState.SKIPPED
         assert world.writes == 0
 
     def test_the_learner_lost_the_onefile_id(
-        self, hamlet: Hamlet, world: World, onefile: SandboxServer
+        self, scenario: TwoOfEach, world: World, onefile: SandboxServer
     ) -> None:
-        run = services.refresh_now([hamlet.learner])
-        type(hamlet.learner).objects.update(onefile_id=None)
+        run = services.refresh_now([scenario.learner])
+        type(scenario.learner).objects.update(onefile_id=None)
 
         services.perform(run, sleep=dont_wait)
 
@@ -494,61 +494,61 @@ class TestBeforeTheLearnersTurn:
         assert (outcome.state, world.writes) == (OutcomeState.SKIPPED, 0)
 
     def test_two_learners_have_one_onefile_id_and_both_are_told(
-        self, hamlet: Hamlet, host: Host, world: World, onefile: SandboxServer
+        self, scenario: TwoOfEach, host: Host, world: World, onefile: SandboxServer
     ) -> None:
-        double = host.learner(onefile_id=hamlet.onefile_id)
-        before = read(hamlet)
-        run, _created = lifecycle.open_run(RunKind.DAILY, [hamlet.learner, double])
+        double = host.learner(onefile_id=scenario.onefile_id)
+        before = read(scenario)
+        run, _created = lifecycle.open_run(RunKind.DAILY, [scenario.learner, double])
 
         services.perform(run, sleep=dont_wait)
 
         assert run.outcomes.count() == 2
         for outcome in run.outcomes.all():
             assert moves(outcome) == {("learner_duplicate", "yours")}
-        assert read(hamlet) == before
+        assert read(scenario) == before
         assert sum(onefile.calls.values()) == 0
 
 
 class TestChangedInOneFileMeanwhile:
     def test_onefiles_value_entered_between_reading_and_filling_wins(
-        self, hamlet: Hamlet, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
+        self, scenario: TwoOfEach, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def assessor_enters_a_number() -> None:
-            world.aims[hamlet.aim.id].registration_number = "OF-9"
+            world.aims[scenario.aim.id].registration_number = "OF-9"
 
         after(monkeypatch, OneFile, "reviews", once(assessor_enters_a_number))
 
-        outcome = sync(hamlet.learner)
+        outcome = sync(scenario.learner)
 
         assert problems(outcome) == []
-        assert qualification_of(hamlet, hamlet.aim).registration_number == "OF-9"
-        assert hamlet.aim.registration_number == "OF-9"
-        numbers = outcome.changes.filter(field="registration_number", subject_onefile_id=hamlet.aim.id)
+        assert qualification_of(scenario, scenario.aim).registration_number == "OF-9"
+        assert scenario.aim.registration_number == "OF-9"
+        numbers = outcome.changes.filter(field="registration_number", subject_onefile_id=scenario.aim.id)
         assert list(numbers.values_list("side", "old", "new")) == [("picsweb", "PICS-1", "OF-9")]
-        assert_qualification_went_on(hamlet, hamlet.other_aim)
+        assert_qualification_went_on(scenario, scenario.other_aim)
 
     def test_a_value_that_onefile_drops_is_reported(
-        self, hamlet: Hamlet, world: World, onefile: SandboxServer, without_fault: Any
+        self, scenario: TwoOfEach, world: World, onefile: SandboxServer, without_fault: Any
     ) -> None:
-        hamlet.aim.wire = {"RegistrationNumber": ABSENT}
+        scenario.aim.wire = {"RegistrationNumber": ABSENT}
 
-        outcome = sync(hamlet.learner)
+        outcome = sync(scenario.learner)
 
         assert moves(outcome) == {("push_not_taken", "ours")}
-        assert qualification_of(hamlet, hamlet.aim).registration_number == "PICS-1"
-        hamlet.aim.wire, hamlet.aim.registration_number = {}, ""
-        assert_goes_on_to(without_fault, hamlet, world)
+        assert qualification_of(scenario, scenario.aim).registration_number == "PICS-1"
+        scenario.aim.wire, scenario.aim.registration_number = {}, ""
+        assert_goes_on_to(without_fault, scenario, world)
 
     def test_a_review_that_onefile_moves_as_it_takes_it_is_reported(
-        self, hamlet: Hamlet, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
+        self, scenario: TwoOfEach, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def onefile_moves_it() -> None:
-            list(world.reviews_of(hamlet.onefile_id))[-1].scheduled_for = datetime(2026, 11, 2).astimezone()
+            list(world.reviews_of(scenario.onefile_id))[-1].scheduled_for = datetime(2026, 11, 2).astimezone()
 
         after(monkeypatch, OneFile, "create_review", onefile_moves_it)
 
-        assert moves(sync(hamlet.learner)) == {("push_not_taken", "ours")}
-        assert_linked_once(hamlet, world)
+        assert moves(sync(scenario.learner)) == {("push_not_taken", "ours")}
+        assert_linked_once(scenario, world)
 
 
 def edit(row: Any, **values: Any) -> Callable[[], object]:
@@ -564,7 +564,7 @@ class TestEditedInPicswebMeanwhile:
     def test_what_a_clerk_enters_between_reading_and_writing_is_kept_and_planned_with(
         self,
         host: Host,
-        hamlet: Hamlet,
+        scenario: TwoOfEach,
         world: World,
         onefile: SandboxServer,
         monkeypatch: pytest.MonkeyPatch,
@@ -572,68 +572,68 @@ class TestEditedInPicswebMeanwhile:
         entered = host_fields(
             host, "qualification", registration_date=SPRING, certificate_applied_date=SPRING
         )
-        after(monkeypatch, OneFile, "reviews", once(edit(hamlet.qualification, **entered)))
+        after(monkeypatch, OneFile, "reviews", once(edit(scenario.qualification, **entered)))
 
-        outcome = sync(hamlet.learner)
+        outcome = sync(scenario.learner)
 
         assert problems(outcome) == []
-        row = qualification_of(hamlet, hamlet.aim)
+        row = qualification_of(scenario, scenario.aim)
         assert (row.registration_date, row.certificate_applied_date) == (SUMMER, SPRING)
         changed = outcome.changes.get(subject_pk=row.pk, side="picsweb", field="registration_date")
         assert (changed.old, changed.new) == ("14/04/2026", "01/07/2026")
         assert outcome.changes.filter(side="onefile", field="certificate_applied_date").count() == 1
-        assert_reviews_went_on(hamlet, world)
+        assert_reviews_went_on(scenario, world)
 
     def test_a_value_corrected_before_it_is_sent_is_sent_corrected(
         self,
         host: Host,
-        hamlet: Hamlet,
+        scenario: TwoOfEach,
         world: World,
         onefile: SandboxServer,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         corrected = host_fields(host, "qualification", registration_number="PICS-9")
-        after(monkeypatch, OneFile, "reviews", once(edit(hamlet.qualification, **corrected)))
+        after(monkeypatch, OneFile, "reviews", once(edit(scenario.qualification, **corrected)))
 
-        assert problems(sync(hamlet.learner)) == []
-        assert hamlet.aim.registration_number == "PICS-9"
+        assert problems(sync(scenario.learner)) == []
+        assert scenario.aim.registration_number == "PICS-9"
 
     def test_a_qualification_relinked_before_its_value_is_sent_does_not_fill_the_wrong_aim(
         self,
         host: Host,
-        hamlet: Hamlet,
+        scenario: TwoOfEach,
         world: World,
         onefile: SandboxServer,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        right = world.add_aim(hamlet.onefile_id, progress=0.0)
-        after(monkeypatch, OneFile, "reviews", once(edit(hamlet.qualification, onefile_id=right.id)))
+        right = world.add_aim(scenario.onefile_id, progress=0.0)
+        after(monkeypatch, OneFile, "reviews", once(edit(scenario.qualification, onefile_id=right.id)))
 
-        sync(hamlet.learner)
+        sync(scenario.learner)
 
-        assert hamlet.aim.registration_number == ""
+        assert scenario.aim.registration_number == ""
         assert right.registration_number == "PICS-1"
 
     def test_a_review_moved_before_its_upload_is_uploaded_where_it_was_moved_to(
         self,
         host: Host,
-        hamlet: Hamlet,
+        scenario: TwoOfEach,
         world: World,
         onefile: SandboxServer,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         moved = host_fields(host, "review", proposed_date=date(2026, 11, 6))
         moved.pop("learner", None)
-        after(monkeypatch, OneFile, "reviews", once(edit(hamlet.upload, **moved)))
+        after(monkeypatch, OneFile, "reviews", once(edit(scenario.upload, **moved)))
 
-        assert problems(sync(hamlet.learner)) == []
-        assert world.reviews[_uploaded(hamlet)].scheduled_for.date() == date(2026, 11, 6)
-        assert_linked_once(hamlet, world)
+        assert problems(sync(scenario.learner)) == []
+        assert world.reviews[_uploaded(scenario)].scheduled_for.date() == date(2026, 11, 6)
+        assert_linked_once(scenario, world)
 
     def test_a_clerk_who_edits_on_and_on_is_given_way_to(
         self,
         host: Host,
-        hamlet: Hamlet,
+        scenario: TwoOfEach,
         world: World,
         onefile: SandboxServer,
         monkeypatch: pytest.MonkeyPatch,
@@ -641,40 +641,40 @@ class TestEditedInPicswebMeanwhile:
         numbers = iter(range(100, 200))
 
         def edit_again() -> None:
-            edit(hamlet.qualification, **host_fields(host, "qualification", elements_done=next(numbers)))()
+            edit(scenario.qualification, **host_fields(host, "qualification", elements_done=next(numbers)))()
 
         after(monkeypatch, OneFile, "reviews", edit_again)
 
-        outcome = sync(hamlet.learner)
+        outcome = sync(scenario.learner)
 
         assert moves(outcome) == {("kept_changing", "wait")}
-        assert qualification_of(hamlet, hamlet.aim).elements_done == 102
-        assert_qualification_went_on(hamlet, hamlet.other_aim)
-        assert_reviews_went_on(hamlet, world)
+        assert qualification_of(scenario, scenario.aim).elements_done == 102
+        assert_qualification_went_on(scenario, scenario.other_aim)
+        assert_reviews_went_on(scenario, world)
 
     def test_a_problem_met_in_every_round_is_told_once(
         self,
         host: Host,
-        hamlet: Hamlet,
+        scenario: TwoOfEach,
         world: World,
         onefile: SandboxServer,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        hamlet.other_aim.wire = {"RegistrationNumber": ABSENT}
+        scenario.other_aim.wire = {"RegistrationNumber": ABSENT}
         numbers = iter(range(100, 200))
 
         def edit_again() -> None:
-            edit(hamlet.qualification, **host_fields(host, "qualification", elements_done=next(numbers)))()
+            edit(scenario.qualification, **host_fields(host, "qualification", elements_done=next(numbers)))()
 
         after(monkeypatch, OneFile, "reviews", edit_again)
 
-        assert sorted(problems(sync(hamlet.learner))) == ["kept_changing", "push_not_taken"]
+        assert sorted(problems(sync(scenario.learner))) == ["kept_changing", "push_not_taken"]
 
     def test_the_learner_was_deleted_while_being_read(
-        self, hamlet: Hamlet, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
+        self, scenario: TwoOfEach, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        run = services.refresh_now([hamlet.learner])
-        deletion = once(lambda: type(hamlet.learner).objects.filter(pk=hamlet.learner.pk).delete())
+        run = services.refresh_now([scenario.learner])
+        deletion = once(lambda: type(scenario.learner).objects.filter(pk=scenario.learner.pk).delete())
         after(monkeypatch, OneFile, "reviews", deletion)
 
         services.perform(run, sleep=dont_wait)
@@ -683,17 +683,17 @@ class TestEditedInPicswebMeanwhile:
         assert world.writes == 0
 
     def test_the_learner_lost_the_onefile_id_while_being_read(
-        self, hamlet: Hamlet, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
+        self, scenario: TwoOfEach, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def unlink() -> None:
-            edit(hamlet.learner, onefile_id=None)()
-            edit(hamlet.qualification, onefile_id=None)()
-            edit(hamlet.other_qualification, onefile_id=None)()
-            edit(hamlet.upload, onefile_id=1)()
+            edit(scenario.learner, onefile_id=None)()
+            edit(scenario.qualification, onefile_id=None)()
+            edit(scenario.other_qualification, onefile_id=None)()
+            edit(scenario.upload, onefile_id=1)()
 
         after(monkeypatch, OneFile, "reviews", once(unlink))
 
-        outcome = sync(hamlet.learner)
+        outcome = sync(scenario.learner)
 
         assert moves(outcome) == {("learner_left", "yours")}
         assert world.writes == 0
@@ -701,16 +701,18 @@ class TestEditedInPicswebMeanwhile:
 
 @pytest.mark.parametrize("switches", [Switches(rate_limit=0, items="rich")], ids=["rich"])
 def test_a_value_that_onefile_took_is_on_record_even_if_it_cannot_be_read_again(
-    hamlet: Hamlet, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
+    scenario: TwoOfEach, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unreadable = Fault(operation="LearningAim/get", kind="html", times=ALWAYS)
     after(monkeypatch, OneFile, "update_learning_aim", once(lambda: onefile.faults.append(unreadable)))
 
-    outcome = sync(hamlet.learner)
+    outcome = sync(scenario.learner)
 
     assert moves(outcome) == {("bad_answer", "wait")}
     taken = {
-        (aim.id, aim.registration_number) for aim in (hamlet.aim, hamlet.other_aim) if aim.registration_number
+        (aim.id, aim.registration_number)
+        for aim in (scenario.aim, scenario.other_aim)
+        if aim.registration_number
     }
     sent = outcome.changes.filter(side="onefile", field="registration_number")
     assert len(taken) == 1
@@ -719,20 +721,20 @@ def test_a_value_that_onefile_took_is_on_record_even_if_it_cannot_be_read_again(
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_what_would_meet_every_learner_ends_the_run_and_what_was_done_stays(
-    operation: str, hamlet: Hamlet, world: World, onefile: SandboxServer, without_fault: Any
+    operation: str, scenario: TwoOfEach, world: World, onefile: SandboxServer, without_fault: Any
 ) -> None:
     onefile.faults.append(Fault(operation=operation, kind="status", status=401, times=ALWAYS))
 
-    outcome = sync(hamlet.learner)
+    outcome = sync(scenario.learner)
 
     assert outcome.state == OutcomeState.FAILED
     assert moves(outcome) == {("session_refused", "ours")}
     onefile.faults.clear()
-    assert_goes_on_to(without_fault, hamlet, world)
+    assert_goes_on_to(without_fault, scenario, world)
 
 
 def test_a_failure_of_our_own_stops_one_learner_and_tells_nobody_their_values(
-    hamlet: Hamlet,
+    scenario: TwoOfEach,
     onefile: SandboxServer,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -742,7 +744,7 @@ def test_a_failure_of_our_own_stops_one_learner_and_tells_nobody_their_values(
 
     monkeypatch.setattr(exchange, "make_plan", fail)
 
-    outcome = sync(hamlet.learner)
+    outcome = sync(scenario.learner)
 
     assert outcome.state == OutcomeState.FAILED
     assert moves(outcome) == {("stopped", "ours")}

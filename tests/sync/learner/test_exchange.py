@@ -19,7 +19,7 @@ from onefile_sync.sandbox.world import World
 from tests.conftest import changes, daily_of, preview, problems, sync
 from tests.factories import Host
 from tests.matrix import mixed_switches
-from tests.scenarios.every_rule import AUTUMN, SPRING, SUMMER, Town, build_town
+from tests.scenarios.every_rule import AUTUMN, SPRING, SUMMER, EveryRule, build_every_rule
 
 pytestmark = pytest.mark.matrix
 
@@ -44,13 +44,13 @@ ALTERNATIVES = [
 
 
 @pytest.fixture
-def town(host: Host, world: World) -> Town:
-    return build_town(host, world)
+def scenario(host: Host, world: World) -> EveryRule:
+    return build_every_rule(host, world)
 
 
-def row_of(town: Town) -> LearnerRow:
+def row_of(scenario: EveryRule) -> LearnerRow:
     """The learner as PICSWeb has them now, qualifications in the order of the learning aims."""
-    learner = picsweb.learner_by_pk(str(town.learner.pk))
+    learner = picsweb.learner_by_pk(str(scenario.learner.pk))
     assert learner is not None
     row = picsweb.read_learner(learner)
     in_order = sorted(row.qualifications, key=lambda qualification: qualification.onefile_id or 0)
@@ -60,36 +60,36 @@ def row_of(town: Town) -> LearnerRow:
 @pytest.mark.parametrize("refresh", [sync, daily_of], ids=["one learner", "everyone"])
 @pytest.mark.parametrize("switches", ALTERNATIVES, ids=_named)
 def test_every_rule_is_carried_out_and_a_second_sync_changes_nothing(
-    town: Town,
+    scenario: EveryRule,
     world: World,
     onefile: SandboxServer,
     counting: Callable[[], Any],
     refresh: Callable[[Any], LearnerOutcome],
 ) -> None:
-    outcome = refresh(town.learner)
+    outcome = refresh(scenario.learner)
 
     assert problems(outcome) == []
     assert outcome.state == OutcomeState.UPDATED
-    row = row_of(town)
+    row = row_of(scenario)
     first, second, third = row.qualifications
     assert (first.total_elements, first.elements_done) == (20, 7)
     assert (first.registration_number, first.registration_date) == ("PICS-1", SUMMER)
     assert (second.registration_number, second.registration_date) == ("OF-2", SPRING)
     assert second.certificate_received_date == AUTUMN
     assert third.total_elements == 99
-    aim, other, _third = town.aims
+    aim, other, _third = scenario.aims
     assert (aim.registration_number, on_london_date(aim.certificate_applied_date)) == ("PICS-1", SPRING)
     assert on_london_date(aim.registration_date) == SUMMER
     assert on_london_date(aim.start_date) == date(2025, 9, 1)
     assert (other.registration_number, on_london_date(other.registration_date)) == ("OF-2", SPRING)
 
-    assert len(row.reviews) == len(world.reviews_of(town.onefile_id)) == 8
-    held = next(review for review in row.reviews if review.pk == str(town.held.pk))
+    assert len(row.reviews) == len(world.reviews_of(scenario.onefile_id)) == 8
+    held = next(review for review in row.reviews if review.pk == str(scenario.held.pk))
     assert (held.proposed_date, held.proposed_time) == (SUMMER, time(10, 0))
     assert (held.attended, held.actual_date) == (Attendance.YES, date(2026, 7, 2))
     assert held.trainee_signed_date == date(2026, 7, 4)  # half past midnight, British Summer Time
-    assert held.officer == str(town.officer.pk)
-    uploaded = next(review for review in row.reviews if review.pk == str(town.upload.pk))
+    assert held.officer == str(scenario.officer.pk)
+    uploaded = next(review for review in row.reviews if review.pk == str(scenario.upload.pk))
     there = world.reviews[uploaded.onefile_id]
     assert there.scheduled_for == datetime(2026, 10, 30, 14, 30, tzinfo=UTC)
     visit = world.visits[there.visit_id]
@@ -103,7 +103,7 @@ def test_every_rule_is_carried_out_and_a_second_sync_changes_nothing(
 
     writes = world.writes
     with counting() as counted:
-        again = refresh(town.learner)
+        again = refresh(scenario.learner)
     assert again.state == OutcomeState.UNCHANGED
     assert counted.to_picsweb == 0
     assert world.writes == writes
@@ -111,14 +111,14 @@ def test_every_rule_is_carried_out_and_a_second_sync_changes_nothing(
 
 @pytest.mark.parametrize("switches", ALTERNATIVES, ids=_named)
 def test_a_preview_lists_what_a_refresh_does_and_writes_nothing(
-    town: Town, world: World, onefile: SandboxServer, counting: Callable[[], Any]
+    scenario: EveryRule, world: World, onefile: SandboxServer, counting: Callable[[], Any]
 ) -> None:
     with counting() as counted:
-        foreseen = preview(town.learner)
+        foreseen = preview(scenario.learner)
     assert counted.to_picsweb == 0
     assert world.writes == 0
 
-    done = sync(town.learner)
+    done = sync(scenario.learner)
 
     # The ID of the uploaded review is OneFile's to give.
     given = {change for change in changes(done) if change[1] == "onefile_id" and change[2] == ""}
@@ -135,14 +135,14 @@ class TestCallsForThreeAimsAndEightReviews:
         return Switches(rate_limit=0, items=items)  # type: ignore[arg-type]
 
     def test_a_first_and_a_later_refresh(
-        self, town: Town, world: World, onefile: SandboxServer, items: str
+        self, scenario: EveryRule, world: World, onefile: SandboxServer, items: str
     ) -> None:
-        sync(town.learner)  # brings the learner to eight reviews, with nothing left to push
-        type(town.learner).objects.update(onefile_centre_id=None)
+        sync(scenario.learner)  # brings the learner to eight reviews, with nothing left to push
+        type(scenario.learner).objects.update(onefile_centre_id=None)
         onefile.reset_counts()
 
-        first = sync(town.learner)
-        later = sync(town.learner)
+        first = sync(scenario.learner)
+        later = sync(scenario.learner)
 
         # Where lists give everything, one call of the first is to confirm that what they leave out is blank.
         calls = {"rich": (4, 2)}.get(items, (14, 13))
@@ -150,8 +150,10 @@ class TestCallsForThreeAimsAndEightReviews:
         assert sum(onefile.calls.values()) == sum(calls)
 
 
-def test_changes_carry_their_rule_and_read_as_staff_read_them(town: Town, onefile: SandboxServer) -> None:
-    outcome = sync(town.learner)
+def test_changes_carry_their_rule_and_read_as_staff_read_them(
+    scenario: EveryRule, onefile: SandboxServer
+) -> None:
+    outcome = sync(scenario.learner)
 
     by_field = {
         (change.subject_label, change.field): change for change in outcome.changes.filter(side="onefile")
@@ -162,75 +164,75 @@ def test_changes_carry_their_rule_and_read_as_staff_read_them(town: Town, onefil
     assert (certificate.old, certificate.new) == ("", "14/04/2026")
     assert certificate.rule == "certificate_applied_date"
     officers = outcome.changes.filter(field="officer").values_list("new", flat=True)
-    assert str(town.officer) in officers
+    assert str(scenario.officer) in officers
 
 
 def test_switching_uploads_off(
-    town: Town, world: World, onefile: SandboxServer, configure: Callable[..., None]
+    scenario: EveryRule, world: World, onefile: SandboxServer, configure: Callable[..., None]
 ) -> None:
     configure(upload_reviews=False)
 
-    sync(town.learner)
+    sync(scenario.learner)
 
     assert world.visits == {}
     assert len(world.reviews) == 7
 
 
 def test_switching_downloads_off(
-    town: Town, world: World, onefile: SandboxServer, configure: Callable[..., None]
+    scenario: EveryRule, world: World, onefile: SandboxServer, configure: Callable[..., None]
 ) -> None:
     configure(download_reviews=False)
 
-    sync(town.learner)
+    sync(scenario.learner)
 
-    assert len(row_of(town).reviews) == 3
+    assert len(row_of(scenario).reviews) == 3
     assert onefile.calls["Review/Search"] == 0
     assert len(world.reviews) == 8
 
 
 def test_elements_of_qualifications_with_units_may_be_copied_too(
-    town: Town, onefile: SandboxServer, configure: Callable[..., None]
+    scenario: EveryRule, onefile: SandboxServer, configure: Callable[..., None]
 ) -> None:
     configure(skip_elements_with_units=False)
 
-    sync(town.learner)
+    sync(scenario.learner)
 
-    assert row_of(town).qualifications[2].total_elements == 5
+    assert row_of(scenario).qualifications[2].total_elements == 5
 
 
 def test_the_visit_type_is_the_one_that_staff_chose(
-    town: Town, world: World, onefile: SandboxServer, configure: Callable[..., None]
+    scenario: EveryRule, world: World, onefile: SandboxServer, configure: Callable[..., None]
 ) -> None:
     configure(visit_type="face_to_face")
 
-    sync(town.learner)
+    sync(scenario.learner)
 
     (visit,) = world.visits.values()
     assert visit.visit_type_id == 2
 
 
 def test_a_review_deleted_in_onefile_is_reported_and_kept(
-    town: Town, world: World, onefile: SandboxServer
+    scenario: EveryRule, world: World, onefile: SandboxServer
 ) -> None:
-    sync(town.learner)
-    del world.reviews[town.held.onefile_id]
+    sync(scenario.learner)
+    del world.reviews[scenario.held.onefile_id]
 
-    outcome = sync(town.learner)
+    outcome = sync(scenario.learner)
 
     assert problems(outcome) == ["review_gone"]
     assert outcome.state == OutcomeState.ATTENTION
-    assert len(row_of(town).reviews) == 8
+    assert len(row_of(scenario).reviews) == 8
 
 
 def test_a_learner_of_several_centres_is_found_in_their_own(
-    town: Town, world: World, onefile: SandboxServer
+    scenario: EveryRule, world: World, onefile: SandboxServer
 ) -> None:
     elsewhere = world.add_centre(name="Care")
-    world.users[town.onefile_id].organisation_id = elsewhere.id
+    world.users[scenario.onefile_id].organisation_id = elsewhere.id
 
-    sync(town.learner)
+    sync(scenario.learner)
 
-    assert row_of(town).centre_id == elsewhere.id
+    assert row_of(scenario).centre_id == elsewhere.id
 
 
 class TestTheOnlyCentreOfTheCustomer:
@@ -238,17 +240,17 @@ class TestTheOnlyCentreOfTheCustomer:
     def switches(self) -> Switches:
         return Switches(rate_limit=0, users_carry_centre=False)
 
-    def test_is_the_learners(self, town: Town, world: World, onefile: SandboxServer) -> None:
-        sync(town.learner)
+    def test_is_the_learners(self, scenario: EveryRule, world: World, onefile: SandboxServer) -> None:
+        sync(scenario.learner)
 
-        assert row_of(town).centre_id == world.centre_id
+        assert row_of(scenario).centre_id == world.centre_id
 
     def test_with_two_centres_nobody_knows_and_the_upload_waits(
-        self, town: Town, world: World, onefile: SandboxServer
+        self, scenario: EveryRule, world: World, onefile: SandboxServer
     ) -> None:
         world.add_centre(name="Care")
 
-        outcome = sync(town.learner)
+        outcome = sync(scenario.learner)
 
         assert problems(outcome) == ["centre_unknown"]
         assert world.visits == {}

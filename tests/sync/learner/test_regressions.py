@@ -22,15 +22,15 @@ from onefile_sync.sync.connection.rate_limit import SharedRateLimiter
 from onefile_sync.sync.runs import leases, lifecycle
 from tests.conftest import dont_wait, problems, sync
 from tests.factories import Host
-from tests.scenarios.every_rule import AUTUMN, SPRING, Town, build_town
+from tests.scenarios.every_rule import AUTUMN, SPRING, EveryRule, build_every_rule
 from tests.scenarios.two_of_each import let_doubts_pass
 
 pytestmark = pytest.mark.matrix
 
 
 @pytest.fixture
-def town(host: Host, world: World) -> Town:
-    return build_town(host, world)
+def scenario(host: Host, world: World) -> EveryRule:
+    return build_every_rule(host, world)
 
 
 def refresh_by_a_worker(*learners: Any) -> Any:
@@ -40,87 +40,92 @@ def refresh_by_a_worker(*learners: Any) -> Any:
 
 class TestTheCentre:
     def test_of_a_learner_who_moved_is_found_out_again(
-        self, town: Town, world: World, onefile: SandboxServer
+        self, scenario: EveryRule, world: World, onefile: SandboxServer
     ) -> None:
-        sync(town.learner)
-        world.users[town.onefile_id].organisation_id = world.add_centre(name="Care").id
+        sync(scenario.learner)
+        world.users[scenario.onefile_id].organisation_id = world.add_centre(name="Care").id
 
-        outcome = sync(town.learner)
+        outcome = sync(scenario.learner)
 
         assert problems(outcome) == []
         assert set(outcome.changes.values_list("field", flat=True)) == {"centre_id"}
-        assert sync(town.learner).state == OutcomeState.UNCHANGED
+        assert sync(scenario.learner).state == OutcomeState.UNCHANGED
 
     def test_of_a_corrected_onefile_id_is_the_right_learners(
-        self, town: Town, world: World, onefile: SandboxServer, configure: Callable[..., None]
+        self, scenario: EveryRule, world: World, onefile: SandboxServer, configure: Callable[..., None]
     ) -> None:
         """The wrong ID belonged to another centre, whose ID was kept."""
         elsewhere = world.add_centre(name="Care")
         stranger = world.add_learner(organisation_id=elsewhere.id)
-        model = type(town.learner)
+        model = type(scenario.learner)
         model.objects.update(onefile_id=stranger.id)
         configure(upload_reviews=False)
-        sync(town.learner)
+        sync(scenario.learner)
         configure(upload_reviews=True)
-        model.objects.update(onefile_id=town.onefile_id)
+        model.objects.update(onefile_id=scenario.onefile_id)
 
-        outcome = sync(town.learner)
+        outcome = sync(scenario.learner)
 
         assert problems(outcome) == []
-        assert len(world.reviews_of(town.onefile_id)) == 8
+        assert len(world.reviews_of(scenario.onefile_id)) == 8
 
     @pytest.mark.parametrize("linked", ["something linked", "nothing linked"])
     def test_of_a_learner_who_moved_is_where_the_visit_is_made(
-        self, linked: str, town: Town, world: World, onefile: SandboxServer, configure: Callable[..., None]
+        self,
+        linked: str,
+        scenario: EveryRule,
+        world: World,
+        onefile: SandboxServer,
+        configure: Callable[..., None],
     ) -> None:
         configure(upload_reviews=False)
-        sync(town.learner)
+        sync(scenario.learner)
         if linked == "nothing linked":  # and nothing that shows that reviews are missing
-            type(town.held).objects.exclude(pk=town.upload.pk).delete()
+            type(scenario.held).objects.exclude(pk=scenario.upload.pk).delete()
         elsewhere = world.add_centre(name="Care")
-        world.users[town.onefile_id].organisation_id = elsewhere.id
+        world.users[scenario.onefile_id].organisation_id = elsewhere.id
         configure(upload_reviews=True)
 
-        outcome = sync(town.learner)
+        outcome = sync(scenario.learner)
 
         assert problems(outcome) == []
         (visit,) = world.visits.values()
         assert visit.organisation_id == elsewhere.id
-        assert len(world.reviews_of(town.onefile_id)) == 8
-        assert sync(town.learner).state == OutcomeState.UNCHANGED
+        assert len(world.reviews_of(scenario.onefile_id)) == 8
+        assert sync(scenario.learner).state == OutcomeState.UNCHANGED
 
     def test_of_a_learner_who_moved_before_anything_was_linked_is_where_the_reviews_are_found(
-        self, town: Town, world: World, onefile: SandboxServer, configure: Callable[..., None]
+        self, scenario: EveryRule, world: World, onefile: SandboxServer, configure: Callable[..., None]
     ) -> None:
         configure(upload_reviews=False)
         kept = world.add_centre(name="Care").id
-        type(town.learner).objects.update(onefile_centre_id=kept)
-        type(town.held).objects.all().delete()
+        type(scenario.learner).objects.update(onefile_centre_id=kept)
+        type(scenario.held).objects.all().delete()
 
-        sync(town.learner)
+        sync(scenario.learner)
 
-        learner = picsweb.learner_by_pk(str(town.learner.pk))
+        learner = picsweb.learner_by_pk(str(scenario.learner.pk))
         assert learner is not None
         row = picsweb.read_learner(learner)
         assert row.centre_id == world.centre_id
-        assert len(row.reviews) == len(world.reviews_of(town.onefile_id)) == 7
+        assert len(row.reviews) == len(world.reviews_of(scenario.onefile_id)) == 7
 
     def test_that_was_kept_is_used_where_the_learners_record_does_not_name_one(
-        self, town: Town, world: World, onefile: SandboxServer
+        self, scenario: EveryRule, world: World, onefile: SandboxServer
     ) -> None:
-        type(town.learner).objects.update(onefile_centre_id=world.centre_id)
+        type(scenario.learner).objects.update(onefile_centre_id=world.centre_id)
         world.add_centre(name="Care")
-        world.users[town.onefile_id].wire = {"OrganisationID": None}
+        world.users[scenario.onefile_id].wire = {"OrganisationID": None}
 
-        assert problems(sync(town.learner)) == []
+        assert problems(sync(scenario.learner)) == []
         (visit,) = world.visits.values()
         assert visit.organisation_id == world.centre_id
 
     def test_of_a_learner_who_moved_since_is_where_the_daily_sync_makes_the_visit(
-        self, town: Town, world: World, onefile: SandboxServer
+        self, scenario: EveryRule, world: World, onefile: SandboxServer
     ) -> None:
         elsewhere = world.add_centre(name="Care")
-        type(town.learner).objects.update(onefile_centre_id=elsewhere.id)
+        type(scenario.learner).objects.update(onefile_centre_id=elsewhere.id)
 
         run = services.perform(services.start_daily(), sleep=dont_wait)
 
@@ -129,16 +134,16 @@ class TestTheCentre:
         assert visit.organisation_id == world.centre_id
 
     def test_costs_one_call_for_each_learner_of_whom_something_is_uploaded(
-        self, host: Host, town: Town, world: World, onefile: SandboxServer
+        self, host: Host, scenario: EveryRule, world: World, onefile: SandboxServer
     ) -> None:
-        sync(town.learner)
+        sync(scenario.learner)
         onefile.reset_counts()
-        assert sync(town.learner).state == OutcomeState.UNCHANGED
+        assert sync(scenario.learner).state == OutcomeState.UNCHANGED
         assert onefile.calls["User/get"] == 0
 
         for days in (7, 14):
-            host.review(town.learner, proposed_date=AUTUMN + timedelta(days=days))
-        sync(town.learner)
+            host.review(scenario.learner, proposed_date=AUTUMN + timedelta(days=days))
+        sync(scenario.learner)
 
         assert onefile.calls["User/get"] == 1
         assert onefile.calls["Review/create"] == 2
@@ -147,68 +152,70 @@ class TestTheCentre:
 class TestAnUploadThatWasRefused:
     @pytest.mark.parametrize("status", [400, 403, 404, 409, 422])
     def test_for_ever_leaves_one_visit_and_goes_into_it_in_the_end(
-        self, status: int, town: Town, world: World, onefile: SandboxServer
+        self, status: int, scenario: EveryRule, world: World, onefile: SandboxServer
     ) -> None:
         onefile.faults.append(Fault(operation="Review/create", kind="status", status=status, times=999))
 
-        told = [problems(sync(town.learner)) for _refresh in range(6)]
+        told = [problems(sync(scenario.learner)) for _refresh in range(6)]
 
         assert len(world.visits) == 1
         assert all("visit_left_over" not in each for each in told)
         onefile.faults.clear()
-        assert problems(sync(town.learner)) == []
+        assert problems(sync(scenario.learner)) == []
         (visit,) = world.visits.values()
         assert [review.visit_id for review in world.reviews.values()].count(visit.id) == 1
 
     def test_in_a_visit_of_before_takes_another_one_and_tells_of_the_first_until_it_is_over(
-        self, town: Town, world: World, onefile: SandboxServer
+        self, scenario: EveryRule, world: World, onefile: SandboxServer
     ) -> None:
         onefile.faults.append(Fault(operation="Review/create", kind="status", status=500))
-        sync(town.learner)
+        sync(scenario.learner)
         let_doubts_pass()
         onefile.faults.append(Fault(operation="Review/create", kind="status", status=400, times=999))
-        sync(town.learner)
+        sync(scenario.learner)
 
-        told = [problems(sync(town.learner)) for _refresh in range(5)]
+        told = [problems(sync(scenario.learner)) for _refresh in range(5)]
 
         assert len(world.visits) == 2
         assert all(each.count("visit_left_over") == 1 for each in told)
         onefile.faults.clear()
-        assert problems(sync(town.learner)) == ["visit_left_over"]
-        assert sync(town.learner).state == OutcomeState.UNCHANGED
+        assert problems(sync(scenario.learner)) == ["visit_left_over"]
+        assert sync(scenario.learner).state == OutcomeState.UNCHANGED
 
     def test_is_uploaded_in_the_end_though_its_visit_was_deleted_meanwhile(
-        self, town: Town, world: World, onefile: SandboxServer
+        self, scenario: EveryRule, world: World, onefile: SandboxServer
     ) -> None:
         onefile.faults.append(Fault(operation="Review/create", kind="status", status=400))
         with time_machine.travel(datetime.now(UTC), tick=False) as now:
-            sync(town.learner)
+            sync(scenario.learner)
             world.visits.clear()
             visits = 0
             for _day in range(10):
                 now.shift(timedelta(days=1))
-                sync(town.learner)
+                sync(scenario.learner)
                 visits = max(visits, len(world.visits))
 
         assert visits == 1
-        assert len(world.reviews_of(town.onefile_id)) == 8
+        assert len(world.reviews_of(scenario.onefile_id)) == 8
 
-    def test_leaves_nothing_to_look_for(self, town: Town, world: World, onefile: SandboxServer) -> None:
+    def test_leaves_nothing_to_look_for(
+        self, scenario: EveryRule, world: World, onefile: SandboxServer
+    ) -> None:
         """An assessor's own review at that time is not ours: reviews are never matched on dates."""
         onefile.faults.append(Fault(operation="Visit/create", kind="status", status=400))
 
-        assert problems(sync(town.learner)) == ["refused"]
+        assert problems(sync(scenario.learner)) == ["refused"]
         assert not UploadIntent.objects.filter(finished_at=None).exists()
 
         theirs = world.add_review(
-            town.onefile_id,
+            scenario.onefile_id,
             scheduled_for=datetime(2026, 10, 30, 14, 30, tzinfo=UTC),
             created_on=datetime(2026, 1, 2, tzinfo=UTC),
         )
-        sync(town.learner)
-        learner = picsweb.learner_by_pk(str(town.learner.pk))
+        sync(scenario.learner)
+        learner = picsweb.learner_by_pk(str(scenario.learner.pk))
         assert learner is not None
-        ours = next(row for row in picsweb.read_learner(learner).reviews if row.pk == str(town.upload.pk))
+        ours = next(row for row in picsweb.read_learner(learner).reviews if row.pk == str(scenario.upload.pk))
         assert ours.onefile_id not in (None, theirs.id)
 
 
@@ -219,24 +226,24 @@ class TestAValueThatOneFileDoesNotTakeBack:
 
     @pytest.mark.parametrize("name", ["RegistrationDate", "StartDate"])
     def test_keeps_no_other_value_from_going_up(
-        self, name: str, town: Town, world: World, onefile: SandboxServer
+        self, name: str, scenario: EveryRule, world: World, onefile: SandboxServer
     ) -> None:
-        aim = town.aims[0]
+        aim = scenario.aims[0]
         aim.wire = {name: "soon"}
 
-        outcome = sync(town.learner)
+        outcome = sync(scenario.learner)
 
         assert (aim.registration_number, on_london_date(aim.certificate_applied_date)) == ("PICS-1", SPRING)
         told = [each for each in problems(outcome) if each != "bad_value"]
         assert told == ["unreadable_left_out"]
         calls = onefile.calls["LearningAim/update"]
-        sync(town.learner)
+        sync(scenario.learner)
         assert onefile.calls["LearningAim/update"] == calls
 
 
 class TestProblems:
     def test_met_on_the_way_are_kept_when_the_learner_ends_in_trouble(
-        self, town: Town, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
+        self, scenario: EveryRule, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         onefile.faults.append(Fault(operation="Review/create", kind="html", when="after"))
         create = picsweb.create_review
@@ -247,27 +254,27 @@ class TestProblems:
 
         monkeypatch.setattr(picsweb, "create_review", out_of_reach)
 
-        outcome = sync(town.learner)
+        outcome = sync(scenario.learner)
 
         assert outcome.state == OutcomeState.FAILED
         assert set(problems(outcome)) >= {"upload_unsure", "stopped"}
 
     def test_solved_in_a_later_round_are_not_told(
-        self, host: Host, town: Town, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
+        self, host: Host, scenario: EveryRule, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A clerk's edit makes the learner be planned again; the second look finds the review that was created."""
         onefile.faults.append(Fault(operation="Review/create", kind="html", when="after"))
         save, edited = picsweb.save_fields, []
 
         def edit_meanwhile(kind: str, pk: str, old: Any, new: Any) -> bool:
-            if not edited and pk == str(town.held.pk):
+            if not edited and pk == str(scenario.held.pk):
                 edited.append(pk)
                 return False
             return save(kind, pk, old, new)
 
         monkeypatch.setattr(picsweb, "save_fields", edit_meanwhile)
 
-        outcome = sync(town.learner)
+        outcome = sync(scenario.learner)
 
         assert edited
         assert problems(outcome) == []
@@ -276,9 +283,9 @@ class TestProblems:
 
 class TestAWorkerThatDied:
     def test_is_noticed_on_the_page_and_a_second_click_puts_the_work_back(
-        self, town: Town, onefile: SandboxServer, django_capture_on_commit_callbacks: Any
+        self, scenario: EveryRule, onefile: SandboxServer, django_capture_on_commit_callbacks: Any
     ) -> None:
-        run = services.refresh([town.learner])
+        run = services.refresh([scenario.learner])
         leases.claim_next(run)
         long_ago = timezone.now() - timedelta(hours=3)
         LearnerOutcome.objects.update(started_at=long_ago, lease_expires_at=long_ago)
@@ -287,7 +294,7 @@ class TestAWorkerThatDied:
 
         assert services.progress(run).waiting_for_worker
         with django_capture_on_commit_callbacks() as queued:
-            assert services.refresh([town.learner]) == run
+            assert services.refresh([scenario.learner]) == run
         assert len(queued) == 1
         assert run.outcomes.get().state == OutcomeState.QUEUED
 
@@ -328,11 +335,11 @@ class TestTheRateLimit:
 
 
 def test_a_learner_who_would_take_longer_than_the_task_may_is_put_back(
-    town: Town, onefile: SandboxServer, settings: Any
+    scenario: EveryRule, onefile: SandboxServer, settings: Any
 ) -> None:
     """Or django-q2 would kill the worker in its sleep."""
     slept: list[float] = []
-    run = refresh_by_a_worker(town.learner)
+    run = refresh_by_a_worker(scenario.learner)
     settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "TASK_SECONDS": 30}
     SharedRateLimiter(None).pause(120)
 

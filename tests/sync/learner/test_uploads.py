@@ -29,9 +29,9 @@ from tests.scenarios.two_of_each import (
     LONG_AGO,
     SUMMER_AT_TEN,
     TEN,
-    Hamlet,
+    TwoOfEach,
     assert_linked_once,
-    build_hamlet,
+    build_two_of_each,
     let_doubts_pass,
     read,
 )
@@ -59,8 +59,8 @@ FAULTS: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture
-def hamlet(host: Host, world: World) -> Hamlet:
-    return build_hamlet(host, world)
+def scenario(host: Host, world: World) -> TwoOfEach:
+    return build_two_of_each(host, world)
 
 
 @pytest.fixture(autouse=True)
@@ -68,45 +68,45 @@ def impatient(host: Host, settings: Any) -> None:
     settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "TIMEOUT_SECONDS": PATIENCE}
 
 
-def uploaded(hamlet: Hamlet, world: World) -> list[int]:
+def uploaded(scenario: TwoOfEach, world: World) -> list[int]:
     """OneFile's reviews that were not there before we came."""
-    known = {hamlet.held.id, hamlet.new.id}
-    return [record.id for record in world.reviews_of(hamlet.onefile_id) if record.id not in known]
+    known = {scenario.held.id, scenario.new.id}
+    return [record.id for record in world.reviews_of(scenario.onefile_id) if record.id not in known]
 
 
-#: OneFile's reviews of the hamlet before anything is uploaded.
+#: OneFile's reviews of the learner before anything is uploaded.
 REVIEWS = 2
 #: What a person is told about a visit that OneFile may hold without our knowing it.
 LEFT_OVER = {"Visit/create": ["visit_left_over"], "Review/create": []}
 
 
-def assert_uploaded_once(hamlet: Hamlet, world: World, told: Sequence[str] = ()) -> None:
+def assert_uploaded_once(scenario: TwoOfEach, world: World, told: Sequence[str] = ()) -> None:
     """One refresh after all doubt is over is enough; another has nothing to do."""
     let_doubts_pass()
-    assert problems(sync(hamlet.learner)) == list(told)
-    again = sync(hamlet.learner)
+    assert problems(sync(scenario.learner)) == list(told)
+    again = sync(scenario.learner)
     assert again.state == OutcomeState.UNCHANGED
-    (created,) = uploaded(hamlet, world)
-    (review,) = [row for row in read(hamlet).reviews if row.pk == str(hamlet.upload.pk)]
+    (created,) = uploaded(scenario, world)
+    (review,) = [row for row in read(scenario).reviews if row.pk == str(scenario.upload.pk)]
     assert review.onefile_id == created
-    assert len(read(hamlet).reviews) == 3
-    assert_linked_once(hamlet, world)
+    assert len(read(scenario).reviews) == 3
+    assert_linked_once(scenario, world)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("operation", CREATES)
 def test_a_create_that_is_cut_off_is_looked_for_and_never_repeated_blindly(
-    operation: str, fault: str, hamlet: Hamlet, world: World, onefile: SandboxServer
+    operation: str, fault: str, scenario: TwoOfEach, world: World, onefile: SandboxServer
 ) -> None:
     onefile.faults.append(Fault(operation=operation, times=ALWAYS, **FAULTS[fault]))
 
-    outcome = sync(hamlet.learner)
+    outcome = sync(scenario.learner)
 
     assert "upload_unsure" in problems(outcome)
     assert onefile.calls[operation] == 1
     onefile.faults.clear()
     wait_for_the_sandbox(onefile, operation, fault)
-    assert_uploaded_once(hamlet, world, LEFT_OVER[operation])
+    assert_uploaded_once(scenario, world, LEFT_OVER[operation])
 
 
 def wait_for_the_sandbox(onefile: SandboxServer, operation: str, fault: str) -> None:
@@ -121,60 +121,60 @@ def wait_for_the_sandbox(onefile: SandboxServer, operation: str, fault: str) -> 
 @pytest.mark.parametrize("fault", ["reset before", "time-out before", "500 after"])
 @pytest.mark.parametrize("operation", CREATES)
 def test_while_a_create_may_still_be_on_its_way_nothing_is_created(
-    operation: str, fault: str, hamlet: Hamlet, world: World, onefile: SandboxServer
+    operation: str, fault: str, scenario: TwoOfEach, world: World, onefile: SandboxServer
 ) -> None:
     onefile.faults.append(Fault(operation=operation, **FAULTS[fault]))
-    sync(hamlet.learner)
+    sync(scenario.learner)
 
-    again = sync(hamlet.learner)
+    again = sync(scenario.learner)
 
     assert onefile.calls[operation] == 1
     found = fault == "500 after" and operation == "Review/create"
     assert problems(again) == ([] if found else ["upload_on_its_way"])
     wait_for_the_sandbox(onefile, operation, fault)
-    assert_uploaded_once(hamlet, world, LEFT_OVER[operation])
+    assert_uploaded_once(scenario, world, LEFT_OVER[operation])
 
 
 @pytest.mark.parametrize("operation", CREATES)
 def test_cut_off_again_and_again(
-    operation: str, hamlet: Hamlet, world: World, onefile: SandboxServer
+    operation: str, scenario: TwoOfEach, world: World, onefile: SandboxServer
 ) -> None:
     onefile.faults.append(Fault(operation=operation, kind="reset", times=3))
 
     for _attempt in range(3):
         let_doubts_pass()
-        assert "upload_unsure" in problems(sync(hamlet.learner))
+        assert "upload_unsure" in problems(sync(scenario.learner))
 
-    assert_uploaded_once(hamlet, world, LEFT_OVER[operation])
+    assert_uploaded_once(scenario, world, LEFT_OVER[operation])
 
 
 @pytest.mark.parametrize("download_reviews", [True, False])
 def test_without_the_download_a_cut_off_upload_is_found_all_the_same(
     download_reviews: bool,
-    hamlet: Hamlet,
+    scenario: TwoOfEach,
     world: World,
     onefile: SandboxServer,
     configure: Callable[..., None],
 ) -> None:
     configure(download_reviews=download_reviews)
     onefile.faults.append(Fault(operation="Review/create", kind="reset", when="after"))
-    sync(hamlet.learner)
+    sync(scenario.learner)
 
-    sync(hamlet.learner)
-    sync(hamlet.learner)
+    sync(scenario.learner)
+    sync(scenario.learner)
 
-    assert len(uploaded(hamlet, world)) == 1
+    assert len(uploaded(scenario, world)) == 1
     assert not UploadIntent.objects.filter(finished_at=None).exists()
 
 
 def test_a_refused_create_is_told_and_tried_again(
-    hamlet: Hamlet, world: World, onefile: SandboxServer
+    scenario: TwoOfEach, world: World, onefile: SandboxServer
 ) -> None:
     onefile.faults.append(Fault(operation="Review/create", kind="status", status=400))
 
-    assert problems(sync(hamlet.learner)) == ["refused"]
+    assert problems(sync(scenario.learner)) == ["refused"]
 
-    assert_uploaded_once(hamlet, world)
+    assert_uploaded_once(scenario, world)
     assert len(world.visits) == 1
 
 
@@ -190,20 +190,20 @@ def test_a_refused_create_is_told_and_tried_again(
     ids=str,
 )
 def test_while_a_review_cannot_be_told_from_the_one_cut_off_nothing_is_created(
-    hidden_by: dict[str, object], hamlet: Hamlet, world: World, onefile: SandboxServer
+    hidden_by: dict[str, object], scenario: TwoOfEach, world: World, onefile: SandboxServer
 ) -> None:
     onefile.faults.append(Fault(operation="Review/create", kind="reset", when="after"))
-    sync(hamlet.learner)
-    (created,) = uploaded(hamlet, world)
+    sync(scenario.learner)
+    (created,) = uploaded(scenario, world)
     world.reviews[created].wire = hidden_by
 
     for _refresh in range(2):
-        assert "upload_unresolved" in problems(sync(hamlet.learner))
-        assert uploaded(hamlet, world) == [created]
-        assert len(read(hamlet).reviews) == 3
+        assert "upload_unresolved" in problems(sync(scenario.learner))
+        assert uploaded(scenario, world) == [created]
+        assert len(read(scenario).reviews) == 3
 
     world.reviews[created].wire = {}
-    assert_uploaded_once(hamlet, world)
+    assert_uploaded_once(scenario, world)
 
 
 @pytest.mark.parametrize(
@@ -215,84 +215,84 @@ def test_while_a_review_cannot_be_told_from_the_one_cut_off_nothing_is_created(
     ids=lambda fault: fault.operation,
 )
 def test_while_the_reviews_cannot_be_read_nothing_is_created(
-    fault: Fault, hamlet: Hamlet, world: World, onefile: SandboxServer
+    fault: Fault, scenario: TwoOfEach, world: World, onefile: SandboxServer
 ) -> None:
     onefile.faults.append(Fault(operation="Review/create", kind="reset", when="after"))
-    sync(hamlet.learner)
+    sync(scenario.learner)
     onefile.faults.append(fault)
 
-    assert "upload_unresolved" in problems(sync(hamlet.learner))
+    assert "upload_unresolved" in problems(sync(scenario.learner))
 
     onefile.faults.clear()
-    assert_uploaded_once(hamlet, world)
+    assert_uploaded_once(scenario, world)
 
 
 def test_a_review_moved_after_the_cut_before_it_was_created_goes_where_it_was_moved_to(
-    host: Host, hamlet: Hamlet, world: World, onefile: SandboxServer
+    host: Host, scenario: TwoOfEach, world: World, onefile: SandboxServer
 ) -> None:
     onefile.faults.append(Fault(operation="Review/create", kind="reset"))
-    sync(hamlet.learner)
+    sync(scenario.learner)
     moved = host.translate("review", {"proposed_date": AUTUMN + timedelta(days=7)})
-    type(hamlet.upload).objects.filter(pk=hamlet.upload.pk).update(**moved)
+    type(scenario.upload).objects.filter(pk=scenario.upload.pk).update(**moved)
 
-    assert_uploaded_once(hamlet, world, ["visit_left_over"])
+    assert_uploaded_once(scenario, world, ["visit_left_over"])
 
-    (created,) = uploaded(hamlet, world)
+    (created,) = uploaded(scenario, world)
     assert world.reviews[created].scheduled_for.date() == AUTUMN + timedelta(days=7)
     visit = world.visits[world.reviews[created].visit_id]
     assert visit.date_from == world.reviews[created].scheduled_for
 
 
 def test_a_review_held_after_the_cut_before_it_was_created_is_no_longer_uploaded(
-    host: Host, hamlet: Hamlet, world: World, onefile: SandboxServer
+    host: Host, scenario: TwoOfEach, world: World, onefile: SandboxServer
 ) -> None:
     onefile.faults.append(Fault(operation="Review/create", kind="reset"))
-    sync(hamlet.learner)
+    sync(scenario.learner)
     held = host.translate("review", {"actual_date": AUTUMN})
     held.pop("planned_for", None)
-    type(hamlet.upload).objects.filter(pk=hamlet.upload.pk).update(**held)
+    type(scenario.upload).objects.filter(pk=scenario.upload.pk).update(**held)
 
-    assert problems(sync(hamlet.learner)) == ["upload_on_its_way"]
+    assert problems(sync(scenario.learner)) == ["upload_on_its_way"]
 
     let_doubts_pass()
-    assert problems(preview(hamlet.learner)) == ["visit_left_over"]
-    assert problems(sync(hamlet.learner)) == ["visit_left_over"]
+    assert problems(preview(scenario.learner)) == ["visit_left_over"]
+    assert problems(sync(scenario.learner)) == ["visit_left_over"]
 
-    assert uploaded(hamlet, world) == []
+    assert uploaded(scenario, world) == []
     assert not UploadIntent.objects.filter(finished_at=None).exists()
 
 
 def test_a_time_with_seconds_is_found_again(
-    hamlet: Hamlet, world: World, onefile: SandboxServer, host: Host
+    scenario: TwoOfEach, world: World, onefile: SandboxServer, host: Host
 ) -> None:
     to_the_second = TEN.replace(second=30, microsecond=500_000)
-    host.review(hamlet.learner, proposed_date=AUTUMN + timedelta(days=1), proposed_time=to_the_second)
+    host.review(scenario.learner, proposed_date=AUTUMN + timedelta(days=1), proposed_time=to_the_second)
     onefile.faults.append(Fault(operation="Review/create", kind="reset", when="after", times=2))
     UploadIntent.objects.update(visit_id=None)
 
-    sync(hamlet.learner)
-    sync(hamlet.learner)
+    sync(scenario.learner)
+    sync(scenario.learner)
 
-    assert sync(hamlet.learner).state == OutcomeState.UNCHANGED
-    assert len(uploaded(hamlet, world)) == 2
-    assert_linked_once(hamlet, world)
+    assert sync(scenario.learner).state == OutcomeState.UNCHANGED
+    assert len(uploaded(scenario, world)) == 2
+    assert_linked_once(scenario, world)
 
 
 def test_a_create_whose_answer_is_too_large_is_looked_for_and_not_repeated(
-    hamlet: Hamlet, world: World, onefile: SandboxServer
+    scenario: TwoOfEach, world: World, onefile: SandboxServer
 ) -> None:
     huge = Fault(
         operation="Review/create", kind="status", status=200, body=b" " * 2 * 1024**2, when="after", times=2
     )
     onefile.faults.append(huge)
 
-    assert {"too_large", "upload_unsure"} & set(problems(sync(hamlet.learner)))
+    assert {"too_large", "upload_unsure"} & set(problems(sync(scenario.learner)))
     let_doubts_pass()
 
-    assert problems(sync(hamlet.learner)) == []
+    assert problems(sync(scenario.learner)) == []
     assert onefile.calls["Review/create"] == 1
-    assert len(uploaded(hamlet, world)) == 1
-    assert_linked_once(hamlet, world)
+    assert len(uploaded(scenario, world)) == 1
+    assert_linked_once(scenario, world)
 
 
 class TestOneFileThatCapsItsPages:
@@ -305,35 +305,35 @@ class TestOneFileThatCapsItsPages:
         return Switches(rate_limit=0, items="rich", page_limit=cap)
 
     def test_has_no_review_created_twice(
-        self, cap: int, hamlet: Hamlet, world: World, onefile: SandboxServer
+        self, cap: int, scenario: TwoOfEach, world: World, onefile: SandboxServer
     ) -> None:
         """Its pages are full before the one on which the review is whose answer was lost."""
         for number in range(cap):
             at = SUMMER_AT_TEN + timedelta(weeks=number + 1)
-            world.add_review(hamlet.onefile_id, scheduled_for=at, created_on=LONG_AGO)
+            world.add_review(scenario.onefile_id, scheduled_for=at, created_on=LONG_AGO)
         onefile.faults.append(Fault(operation="Review/create", kind="reset", when="after"))
-        assert "upload_unsure" in problems(sync(hamlet.learner))
+        assert "upload_unsure" in problems(sync(scenario.learner))
         let_doubts_pass()
 
-        assert problems(sync(hamlet.learner)) == []
+        assert problems(sync(scenario.learner)) == []
 
         assert onefile.calls["Review/create"] == 1
-        assert_linked_once(hamlet, world)
+        assert_linked_once(scenario, world)
 
     def test_has_every_new_review_downloaded(
-        self, cap: int, hamlet: Hamlet, world: World, onefile: SandboxServer
+        self, cap: int, scenario: TwoOfEach, world: World, onefile: SandboxServer
     ) -> None:
         for number in range(cap + 10):
             at = SUMMER_AT_TEN + timedelta(weeks=number + 1)
-            world.add_review(hamlet.onefile_id, scheduled_for=at, created_on=LONG_AGO)
+            world.add_review(scenario.onefile_id, scheduled_for=at, created_on=LONG_AGO)
 
-        assert problems(sync(hamlet.learner)) == []
-        assert_linked_once(hamlet, world)
-        assert sync(hamlet.learner).state == OutcomeState.UNCHANGED
+        assert problems(sync(scenario.learner)) == []
+        assert_linked_once(scenario, world)
+        assert sync(scenario.learner).state == OutcomeState.UNCHANGED
 
 
 def test_creates_arrive_where_onefile_resets_every_connection_that_is_used_again(
-    hamlet: Hamlet, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
+    scenario: TwoOfEach, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer = server._Handler.run_wsgi
 
@@ -346,30 +346,30 @@ def test_creates_arrive_where_onefile_resets_every_connection_that_is_used_again
 
     monkeypatch.setattr(server._Handler, "run_wsgi", answer_once)
 
-    assert problems(sync(hamlet.learner)) == []
-    assert len(uploaded(hamlet, world)) == 1
-    assert_linked_once(hamlet, world)
+    assert problems(sync(scenario.learner)) == []
+    assert len(uploaded(scenario, world)) == 1
+    assert_linked_once(scenario, world)
 
 
 class TestTwoReviewsForTheSameTime:
     @pytest.fixture
-    def same_time(self, host: Host, hamlet: Hamlet, world: World) -> Any:
+    def same_time(self, host: Host, scenario: TwoOfEach, world: World) -> Any:
         """A second review, for the same time, of another officer."""
         tom = world.add_assessor(first_name="Tom", last_name="Oak")
         officer = host.officer(onefile_id=tom.id)
-        return host.review(hamlet.learner, proposed_date=AUTUMN, proposed_time=TEN, officer=officer)
+        return host.review(scenario.learner, proposed_date=AUTUMN, proposed_time=TEN, officer=officer)
 
     def assert_each_uploaded_once(
-        self, hamlet: Hamlet, same_time: Any, world: World, told: Sequence[str] = ()
+        self, scenario: TwoOfEach, same_time: Any, world: World, told: Sequence[str] = ()
     ) -> None:
         let_doubts_pass()
-        assert problems(sync(hamlet.learner)) == list(told)
-        assert sync(hamlet.learner).state == OutcomeState.UNCHANGED
-        assert len(uploaded(hamlet, world)) == 2
-        assert_linked_once(hamlet, world)
+        assert problems(sync(scenario.learner)) == list(told)
+        assert sync(scenario.learner).state == OutcomeState.UNCHANGED
+        assert len(uploaded(scenario, world)) == 2
+        assert_linked_once(scenario, world)
         # Each is with its own officer's assessor: the two were not taken for one another.
-        rows = {row.pk: row for row in read(hamlet).reviews}
-        for review, first_name in ((hamlet.upload, "Gwen"), (same_time, "Tom")):
+        rows = {row.pk: row for row in read(scenario).reviews}
+        for review, first_name in ((scenario.upload, "Gwen"), (same_time, "Tom")):
             record = world.reviews[rows[str(review.pk)].onefile_id]
             assert world.users[record.assessor_id].first_name == first_name
 
@@ -379,55 +379,55 @@ class TestTwoReviewsForTheSameTime:
         self,
         operation: str,
         fault: str,
-        hamlet: Hamlet,
+        scenario: TwoOfEach,
         same_time: Any,
         world: World,
         onefile: SandboxServer,
     ) -> None:
         onefile.faults.append(Fault(operation=operation, times=ALWAYS, **FAULTS[fault]))
-        sync(hamlet.learner)
+        sync(scenario.learner)
         onefile.faults.clear()
 
-        self.assert_each_uploaded_once(hamlet, same_time, world, 2 * LEFT_OVER[operation])
+        self.assert_each_uploaded_once(scenario, same_time, world, 2 * LEFT_OVER[operation])
 
     def test_the_first_before_its_visit_the_second_after_its_review(
-        self, hamlet: Hamlet, same_time: Any, world: World, onefile: SandboxServer
+        self, scenario: TwoOfEach, same_time: Any, world: World, onefile: SandboxServer
     ) -> None:
         onefile.faults.append(Fault(operation="Visit/create", kind="reset"))
         onefile.faults.append(Fault(operation="Review/create", kind="reset", when="after"))
-        sync(hamlet.learner)
+        sync(scenario.learner)
 
-        self.assert_each_uploaded_once(hamlet, same_time, world, LEFT_OVER["Visit/create"])
+        self.assert_each_uploaded_once(scenario, same_time, world, LEFT_OVER["Visit/create"])
 
     def test_onefile_tells_no_visits_so_a_person_must_say(
-        self, hamlet: Hamlet, same_time: Any, world: World, onefile: SandboxServer
+        self, scenario: TwoOfEach, same_time: Any, world: World, onefile: SandboxServer
     ) -> None:
         onefile.faults.append(Fault(operation="Review/create", kind="reset", when="after", times=2))
-        sync(hamlet.learner)
-        for created in uploaded(hamlet, world):
+        sync(scenario.learner)
+        for created in uploaded(scenario, world):
             world.reviews[created].wire = {"VisitID": None}
 
         for _refresh in range(2):
-            assert problems(sync(hamlet.learner)) == ["upload_ambiguous", "upload_ambiguous"]
-            assert len(uploaded(hamlet, world)) == 2
-            assert len(read(hamlet).reviews) == 4
+            assert problems(sync(scenario.learner)) == ["upload_ambiguous", "upload_ambiguous"]
+            assert len(uploaded(scenario, world)) == 2
+            assert len(read(scenario).reviews) == 4
 
     def test_neither_can_be_told_from_what_is_there_so_nothing_is_created(
-        self, hamlet: Hamlet, same_time: Any, world: World, onefile: SandboxServer
+        self, scenario: TwoOfEach, same_time: Any, world: World, onefile: SandboxServer
     ) -> None:
         onefile.faults.append(Fault(operation="Review/create", kind="reset", when="after", times=2))
-        sync(hamlet.learner)
-        created = uploaded(hamlet, world)
+        sync(scenario.learner)
+        created = uploaded(scenario, world)
         for review_id in created:
             world.reviews[review_id].wire = {"VisitID": "a visit", "ScheduledFor": "soon"}
 
         for _refresh in range(2):
-            assert problems(sync(hamlet.learner)) == ["upload_unresolved", "upload_unresolved"]
-            assert uploaded(hamlet, world) == created
+            assert problems(sync(scenario.learner)) == ["upload_unresolved", "upload_unresolved"]
+            assert uploaded(scenario, world) == created
 
         for review_id in created:
             world.reviews[review_id].wire = {}
-        self.assert_each_uploaded_once(hamlet, same_time, world)
+        self.assert_each_uploaded_once(scenario, same_time, world)
 
 
 class Crash(BaseException):
@@ -477,11 +477,11 @@ def test_a_crash_between_any_two_steps(
     cut: Callable[[pytest.MonkeyPatch, Any, str], None],
     where: Any,
     name: str,
-    hamlet: Hamlet,
+    scenario: TwoOfEach,
     world: World,
     onefile: SandboxServer,
 ) -> None:
-    run = services.refresh_now([hamlet.learner])
+    run = services.refresh_now([scenario.learner])
     with pytest.MonkeyPatch.context() as monkeypatch:
         cut(monkeypatch, where, name)
         with pytest.raises(Crash):
@@ -499,12 +499,12 @@ def test_a_crash_between_any_two_steps(
     }
     in_doubt = after_asking.get(name) is cut
     assert problems(run.outcomes.get()) == (["visit_left_over"] if in_doubt else [])
-    assert_uploaded_once(hamlet, world)
+    assert_uploaded_once(scenario, world)
 
 
 @pytest.mark.parametrize("operation", CREATES)
 def test_doubt_begins_with_the_last_try_and_not_with_the_first(
-    operation: str, hamlet: Hamlet, world: World, onefile: SandboxServer
+    operation: str, scenario: TwoOfEach, world: World, onefile: SandboxServer
 ) -> None:
     """Where OneFile took no more calls for some minutes, the create went out at the end of them."""
     wait = {"Retry-After": "120"}
@@ -514,26 +514,26 @@ def test_doubt_begins_with_the_last_try_and_not_with_the_first(
     ]
     with time_machine.travel(datetime.now(UTC), tick=False) as now:
         began = timezone.now()
-        run = services.perform(services.refresh_now([hamlet.learner]), sleep=now.shift)
+        run = services.perform(services.refresh_now([scenario.learner]), sleep=now.shift)
         assert "upload_unsure" in problems(run.outcomes.get())
         last_try = timezone.now()
         assert last_try - began >= timedelta(seconds=120)
         assert UploadIntent.objects.get().in_doubt_since == last_try
 
         now.shift(deployment.lease_seconds - 1)
-        assert problems(sync(hamlet.learner)) == ["upload_on_its_way"]
+        assert problems(sync(scenario.learner)) == ["upload_on_its_way"]
 
         now.shift(1)
-        assert problems(sync(hamlet.learner)) == LEFT_OVER[operation]
+        assert problems(sync(scenario.learner)) == LEFT_OVER[operation]
     assert onefile.calls[operation] == 3
-    assert len(uploaded(hamlet, world)) == 1
+    assert len(uploaded(scenario, world)) == 1
 
 
 def test_a_worker_that_is_missed_is_replaced_only_when_its_create_is_past_doubt(
-    hamlet: Hamlet, world: World, onefile: SandboxServer
+    scenario: TwoOfEach, world: World, onefile: SandboxServer
 ) -> None:
     """Whoever takes the learner up looks after the last create can have arrived."""
-    run = services.refresh_now([hamlet.learner])
+    run = services.refresh_now([scenario.learner])
     with pytest.MonkeyPatch.context() as monkeypatch:
         crash_after(monkeypatch, uploads, "note_sending_review")
         with pytest.raises(Crash):
@@ -546,10 +546,10 @@ def test_a_worker_that_is_missed_is_replaced_only_when_its_create_is_past_doubt(
 
 @pytest.mark.parametrize("when", ["before", "within", "after"])
 def test_a_crash_around_the_saving_of_the_id(
-    when: str, hamlet: Hamlet, world: World, onefile: SandboxServer
+    when: str, scenario: TwoOfEach, world: World, onefile: SandboxServer
 ) -> None:
     save = apply._save
-    run = services.refresh_now([hamlet.learner])
+    run = services.refresh_now([scenario.learner])
 
     def save_until_the_id(write: Any, applied: Any) -> None:
         saves_the_id = [change.field for change in write.changes] == ["onefile_id"]
@@ -569,11 +569,11 @@ def test_a_crash_around_the_saving_of_the_id(
 
     services.perform(run, sleep=dont_wait)
 
-    assert_uploaded_once(hamlet, world)
+    assert_uploaded_once(scenario, world)
 
 
 def test_a_download_in_between_does_not_take_the_review_for_a_new_one(
-    hamlet: Hamlet, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
+    scenario: TwoOfEach, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """PICSWeb refuses to save the ID: it is known all the same, and the review is not created a second time."""
     save_fields = picsweb.save_fields
@@ -584,19 +584,19 @@ def test_a_download_in_between_does_not_take_the_review_for_a_new_one(
         return save_fields(kind, pk, old, new)
 
     monkeypatch.setattr(picsweb, "save_fields", refuse_the_id)
-    assert "not_saved" in problems(sync(hamlet.learner))
-    assert problems(sync(hamlet.learner)) == ["not_saved"]
-    assert len(read(hamlet).reviews) == 3
+    assert "not_saved" in problems(sync(scenario.learner))
+    assert problems(sync(scenario.learner)) == ["not_saved"]
+    assert len(read(scenario).reviews) == 3
     monkeypatch.setattr(picsweb, "save_fields", save_fields)
 
-    assert_uploaded_once(hamlet, world)
+    assert_uploaded_once(scenario, world)
 
 
 class TestEveryOfficerCase:
     def test_an_officer_who_is_no_assessor_keeps_the_review_here(
-        self, host: Host, hamlet: Hamlet, world: World, onefile: SandboxServer
+        self, host: Host, scenario: TwoOfEach, world: World, onefile: SandboxServer
     ) -> None:
-        type(hamlet.upload).objects.filter(pk=hamlet.upload.pk).update(
+        type(scenario.upload).objects.filter(pk=scenario.upload.pk).update(
             **{
                 field: value
                 for field, value in host.translate("review", {"officer": host.officer()}).items()
@@ -604,8 +604,8 @@ class TestEveryOfficerCase:
             }
         )
 
-        assert problems(sync(hamlet.learner)) == ["officer_not_linked"]
-        assert uploaded(hamlet, world) == []
+        assert problems(sync(scenario.learner)) == ["officer_not_linked"]
+        assert uploaded(scenario, world) == []
         assert not UploadIntent.objects.exists()
 
 
@@ -616,11 +616,11 @@ class TestOneFileWithoutVisitIds:
 
     @pytest.mark.parametrize("operation", CREATES)
     def test_the_review_is_found_by_its_time(
-        self, operation: str, hamlet: Hamlet, world: World, onefile: SandboxServer
+        self, operation: str, scenario: TwoOfEach, world: World, onefile: SandboxServer
     ) -> None:
         onefile.faults.append(Fault(operation=operation, kind="reset", when="after"))
-        sync(hamlet.learner)
-        for created in uploaded(hamlet, world):
+        sync(scenario.learner)
+        for created in uploaded(scenario, world):
             world.reviews[created].wire = {"VisitID": ""}
 
-        assert_uploaded_once(hamlet, world, LEFT_OVER[operation])
+        assert_uploaded_once(scenario, world, LEFT_OVER[operation])
