@@ -19,7 +19,7 @@ from onefile_sync.sync.bulk import listings
 from onefile_sync.sync.connection.session import connect
 from tests.conftest import dont_wait
 from tests.factories import Host
-from tests.reading.everyone import begin_daily, build_in_step, daily
+from tests.scenarios.everyone import begin_daily, build_in_step, daily
 
 PAGE = 4
 
