@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from onefile_sync import services
 from onefile_sync.models import Listing, ListingKind, OneFileSettings, Problem, StagedRecord, SyncRun
+from onefile_sync.sandbox import answers
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.switches import Switches
@@ -117,7 +118,7 @@ class TestTheSample:
         self, host: Host, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         build_in_step(host, world, LEARNERS)
-        monkeypatch.setattr(onefile._api, "detail_of", _forgetful(onefile._api.detail_of))
+        monkeypatch.setattr(answers, "as_detail", _forgetful(answers.as_detail))
 
         run = daily()
 
@@ -153,11 +154,11 @@ class TestTheSample:
         assert services.how_it_read(run) == []
 
 
-def _forgetful(detail_of: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
+def _forgetful(as_detail: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
     """What a list tells of a record: all but the registration number."""
 
-    def told(record: Any) -> dict[str, Any]:
-        detail = detail_of(record)
+    def told(record: Any, switches: Switches) -> dict[str, Any]:
+        detail = as_detail(record, switches)
         if any(frame.name == "found" for frame in traceback.extract_stack()):
             detail["RegistrationNumber"] = "OF YESTERDAY"
         return detail
