@@ -26,14 +26,15 @@ HEAD = (
 
 @dataclass(frozen=True)
 class Bar:
-    """What has to hold, the figure, and whether it does."""
+    """What has to hold, the figure, and whether it does; ``None`` where it was not set for what was measured."""
 
     what: str
     figure: str
-    met: bool
+    met: bool | None
 
     def __str__(self) -> str:
-        return f"{'met   ' if self.met else 'MISSED'}  {self.what}: {self.figure}"
+        verdict = {True: "met   ", False: "MISSED", None: "not set for this size"}[self.met]
+        return f"{verdict}  {self.what}: {self.figure}"
 
 
 def table(measured: Iterable[Measured]) -> str:
