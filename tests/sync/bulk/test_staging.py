@@ -14,7 +14,7 @@ from onefile_sync.sync.bulk import staging
 from onefile_sync.sync.connection.list_evidence import ListEvidence
 from onefile_sync.sync.runs import lifecycle
 from tests.factories import Host
-from tests.sync.stories import LEARNER, aim, record
+from tests.sync.planning.rows_and_records import LEARNER, aim, record
 
 pytestmark = pytest.mark.parametrize("host", ["picsweb"], indirect=True)
 
