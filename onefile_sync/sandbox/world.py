@@ -73,12 +73,16 @@ class World:
     def of(cls, provider: Provider) -> World:
         """Build OneFile's side of a provider. The records are copied, so the provider itself never changes."""
         world = cls()
+        for centre in provider.centres:
+            world._keep(world.centres, replace(centre))
+        for standard in provider.standards:
+            world._keep(world.standards, replace(standard))
         for placement in provider.placements:
             world._keep(world.placements, replace(placement))
         for classroom in provider.classrooms:
             world._keep(world.classrooms, replace(classroom))
-        for assessor in provider.assessors:
-            world._keep(world.users, replace(assessor))
+        for user in (*provider.assessors, *provider.other_users):
+            world._keep(world.users, replace(user))
         for learner in provider.learners:
             if learner.onefile is None:
                 continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -10,6 +11,7 @@ import pytest
 import time_machine
 
 from onefile_sync.sandbox.demo_data.demo_data import DemoLearner, DemoReview, Provider
+from onefile_sync.sandbox.demo_data.identity import uln
 from onefile_sync.sandbox.demo_data.provider import build, plain
 from onefile_sync.sandbox.entities import ASSESSOR, LONDON
 from onefile_sync.sandbox.world import World
@@ -108,6 +110,58 @@ def test_names_have_accents_and_apostrophes(provider: Provider) -> None:
     assert {"'", "ë", "ễ", "í", "Ł"} <= set(names)
     assert all(story.picsweb.email.isascii() for story in provider.learners)
     assert (plain("Ní Bhriain"), plain("Łukasz"), plain("O'Connor")) == ("nibhriain", "lukasz", "oconnor")
+
+
+def is_valid_uln(uln: str) -> bool:
+    """As the Learning Records Service tells: ten digits, the first not 0, weighed 10 to 1 they leave 10 of 11."""
+    weighed = sum(int(digit) * weight for digit, weight in zip(uln, range(10, 0, -1), strict=True))
+    return uln.isdigit() and not uln.startswith("0") and weighed % 11 == 10
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_ulns_are_valid_and_numbers_are_nobody_elses(seed: int) -> None:
+    learners = [learner.picsweb for learner in build(2000, seed, TODAY).learners]
+    assert all(is_valid_uln(learner.uln) for learner in learners)
+    assert len({learner.uln for learner in learners}) == len(learners)
+    assert len({learner.ni_number for learner in learners}) == len(learners)
+    assert all(re.fullmatch(r"QQ\d{6}[A-D]", learner.ni_number) for learner in learners)
+
+
+@pytest.mark.parametrize("drawn", [1_000_000_000, 9_999_999_999])
+def test_every_number_gives_a_valid_uln(drawn: int) -> None:
+    ulns = [uln(number, drawn) for number in range(1000)]
+    assert all(map(is_valid_uln, ulns))
+    assert len(set(ulns)) == 1000
+
+
+def test_onefile_knows_the_same_person_in_its_own_codes(provider: Provider) -> None:
+    disabled = set()
+    for learner in provider.learners:
+        if learner.onefile:
+            person, user = learner.picsweb, learner.onefile.user
+            assert (user.uln, user.nino, user.dob, user.l12, user.l13) == (
+                person.uln,
+                person.ni_number,
+                person.date_of_birth,
+                person.ethnicity,
+                person.sex,
+            )
+            assert (user.l14 == "1") == bool(person.disability)
+            assert user.last_modified
+            disabled.add((user.l14, user.l15, user.l16))
+    assert len(disabled) == 4
+
+
+def test_every_learning_aim_is_a_copy_of_a_standard(provider: Provider) -> None:
+    titles = {standard.id: standard.full_title for standard in provider.standards}
+    for learner in provider.learners:
+        for aim in learner.onefile.aims if learner.onefile else ():
+            assert titles[aim.standard_id] == aim.title
+
+
+def test_the_number_of_officers_can_be_chosen() -> None:
+    assert len(build(300, 7, TODAY).officers) == 13
+    assert len(build(300, 7, TODAY, officers=40).officers) == 40
 
 
 def test_there_are_blanks_and_conflicts_on_either_side(provider: Provider) -> None:

@@ -7,9 +7,11 @@ from datetime import date, time
 
 from onefile_sync.sandbox.entities import (
     SandboxAim,
+    SandboxCentre,
     SandboxClassroom,
     SandboxPlacement,
     SandboxReview,
+    SandboxStandard,
     SandboxUser,
     SandboxVisit,
 )
@@ -123,12 +125,18 @@ class DemoLearner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
-    """A provider: PICSWeb's officers, organisations and learners; OneFile's assessors, placements and classrooms."""
+    """A provider: PICSWeb's officers, organisations and learners; OneFile's centres and what is in them.
+
+    ``other_users`` are those in OneFile who are neither a learner nor an assessor whom PICSWeb knows.
+    """
 
     today: date
     officers: tuple[DemoOfficer, ...]
     organisations: tuple[DemoOrganisation, ...]
     learners: tuple[DemoLearner, ...]
+    centres: tuple[SandboxCentre, ...]
     assessors: tuple[SandboxUser, ...]
     placements: tuple[SandboxPlacement, ...]
     classrooms: tuple[SandboxClassroom, ...]
+    standards: tuple[SandboxStandard, ...]
+    other_users: tuple[SandboxUser, ...] = ()

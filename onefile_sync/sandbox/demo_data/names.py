@@ -1,6 +1,6 @@
 """Names of people, employers and standards for the invented provider. All are fictitious.
 
-Telephone numbers, National Insurance numbers and addresses come from ranges reserved for fiction.
+Telephone numbers and addresses come from ranges reserved for fiction.
 """
 
 from __future__ import annotations
@@ -177,6 +177,16 @@ OTHER_QUALIFICATIONS: Final = (
         "Award in Health & Safety in the Workplace",
         ("Responsibilities of an employee", "Risk assessment"),
     ),
+)
+
+#: Standards that the centre has and no learner takes: pathways (another standard with the same code), a code that is
+#: nearly another one, a title with two brackets, and a standard without a code.
+STANDARDS_NOT_TAKEN: Final = (
+    Standard(3951, "196AS", "Business Administrator Level 3: public sector"),
+    Standard(3952, "196AS", "Business Administrator Level 3: legal"),
+    Standard(3953, "215AX", "Adult Care Worker Level 2 (old)"),
+    Standard(3954, "135GX", "Early Years Educator Level 3 [pilot]"),
+    Standard(3955, "", "Induction"),
 )
 
 REGISTRATION_PREFIXES: Final = ("CG", "PN", "NCFE", "BTEC", "HAB")

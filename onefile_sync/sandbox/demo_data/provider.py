@@ -6,6 +6,7 @@ import random
 import unicodedata
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import count
 from typing import Final
 
 from onefile_sync.sandbox.entities import (
@@ -14,8 +15,10 @@ from onefile_sync.sandbox.entities import (
     LEARNER,
     LONDON,
     SandboxAim,
+    SandboxCentre,
     SandboxClassroom,
     SandboxPlacement,
+    SandboxStandard,
     SandboxUser,
 )
 
@@ -30,7 +33,11 @@ from .demo_data import (
     PicswebLearner,
     Provider,
 )
+from .identity import in_onefile, ni_number, uln
 from .learning import Colleague, Enrolment, Learning, Numbers, add_aim, add_aims, add_reviews, onefile_review
+from .mistakes import with_mistakes
+from .picsweb_side import unlinked_learner
+from .second_centre import with_second_centre
 
 __all__ = ["DemoLearner", "Provider", "build"]
 
@@ -56,13 +63,23 @@ _SITUATIONS: Final = (
 )
 
 
-def build(learners: int, seed: int, today: date | None = None) -> Provider:
+def build(
+    learners: int,
+    seed: int,
+    today: date | None = None,
+    *,
+    officers: int | None = None,
+    two_centres: bool = False,
+    errors_percent: int = 0,
+) -> Provider:
     """Invent a provider with ``learners`` learners. ``today`` (default: the current date) only shifts its dates.
 
     The first learner is the demo's: live, in learning, with differences to synchronise in both directions.
+    ``two_centres`` adds a second centre and people who are hard to match; nothing else changes by it.
+    ``errors_percent`` of the names and numbers are wrong on each side.
     """
     dice = random.Random(seed)  # noqa: S311 - must be repeatable, not secret
-    colleagues = _colleagues(learners, dice)
+    colleagues = _colleagues(min(40, 6 + learners // 40) if officers is None else officers, dice)
     placements = [
         SandboxPlacement(
             id=_FIRST_PLACEMENT + number,
@@ -84,7 +101,7 @@ def build(learners: int, seed: int, today: date | None = None) -> Provider:
         colleagues,
         placements,
     )
-    return Provider(
+    provider = Provider(
         today=maker.today,
         officers=tuple(colleague.officer for colleague in colleagues),
         # The last employer is not linked, so that the demo shows an unlinked one.
@@ -97,16 +114,32 @@ def build(learners: int, seed: int, today: date | None = None) -> Provider:
             for placement in placements
         ),
         learners=tuple(maker.learner(number) for number in range(1, learners + 1)),
+        centres=(SandboxCentre(id=CENTRE_ID, name="Northvale Training"),),
         assessors=tuple(colleague.assessor for colleague in colleagues),
         placements=tuple(placements),
         classrooms=tuple(classrooms),
+        standards=_standards(),
+    )
+    if two_centres:
+        following = count(learners + 1)
+        provider = with_second_centre(provider, lambda situation: maker.learner(next(following), situation))
+    return with_mistakes(provider, errors_percent, seed) if errors_percent else provider
+
+
+def _standards() -> tuple[SandboxStandard, ...]:
+    apprenticeships = (part for parts in names.APPRENTICESHIPS for part in parts)
+    return tuple(
+        SandboxStandard(
+            id=standard.id, organisation_ids=(CENTRE_ID,), title=standard.title, code=standard.reference
+        )
+        for standard in (*apprenticeships, *names.OTHER_QUALIFICATIONS, *names.STANDARDS_NOT_TAKEN)
     )
 
 
-def _colleagues(learners: int, dice: random.Random) -> tuple[Colleague, ...]:
+def _colleagues(how_many: int, dice: random.Random) -> tuple[Colleague, ...]:
     """Officers and their OneFile assessors. Every fifth officer is not linked."""
     colleagues = []
-    for number in range(min(40, 6 + learners // 40)):
+    for number in range(how_many):
         first_name, _ = dice.choice(names.FIRST_NAMES)
         surname = dice.choice(names.SURNAMES)
         assessor_id = _FIRST_ASSESSOR + number
@@ -153,9 +186,11 @@ class _LearnerMaker:
         self.colleagues = colleagues
         self.placements = placements
 
-    def learner(self, number: int) -> DemoLearner:
+    def learner(self, number: int, fixed_situation: str = "") -> DemoLearner:
         situation = self.dice.choice(_SITUATIONS)
-        if number <= len(_FIXED_SITUATIONS):
+        if fixed_situation:
+            situation = fixed_situation
+        elif number <= len(_FIXED_SITUATIONS):
             situation = _FIXED_SITUATIONS[number - 1]
         enrolment = self.enrolment(situation)
         learning = Learning()
@@ -170,7 +205,7 @@ class _LearnerMaker:
             self.overfill(learning)
         person = self.person(number, situation, enrolment, learning)
         if situation == "not in OneFile":
-            return DemoLearner(_unlinked(person), None)
+            return DemoLearner(unlinked_learner(person), None)
         return DemoLearner(person, self.onefile_side(person, enrolment, learning))
 
     def enrolment(self, situation: str) -> Enrolment:
@@ -271,8 +306,8 @@ class _LearnerMaker:
             telephone=f"01632 960{dice.randint(0, 999):03}",
             mobile=f"07700 900{dice.randint(0, 999):03}",
             date_of_birth=enrolment.start - timedelta(days=dice.randint(16 * 366, 45 * 365)),
-            uln=str(dice.randint(1_000_000_000, 9_999_999_999)),
-            ni_number=f"QQ{dice.randint(0, 999_999):06}{dice.choice('ABCD')}",
+            uln=uln(number, dice.randint(1_000_000_000, 9_999_999_999)),
+            ni_number=ni_number(number, dice.randint(0, 999_999), dice.choice("ABCD")),
             sex=sex,
             ethnicity=dice.choice(names.ETHNICITIES),
             disability=dice.choice(names.DISABILITIES),
@@ -296,17 +331,9 @@ class _LearnerMaker:
             id=enrolment.learner_id,
             organisation_id=enrolment.centre_id,
             role=LEARNER,
-            first_name=person.first_name,
-            last_name=person.surname,
             username=f"{plain(person.first_name[0] + person.surname).upper()}{person.ident[1:].lstrip('0')}",
-            email=person.email,
             misid=person.ident,
-            telephone=person.telephone,
-            mobile_number=person.mobile,
             home_address="2 Castle Street\r\nNorthvale\r\nZZ99 9ZZ",
-            uln=person.uln,
-            nino=person.ni_number,
-            dob=person.date_of_birth,
             placement_id=placement.id,
             classroom_id=_FIRST_CLASSROOM + enrolment.learner_id % len(names.CLASSROOMS),
             default_assessor_id=enrolment.main.assessor.id,
@@ -315,6 +342,8 @@ class _LearnerMaker:
             planned_end_date=person.planned_end_date,
             progress=_mean_progress(learning.aims),
             created_on=person.start_date,
+            last_modified=enrolment.last_day,
+            **in_onefile(person),
         )
         return OneFileLearner(
             user=user,
@@ -330,16 +359,6 @@ def plain(name: str) -> str:
     letters = name.translate(str.maketrans("ŁłÞþı", "LlTti"))
     decomposed = unicodedata.normalize("NFKD", letters)
     return "".join(letter for letter in decomposed if letter.isascii() and letter.isalpha()).lower()
-
-
-def _unlinked(person: PicswebLearner) -> PicswebLearner:
-    """The same learner without any OneFile IDs."""
-    return replace(
-        person,
-        onefile_id=None,
-        qualifications=tuple(replace(known, onefile_id=None) for known in person.qualifications),
-        reviews=tuple(replace(review, onefile_id=None) for review in person.reviews),
-    )
 
 
 def _local(day: date, at: time) -> datetime:
