@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 def make_onefile_sandbox() -> Iterator[Callable[..., SandboxServer]]:
     """Start sandboxes: ``make_onefile_sandbox(learners=8, seed=1, switches=None, world=None, **options)``.
 
-    ``world`` replaces the invented provider; ``learners`` and ``seed`` are then ignored. ``options`` are those of
-    :class:`onefile_sync.sandbox.server.SandboxServer`. All sandboxes are stopped after the test.
+    ``two_centres`` and ``errors_percent`` are those of the command. ``world`` replaces the invented provider; what
+    chooses one is then ignored. Other ``options`` are those of :class:`onefile_sync.sandbox.server.SandboxServer`.
+    All sandboxes are stopped after the test.
     """
     from .demo_data.provider import build
     from .server import SandboxServer
@@ -29,10 +30,18 @@ def make_onefile_sandbox() -> Iterator[Callable[..., SandboxServer]]:
     running: list[SandboxServer] = []
 
     def make(
-        learners: int = 8, seed: int = 1, switches: Any = None, world: World | None = None, **options: Any
+        learners: int = 8,
+        seed: int = 1,
+        switches: Any = None,
+        world: World | None = None,
+        *,
+        two_centres: bool = False,
+        errors_percent: int = 0,
+        **options: Any,
     ) -> SandboxServer:
-        served = World.of(build(learners, seed)) if world is None else world
-        running.append(SandboxServer(served, switches, **options).start())
+        if world is None:
+            world = World.of(build(learners, seed, two_centres=two_centres, errors_percent=errors_percent))
+        running.append(SandboxServer(world, switches, **options).start())
         return running[-1]
 
     yield make

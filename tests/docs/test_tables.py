@@ -13,7 +13,7 @@ from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import Permission
-from django.core.management import load_command_class
+from django.core.management import BaseCommand, load_command_class
 from django.urls import path
 
 from onefile_sync import events as events_module
@@ -176,8 +176,8 @@ class TestSandbox:
         parser = load_command_class("onefile_sync", "onefile_sandbox").create_parser(
             "manage.py", "onefile_sandbox"
         )
-        own = {"port", "learners", "seed", "profile", "rate_limit", "latency_ms"}
-        known = {action.dest: str(action.default) for action in parser._actions if action.dest in own}
+        djangos = {action.dest for action in BaseCommand().create_parser("manage.py", "any")._actions}
+        known = {action.dest: str(action.default) for action in parser._actions if action.dest not in djangos}
 
         told = {
             code(option).removeprefix("--").replace("-", "_"): code(default)

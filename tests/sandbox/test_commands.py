@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import io
+import json
 import os
+import re
 import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
+from pathlib import Path
 
 import pytest
 import requests
+import time_machine
 from django.core.management import CommandError, call_command
 
-from example_project.picsweb.management.commands.seed_demo import seed
+from example_project.picsweb.management.commands.seed_demo import fill, seed
 from example_project.picsweb.models import Learner, Officer, Organisation, Qualification, Review, Unit
 from onefile_sync.models import OneFileSettings
 from onefile_sync.sandbox.demo_data.provider import build
@@ -90,7 +94,99 @@ def test_without_werkzeug_the_command_says_what_to_install(monkeypatch: pytest.M
         call_command("onefile_sandbox")
 
 
+def test_a_number_out_of_range_is_refused() -> None:
+    with pytest.raises(CommandError, match="--learners must not be negative"):
+        call_command("onefile_sandbox", learners=-1)
+    with pytest.raises(CommandError, match="--officers is a number from 2 to 900"):
+        call_command("onefile_sandbox", officers=1)
+    with pytest.raises(CommandError, match="--errors-percent is a number from 0 to 100"):
+        call_command("onefile_sandbox", errors_percent=101)
+
+
+def onefile_ids(value: object) -> Iterator[object]:
+    """All OneFile IDs anywhere in an export."""
+    if isinstance(value, list):
+        for each in value:
+            yield from onefile_ids(each)
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            yield from [each] if name == "onefile_id" else onefile_ids(each)
+
+
+def test_picswebs_half_is_exported(tmp_path: Path) -> None:
+    file, screen = tmp_path / "provider.json", io.StringIO()
+    with time_machine.travel(TODAY):
+        call_command(
+            "onefile_sandbox", export=str(file), learners=12, seed=3, two_centres=True, stdout=screen
+        )
+    exported = json.loads(file.read_text(encoding="utf-8"))
+    provider = build(12, 3, TODAY, two_centres=True)
+    assert screen.getvalue().split() == ["6", "officers", "16", "organisations", "25", "learners"]
+    assert len(exported["learners"]) == len(provider.learners) == 25
+    for record, learner in zip(exported["learners"], provider.learners, strict=True):
+        person = learner.picsweb
+        assert (record["ident"], record["surname"], record["uln"], record["onefile_id"]) == (
+            person.ident,
+            person.surname,
+            person.uln,
+            person.onefile_id,
+        )
+        assert date.fromisoformat(record["date_of_birth"]) == person.date_of_birth
+        assert [known["reference"] for known in record["qualifications"]] == [
+            known.reference for known in person.qualifications
+        ]
+        assert len(record["reviews"]) == len(person.reviews)
+        assert record["placements"][0]["organisation"] == person.placements[0].organisation
+        assert record["main_officer"] in {officer["ident"] for officer in exported["officers"]}
+    assert any(onefile_ids(exported))
+
+
+def test_an_export_can_leave_the_onefile_ids_out_and_go_to_the_screen() -> None:
+    linked, unlinked = io.StringIO(), io.StringIO()
+    call_command("onefile_sandbox", export="-", learners=8, stdout=linked)
+    call_command("onefile_sandbox", export="-", learners=8, unlinked=True, stdout=unlinked)
+    assert "O'Connor" in unlinked.getvalue()
+    assert set(onefile_ids(json.loads(unlinked.getvalue()))) == {None}
+    assert re.sub(r'"onefile_id": \d+', '"onefile_id": null', linked.getvalue()) == unlinked.getvalue()
+
+
+def test_unlinked_without_an_export_is_refused() -> None:
+    with pytest.raises(CommandError, match="--unlinked belongs to --export"):
+        call_command("onefile_sandbox", unlinked=True)
+
+
+def test_a_file_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match=r"could not be written: No such file or directory\."):
+        call_command("onefile_sandbox", export=str(tmp_path / "nowhere" / "provider.json"), learners=1)
+
+
+def test_an_export_does_without_werkzeug(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onefile_sync.sandbox.server", None)
+    screen = io.StringIO()
+    call_command("onefile_sandbox", export="-", learners=1, stdout=screen)
+    assert json.loads(screen.getvalue())["learners"]
+
+
 # seed_demo
+
+
+@pytest.mark.django_db
+def test_a_picsweb_can_be_seeded_without_any_onefile_id() -> None:
+    call_command("seed_demo", learners=8, seed=3, two_centres=True, unlinked=True, stdout=io.StringIO())
+    assert Learner.objects.count() == 21
+    for model in (Learner, Officer, Organisation, Qualification, Review):
+        assert model.objects.exists()
+        assert not model.objects.exclude(onefile_id=None).exists()
+
+
+@pytest.mark.django_db
+def test_seeding_with_errors_fits_the_sandbox_of_the_same_numbers() -> None:
+    call_command("seed_demo", learners=30, seed=3, errors_percent=20, officers=9, stdout=io.StringIO())
+    provider = build(30, 3, errors_percent=20, officers=9)
+    assert Officer.objects.count() == 9
+    assert [learner.surname for learner in Learner.objects.order_by("ident")] == [
+        learner.picsweb.surname for learner in provider.learners
+    ]
 
 
 @pytest.mark.django_db
@@ -144,7 +240,7 @@ def test_seeding_writes_picswebs_side_of_the_story() -> None:
 
 @pytest.mark.django_db
 def test_what_is_seeded_is_valid() -> None:
-    seed(12, 3, today=TODAY)
+    fill(build(12, 3, TODAY, two_centres=True, errors_percent=30))
     for model in (Officer, Organisation, Learner, Qualification, Review):
         for record in model.objects.all():
             record.full_clean()
@@ -180,6 +276,8 @@ def test_the_factory_makes_sandboxes_to_measure(make_onefile_sandbox: Callable[.
     own = make_onefile_sandbox(world=World())
     assert small.port != own.port
     assert (small.switches.items, own.world.users) == ("rich", {})
+    large = make_onefile_sandbox(learners=3, seed=2, two_centres=True, errors_percent=5)
+    assert (len(small.world.centres), len(large.world.centres)) == (1, 2)
 
 
 @pytest.mark.django_db

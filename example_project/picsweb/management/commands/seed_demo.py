@@ -24,7 +24,8 @@ from example_project.picsweb.models import (
 )
 from onefile_sync.management.onefile_command import OneFileCommand
 from onefile_sync.models import Environment, OneFileSettings
-from onefile_sync.sandbox.demo_data.demo_data import DemoLearner, PicswebLearner
+from onefile_sync.sandbox.demo_data.command_line import add_provider_arguments, provider_of
+from onefile_sync.sandbox.demo_data.demo_data import DemoLearner, PicswebLearner, Provider
 from onefile_sync.sandbox.demo_data.provider import build
 from onefile_sync.sandbox.server import CUSTOMER_TOKEN
 
@@ -44,14 +45,14 @@ class Command(OneFileCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--learners", type=int, default=50)
-        parser.add_argument("--seed", type=int, default=1, help="the same as for onefile_sandbox")
+        add_provider_arguments(parser)
         parser.add_argument(
             "--replace", action="store_true", help="delete the learners, officers and organisations there are"
         )
+        parser.add_argument("--unlinked", action="store_true", help="without any OneFile ID")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        counts = seed(options["learners"], options["seed"], replace=options["replace"])
+        counts = fill(provider_of(options), replace=options["replace"])
         self.stdout.write(", ".join(f"{how_many} {what}" for what, how_many in counts.items()))
         if not OneFileSettings.objects.exists():
             switch_on()
@@ -70,20 +71,22 @@ def switch_on() -> None:
     onefile_settings.save()
 
 
-@transaction.atomic
 def seed(learners: int, number: int, *, replace: bool = False, today: date | None = None) -> dict[str, int]:
-    """Write PICSWeb's side of ``build(learners, number, today)``; how many rows of each kind there are now.
+    """Write PICSWeb's side of ``build(learners, number, today)``, as :func:`fill` does."""
+    return fill(build(learners, number, today), replace=replace)
+
+
+@transaction.atomic
+def fill(provider: Provider, *, replace: bool = False) -> dict[str, int]:
+    """Write PICSWeb's side of the provider; how many rows of each kind there are now.
 
     Raises ``CommandError`` when there are learners already and they are not to be replaced.
     """
-    if learners < 0:
-        raise CommandError(_("--learners must not be negative."))
     if replace:
         for model in (Learner, Officer, Organisation):
             model._default_manager.all().delete()
     elif Learner.objects.exists():
         raise CommandError(_("There are learners already. Use --replace to delete them and begin again."))
-    provider = build(learners, number, today)
     officers = {
         officer.ident: officer
         for officer in create_all(
