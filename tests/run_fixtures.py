@@ -205,7 +205,7 @@ def planned_of(learner: Any) -> set[tuple[str, str, str, str]]:
 
 def numbers_of(learners: list[Any]) -> list[str]:
     """The registration number of each learner in PICSWeb."""
-    return [row.qualifications[0].registration_number for row in rows_of(learners)]
+    return [row.qualifications[0].values["registration_number"] for row in rows_of(learners)]
 
 
 def replaced(learners: list[Any]) -> list[str]:

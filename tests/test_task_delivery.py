@@ -114,7 +114,7 @@ class TestDeliveredFiveTimes:
 
         assert set(SyncRun.objects.all()) == {run, by_hand}
         assert set(SyncRun.objects.values_list("state", "open_key", "ending")) == {("finished", None, "")}
-        assert [row.qualifications[0].registration_number for row in rows_of(learners)] == [
+        assert [row.qualifications[0].values["registration_number"] for row in rows_of(learners)] == [
             f"REG-{learner.onefile_id}" for learner in learners
         ]
         # Whichever of the two runs came first made the first learner's changes; they were made once.

@@ -12,9 +12,10 @@ from django.core.checks import CheckMessage, Warning  # noqa: A004 - Django's ow
 from django.db import DatabaseError, router, transaction
 from django.db.models import Field, ForeignKey
 
+from onefile_sync.fields import Kind
 from onefile_sync.host.conditions import values_of
 from onefile_sync.host.lookups import NoSuchRow, kept_for
-from onefile_sync.host.mapping import PARTS, REVIEW, Kind, Part
+from onefile_sync.host.mapping import PARTS, REVIEW, Part
 from onefile_sync.models import OneFileSettings
 
 from . import picsweb

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
 from typing import Any
 
 from django.conf import settings
@@ -14,6 +13,7 @@ from django.db.models import Field, Model
 
 from onefile_sync import mixins
 from onefile_sync.conf import KEYS, deployment, former_keys, under_present_keys
+from onefile_sync.fields import Kind, synchronised_fields
 from onefile_sync.host.conditions import WrongCondition, condition, function_at
 from onefile_sync.host.mapping import (
     LEARNER,
@@ -23,12 +23,10 @@ from onefile_sync.host.mapping import (
     PARTS,
     REVIEW,
     WRITTEN,
-    Kind,
     Part,
     leads_to_a_row,
     related_model,
 )
-from onefile_sync.onefile.records import AimNames
 from onefile_sync.onefile.tokens import is_safe_address
 from onefile_sync.onefile.transport import LONGEST_PAUSE
 
@@ -124,7 +122,7 @@ def _wrong_values() -> Iterator[CheckMessage]:
             hint="Write an address that begins with https://; http:// is for a sandbox on this machine only.",
             id="onefile_sync.E016",
         )
-    names = [field.name for field in fields(AimNames)]
+    names = [field.name for field in synchronised_fields()]
     if unknown := sorted(right.get("AIM_NAMES", {}).keys() - names):
         yield Error(
             f"ONEFILE_SYNC['AIM_NAMES'] names what a learning aim does not have: {', '.join(unknown)}.",

@@ -7,13 +7,15 @@ a foreign key leads may be named by natural key.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist, ValidationError
-from django.db.models import BooleanField, Exists, Field, Model, OuterRef, Q
+from django.db.models import BooleanField, Case, Exists, Field, Model, OuterRef, Q, QuerySet, When
 from django.utils.module_loading import import_string
+
+from onefile_sync.fields import Kind
 
 from .lookups import is_natural_key, kept_for, why_no_natural_key
 from .mapping import Part
@@ -49,6 +51,31 @@ def condition(part: Part, role: str, *, look_up: bool = True) -> Condition:
     if isinstance(written, str):
         return Condition(sql=_truth_of(part.model, written))
     raise WrongCondition("it is neither a dict with something in it nor a text")
+
+
+def as_column(condition: Q) -> Case:
+    """The answer of SQL, as a column of the rows that are asked about."""
+    return Case(When(condition, then=True), default=False, output_field=BooleanField())
+
+
+def with_conditions(
+    rows: QuerySet[Model], part: Part, among: Collection[str] | None = None
+) -> tuple[QuerySet[Model], Callable[[Model], dict[str, Any]]]:
+    """The rows with what SQL can tell of a part's conditions, and how to read the answers off one of them.
+
+    ``among`` are the roles that matter, by default all. One query for each natural key in a condition.
+    """
+    wanted = [role for role, kind in part.roles.items() if kind is Kind.CONDITION]
+    conditions = {role: condition(part, role) for role in wanted if among is None or role in among}
+    columns = {f"onefile_{role}": each.sql for role, each in conditions.items() if each.sql is not None}
+
+    def answers(row: Model) -> dict[str, Any]:
+        return {
+            role: getattr(row, f"onefile_{role}", True) and each.holds_where_sql_cannot_tell(row)
+            for role, each in conditions.items()
+        }
+
+    return rows.annotate(**{name: as_column(sql) for name, sql in columns.items()}), answers
 
 
 def _all_of(part: Part, wanted: Mapping[str, Any], look_up: bool) -> Q:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
 from django.apps import apps
@@ -17,21 +16,9 @@ from django.db import models, router
 from django.db.models import Field, Model
 
 from onefile_sync.conf import deployment
+from onefile_sync.fields import Kind, kinds_by_name
 
-
-class Kind(Enum):
-    """What sort of value a role holds."""
-
-    NUMBER = "number"
-    TEXT = "text"
-    DATE = "date"
-    TIME = "time"
-    ATTENDED = "attended"
-    TYPE = "type"
-    LEARNER = "learner"
-    OFFICER = "officer"
-    CONDITION = "condition"
-
+from .snapshot import QualificationRow, ReviewRow, roles_of
 
 #: Roles whose fields come from the mixins: their names are not PICSWeb's to choose.
 FROM_MIXINS: Mapping[str, str] = {"onefile_id": "onefile_id", "centre_id": "onefile_centre_id"}
@@ -65,7 +52,13 @@ class Part:
     """
 
     key: str
-    roles: Mapping[str, Kind]
+    own_roles: Mapping[str, Kind]
+    has_synchronised_fields: bool = False
+
+    @property
+    def roles(self) -> Mapping[str, Kind]:
+        """The kind of each role; the synchronised fields are roles too."""
+        return {**self.own_roles, **kinds_by_name()} if self.has_synchronised_fields else self.own_roles
 
     @property
     def written(self) -> Mapping[str, Any]:
@@ -158,30 +151,10 @@ LEARNER = Part(
 )
 QUALIFICATION = Part(
     "QUALIFICATION",
-    {
-        "learner": Kind.LEARNER,
-        "has_units": Kind.CONDITION,
-        "total_elements": Kind.NUMBER,
-        "elements_done": Kind.NUMBER,
-        "registration_number": Kind.TEXT,
-        "registration_date": Kind.DATE,
-        "certificate_applied_date": Kind.DATE,
-        "certificate_received_date": Kind.DATE,
-    },
+    {"learner": Kind.LEARNER, **roles_of(QualificationRow)},
+    has_synchronised_fields=True,
 )
-REVIEW = Part(
-    "REVIEW",
-    {
-        "learner": Kind.LEARNER,
-        "type": Kind.TYPE,
-        "proposed_date": Kind.DATE,
-        "proposed_time": Kind.TIME,
-        "attended": Kind.ATTENDED,
-        "actual_date": Kind.DATE,
-        "officer": Kind.OFFICER,
-        "trainee_signed_date": Kind.DATE,
-    },
-)
+REVIEW = Part("REVIEW", {"learner": Kind.LEARNER, "type": Kind.TYPE, **roles_of(ReviewRow)})
 OFFICER = Part("OFFICER", {})
 ORGANISATION = Part("ORGANISATION", {})
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured, ValidationError
 
+from onefile_sync.fields import Kind
+
 from .conditions import WrongCondition, condition
 from .lookups import NoSuchRow, kept_for
-from .mapping import PARTS, REVIEW, Kind
+from .mapping import PARTS, REVIEW
 
 
 def is_a_row_missing() -> bool:

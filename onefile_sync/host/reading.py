@@ -9,8 +9,6 @@ from typing import Any
 
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import (
-    BooleanField,
-    Case,
     Count,
     DateTimeField,
     ForeignKey,
@@ -18,17 +16,17 @@ from django.db.models import (
     Model,
     Q,
     QuerySet,
-    When,
 )
 from django.utils.functional import lazy
 
 from onefile_sync.conf import deployment
+from onefile_sync.fields import Kind, kinds_by_name
 
-from .conditions import condition
+from .conditions import as_column, condition, with_conditions
 from .elsewhere import follow, source, with_a_place_for_reviews
 from .lookups import kept_for
 from .mapping import LEARNER, OFFICER, QUALIFICATION, REVIEW, Part
-from .snapshot import LearnerRow, Officers, QualificationRow, ReviewRow
+from .snapshot import LearnerRow, Officers, QualificationRow, ReviewRow, roles_of
 from .values import local_date, local_midnight, plain, reader
 
 #: How long a row's name may be in what we keep about it.
@@ -126,7 +124,7 @@ def scope(today: date) -> Iterator[Model]:
         earliest = local_midnight(since) if is_moment else since
         candidates = candidates.filter(in_learning.sql | Q(**{f"{ended_on.path}__gte": earliest}))
     elif in_learning.sql is not None:
-        candidates = candidates.annotate(onefile_in_learning=_as_column(in_learning.sql))
+        candidates = candidates.annotate(onefile_in_learning=as_column(in_learning.sql))
     if ended_on.relations:
         candidates = candidates.select_related(*ended_on.relations)
 
@@ -140,10 +138,6 @@ def scope(today: date) -> Iterator[Model]:
         return ended is not None and ended >= since
 
     return (learner for learner in candidates.order_by("pk").iterator(chunk_size=500) if belongs(learner))
-
-
-def _as_column(condition: Q) -> Case:
-    return Case(When(condition, then=True), default=False, output_field=BooleanField())
 
 
 def learners_by_pk(pks: Iterable[str]) -> list[Model]:
@@ -255,29 +249,16 @@ def _by_learner(rows: QuerySet[Model], part: Part, learners: Sequence[Model]) ->
 
 def _qualifications(learners: Sequence[Model]) -> dict[Any, list[QualificationRow]]:
     """By the learner's primary key."""
-    has_units = condition(QUALIFICATION, "has_units")
-    rows = _of(learners, QUALIFICATION)
-    if has_units.sql is not None:
-        rows = rows.annotate(onefile_has_units=_as_column(has_units.sql))
-    values = reader(
-        QUALIFICATION,
-        (
-            "onefile_id",
-            "total_elements",
-            "elements_done",
-            "registration_number",
-            "registration_date",
-            "certificate_applied_date",
-            "certificate_received_date",
-        ),
-    )
+    rows, conditions = with_conditions(_of(learners, QUALIFICATION), QUALIFICATION)
+    values = reader(QUALIFICATION, kinds_by_name())
     found: dict[Any, list[QualificationRow]] = {}
     for row, learner_pk in _by_learner(rows, QUALIFICATION, learners):
         qualification = QualificationRow(
             pk=str(row.pk),
             label=_label(row),
-            has_units=getattr(row, "onefile_has_units", True) and has_units.holds_where_sql_cannot_tell(row),
-            **values(row),
+            onefile_id=plain(QUALIFICATION, row, "onefile_id"),
+            values=values(row),
+            **conditions(row),
         )
         found.setdefault(learner_pk, []).append(qualification)
     return found
@@ -289,20 +270,10 @@ def _reviews(learners: Sequence[Model]) -> dict[Any, list[ReviewRow]]:
     related = [field.name for field in (officer_field, type_field) if isinstance(field, ForeignKey)]
     normal_types = [kept_for(REVIEW, type_field, each) for each in REVIEW.option("normal_types")]
     officer_of, type_of = attrgetter(officer_field.name), attrgetter(type_field.attname)
-    values = reader(
-        REVIEW,
-        (
-            "onefile_id",
-            "proposed_date",
-            "proposed_time",
-            "attended",
-            "actual_date",
-            "officer",
-            "trainee_signed_date",
-        ),
-    )
+    in_fields = [role for role, kind in roles_of(ReviewRow).items() if kind is not Kind.CONDITION]
+    values = reader(REVIEW, ["onefile_id", *in_fields])
     found: dict[Any, list[ReviewRow]] = {}
-    rows = _of(learners, REVIEW).select_related(*related)
+    rows, conditions = with_conditions(_of(learners, REVIEW).select_related(*related), REVIEW)
     for row, learner_pk in _by_learner(rows, REVIEW, learners):
         officer: Any = officer_of(row)
         review = ReviewRow(
@@ -311,6 +282,7 @@ def _reviews(learners: Sequence[Model]) -> dict[Any, list[ReviewRow]]:
             is_normal=type_of(row) in normal_types,
             officer_onefile_id=officer and officer.onefile_id,
             **values(row),
+            **conditions(row),
         )
         found.setdefault(learner_pk, []).append(review)
     return found

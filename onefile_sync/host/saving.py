@@ -14,8 +14,11 @@ from django.core.exceptions import ValidationError
 from django.db import DataError, IntegrityError, transaction
 from django.db.models import Model
 
+from onefile_sync.fields import Kind
+
+from .conditions import with_conditions
 from .elsewhere import parents_of_reviews
-from .mapping import LEARNER, REVIEW, WRITTEN, Kind, Part
+from .mapping import LEARNER, REVIEW, WRITTEN, Part
 from .snapshot import Value
 from .values import CannotHold, assign, plain, reader, same, stored
 
@@ -102,8 +105,15 @@ def still_holds(kind: str, pk: str, values: Mapping[str, Value]) -> bool:
     """Whether a row still has these values; false when it is gone. Asked right before they are sent to OneFile."""
     part = WRITTEN[kind]
     key: Any = part.to_pk(pk)
-    row = part.model._base_manager.using(part.database).filter(pk=key).first() if key is not None else None
-    return row is not None and all(same(plain(part, row, field), value) for field, value in values.items())
+    rows, conditions = with_conditions(part.model._base_manager.using(part.database), part, values)
+    row = rows.filter(pk=key).first() if key is not None else None
+    if row is None:
+        return False
+    answers = conditions(row)
+    return all(
+        same(answers[field] if field in answers else plain(part, row, field), value)
+        for field, value in values.items()
+    )
 
 
 def create_review(learner_pk: str, values: Mapping[str, Value]) -> Saved | None:

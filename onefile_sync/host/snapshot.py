@@ -1,6 +1,8 @@
 """PICSWeb's side as plain values: what the rules decide on, whatever PICSWeb calls its models and fields.
 
-Nothing here knows Django. :mod:`onefile_sync.host` turns model instances into these and back.
+Nothing here knows Django's models. :mod:`onefile_sync.host` turns instances into these and back. A value that the
+mapping names a field for is declared once: here, by the kind that its annotation has, or in the table of synchronised
+fields (:mod:`onefile_sync.fields`). Mapping, checks and reading follow.
 """
 
 from __future__ import annotations
@@ -9,6 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from enum import Enum
+from typing import Annotated, Any, get_origin, get_type_hints
+
+from onefile_sync.fields import Kind, blank_values
 
 
 class Attendance(Enum):
@@ -35,20 +40,21 @@ def comparable(value: Value | datetime) -> str:
     return "" if value is None else str(value).strip()
 
 
+def roles_of(row: type[Any]) -> dict[str, Kind]:
+    """What the mapping names a field or a condition for in a row: whatever is annotated with its kind."""
+    hints = get_type_hints(row, include_extras=True)
+    return {name: hint.__metadata__[0] for name, hint in hints.items() if get_origin(hint) is Annotated}
+
+
 @dataclass(frozen=True, slots=True)
 class QualificationRow:
-    """A learner's qualification in PICSWeb (not an ILR learning aim)."""
+    """A learner's qualification in PICSWeb (not an ILR learning aim). ``values`` has every synchronised field."""
 
     pk: str
     label: Label
     onefile_id: int | None
-    has_units: bool = False
-    total_elements: int | None = None
-    elements_done: int | None = None
-    registration_number: str = ""
-    registration_date: date | None = None
-    certificate_applied_date: date | None = None
-    certificate_received_date: date | None = None
+    has_units: Annotated[bool, Kind.CONDITION] = False
+    values: Mapping[str, Value] = field(default_factory=blank_values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +65,13 @@ class ReviewRow:
     label: Label
     onefile_id: int | None
     is_normal: bool = True
-    proposed_date: date | None = None
-    proposed_time: time | None = None
-    attended: Attendance = Attendance.BLANK
-    actual_date: date | None = None
-    officer: str | None = None
+    proposed_date: Annotated[date | None, Kind.DATE] = None
+    proposed_time: Annotated[time | None, Kind.TIME] = None
+    attended: Annotated[Attendance, Kind.ATTENDED] = Attendance.BLANK
+    actual_date: Annotated[date | None, Kind.DATE] = None
+    officer: Annotated[str | None, Kind.OFFICER] = None
     officer_onefile_id: int | None = None
-    trainee_signed_date: date | None = None
+    trainee_signed_date: Annotated[date | None, Kind.DATE] = None
 
 
 @dataclass(frozen=True, slots=True)

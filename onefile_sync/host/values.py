@@ -15,9 +15,10 @@ from django.core.exceptions import ValidationError
 from django.db.models import DateTimeField, Field, ForeignKey, Model
 
 from onefile_sync.conf import deployment
+from onefile_sync.fields import Kind
 
 from .lookups import NoSuchRow, kept_for
-from .mapping import Kind, Part
+from .mapping import Part
 from .snapshot import Attendance, Value
 
 

@@ -5,14 +5,10 @@ from __future__ import annotations
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-#: The label of each field on PICSWeb's screens.
-FIELD_LABELS: dict[str, Promise] = {
-    "total_elements": _("Total Elements"),
-    "elements_done": _("Elements Done"),
-    "registration_number": _("Registration Number"),
-    "registration_date": _("Registration Date"),
-    "certificate_applied_date": _("Certificate Applied For Date"),
-    "certificate_received_date": _("Certificate Received Date"),
+from onefile_sync.fields import synchronised_fields
+
+#: The labels of fields that are not in the table of synchronised fields.
+OTHER_LABELS: dict[str, Promise] = {
     "review": _("Review"),
     "onefile_id": _("OneFile System ID"),
     "proposed_date": _("Proposed date"),
@@ -30,6 +26,11 @@ FIELD_LABELS: dict[str, Promise] = {
 }
 
 
+def field_labels() -> dict[str, Promise]:
+    """The label of each field on PICSWeb's screens."""
+    return {field.name: field.label for field in synchronised_fields()} | OTHER_LABELS
+
+
 def field_label(field: str) -> str:
     """A field's label on PICSWeb's screens; the field's own name if this version no longer has the field."""
-    return str(FIELD_LABELS.get(field, field))
+    return str(field_labels().get(field, field))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Set
+from collections.abc import Callable, Collection, Sequence, Set
 from datetime import date, datetime
 from typing import TypeVar
 
 from . import parsing
 from .operations import LARGEST_PAGE, LONGEST_PAGE, Operation
-from .records import AimNames, Centre, Customer, LearningAim, Review, SearchPage, SearchResult, User
+from .records import AimField, AimValue, Centre, Customer, LearningAim, Review, SearchPage, SearchResult, User
 from .transport import Transport
 
 #: Half a million records at the default page size. A search that needs more pages is not making progress.
@@ -63,12 +63,15 @@ Single = TypeVar("Single", User, LearningAim, Review)
 class OneFile:
     """The API for one customer. Every method raises :class:`onefile_sync.onefile.errors.OneFileError`.
 
-    Not thread-safe, as its ``transport`` is not; ``transport`` also counts the calls.
+    Not thread-safe, as its ``transport`` is not; ``transport`` also counts the calls. ``aim_fields`` are the values to
+    read of learning aims.
     """
 
-    def __init__(self, transport: Transport, aim_names: AimNames | None = None, page_size: int = 100) -> None:
+    def __init__(
+        self, transport: Transport, aim_fields: Sequence[AimField] = (), page_size: int = 100
+    ) -> None:
         self.transport = transport
-        self._aim_names = aim_names or AimNames()
+        self._aim_fields = aim_fields
         self.page_size = page_size
         self._longest_page: dict[str, int] = {}
 
@@ -95,14 +98,14 @@ class OneFile:
         return self._search(
             SEARCH_LEARNING_AIMS,
             {"UserID": learner_id},
-            lambda item: parsing.learning_aim(item, self._aim_names),
+            lambda item: parsing.learning_aim(item, self._aim_fields),
             lambda found, _length: wanted is not None and found >= set(wanted),
         )
 
     def page_of_learning_aims(self, number: int) -> SearchPage[LearningAim]:
         """Read one page of all learners' learning aims. Fails as ``refused`` where OneFile requires a learner."""
         return self._page(
-            SEARCH_LEARNING_AIMS, number, {}, lambda item: parsing.learning_aim(item, self._aim_names)
+            SEARCH_LEARNING_AIMS, number, {}, lambda item: parsing.learning_aim(item, self._aim_fields)
         )
 
     def page_of_reviews(self, number: int, centre_id: int | None) -> SearchPage[Review]:
@@ -115,7 +118,7 @@ class OneFile:
         return self._read(
             READ_LEARNING_AIM,
             aim_id,
-            lambda item: parsing.learning_aim(item, self._aim_names, read_alone=True),
+            lambda item: parsing.learning_aim(item, self._aim_fields, read_alone=True),
         )
 
     def update_learning_aim(
@@ -126,23 +129,22 @@ class OneFile:
         about_to_send: Callable[[], object] = lambda: None,
         **values: str | date,
     ) -> None:
-        """Set some of the four two-way values, by their names in :class:`LearningAim`.
+        """Set some of the writable values, by our names for them.
 
         ``aim`` must have been read just now: OneFile does not document whether an update may be partial, so all
         writable values are sent, except those named in ``without``. Blanks are never sent. ``about_to_send`` is called
         immediately before each attempt. Raises TypeError for any other name and for a date-time.
         """
+        writable = {each.name: each.json_name for each in self._aim_fields if each.is_writable}
         for name, value in values.items():
-            if name not in parsing.TWO_WAY or isinstance(value, datetime):
+            if name not in writable or isinstance(value, datetime):
                 raise TypeError(name)
         as_read = {name: value for name, value in aim.writable.items() if name not in without}
         body: dict[str, object] = {"ID": aim.id, "UserID": aim.learner_id, **as_read}
-        for name in parsing.TWO_WAY:
-            value = values.get(name) or getattr(aim, name)
-            if value:
-                body[getattr(self._aim_names, name)] = (
-                    parsing.date_text(value) if isinstance(value, date) else value
-                )
+        for name, json_name in writable.items():
+            wanted: AimValue = values.get(name) or aim.values.get(name)
+            if wanted:
+                body[json_name] = parsing.date_text(wanted) if isinstance(wanted, date) else wanted
         self.transport.send(
             UPDATE_LEARNING_AIM, (aim.id,), _without_blanks(body), about_to_send=about_to_send
         )

@@ -1,6 +1,6 @@
 """From OneFile's JSON to exact records, and from plain values to what OneFile takes.
 
-``unreadable`` of a record holds the record's own field names (``"registration_date"``), not OneFile's.
+``unreadable`` of a record holds our names for its values, not OneFile's.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 from string import whitespace
@@ -17,16 +17,9 @@ from typing import TypeVar
 from unicodedata import category
 from zoneinfo import ZoneInfo
 
-from .records import AimNames, Centre, Customer, LearningAim, Review, User
+from .records import AimField, Centre, Customer, LearningAim, Review, User
 
-#: The values of a learning aim that go both ways; the same names in :class:`AimNames` and :class:`LearningAim`.
-TWO_WAY = (
-    "registration_number",
-    "registration_date",
-    "certificate_applied_date",
-    "certificate_received_date",
-)
-#: What a learning aim or a review has to say, and OneFile's names for it; those of :class:`AimNames` can be set.
+#: What a review has to say, and OneFile's names for it.
 REVIEW_NAMES: Mapping[str, str] = {
     "learner_id": "LearnerID",
     "assessor_id": "AssessorID",
@@ -38,7 +31,7 @@ REVIEW_NAMES: Mapping[str, str] = {
 }
 #: Without these an item of a list is complete: nothing is concluded from their being blank.
 NOT_CONCLUDED_FROM = frozenset({"visit_id", "assessor_signed_on"})
-#: What else a client is known to send with an update of a learning aim.
+#: What a client is known to send with an update of a learning aim, besides the values that the caller wants.
 OTHER_WRITABLE = ("Status", "StartDate", "PlannedEnd", "AchievedDate")
 
 #: OneFile sends moments; a date or time of day is taken from them only in the zone where the learners are (R27).
@@ -262,13 +255,13 @@ def item_with_id(sent: object) -> tuple[Item, int] | None:
     return (item, item.id) if item.id else None
 
 
-def aim_names(names: AimNames) -> Mapping[str, str]:
-    """OneFile's names for what a learning aim has to say, by the fields of :class:`LearningAim`."""
-    return {"learner_id": "UserID", **asdict(names)}
+def aim_names(wanted: Sequence[AimField]) -> Mapping[str, str]:
+    """OneFile's names for what a learning aim has to say, by ours."""
+    return {"learner_id": "UserID", **{each.name: each.json_name for each in wanted}}
 
 
-def learning_aim(sent: object, names: AimNames, *, read_alone: bool = False) -> LearningAim | None:
-    """A learning aim, or ``None`` if no record can be made of it.
+def learning_aim(sent: object, wanted: Sequence[AimField], *, read_alone: bool = False) -> LearningAim | None:
+    """A learning aim with the values that are wanted, or ``None`` if no record can be made of it.
 
     What an item of a search has no value for may have been left out, so such an item is ``silent`` about it. In a
     record that was ``read_alone`` it is a blank.
@@ -280,24 +273,16 @@ def learning_aim(sent: object, names: AimNames, *, read_alone: bool = False) -> 
     aim = LearningAim(
         id=aim_id,
         learner_id=item.read("learner_id", "UserID", reference),
-        total_elements=item.read("total_elements", names.total_elements, count),
-        elements_done=item.read("elements_done", names.elements_done, count),
-        registration_number=item.read("registration_number", names.registration_number, text),
-        registration_date=item.read("registration_date", names.registration_date, london_date),
-        certificate_applied_date=item.read(
-            "certificate_applied_date", names.certificate_applied_date, london_date
-        ),
-        certificate_received_date=item.read(
-            "certificate_received_date", names.certificate_received_date, london_date
-        ),
+        values={each.name: item.read(each.name, each.json_name, each.read) for each in wanted},
         unreadable=item.unreadable,
     )
-    # A two-way value that we cannot read goes back as it came: an update that replaces the record must not lose it.
-    kept = (*OTHER_WRITABLE, *(getattr(names, name) for name in TWO_WAY if name in item.unreadable))
-    writable = {name: item.as_sent(name) for name in kept if not is_blank(item.as_sent(name))}
-    odd = {getattr(names, name): name for name in TWO_WAY if name in item.unreadable}
-    odd |= {name: name for name in OTHER_WRITABLE if not _makes_sense(name, item.as_sent(name))}
-    silent = frozenset() if read_alone else _silent(aim, aim_names(names))
+    # A value that we write and cannot read goes back as it came: an update that replaces the record must not lose it.
+    odd = {each.json_name: each.name for each in wanted if each.is_writable and each.name in item.unreadable}
+    ours = {each.json_name.casefold() for each in wanted}
+    others = [name for name in OTHER_WRITABLE if name.casefold() not in ours]
+    writable = {name: item.as_sent(name) for name in (*others, *odd) if not is_blank(item.as_sent(name))}
+    odd |= {name: name for name in others if not _makes_sense(name, item.as_sent(name))}
+    silent = frozenset() if read_alone else _silent(aim, aim_names(wanted))
     return replace(aim, silent=silent, complete=not silent, writable=writable, odd=odd)
 
 
@@ -336,7 +321,10 @@ def _silent(record: LearningAim | Review, names: Iterable[str]) -> frozenset[str
 
 def has_value(record: LearningAim | Review, name: str) -> bool:
     """Whether OneFile has something in this field, even if it cannot be read."""
-    return name in record.unreadable or not is_blank(getattr(record, name))
+    values = record.values if isinstance(record, LearningAim) else {}
+    return name in record.unreadable or not is_blank(
+        values[name] if name in values else getattr(record, name)
+    )
 
 
 def user(sent: object) -> User | None:

@@ -7,7 +7,7 @@ A value that cannot be read is blank *and* named in ``unreadable``, so that nobo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Generic, TypeVar
@@ -15,21 +15,25 @@ from typing import Generic, TypeVar
 Record = TypeVar("Record")
 
 
-@dataclass(frozen=True, slots=True)
-class AimNames:
-    """JSON names on a learning aim. The last three are nowhere documented, hence settings (design, decision 6)."""
+#: A value of a learning aim.
+AimValue = int | str | date | None
 
-    registration_number: str = "RegistrationNumber"
-    registration_date: str = "RegistrationDate"
-    certificate_applied_date: str = "CertificateAppliedDate"
-    certificate_received_date: str = "CertificateReceivedDate"
-    total_elements: str = "TotalElements"
-    elements_done: str = "ElementsDone"
+
+@dataclass(frozen=True, slots=True)
+class AimField:
+    """A value that the caller wants of a learning aim: our name for it, OneFile's, how it is read (a function of
+    :mod:`.parsing`), and whether updates set it.
+    """
+
+    name: str
+    json_name: str
+    read: Callable[[object], AimValue]
+    is_writable: bool
 
 
 @dataclass(frozen=True, slots=True)
 class LearningAim:
-    """A learner's copy of a standard.
+    """A learner's copy of a standard. ``values`` has what the caller wanted, by our names.
 
     ``silent`` names the fields for which an item of a list has no value: that is not to say that they are blank. What
     is not ``complete`` leaves out something that matters; a record that was read by itself is complete, and not silent.
@@ -39,12 +43,7 @@ class LearningAim:
 
     id: int
     learner_id: int | None = None
-    total_elements: int | None = None
-    elements_done: int | None = None
-    registration_number: str = ""
-    registration_date: date | None = None
-    certificate_applied_date: date | None = None
-    certificate_received_date: date | None = None
+    values: Mapping[str, AimValue] = field(default_factory=dict)
     complete: bool = True
     silent: frozenset[str] = frozenset()
     unreadable: frozenset[str] = frozenset()

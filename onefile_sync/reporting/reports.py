@@ -267,7 +267,7 @@ def report(outcome: LearnerOutcome) -> OutcomeReport:
 
 def rule_text(rule: str) -> str:
     """The text of a rule; its code, if this version no longer has the rule."""
-    known = rules.RULE_BY_CODE.get(rule)
+    known = rules.rule_of(rule)
     return str(known.text) if known else rule
 
 

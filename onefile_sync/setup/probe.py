@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import astuple, dataclass, replace
 from datetime import date
 from typing import Any, Literal, Protocol
 
@@ -17,8 +17,9 @@ from onefile_sync.host.snapshot import LearnerRow, QualificationRow, ReviewRow
 from onefile_sync.onefile import client, parsing
 from onefile_sync.onefile.errors import OneFileError, Scope
 from onefile_sync.onefile.operations import Operation
-from onefile_sync.onefile.records import AimNames, LearningAim, Review
+from onefile_sync.onefile.records import AimField, LearningAim, Review
 from onefile_sync.onefile.transport import Transport
+from onefile_sync.sync.connection.aim_fields import aim_fields
 from onefile_sync.sync.eligibility import NO_ONEFILE_ID, Refusal, Refused
 
 from .redaction import is_date, kind_of, shown
@@ -159,7 +160,7 @@ def look(transport: Transport, learner: LearnerRow) -> ProbeReport:
     part of the report.
     """
     calls_before = transport.calls
-    names = AimNames(**deployment.aim_names)
+    wanted = aim_fields()
     size = deployment.page_size
 
     user_answer = _Answer(transport.send(client.READ_USER, (learner.onefile_id,)))
@@ -169,7 +170,7 @@ def look(transport: Transport, learner: LearnerRow) -> ProbeReport:
     centre_id = learner.centre_id or user.centre_id
 
     def read_aim(sent: object, *, read_alone: bool = False) -> LearningAim | None:
-        return parsing.learning_aim(sent, names, read_alone=read_alone)
+        return parsing.learning_aim(sent, wanted, read_alone=read_alone)
 
     aim_search = _Asking(transport, SEARCH_LEARNING_AIMS, {"UserID": learner.onefile_id})
     aims = aim_search.page(1, size)
@@ -202,10 +203,12 @@ def look(transport: Transport, learner: LearnerRow) -> ProbeReport:
         api_calls=transport.calls - calls_before,
         user=_detail(user_answer),
         user_tells_centre=user.centre_id is not None,
-        learning_aims=_search(aims, aim, read_aim, parsing.aim_names(names), astuple(names)),
+        learning_aims=_search(
+            aims, aim, read_aim, parsing.aim_names(wanted), [each.json_name for each in wanted]
+        ),
         learning_aim=_detail(aim, read_aim) if aim else None,
-        aim_names=_aim_names(aim_records, names),
-        aim_name_candidates=_candidates(aim_records, names),
+        aim_names=_aim_names(aim_records, wanted),
+        aim_name_candidates=_candidates(aim_records, wanted),
         reviews=_search(reviews, review, parsing.review, parsing.REVIEW_NAMES, ("CreatedOn", "StartedOn")),
         reviews_searched_with_centre=centre_id is not None,
         review=_detail(review, parsing.review) if review else None,
@@ -316,7 +319,12 @@ def _fullest(rows: Sequence[QualificationRow] | Sequence[ReviewRow]) -> int | No
     linked = [row for row in rows if row.onefile_id is not None]
     if not linked:
         return None
-    return max(linked, key=lambda row: sum(value not in (None, "") for value in astuple(row))).onefile_id
+
+    def values(row: QualificationRow | ReviewRow) -> int:
+        synchronised = row.values.values() if isinstance(row, QualificationRow) else ()
+        return sum(value not in (None, "") for value in (*astuple(row), *synchronised))
+
+    return max(linked, key=values).onefile_id
 
 
 def _first_id(answer: _Answer) -> int | None:
@@ -353,32 +361,29 @@ def _detail(answer: _Answer, read: ReadRecord | None = None) -> Detail:
     return Detail(answer.described, answer.properties, tuple(sorted(record.unreadable)) if record else ())
 
 
-def _aim_names(records: Sequence[Mapping[str, object]], names: AimNames) -> dict[str, AimName]:
-    return {
-        each.name: AimName(getattr(names, each.name), _name_state(records, each.name, names))
-        for each in fields(names)
-    }
+def _aim_names(records: Sequence[Mapping[str, object]], wanted: Sequence[AimField]) -> dict[str, AimName]:
+    return {each.name: AimName(each.json_name, _name_state(records, each)) for each in wanted}
 
 
-def _name_state(records: Sequence[Mapping[str, object]], field_name: str, names: AimNames) -> NameState:
+def _name_state(records: Sequence[Mapping[str, object]], wanted: AimField) -> NameState:
     """The strongest state of a configured name over all records."""
     states: set[NameState] = set()
     for record in records:
-        item, name = parsing.Item(record), getattr(names, field_name)
-        aim = parsing.learning_aim(record, names)
-        if aim is not None and field_name in aim.unreadable:
+        item = parsing.Item(record)
+        aim = parsing.learning_aim(record, [wanted])
+        if aim is not None and wanted.name in aim.unreadable:
             states.add("unreadable")
-        elif not item.has(name):
+        elif not item.has(wanted.json_name):
             states.add("absent")
         else:
-            states.add("blank" if parsing.is_blank(item.as_sent(name)) else "present")
+            states.add("blank" if parsing.is_blank(item.as_sent(wanted.json_name)) else "present")
     order: tuple[NameState, ...] = ("unreadable", "present", "blank", "absent")
     return next((state for state in order if state in states), "unknown")
 
 
-def _candidates(records: Sequence[Mapping[str, object]], names: AimNames) -> tuple[str, ...]:
+def _candidates(records: Sequence[Mapping[str, object]], wanted: Sequence[AimField]) -> tuple[str, ...]:
     """Properties that may hold one of the values we look for, under a name that is not configured."""
-    configured = {name.casefold() for name in astuple(names)}
+    configured = {each.json_name.casefold() for each in wanted}
     sent = {shown(name) for record in records for name in record}
     likely = (name for name in sent if any(word in name.casefold() for word in LIKELY))
     return tuple(sorted(name for name in likely if name.casefold() not in configured))

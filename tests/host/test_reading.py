@@ -64,12 +64,14 @@ def test_a_learner_is_read_with_everything_the_exchange_can_touch(host):
                 label=str(qualification),
                 onefile_id=9001,
                 has_units=False,
-                total_elements=40,
-                elements_done=12,
-                registration_number="AB-1",
-                registration_date=date(2026, 6, 1),
-                certificate_applied_date=date(2026, 7, 2),
-                certificate_received_date=date(2026, 8, 3),
+                values={
+                    "total_elements": 40,
+                    "elements_done": 12,
+                    "registration_number": "AB-1",
+                    "registration_date": date(2026, 6, 1),
+                    "certificate_applied_date": date(2026, 7, 2),
+                    "certificate_received_date": date(2026, 8, 3),
+                },
             ),
         ),
         reviews=(
@@ -313,7 +315,7 @@ def test_a_date_time_is_a_date_by_the_clock_on_the_wall(host, at, expected):
     learner = host.learner()
     enrolment = host.qualification(learner)
     type(enrolment).objects.update(registered_at=at)
-    assert the_only(host, "qualifications", learner).registration_date == expected
+    assert the_only(host, "qualifications", learner).values["registration_date"] == expected
 
 
 def test_all_shared_onefile_ids_are_told_at_once(host, django_assert_num_queries):

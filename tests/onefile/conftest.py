@@ -11,6 +11,7 @@ from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.retry import RetryPolicy
 from onefile_sync.onefile.transport import Transport
 
+from .aims import aim_fields
 from .fakes import (
     CUSTOMER_TOKEN,
     NOON,
@@ -123,4 +124,4 @@ def exchange(httpserver: HTTPServer) -> Exchange:
 
 @pytest.fixture
 def onefile(transport: Transport) -> OneFile:
-    return OneFile(transport, page_size=3)
+    return OneFile(transport, aim_fields(), page_size=3)

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -21,6 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from onefile_sync import host as picsweb
 from onefile_sync import services
+from onefile_sync.fields import Kind, kinds_by_name, two_way_fields
 from onefile_sync.host.mapping import REVIEW
 from onefile_sync.host.snapshot import Attendance, LearnerRow
 from onefile_sync.models import LearnerOutcome, OneFileSettings, OutcomeState, SyncRun
@@ -33,10 +34,11 @@ from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.wire import ApiRefusal, Body
 from onefile_sync.sandbox.world import World
 from onefile_sync.sync import worker
+from onefile_sync.sync.connection.aim_fields import aim_fields
 from onefile_sync.sync.planning import rules
 from tests.conftest import PROFILE, dont_wait
 from tests.factories import HOSTS, Host
-from tests.scenarios.two_of_each import let_doubts_pass
+from tests.scenarios.two_of_each import flat, let_doubts_pass
 
 from .conftest import LONG
 
@@ -49,7 +51,9 @@ NUMBERS = st.sampled_from(["", "A1", "B2"])
 DAYS = st.sampled_from([None, date(2026, 3, 29), date(2026, 7, 1)])
 ELEMENTS = st.sampled_from([(None, None), (20, 3), (20, 7), (7, 7)])
 WHICH = st.integers(0, 3)
-VALUES = {"registration_number": NUMBERS} | dict.fromkeys(rules.TWO_WAY_FIELDS[1:], DAYS)
+VALUES = {"registration_number": NUMBERS} | {
+    name: DAYS for name in two_way_fields() if kinds_by_name()[name] is Kind.DATE
+}
 
 
 class Killed(BaseException):
@@ -146,7 +150,7 @@ class TwoSides(RuleBasedStateMachine):
             ),
         )
         monkeypatch = self.stack.enter_context(pytest.MonkeyPatch.context())
-        monkeypatch.setattr(worker, "connect", lambda *_anything, **_more: OneFile(self.wire))  # type: ignore[arg-type]
+        monkeypatch.setattr(worker, "connect", lambda *_anything, **_more: OneFile(self.wire, aim_fields()))  # type: ignore[arg-type]
         row = OneFileSettings(enabled=True)
         row.set_customer_token("a-customer-token")
         row.save()
@@ -348,14 +352,13 @@ class TwoSides(RuleBasedStateMachine):
         row = self.row()
         for qualification in row.qualifications:
             aim = self.world.aims[qualification.onefile_id or 0]
-            for name in rules.TWO_WAY_FIELDS:
+            for name in two_way_fields():
                 theirs = getattr(aim, name)
                 theirs = on_london_date(theirs) if isinstance(theirs, date) else theirs
-                assert getattr(qualification, name) == theirs or (
-                    rules.is_blank(getattr(qualification, name)) and rules.is_blank(theirs)
-                )
+                ours = qualification.values[name]
+                assert ours == theirs or (rules.is_blank(ours) and rules.is_blank(theirs))
             for name in ("total_elements", "elements_done"):
-                assert getattr(aim, name) in (None, getattr(qualification, name))
+                assert getattr(aim, name) in (None, qualification.values[name])
         records = {record.id: record for record in self.world.reviews_of(self.onefile_id)}
         linked = {review.onefile_id: review for review in row.reviews if review.onefile_id is not None}
         assert records.keys() == linked.keys()
@@ -380,7 +383,7 @@ class TwoSides(RuleBasedStateMachine):
             (kind, each.pk, name): value
             for kind, rows in kinds.items()
             for each in rows
-            for name, value in asdict(each).items()
+            for name, value in flat(each).items()
             if name not in ("label", "officer_onefile_id", "attended", "is_normal")
         }
 
@@ -390,7 +393,7 @@ class TwoSides(RuleBasedStateMachine):
             (kind, record.id, name): on_london_date(value) if isinstance(value, date) else value
             for kind, shelf in shelves.items()
             for record in shelf.values()
-            for name, value in asdict(record).items()
+            for name, value in flat(record).items()
             if name != "wire"
         }
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 from onefile_sync import services
 from onefile_sync.conf import deployment
 from onefile_sync.messages import catalogue
-from onefile_sync.messages.labels import FIELD_LABELS
+from onefile_sync.messages.labels import field_labels
 from onefile_sync.models import (
     Change,
     LearnerOutcome,
@@ -26,7 +26,6 @@ from onefile_sync.models import (
 )
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sync.connection.rate_limit import SharedRateLimiter
-from onefile_sync.sync.planning import rules
 from onefile_sync.sync.runs import leases, lifecycle
 from onefile_sync.web import text
 from tests.conftest import dont_wait, preview, sync
@@ -171,7 +170,7 @@ class TestReports:
 
     def test_every_change_names_its_field_and_rule(self, host: Host) -> None:
         outcome = run_of(learners_of(host, 1)).outcomes.get()
-        for field in FIELD_LABELS:
+        for field in field_labels():
             Change.objects.create(
                 outcome=outcome,
                 side="onefile",
@@ -183,12 +182,12 @@ class TestReports:
 
         lines = services.report(outcome).changes
 
-        assert [line.field for line in lines] == [str(label) for label in FIELD_LABELS.values()]
+        assert [line.field for line in lines] == [str(label) for label in field_labels().values()]
         assert {line.new for line in lines} == {"after", "given by OneFile"}
         assert {(line.side_text, line.subject) for line in lines} == {
             ("OneFile", "Learner with OneFile ID –")
         }
-        assert {line.rule_text for line in lines} == {str(rules.RULE_BY_CODE["review_match"].text)}
+        assert {line.rule_text for line in lines} == {services.rule_text("review_match")}
 
     def test_a_subject_is_called_by_its_name_where_it_has_one(self, host: Host) -> None:
         outcome = run_of(learners_of(host, 1)).outcomes.get()

@@ -11,10 +11,10 @@ import pytest
 import yaml
 from drf_spectacular.generators import SchemaGenerator
 
+from onefile_sync import services
 from onefile_sync.messages import catalogue
 from onefile_sync.rest import examples
 from onefile_sync.sync import eligibility
-from onefile_sync.sync.planning import rules
 
 from .callers import clerk, outcomes_url, refresh_url, status_url
 
@@ -98,7 +98,7 @@ def test_the_examples_speak_as_the_answers_do():
     said = catalogue.read_out(problem["code"], {"assessor": 3001, "reviews": 2})
     assert (problem["text"], problem["remedy"]) == said
     (change,) = examples.OUTCOME[0].value["changes"]
-    assert change["rule"] == rules.RULE_BY_CODE["elements"].text
+    assert change["rule"] == services.rule_text("elements")
     shown = [examples.WHY_NOT[0].value, examples.STATUS[1].value["why_not"]]
     assert [(why_not["code"], why_not["detail"]) for why_not in shown] == [
         (refusal.code, refusal.reason) for refusal in (eligibility.OFF, eligibility.NO_ONEFILE_ID)

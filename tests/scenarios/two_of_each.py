@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
 
@@ -121,11 +121,17 @@ def ending(scenario: TwoOfEach, world: World) -> tuple[list[str], list[str]]:
 
 
 def _told(record: Any, *but_not: str) -> str:
-    values = {each.name: getattr(record, each.name) for each in fields(record) if each.name not in but_not}
+    values = {name: value for name, value in flat(record).items() if name not in but_not}
     days = ("start_date", "registration_date")
     return str(
         {name: on_london_date(value) if name in days and value else value for name, value in values.items()}
     )
+
+
+def flat(row_or_record: Any) -> dict[str, Any]:
+    """Everything that a row or a record says by name, its synchronised fields among it."""
+    own = asdict(row_or_record)
+    return own | own.pop("values", {})
 
 
 def let_doubts_pass() -> None:

@@ -199,7 +199,7 @@ class TestANightWithFortyLearners:
 
         assert how(run) == ("finished", "")
         assert states(run) == ["updated"] * 40
-        assert all(row.qualifications[0].elements_done > 12 for row in rows_of(learners))
+        assert all(row.qualifications[0].values["elements_done"] > 12 for row in rows_of(learners))
 
     def test_on_which_the_progress_of_most_would_fall_is_held(
         self, learners: list[Any], world: World, onefile: SandboxServer

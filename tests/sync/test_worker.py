@@ -261,7 +261,7 @@ class TestAWorkerThatDies:
                 perform(run)
 
         row = picsweb.read_learner(learner)
-        assert row.qualifications[0].registration_number == f"REG-{learner.onefile_id}"
+        assert row.qualifications[0].values["registration_number"] == f"REG-{learner.onefile_id}"
         on_record = list(Change.objects.values_list("field", "new"))
         assert ("registration_number", f"REG-{learner.onefile_id}") in on_record
         assert states(run) == ["working"]

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 from uuid import UUID
 
 from django.db import connection
 from django.utils import timezone
 
 from onefile_sync import host
+from onefile_sync.fields import Kind, blank_values, kinds_by_name
 from onefile_sync.models import LearnerOutcome, ListingKind, StagedRecord, SyncRun
 from onefile_sync.onefile.parsing import NOT_CONCLUDED_FROM
 from onefile_sync.onefile.records import LearningAim, Review
@@ -26,31 +27,39 @@ from onefile_sync.transactions import retried
 
 Record = TypeVar("Record", LearningAim, Review)
 
-#: What is not kept of a record's values: the first and the third are the row's, the second is said by there being
-#: values, and nobody pushes from here (the last two), because a learning aim is read again right before.
-NOT_KEPT = ("id", "complete", "silent", "writable", "odd")
+#: Which of a record's attributes are not kept: the first and the third are the row's, the second is said by there being
+#: values, and those are kept one by one; nobody pushes from here, as a learning aim is read again right before.
+NOT_KEPT = ("id", "complete", "silent", "values", "writable", "odd")
+#: How JSON becomes a value again, by the kind of a synchronised field or the type of an attribute.
+FROM_JSON: Mapping[Any, Callable[[Any], Any]] = {
+    Kind.DATE: date.fromisoformat,
+    date | None: date.fromisoformat,
+    datetime | None: datetime.fromisoformat,
+    frozenset[str]: frozenset,
+}
 #: Readings in a row that gave the same, after which a review that is through is settled.
 TWICE = 2
 
 
 @dataclass(frozen=True, slots=True)
 class RecordCodec:
-    """How records of one kind become values and records again."""
+    """How records of one kind become values and records again. ``own`` are the kept attributes with their types."""
 
     kind: ListingKind
     record: type[Any]
-    names: tuple[str, ...]
-    dates: frozenset[str]
-    moments: frozenset[str]
+    own: Mapping[str, Any]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What is kept of a record: its own attributes and, of a learning aim, every synchronised field."""
+        return (*self.own, *self._synchronised())
 
     def values(self, record: LearningAim | Review) -> dict[str, Any]:
         """The values that are not blank, as JSON has them."""
-        told: dict[str, Any] = {}
-        for name in self.names:
-            value = getattr(record, name)
-            if value not in (None, "", frozenset()):
-                told[name] = _as_json(value)
-        return told
+        kept = {name: getattr(record, name) for name in self.own}
+        if isinstance(record, LearningAim):
+            kept |= {name: record.values[name] for name in self._synchronised()}
+        return {name: _as_json(value) for name, value in kept.items() if value not in (None, "", frozenset())}
 
     def revived(
         self,
@@ -62,18 +71,14 @@ class RecordCodec:
         silent: frozenset[str],
     ) -> Any:
         """The record that a row was made of; of one whose values were not read, only whose it is."""
-        told: dict[str, Any] = {}
-        for name, value in values.items():
-            if name in self.dates:
-                told[name] = date.fromisoformat(value)
-            elif name in self.moments:
-                told[name] = datetime.fromisoformat(value)
-            else:
-                told[name] = frozenset(value) if name == "unreadable" else value
-        if not told:
-            told["learner_id"] = owner_id
+        own: dict[str, Any] = _from_json(values, self.own) if values else {"learner_id": owner_id}
+        if self.record is LearningAim:
+            own["values"] = blank_values() | _from_json(values, self._synchronised())
         complete = was_read and silent <= NOT_CONCLUDED_FROM
-        return self.record(id=onefile_id, complete=complete, silent=silent, **told)
+        return self.record(id=onefile_id, complete=complete, silent=silent, **own)
+
+    def _synchronised(self) -> Mapping[str, Kind]:
+        return kinds_by_name() if self.record is LearningAim else {}
 
 
 def _as_json(value: Any) -> Any:
@@ -82,23 +87,22 @@ def _as_json(value: Any) -> Any:
     return sorted(value) if isinstance(value, frozenset) else value
 
 
-def _kept(kind: ListingKind, record: type[Any], dates: set[str], moments: set[str]) -> RecordCodec:
-    names = tuple(field.name for field in fields(record) if field.name not in NOT_KEPT)
-    return RecordCodec(kind, record, names, frozenset(dates), frozenset(moments))
+def _from_json(values: Mapping[str, Any], sorts: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the values that are of these kinds or types, by name."""
+    return {
+        name: FROM_JSON[sort](values[name]) if sort in FROM_JSON else values[name]
+        for name, sort in sorts.items()
+        if name in values
+    }
 
 
-AIMS = _kept(
-    ListingKind.AIM,
-    LearningAim,
-    {"registration_date", "certificate_applied_date", "certificate_received_date"},
-    set(),
-)
-REVIEWS = _kept(
-    ListingKind.REVIEW,
-    Review,
-    {"started_on", "learner_signed_on", "assessor_signed_on"},
-    {"scheduled_for"},
-)
+def _codec(kind: ListingKind, record: type[Any]) -> RecordCodec:
+    own = {name: sort for name, sort in get_type_hints(record).items() if name not in NOT_KEPT}
+    return RecordCodec(kind, record, own)
+
+
+AIMS = _codec(ListingKind.AIM, LearningAim)
+REVIEWS = _codec(ListingKind.REVIEW, Review)
 CODECS: Mapping[str, RecordCodec] = {kept.kind: kept for kept in (AIMS, REVIEWS)}
 
 

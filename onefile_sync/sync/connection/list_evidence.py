@@ -20,11 +20,12 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from onefile_sync.conf import deployment
 from onefile_sync.models import ListedProperty, ListingKind
 from onefile_sync.onefile.parsing import NOT_CONCLUDED_FROM, REVIEW_NAMES, aim_names, has_value
-from onefile_sync.onefile.records import AimNames, LearningAim, Review
+from onefile_sync.onefile.records import LearningAim, Review
 from onefile_sync.transactions import retried
+
+from .aim_fields import aim_fields
 
 #: Comparisons needed for a property that lists have shown.
 FEW = 2
@@ -62,7 +63,7 @@ class ListEvidence:
     @classmethod
     def load(cls, address: str) -> ListEvidence:
         names = {
-            ListingKind.AIM.value: aim_names(AimNames(**deployment.aim_names)),
+            ListingKind.AIM.value: aim_names(aim_fields()),
             ListingKind.REVIEW.value: REVIEW_NAMES,
         }
         evidence = cls(address, names)

@@ -14,11 +14,11 @@ from onefile_sync import crypto
 from onefile_sync.conf import deployment
 from onefile_sync.models import ApiSession, OneFileSettings
 from onefile_sync.onefile.client import OneFile
-from onefile_sync.onefile.records import AimNames
 from onefile_sync.onefile.retry import RetryPolicy
 from onefile_sync.onefile.transport import SessionStore, Transport
 from onefile_sync.transactions import drop_closed_connections, retried
 
+from .aim_fields import aim_fields
 from .last_failure import LastFailure
 from .rate_limit import SharedRateLimiter
 
@@ -96,7 +96,7 @@ def connect(
         proxy=deployment.proxy,
         told=LastFailure(belongs_to, keeps=sessions is None),
     )
-    return OneFile(transport, aim_names=AimNames(**deployment.aim_names), page_size=deployment.page_size)
+    return OneFile(transport, aim_fields=aim_fields(), page_size=deployment.page_size)
 
 
 class OwnSession:

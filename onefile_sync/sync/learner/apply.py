@@ -13,7 +13,7 @@ from datetime import date, datetime
 from django.db import transaction
 
 from onefile_sync import events, host
-from onefile_sync.host.snapshot import Value, comparable
+from onefile_sync.host.snapshot import ReviewRow, Value, comparable, roles_of
 from onefile_sync.models import UploadIntent
 from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.errors import OneFileError, Scope
@@ -101,7 +101,7 @@ def _push(onefile: OneFile, push: AimPush, applied: Applied) -> None:
         still_blank = [
             change
             for change in push.changes
-            if change.field not in aim.unreadable and rules.is_blank(getattr(aim, change.field))
+            if change.field not in aim.unreadable and rules.is_blank(aim.values[change.field])
         ]
         applied.stale |= len(still_blank) < len(push.changes)
         if not still_blank:
@@ -120,7 +120,7 @@ def _push(onefile: OneFile, push: AimPush, applied: Applied) -> None:
         _report(error, push.changes[0], applied)
         return
     pushed = [
-        KeptValue(change, getattr(aim, change.field))
+        KeptValue(change, aim.values[change.field])
         for change in still_blank
         if change.field not in aim.unreadable
     ]
@@ -150,14 +150,8 @@ def _update(
 def _upload(onefile: OneFile, plan: Plan, upload: ReviewUpload, visit_type: int, applied: Applied) -> None:
     """Create a visit and a review, recording each step before the next one begins (R7)."""
     review = upload.review
-    as_planned: dict[str, Value] = {
-        "onefile_id": None,
-        "proposed_date": review.proposed_date,
-        "proposed_time": review.proposed_time,
-        "attended": review.attended,
-        "actual_date": review.actual_date,
-        "officer": review.officer,
-    }
+    # Whatever a rule may have read when the review was chosen.
+    as_planned = {"onefile_id": None, **{name: getattr(review, name) for name in roles_of(ReviewRow)}}
 
     def make_sure() -> None:
         if not host.still_holds("review", review.pk, as_planned):

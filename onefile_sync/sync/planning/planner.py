@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from onefile_sync.fields import two_way_fields
 from onefile_sync.host.snapshot import (
     Attendance,
     LearnerRow,
@@ -122,10 +123,10 @@ class _Planner:
         self.report_unreadable(about, aim.unreadable)
         to_picsweb: list[FieldChange] = []
         to_onefile: list[FieldChange] = []
-        for name in rules.TWO_WAY_FIELDS:
+        for name in two_way_fields():
             if name in aim.unreadable:
                 continue
-            ours, theirs = getattr(qualification, name), getattr(aim, name)
+            ours, theirs = qualification.values[name], aim.values[name]
             winner = rules.two_way(ours, theirs)
             sent = FieldChange(ONEFILE, about, name, theirs, ours, name)
             if winner is rules.Winner.PICSWEB and self.is_settled(sent) and not self.policy.send_again:
@@ -144,16 +145,16 @@ class _Planner:
     ) -> list[FieldChange]:
         if qualification.has_units and self.policy.skip_elements_with_units:
             return []
-        total = qualification.total_elements if aim.total_elements is None else aim.total_elements
-        done = qualification.elements_done if aim.elements_done is None else aim.elements_done
-        wanted = {"total_elements": total, "elements_done": done}
+        ours = qualification.values
+        wanted = rules.progress_after(ours, aim.values)
         changes = self.unsettled(
             [
-                FieldChange(PICSWEB, about, name, getattr(qualification, name), value, "elements")
+                FieldChange(PICSWEB, about, name, ours[name], value, "elements")
                 for name, value in wanted.items()
-                if value != getattr(qualification, name)
+                if value != ours[name]
             ]
         )
+        total, done = wanted[rules.TOTAL], wanted[rules.DONE]
         if changes and not rules.elements_fit(total, done):
             self.problems.append(
                 FoundProblem("elements_above_total", about, {"done": done or 0, "total": total or 0})

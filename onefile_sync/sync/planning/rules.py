@@ -6,14 +6,16 @@ rules of PICSWeb's published integration; *seed* is the client's own description
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum
 
-from django.utils.functional import Promise
+from django.utils.functional import Promise, lazy
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
+from onefile_sync.fields import Direction, SynchronisedField, synchronised_fields, two_way_fields
 from onefile_sync.host.snapshot import Attendance, QualificationRow, ReviewRow, Value
 from onefile_sync.onefile.parsing import LONDON
 from onefile_sync.onefile.records import LearningAim, Review
@@ -22,15 +24,6 @@ from .types import OpenUpload
 
 #: PICSWeb keeps no duration for a review, so OneFile is told this one (R9).
 VISIT_LENGTH = timedelta(hours=1)
-
-
-class Direction(Enum):
-    """Which way a value may travel."""
-
-    TO_PICSWEB = "OneFile → PICSWeb"
-    BOTH = "both"
-    TO_ONEFILE = "PICSWeb → OneFile"
-    NEVER = "never"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,42 +37,7 @@ class Rule:
     source: str
 
 
-RULES: tuple[Rule, ...] = (
-    Rule(
-        "elements",
-        _("Total Elements, Elements Done"),
-        Direction.TO_PICSWEB,
-        _("Copied from OneFile; a qualification with units attached in PICSWeb is left alone."),
-        "seed, R3, R4",
-    ),
-    Rule(
-        "registration_number",
-        _("Registration Number"),
-        Direction.BOTH,
-        _("The blank side is filled from the other; where both have a value, OneFile's wins."),
-        "seed, R5, R6",
-    ),
-    Rule(
-        "registration_date",
-        _("Registration Date"),
-        Direction.BOTH,
-        _("The blank side is filled from the other; where both have a value, OneFile's wins."),
-        "seed, R5, R6",
-    ),
-    Rule(
-        "certificate_applied_date",
-        _("Certificate Applied For Date"),
-        Direction.BOTH,
-        _("The blank side is filled from the other; where both have a value, OneFile's wins."),
-        "seed, R5, R6",
-    ),
-    Rule(
-        "certificate_received_date",
-        _("Certificate Received Date"),
-        Direction.BOTH,
-        _("The blank side is filled from the other; where both have a value, OneFile's wins."),
-        "seed, R5, R6",
-    ),
+OTHER_RULES: tuple[Rule, ...] = (
     Rule(
         "review_upload",
         _("PICSWeb review not yet in OneFile"),
@@ -147,18 +105,35 @@ RULES: tuple[Rule, ...] = (
     ),
 )
 
-RULE_BY_CODE = {rule.code: rule for rule in RULES}
 
-#: The fields that travel both ways, each decided on its own (R5). Every one has its own rule of the same name.
-TWO_WAY_FIELDS = (
-    "registration_number",
-    "registration_date",
-    "certificate_applied_date",
-    "certificate_received_date",
-)
+def all_rules() -> tuple[Rule, ...]:
+    """Every rule as it is now: one for each field that is decided on separately, one for those decided on together."""
+    by_code: dict[str, list[SynchronisedField]] = {}
+    for each in synchronised_fields():
+        by_code.setdefault(each.rule_code, []).append(each)
+    of_fields = (
+        Rule(code, _all_labels(named), named[0].rule.direction, named[0].rule.text, named[0].rule.source)
+        for code, named in by_code.items()
+    )
+    return (*of_fields, *OTHER_RULES)
 
-#: The fields of which one makes no sense without the other.
-PROGRESS = ("total_elements", "elements_done")
+
+def _all_labels(named: Sequence[SynchronisedField]) -> Promise:
+    labels: Promise = format_lazy(", ".join(["{}"] * len(named)), *(each.label for each in named))
+    return labels
+
+
+#: The contract. The table of fields is asked each time the rules are looked through.
+RULES: Sequence[Rule] = lazy(all_rules, tuple)()
+
+
+def rule_of(code: str) -> Rule | None:
+    """The rule with this code; ``None`` for one of an earlier version that is gone."""
+    return next((rule for rule in all_rules() if rule.code == code), None)
+
+
+#: The two figures that belong together.
+TOTAL, DONE = "total_elements", "elements_done"
 
 
 class Winner(Enum):
@@ -186,6 +161,12 @@ def two_way(picsweb: Value, onefile: Value) -> Winner:
 
 def _trimmed(value: Value) -> Value:
     return value.strip() if isinstance(value, str) else value
+
+
+def progress_after(ours: Mapping[str, Value], theirs: Mapping[str, Value]) -> dict[str, int | None]:
+    """Rule R3: what PICSWeb's figures become. What OneFile does not say stays."""
+    figures = {name: ours[name] if theirs[name] is None else theirs[name] for name in (TOTAL, DONE)}
+    return {name: figure if isinstance(figure, int) else None for name, figure in figures.items()}
 
 
 def elements_fit(total: int | None, done: int | None) -> bool:
@@ -238,7 +219,7 @@ def rests_on_silence(row: QualificationRow | ReviewRow, record: LearningAim | Re
     """
     if isinstance(row, QualificationRow):
         return _progress_rests_on_silence(row, record) or any(
-            name in record.silent and not is_blank(getattr(row, name)) for name in TWO_WAY_FIELDS
+            name in record.silent and not is_blank(row.values[name]) for name in two_way_fields()
         )
     staff_know_more = row.actual_date is not None or row.attended in (Attendance.YES, Attendance.NO)
     return staff_know_more and "started_on" in record.silent
@@ -246,12 +227,13 @@ def rests_on_silence(row: QualificationRow | ReviewRow, record: LearningAim | Re
 
 def _progress_rests_on_silence(row: QualificationRow, record: LearningAim | Review) -> bool:
     """Servers write 0 for a number that a list did not load; and one figure makes no sense without the other."""
-    ours = {name: getattr(row, name) for name in PROGRESS}
-    theirs = {name: getattr(record, name, None) for name in PROGRESS}
-    if not row.has_units and any(theirs[name] == 0 and ours[name] for name in PROGRESS):
+    if not isinstance(record, LearningAim):
+        return False
+    ours, theirs, both = row.values, record.values, (TOTAL, DONE)
+    if not row.has_units and any(theirs[name] == 0 and ours[name] for name in both):
         return True
-    told = [name for name in PROGRESS if theirs[name] is not None and theirs[name] != ours[name]]
-    return bool(told) and any(name in record.silent and ours[name] is not None for name in PROGRESS)
+    given = [name for name in both if theirs[name] is not None and theirs[name] != ours[name]]
+    return bool(given) and any(name in record.silent and ours[name] is not None for name in both)
 
 
 @dataclass(frozen=True, slots=True)

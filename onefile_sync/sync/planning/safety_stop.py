@@ -13,8 +13,6 @@ from .types import PICSWEB, FieldChange, Plan
 
 #: What says nothing yet, and so is not lost when OneFile knows better: of a review's attendance, and of progress.
 UNSAID = (Attendance.BLANK, Attendance.UNKNOWN, 0)
-#: Figures that grow while a learner works: only one that falls is a value lost.
-PROGRESS = ("total_elements", "elements_done")
 #: Problems of learners of whom nothing was compared: in a wrong OneFile most IDs are nobody's.
 NOT_COMPARED = ("learner_gone", "not_a_learner", "learner_duplicate")
 
@@ -32,7 +30,8 @@ def _loses_a_value(change: FieldChange) -> bool:
     """
     if rules.is_blank(change.old) or change.old in UNSAID:
         return False
-    if change.field in PROGRESS and isinstance(change.old, int) and isinstance(change.new, int):
+    grows = change.field in (rules.TOTAL, rules.DONE)  # while a learner works: only a fall is a value lost
+    if grows and isinstance(change.old, int) and isinstance(change.new, int):
         return change.new < change.old
     return True
 

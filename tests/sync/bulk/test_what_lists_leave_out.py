@@ -311,7 +311,7 @@ class TestPropertiesThatNoListEverCarried(WithFullLists):
         refresh(scenario.learner)
 
         assert scenario.aim.certificate_applied_date == SPRING
-        assert qualification_of(scenario, scenario.aim).certificate_applied_date == SPRING
+        assert qualification_of(scenario, scenario.aim).values["certificate_applied_date"] == SPRING
 
     @pytest.mark.parametrize("refresh", WAYS)
     def test_report_no_progress_that_onefile_does_not_have(
@@ -327,7 +327,7 @@ class TestPropertiesThatNoListEverCarried(WithFullLists):
 
         assert problems(outcome) == []
         row = qualification_of(scenario, scenario.aim)
-        assert (row.total_elements, row.elements_done) == (6, 4)
+        assert (row.values["total_elements"], row.values["elements_done"]) == (6, 4)
 
 
 class TestNumbersThatAListDidNotLoad(WithFullLists):
@@ -358,7 +358,7 @@ class TestNumbersThatAListDidNotLoad(WithFullLists):
 
         assert problems(outcome) == []
         row = qualification_of(scenario, scenario.aim)
-        assert (row.total_elements, row.elements_done) == (20, 7)
+        assert (row.values["total_elements"], row.values["elements_done"]) == (20, 7)
 
     @pytest.mark.parametrize("refresh", WAYS)
     def test_are_taken_from_the_record_itself(
@@ -369,7 +369,7 @@ class TestNumbersThatAListDidNotLoad(WithFullLists):
 
         refresh(scenario.learner)
 
-        assert qualification_of(scenario, scenario.aim).elements_done == 0
+        assert qualification_of(scenario, scenario.aim).values["elements_done"] == 0
 
 
 class TestFullLists(WithFullLists):

@@ -72,11 +72,11 @@ def test_every_rule_is_carried_out_and_a_second_sync_changes_nothing(
     assert outcome.state == OutcomeState.UPDATED
     row = row_of(scenario)
     first, second, third = row.qualifications
-    assert (first.total_elements, first.elements_done) == (20, 7)
-    assert (first.registration_number, first.registration_date) == ("PICS-1", SUMMER)
-    assert (second.registration_number, second.registration_date) == ("OF-2", SPRING)
-    assert second.certificate_received_date == AUTUMN
-    assert third.total_elements == 99
+    assert (first.values["total_elements"], first.values["elements_done"]) == (20, 7)
+    assert (first.values["registration_number"], first.values["registration_date"]) == ("PICS-1", SUMMER)
+    assert (second.values["registration_number"], second.values["registration_date"]) == ("OF-2", SPRING)
+    assert second.values["certificate_received_date"] == AUTUMN
+    assert third.values["total_elements"] == 99
     aim, other, _third = scenario.aims
     assert (aim.registration_number, on_london_date(aim.certificate_applied_date)) == ("PICS-1", SPRING)
     assert on_london_date(aim.registration_date) == SUMMER
@@ -197,7 +197,7 @@ def test_elements_of_qualifications_with_units_may_be_copied_too(
 
     sync(scenario.learner)
 
-    assert row_of(scenario).qualifications[2].total_elements == 5
+    assert row_of(scenario).qualifications[2].values["total_elements"] == 5
 
 
 def test_the_visit_type_is_the_one_that_staff_chose(

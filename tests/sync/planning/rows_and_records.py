@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from typing import Any
 
+from onefile_sync.fields import blank_values
 from onefile_sync.host.snapshot import LearnerRow, Officers, QualificationRow, ReviewRow
 from onefile_sync.onefile.records import LearningAim, Review
 from onefile_sync.sync.planning.planner import make_plan
@@ -22,7 +23,15 @@ SUMMER_AT_MIDNIGHT = datetime(2026, 6, 30, 23, 0, tzinfo=UTC)
 
 
 def qualification(**values: Any) -> QualificationRow:
-    return QualificationRow(**{"pk": "q1", "label": "196AS", "onefile_id": AIM, **values})
+    """Synchronised fields by their names; what is not named is blank."""
+    return QualificationRow(**{"pk": "q1", "label": "196AS", "onefile_id": AIM, **with_values(values)})
+
+
+def with_values(given: dict[str, Any]) -> dict[str, Any]:
+    """What a row or a record is made of: the synchronised fields among what is given go into ``values``."""
+    blank = blank_values()
+    others = {name: given[name] for name in given if name not in blank}
+    return {**others, "values": blank | {name: given[name] for name in given if name in blank}}
 
 
 def review(**values: Any) -> ReviewRow:
@@ -37,7 +46,7 @@ def new_review(**values: Any) -> ReviewRow:
 
 
 def aim(**values: Any) -> LearningAim:
-    return LearningAim(**{"id": AIM, "learner_id": LEARNER, **values})
+    return LearningAim(**{"id": AIM, "learner_id": LEARNER, **with_values(values)})
 
 
 def record(**values: Any) -> Review:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onefile_sync.host.snapshot import Attendance, QualificationRow, ReviewRow
-from onefile_sync.messages.labels import FIELD_LABELS
+from onefile_sync.messages.labels import field_labels
 from onefile_sync.onefile.records import LearningAim, Review
 from onefile_sync.sync.planning import rules
 from onefile_sync.sync.planning.types import ONEFILE, PICSWEB, OneFileSide, Policy
@@ -334,8 +334,8 @@ def test_units_are_never_exchanged() -> None:
         onefile(aim(total_elements=9, registration_number="1"), record()),
     )
 
-    assert {change.field for change in made.changes()} <= set(FIELD_LABELS)
-    assert not any("unit" in field for field in FIELD_LABELS)
+    assert {change.field for change in made.changes()} <= set(field_labels())
+    assert not any("unit" in field for field in field_labels())
 
 
 def test_code_docs_and_tests_name_the_same_rules() -> None:
@@ -348,7 +348,9 @@ def test_code_docs_and_tests_name_the_same_rules() -> None:
 
     assert documented == coded
     # Two rules have tests of their own above, as they are not about one row and one record.
-    assert {situation.rule for situation in CASES} | {"centre", "units"} == set(rules.RULE_BY_CODE)
+    assert {situation.rule for situation in CASES} | {"centre", "units"} == {
+        rule.code for rule in rules.RULES
+    }
 
 
 dates = st.dates(date(2000, 1, 1), date(2060, 1, 1))
