@@ -9,10 +9,12 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from onefile_sync.fields import Kind
+
 from . import api_places, api_users
 from .answers import NO_CONTENT, Answers, Call, is_within
 from .entities import SandboxAim, SandboxReview
-from .wire import ApiRefusal, SandboxResponse, property_name
+from .wire import ApiRefusal, SandboxResponse, writable_properties
 
 #: ``LearningAimCompletionStatus`` of an achieved learning aim. OneFile documents no other value.
 ACHIEVED: Final = 1
@@ -55,16 +57,16 @@ class Api(Answers):
         if body.number("UserID") not in (None, aim.user_id):
             raise ApiRefusal(400, "UserID is not the learner of this learning aim.")
         values: dict[str, object] = {}
-        for attribute in SandboxAim.WRITABLE:
-            name = property_name(attribute, "pascal")
-            if name not in body and self.switches.update_mode == "partial":
-                continue
-            if attribute == "status":
-                values[attribute] = body.number(name) or 0
-            elif attribute == "registration_number":
-                values[attribute] = body.text(name)
-            else:
-                values[attribute] = body.moment(name)
+        read: dict[Kind, Callable[[str], object]] = {
+            Kind.NUMBER: body.number,
+            Kind.TEXT: body.text,
+            Kind.DATE: body.moment,
+        }
+        for attribute, (name, kind) in writable_properties().items():
+            if name in body or self.switches.update_mode != "partial":
+                values[attribute] = read[kind](name)
+        if "status" in values:
+            values["status"] = values["status"] or 0
         for attribute, value in values.items():
             setattr(aim, attribute, value)
         self.world.writes += 1

@@ -7,10 +7,14 @@ unconverted, and ``ABSENT`` leaves the property out. Tests use it to send malfor
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime
-from typing import ClassVar, Final
+from functools import cache
+from typing import Any, ClassVar, Final
 from zoneinfo import ZoneInfo
+
+from onefile_sync.fields import Kind, SynchronisedField, blank_values, synchronised_fields
 
 LONDON: Final = ZoneInfo("Europe/London")
 ABSENT: Final = object()
@@ -20,8 +24,17 @@ LEARNER, TRAINEE_ASSESSOR, ASSESSOR, QUALITY_ASSURER, EMPLOYER, OBSERVER = 1, 4,
 #: The centre that every world starts with.
 CENTRE_ID: Final = 5740
 
+_IN_CAPITALS: Final = frozenset({"id", "misid", "uln", "nino", "dob"})
+
 #: A ``date`` stands for midnight in London.
 Moment = date | datetime
+
+
+@cache
+def pascal_case(attribute: str) -> str:
+    """OneFile's name for an attribute: ``learner_id`` becomes ``LearnerID``."""
+    words = attribute.split("_")
+    return "".join(word.upper() if word in _IN_CAPITALS else word.capitalize() for word in words)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -151,21 +164,21 @@ class SandboxUser(SandboxRecord):
 
 @dataclass(slots=True, kw_only=True)
 class SandboxAim(SandboxRecord):
-    """A learning aim: a learner's copy of a standard. ``title`` appears on the page only; the API never sends it."""
+    """A learning aim: a learner's copy of a standard. ``title`` appears on the page only; the API never sends it.
+
+    The synchronised fields (:mod:`onefile_sync.fields`) are attributes as well. ``values`` holds them, except where the
+    record has an attribute of its own for that property of OneFile's.
+    """
 
     ITEM: ClassVar[tuple[str, ...]] = ("id", "standard_id", "user_id", "status")
     SOME: ClassVar[tuple[str, ...]] = ("registration_number", "progress")
     NOT_IN_MOST: ClassVar[tuple[str, ...]] = ("elements_done", "certificate_received_date")
-    WRITABLE: ClassVar[tuple[str, ...]] = (
-        "status",
-        "start_date",
-        "planned_end",
-        "registration_number",
-        "registration_date",
-        "certificate_applied_date",
-        "certificate_received_date",
-        "achieved_date",
-    )
+    WRITABLE: ClassVar[Mapping[str, Kind]] = {
+        "status": Kind.NUMBER,
+        "start_date": Kind.DATE,
+        "planned_end": Kind.DATE,
+        "achieved_date": Kind.DATE,
+    }
 
     user_id: int
     standard_id: int = 0
@@ -173,14 +186,43 @@ class SandboxAim(SandboxRecord):
     status: int = 0
     start_date: Moment | None = None
     planned_end: Moment | None = None
-    registration_number: str = ""
-    registration_date: Moment | None = None
-    certificate_applied_date: Moment | None = None
-    certificate_received_date: Moment | None = None
     achieved_date: Moment | None = None
-    total_elements: int | None = None
-    elements_done: int | None = None
     progress: float | None = None
+    values: dict[str, Any] = field(default_factory=dict, metadata={"sent": False})
+
+    @classmethod
+    def of(cls, **attributes: Any) -> SandboxAim:
+        """A learning aim with these attributes, synchronised fields among them."""
+        own = {each.name for each in fields(cls)}
+        aim = cls(**{name: attributes[name] for name in own & attributes.keys()}, values=blank_values())
+        for name in attributes.keys() - own:
+            setattr(aim, name, attributes[name])
+        return aim
+
+    def __getattr__(self, name: str) -> Any:
+        """Return a synchronised field. Python asks here only for what is not an attribute of the class."""
+        declared = _declared(name)
+        own = _AIM_ATTRIBUTES.get(declared.json_name)
+        return getattr(self, own) if own else self.values.get(name, declared.kind.blank)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in self.__dataclass_fields__:
+            object.__setattr__(self, name, value)
+        elif own := _AIM_ATTRIBUTES.get(_declared(name).json_name):
+            object.__setattr__(self, own, value)
+        else:
+            self.values[name] = value
+
+
+#: The learning aim's own attributes by OneFile's names for them.
+_AIM_ATTRIBUTES: Final = {pascal_case(each.name): each.name for each in fields(SandboxAim)}
+
+
+def _declared(name: str) -> SynchronisedField:
+    for declared in synchronised_fields():
+        if declared.name == name:
+            return declared
+    raise AttributeError(name)
 
 
 @dataclass(slots=True, kw_only=True)

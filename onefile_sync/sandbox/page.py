@@ -16,6 +16,8 @@ from werkzeug.routing import Map, Rule
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Request, Response
 
+from onefile_sync.fields import Kind, SynchronisedField, synchronised_fields
+
 from .entities import (
     ASSESSOR,
     LEARNER,
@@ -32,7 +34,7 @@ from .wire import EARLIEST_YEAR
 from .world import World
 
 _LEARNERS_ON_A_PAGE: Final = 50
-_LONGEST_NUMBER: Final = 255
+_LONGEST_TEXT: Final = 255
 _OWN_HOSTS: Final = frozenset({"127.0.0.1", "localhost"})
 
 _URLS: Final = Map(
@@ -169,21 +171,14 @@ class AssessorPage:
         aim = self.world.aims.get(aim_id)
         if aim is None:
             raise NotFound("There is no such learning aim.")
-        form = request.form
-        total, done = posted_number(form, "total_elements"), posted_number(form, "elements_done")
-        number = form.get("registration_number", "").strip()
-        if len(number) > _LONGEST_NUMBER:
-            raise BadRequest(f"A registration number has at most {_LONGEST_NUMBER} characters.")
-        dates = {
-            name: posted_date(form, name)
-            for name in ("registration_date", "certificate_applied_date", "certificate_received_date")
-        }
-        aim.total_elements, aim.elements_done, aim.registration_number = total, done, number
-        aim.progress = round(100 * done / total, 2) if total and done is not None else None
-        for name, chosen in dates.items():
+        declared = synchronised_fields()
+        posted = {field.name: _POSTED[field.kind](request.form, field.name) for field in declared}
+        for field in declared:
             # The form has no time of day, so an unchanged date must not lose the one it has.
-            if chosen != on_date(getattr(aim, name)):
-                setattr(aim, name, chosen)
+            if field.kind is not Kind.DATE or posted[field.name] != on_date(getattr(aim, field.name)):
+                setattr(aim, field.name, posted[field.name])
+        total, done = aim.total_elements, aim.elements_done
+        aim.progress = round(100 * done / total, 2) if total and done is not None else None
         return redirect(f"/learner/{aim.user_id}?done=saved", 303)
 
     def act_on_review(self, _: Request, review_id: int, action: str) -> Response:
@@ -281,6 +276,13 @@ _ACTIONS: Final = (
 # Conversion between form text and values
 
 
+def posted_text(form: Mapping[str, str], name: str) -> str:
+    text = form.get(name, "").strip()
+    if len(text) > _LONGEST_TEXT:
+        raise BadRequest(f"A text has at most {_LONGEST_TEXT} characters.")
+    return text
+
+
 def posted_number(form: Mapping[str, str], name: str) -> int | None:
     text = form.get(name, "").strip()
     if not text:
@@ -313,20 +315,27 @@ def on_date(moment: Moment | None) -> date | None:
     return on_london_date(moment) if isinstance(moment, date) else None
 
 
+#: How a field of the form is read, by its kind.
+_POSTED: Final[Mapping[Kind, Callable[[Mapping[str, str], str], object]]] = {
+    Kind.NUMBER: posted_number,
+    Kind.TEXT: posted_text,
+    Kind.DATE: posted_date,
+}
+
+
 def shown_aim(aim: SandboxAim) -> dict[str, object]:
-    def in_a_field(moment: Moment | None) -> str:
-        on = on_date(moment)
-        return on.isoformat() if on else ""
+    def shown(field: SynchronisedField) -> str:
+        value = getattr(aim, field.name)
+        value = on_date(value) if field.kind is Kind.DATE else value
+        return "" if value is None else str(value)
 
     return {
         "id": aim.id,
         "title": aim.title or f"Learning aim {aim.id}",
-        "total_elements": "" if aim.total_elements is None else aim.total_elements,
-        "elements_done": "" if aim.elements_done is None else aim.elements_done,
-        "registration_number": aim.registration_number,
-        "registration_date": in_a_field(aim.registration_date),
-        "certificate_applied_date": in_a_field(aim.certificate_applied_date),
-        "certificate_received_date": in_a_field(aim.certificate_received_date),
+        "fields": [
+            {"name": field.name, "label": field.label, "kind": field.kind.value, "value": shown(field)}
+            for field in synchronised_fields()
+        ],
     }
 
 

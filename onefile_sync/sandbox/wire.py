@@ -9,14 +9,18 @@ from datetime import UTC, date, datetime, time
 from functools import cache
 from typing import Any, Final
 
+from onefile_sync.fields import Kind, kinds_by_name, synchronised_fields, two_way_fields
+
 from .entities import (
     ABSENT,
     LEARNER,
     LONDON,
     Moment,
+    SandboxAim,
     SandboxRecord,
     SandboxStandard,
     SandboxUser,
+    pascal_case,
 )
 from .switches import Switches
 
@@ -28,7 +32,6 @@ _LARGEST_NUMBER: Final = 2**63 - 1
 ARCHIVED_LEARNER: Final = 2
 #: The longest text that a request may hold as a value.
 _LONGEST_TEXT: Final = 255
-_IN_CAPITALS: Final = frozenset({"id", "misid", "uln", "nino", "dob"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,50 +73,70 @@ def refusal(refused: ApiRefusal, switches: Switches) -> SandboxResponse:
 # Records to JSON
 
 
-@cache
 def property_name(attribute: str, style: str) -> str:
     """The JSON name of an attribute: ``learner_id`` becomes ``LearnerID`` or, with style "camel", ``learnerID``."""
-    words = attribute.split("_")
-    pascal = "".join(word.upper() if word in _IN_CAPITALS else word.capitalize() for word in words)
+    return in_style(pascal_case(attribute), style)
+
+
+@cache
+def in_style(pascal: str, style: str) -> str:
     if style == "pascal":
         return pascal
     return pascal.lower() if pascal.isupper() else pascal[0].lower() + pascal[1:]
 
 
-def _sent_attributes(kind: type[SandboxRecord]) -> tuple[str, ...]:
-    return tuple(
-        each.name for each in fields(kind) if each.name != "wire" and each.metadata.get("sent", True)
-    )
+def properties_of(kind: type[SandboxRecord]) -> dict[str, str]:
+    """The attributes of a record that the API sends, with OneFile's names."""
+    sent = {
+        each.name: pascal_case(each.name)
+        for each in fields(kind)
+        if each.name != "wire" and each.metadata.get("sent", True)
+    }
+    return sent | _synchronised_beside(sent.values()) if kind is SandboxAim else sent
+
+
+def writable_properties() -> dict[str, tuple[str, Kind]]:
+    """The attributes of a learning aim that an update sets, with OneFile's names and their kinds."""
+    own = {name: (pascal_case(name), kind) for name, kind in SandboxAim.WRITABLE.items()}
+    beside = _synchronised_beside(json_name for json_name, _kind in own.values())
+    kinds, both_ways = kinds_by_name(), two_way_fields()
+    return own | {name: (beside[name], kinds[name]) for name in beside if name in both_ways}
+
+
+def _synchronised_beside(known: Iterable[str]) -> dict[str, str]:
+    """The synchronised fields with OneFile's names, but for those that a record has an attribute of its own for."""
+    names = set(known)
+    return {each.name: each.json_name for each in synchronised_fields() if each.json_name not in names}
 
 
 def as_item(record: SandboxRecord, switches: Switches, *, paged: bool) -> dict[str, object]:
     """The properties of a record that a search returns when its items are not whole records."""
-    attributes = record.ITEM
+    properties = properties_of(type(record))
+    attributes: Iterable[str] = record.ITEM
     if paged and switches.items == "some":
-        attributes += record.SOME
+        attributes = record.ITEM + record.SOME
     elif paged and switches.items == "most":
-        attributes = tuple(name for name in _sent_attributes(type(record)) if name not in record.NOT_IN_MOST)
-    return _as_json(record, attributes, switches)
+        attributes = [name for name in properties if name not in record.NOT_IN_MOST]
+    return _as_json(record, {name: properties[name] for name in attributes}, switches)
 
 
 def as_detail(record: SandboxRecord, switches: Switches) -> dict[str, object]:
-    return _as_json(record, _sent_attributes(type(record)), switches)
+    return _as_json(record, properties_of(type(record)), switches)
 
 
-def _as_json(record: SandboxRecord, attributes: Iterable[str], switches: Switches) -> dict[str, object]:
-    style = switches.property_names
+def _as_json(record: SandboxRecord, properties: Mapping[str, str], switches: Switches) -> dict[str, object]:
     sent: dict[str, object] = {}
-    for attribute in attributes:
-        value = _shown(record, attribute, switches)
+    for attribute, json_name in properties.items():
+        value, name = _shown(record, attribute, switches), in_style(json_name, switches.property_names)
         if value is ABSENT:
             continue
         if isinstance(value, date):
             value = moment_text(value, switches.dates)
         if value is None or value == "":
             if switches.nulls != "omitted":
-                sent[property_name(attribute, style)] = None if switches.nulls == "null" else ""
+                sent[name] = None if switches.nulls == "null" else ""
         else:
-            sent[property_name(attribute, style)] = value
+            sent[name] = value
     for name, value in record.wire.items():
         sent.pop(name, None)
         if value is not ABSENT:

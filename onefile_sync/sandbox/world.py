@@ -88,7 +88,7 @@ class World:
                 continue
             world._keep(world.users, replace(learner.onefile.user))
             for aim in learner.onefile.aims:
-                world._keep_aim(replace(aim))
+                world._keep_aim(replace(aim, values=dict(aim.values)))
             for visit in learner.onefile.visits:
                 world._keep(world.visits, replace(visit))
             for review in learner.onefile.reviews:
@@ -127,7 +127,7 @@ class World:
         )
 
     def add_aim(self, learner_id: int, **values: Any) -> SandboxAim:
-        return self._keep_aim(SandboxAim(**self._complete(SandboxAim, values, user_id=learner_id)))
+        return self._keep_aim(SandboxAim.of(**self._complete(SandboxAim, values, user_id=learner_id)))
 
     def add_visit(self, learner_id: int, **values: Any) -> SandboxVisit:
         """A visit; ``date_from`` and ``date_to`` must be given."""

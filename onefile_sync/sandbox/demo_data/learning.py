@@ -105,7 +105,7 @@ def add_aim(
     our_registered, their_registered = _day_on_two_sides(registered, enrolment, dice)
     our_applied, their_applied = _day_on_two_sides(applied, enrolment, dice)
     our_received, their_received = _day_on_two_sides(received, enrolment, dice)
-    aim = SandboxAim(
+    aim = SandboxAim.of(
         id=next(numbers.aims),
         user_id=enrolment.learner_id,
         standard_id=standard.id,

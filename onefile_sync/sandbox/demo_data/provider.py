@@ -248,14 +248,8 @@ class _LearnerMaker:
         add_reviews(learning, enrolment, self.dice, self.numbers)
         aim, qualification = learning.aims[0], learning.qualifications[0]
         registered = enrolment.start + timedelta(days=21)
-        learning.aims[0] = replace(
-            aim,
-            total_elements=60,
-            elements_done=26,
-            progress=43.33,
-            registration_number="",
-            registration_date=registered,
-        )
+        aim.total_elements, aim.elements_done, aim.progress = 60, 26, 43.33
+        aim.registration_number, aim.registration_date = "", registered
         learning.qualifications[0] = replace(
             qualification,
             total_elements=60,

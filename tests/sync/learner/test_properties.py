@@ -44,8 +44,7 @@ from onefile_sync.sync.planning.planner import make_plan
 from onefile_sync.sync.planning.types import FieldChange, OneFileSide, OnRecord, OpenUpload, Plan, Policy
 from tests.conftest import PROFILE
 from tests.factories import HOSTS, Host
-
-from .hamlet import flat
+from tests.scenarios.two_of_each import flat
 
 EXAMPLES = {"quick": 15, "thorough": 60, "nightly": 3000}[PROFILE]
 BOUNDS = settings(
