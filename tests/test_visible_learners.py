@@ -210,7 +210,7 @@ def test_a_held_run_is_counted_for_them(client, own, others):
     run = a_held_run(own[0], *others)
     text = words(client.get(run.get_absolute_url()))
     assert "existing values of 1 of 1 learners would be replaced" in text
-    assert "and may see every learner in this one, has to apply or discard it" in text
+    assert "and may see every learner in this run has to apply or discard it" in text
 
 
 def test_the_health_page_leads_to_a_held_run_only_whoever_may_open_it(client, staff, browser, own, others):

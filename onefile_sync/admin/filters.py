@@ -32,8 +32,8 @@ class AttentionFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
         return [
             ("yes", _("Needs attention or failed")),
-            (Move.YOURS, _("It is your move")),
-            (Move.OURS, _("It is your support team's move")),
+            (Move.YOURS, _("You can act")),
+            (Move.OURS, _("Your support team can act")),
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:

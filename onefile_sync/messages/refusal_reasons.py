@@ -84,7 +84,7 @@ REFUSALS: tuple[Explanation, ...] = (
         "held",
         Move.YOURS,
         _("The daily sync is held, because it would replace values of many learners."),
-        _("Look at it in PICSWeb and apply or discard it."),
+        _("Open it in PICSWeb, then apply or discard it."),
     ),
     Explanation(
         "refresh_held",

@@ -298,7 +298,7 @@ class Problem(About):
 
     outcome = models.ForeignKey(LearnerOutcome, on_delete=models.CASCADE, related_name="problems")
     code = models.CharField(_("problem"), max_length=40)
-    move = models.CharField(_("whose move"), max_length=5, choices=Move)
+    move = models.CharField(_("who acts"), max_length=5, choices=Move)
     details = models.JSONField(default=dict, blank=True)
 
     class Meta:

@@ -122,18 +122,20 @@ class OneFileSettings(OwnModel):
             default=20,
             validators=[MinValueValidator(0), MaxValueValidator(100)],
             help_text=_(
-                "Per cent of the learners compared, in a daily sync or a refresh of several learners. Above it "
-                "nothing of theirs is written until somebody has looked; 100 means never."
+                "Percentage of the learners compared, in a daily sync or a refresh of several learners. Above it, no "
+                "values are replaced until a person applies the run; 100 means never."
             ),
         ),
     )
     safety_stop_learners = under(
         SettingsGroup.SAFETY_STOP,
         models.PositiveIntegerField(
-            _("… and of at least so many learners"),
+            _("Minimum number of learners affected"),
             default=25,
             validators=[MinValueValidator(1)],
-            help_text=_("So that a few learners of a small provider do not hold the sync up."),
+            help_text=_(
+                "Below this number nothing is held, so that a few learners do not stop a small provider's sync."
+            ),
         ),
     )
     additional_assessors = models.CharField(_("Additional Assessors"), max_length=200, blank=True, default="")

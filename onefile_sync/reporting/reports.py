@@ -192,10 +192,12 @@ def how_it_read(run: SyncRun) -> list[str]:
     for listing in run.listings.all():
         what = {"what": ListingKind(listing.kind).label}
         if listing.fallback and listing.kind == ListingKind.CENTRES:
-            notes.append(_("The centres could not be listed, so the reviews of all were asked for at once."))
+            notes.append(
+                _("The centres could not be listed, so the reviews of all centres were read from one list.")
+            )
         elif listing.fallback:
             notes.append(
-                _("OneFile does not list the %(what)s of everyone: they are asked for learner by learner.")
+                _("OneFile does not list the %(what)s of all learners, so they are read learner by learner.")
                 % what
             )
         elif listing.differs:
@@ -209,7 +211,8 @@ def how_it_read(run: SyncRun) -> list[str]:
     if run.put_off:
         notes.append(
             _(
-                "%(number)d settled reviews were put off, as a night is too short: each is read once in %(days)d days."
+                "%(number)d settled reviews were put off, as one night is too short to read all: each is read every "
+                "%(days)d days."
             )
             % {"number": run.put_off, "days": ROTATION}
         )

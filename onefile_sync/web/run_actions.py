@@ -48,8 +48,8 @@ CANCEL = Decision(
     carry_out=services.cancel,
     title=gettext_lazy("Cancel this run?"),
     meaning=gettext_lazy(
-        "Learners who are being compared right now are finished; everybody else who still waits is left out of "
-        "this run. What was done so far stays."
+        "Learners who are being compared now will still be finished; all learners who are waiting are left out of this "
+        "run. Changes made so far stay."
     ),
     button=gettext_lazy("Cancel the run"),
     done=gettext_lazy("The run was cancelled."),
@@ -61,11 +61,11 @@ APPLY = Decision(
     carry_out=services.apply_held,
     title=gettext_lazy("Apply what this run would change?"),
     meaning=gettext_lazy(
-        "The learners who were put aside are compared once more, and PICSWeb's values are replaced by OneFile's. What "
-        "was replaced can be read in the run's report, but there is no button that brings it back."
+        "The learners who were put aside are compared once more, and PICSWeb's values are replaced by OneFile's. The "
+        "run's report shows the old values, but there is no button to restore them."
     ),
     button=gettext_lazy("Apply"),
-    done=gettext_lazy("The run goes on."),
+    done=gettext_lazy("The run continues."),
 )
 DISCARD = Decision(
     permission=access.DECIDE,
@@ -75,7 +75,7 @@ DISCARD = Decision(
     title=gettext_lazy("Discard what this run would change?"),
     meaning=gettext_lazy(
         "Nothing is written for the learners who were put aside, and the run ends. The next daily sync compares them "
-        "again, and is held again while as much differs."
+        "again, and is held again if it would still change as many."
     ),
     button=gettext_lazy("Discard"),
     done=gettext_lazy("The run was discarded."),
@@ -113,7 +113,7 @@ def _decide(request: HttpRequest, pk: UUID, decision: Decision) -> HttpResponse:
         if decision.carry_out(run, by=request.user):
             messages.success(request, str(decision.done))
         else:
-            messages.warning(request, _("Too late: the run has gone on meanwhile, or somebody else decided."))
+            messages.warning(request, _("Too late: the run has already continued or ended."))
         return redirect(run)
     if not decision.is_open(run):
         return redirect(run)

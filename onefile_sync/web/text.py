@@ -32,7 +32,7 @@ _IN_WORDS: dict[str, Promise] = {
     OutcomeState.UPDATED: gettext_lazy("Brought up to date."),
     OutcomeState.UNCHANGED: gettext_lazy("Up to date already: nothing needed changing."),
     OutcomeState.ATTENTION: gettext_lazy("Compared with OneFile; something needs attention."),
-    OutcomeState.FAILED: gettext_lazy("Could not be refreshed. What was not done is safe to do again."),
+    OutcomeState.FAILED: gettext_lazy("Could not be refreshed. It is safe to try again."),
     OutcomeState.SKIPPED: gettext_lazy("Left out of this run."),
 }
 
@@ -85,11 +85,11 @@ def headline(run: SyncRun, progress: Progress) -> str:
     if progress.is_final:
         return _finished(run, progress)
     if run.ending:
-        return _("Ending: learners who are being compared right now are finished.")
+        return _("Ending: learners who are being compared now will still be finished.")
     if progress.waiting_for_worker:
         if progress.goes_on_at is None:
-            return _("Waiting: nobody is working on this.")
-        return _("Waiting: nobody is working on this. The work goes on after %(time)s.") % {
+            return _("Waiting: no worker is processing this run.")
+        return _("Waiting: no worker is processing this run. It continues after %(time)s.") % {
             "time": f"{timezone.localtime(progress.goes_on_at):%H:%M}"
         }
     if progress.state == RunState.QUEUED:
@@ -111,8 +111,8 @@ def _reading(reading: Reading) -> str:
             reading.pages,
         ) % {"pages": reading.pages}
     return ngettext(
-        "Reading from OneFile what its lists leave out: %(left)d record to go.",
-        "Reading from OneFile what its lists leave out: %(left)d records to go.",
+        "Reading records individually from OneFile: %(left)d record to go.",
+        "Reading records individually from OneFile: %(left)d records to go.",
         reading.records_left,
     ) % {"left": reading.records_left}
 
@@ -126,11 +126,11 @@ def run_result(run: SyncRun, *, failed: bool) -> str:
 
 def _finished(run: SyncRun, progress: Progress) -> str:
     if progress.total == 0:
-        return _("Finished: there was nobody to refresh.")
+        return _("Finished: there were no learners to refresh.")
     if progress.has_failed and progress.total == progress.counts[OutcomeState.FAILED]:
         return ngettext(
-            "Failed: the learner could not be compared with OneFile to the end.",
-            "Failed: none of %(total)d learners could be compared with OneFile to the end.",
+            "Failed: the learner could not be fully compared with OneFile.",
+            "Failed: none of %(total)d learners could be fully compared with OneFile.",
             progress.total,
         ) % {"total": progress.total}
     ended = run_result(run, failed=progress.has_failed)
@@ -160,7 +160,7 @@ class HealthAnswer:
 
 _LEVELS: dict[Level, Promise] = {
     Level.FINE: gettext_lazy("Fine"),
-    Level.WARNING: gettext_lazy("Look at this"),
+    Level.WARNING: gettext_lazy("Warning"),
     Level.CRITICAL: gettext_lazy("Not working"),
 }
 

@@ -413,7 +413,7 @@ def test_the_numbers_of_runs_are_counted_for_the_page_and_not_for_each_run(daily
         ("change", ["made or planned", "side", "rule", "what it is about", "kind of run", "month"]),
         (
             "problem",
-            ["whether it still stands", "whose move", "problem", "what it is about", "kind of run", "month"],
+            ["whether it still stands", "who acts", "problem", "what it is about", "kind of run", "month"],
         ),
     ],
 )

@@ -55,7 +55,7 @@ def test_the_list_leads_to_the_one_form(client):
         "Integration Enabled", "Paused", "Environment", "Customer Token", "Upload Reviews to OneFile",
         "Download Reviews from OneFile", "Visit Type for Uploaded Reviews",
         "Ignore elements of qualifications with units", "Last Synchronised", "Safety stop",
-        "Hold a run that would replace values of more than", "… and of at least so many learners",
+        "Hold a run that would replace values of more than", "Minimum number of learners affected",
     ):  # fmt: skip
         assert label in text
 
@@ -161,9 +161,12 @@ def test_the_safety_stop_takes_what_makes_sense(percent, learners, saved, client
 
 def test_the_safety_stop_says_what_its_numbers_mean(client):
     text = words(client.get(FORM))
-    assert "Per cent of the learners compared, in a daily sync or a refresh of several learners." in text
-    assert "Above it nothing of theirs is written until somebody has looked" in text
-    assert "So that a few learners of a small provider do not hold the sync up." in text
+    assert "Percentage of the learners compared, in a daily sync or a refresh of several learners." in text
+    assert "Above it, no values are replaced until a person applies the run" in text
+    assert (
+        "Below this number nothing is held, so that a few learners do not stop a small provider's sync."
+        in text
+    )
 
 
 @pytest.mark.parametrize(

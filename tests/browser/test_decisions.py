@@ -69,7 +69,7 @@ class TestCancelling:
             cancel_link(staff).click()
             expect(staff.get_by_text("It concerns 1 learner of this run:")).to_be_visible()
             staff.get_by_role("button", name="Cancel the run").click()
-            watch_until(staff, "Ending: learners who are being compared right now are finished.")
+            watch_until(staff, "Ending: learners who are being compared now will still be finished.")
             expect(cancel_link(staff)).to_have_count(0)
             picture(staff, "run-ending")
         office.lose_the_other_worker(run)
@@ -115,12 +115,12 @@ class TestHeld:
             expect(section).to_contain_text(f"NCFE-HELD-{learner.pk}")
             expect(section.get_by_role("table", name="What a refresh would change")).to_be_visible()
         expect(staff.get_by_role("region", name=f"{same} Unchanged")).to_be_visible()
-        expect(staff.get_by_role("status").filter(has_text="No worker has worked on this")).to_be_hidden()
+        expect(staff.get_by_role("status").filter(has_text="No worker has processed this run")).to_be_hidden()
         expect(cancel_link(staff)).to_have_count(0)  # that is what Discard does
         picture(staff, "run-held")
         colleague = open_browser("clerk", has_javascript=has_javascript)
         colleague.goto(staff.url)
-        expect(colleague.get_by_text("Somebody who may decide about held runs")).to_be_visible()
+        expect(colleague.get_by_text("A person who may decide about held runs")).to_be_visible()
         expect(colleague.get_by_role("link", name="Apply …")).to_have_count(0)
 
         staff.get_by_role("link", name="Apply …").click()
@@ -131,7 +131,7 @@ class TestHeld:
         staff.get_by_role("button", name="Apply").click()
 
         assert at_run(staff) == run
-        expect(staff.locator(".messagelist .success")).to_have_text("The run goes on.")
+        expect(staff.locator(".messagelist .success")).to_have_text("The run continues.")
         watch_until(staff, "Finished: 3 learners. Updated 2, Unchanged 1.")
         assert {after for _field, _before, after, _side, _rule in changes(staff)} == {
             f"NCFE-HELD-{learner.pk}" for learner in different
@@ -151,7 +151,7 @@ class TestHeld:
 
         assert at_run(staff) == run
         expect(headline(staff)).to_have_text("Discarded: 2 learners. Skipped 2.")
-        expect(staff.get_by_role("table", name="What would have changed, and did not")).to_have_count(2)
+        expect(staff.get_by_role("table", name="What would have changed but did not")).to_have_count(2)
         assert self.numbers(office, different) == ["PICS-1", "PICS-1"]
         picture(staff, "run-discarded")
 
@@ -169,7 +169,7 @@ def test_how_it_is_doing(staff: Page, office: Office, picture: Picture) -> None:
     picture(staff, "health")
 
     office.configure(paused=True)
-    staff.get_by_role("link", name="Look again").click()
+    staff.get_by_role("link", name="Check again").click()
     first = staff.locator("table.onefile-health tbody tr").first
     expect(first).to_contain_text("The integration is paused.")
     expect(first).to_contain_text("Untick Paused in the OneFile settings to go on.")

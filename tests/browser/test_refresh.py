@@ -106,7 +106,7 @@ def test_what_needs_attention_is_said_with_whose_move_it_is(
     expect(problem).to_contain_text(
         "What to do: Look for the review in OneFile. If it was deleted by mistake, ask OneFile to restore it"
     )
-    expect(problem).to_contain_text("Whose move: You")
+    expect(problem).to_contain_text("Who acts: You")
     assert office.rows(Review).filter(pk=review.pk).exists()
     picture(staff, "run-needs-attention")
 

@@ -24,7 +24,9 @@ def test_without_a_worker_the_page_says_so_and_the_run_finishes_when_one_is_back
         open_delivery_plan(staff, office, learner)
         refresh_button(staff).click()
         run = at_run(staff)
-        waiting = staff.get_by_role("status").filter(has_text="No worker has worked on this for a minute.")
+        waiting = staff.get_by_role("status").filter(
+            has_text="No worker has processed this run for a minute."
+        )
         expect(waiting).to_be_hidden()
 
         office.ask_long_ago(run)

@@ -145,7 +145,7 @@ class TestExitCodes:
             assert json.loads(said.out)["result"] == "failed"
         else:
             assert "0 updated, 0 unchanged, 0 attention, 2 failed, 0 skipped." in said.out
-            assert "The run failed: nobody in it could be compared" in said.out
+            assert "The run failed: no learner in it could be fully compared" in said.out
 
     def test_one_when_it_was_paused_before_the_end(
         self,

@@ -88,7 +88,7 @@ class TestProgress:
             assert now.waiting_for_worker
             assert now.goes_on_at == KILLED_AT + deployment.lease
             assert text.headline(run, now) == (
-                "Waiting: nobody is working on this. The work goes on after 11:05."
+                "Waiting: no worker is processing this run. It continues after 11:05."
             )
 
     def test_a_worker_at_a_slow_learner_shows_that_it_is_there(self, host: Host) -> None:

@@ -64,7 +64,7 @@ def test_when_all_is_well(in_order, page):
     assert [question for question, _state, _answer in rows(text)] == QUESTIONS
     assert {state for _question, state, _answer in rows(text)} == {"Fine"}
     assert "What to do" not in text
-    assert ">Look again</a>" in text
+    assert ">Check again</a>" in text
 
 
 def test_it_works_with_warnings(in_order, page):
@@ -74,7 +74,7 @@ def test_it_works_with_warnings(in_order, page):
     first, *others = rows(text)
     assert first == (
         "Is the integration on?",
-        "Look at this",
+        "Warning",
         "The integration is paused. What to do: Untick Paused in the OneFile settings to go on.",
     )
     assert {state for _question, state, _answer in others} == {"Fine"}
@@ -89,8 +89,8 @@ def test_the_worst_comes_first(in_order, page):
     assert "Something is not working." in text
     assert [(question, state) for question, state, _answer in rows(text)][:4] == [
         ("Is a worker running?", "Not working"),
-        ("Is the integration on?", "Look at this"),
-        ("Is the daily sync scheduled?", "Look at this"),
+        ("Is the integration on?", "Warning"),
+        ("Is the daily sync scheduled?", "Warning"),
         ("Is there a customer token?", "Fine"),
     ]
     assert text.count("What to do:") == 3
@@ -140,7 +140,7 @@ def test_moments_are_told_as_on_the_wall_and_shares_in_per_cent(in_order, page):
     answers = {question: (state, answer) for question, state, answer in rows(page())}
     assert answers["Is a worker running?"][1].startswith(f"{timezone.localtime(seen):%d/%m/%Y %H:%M} – ")
     state, answer = answers["How fast do we call OneFile?"]
-    assert state == "Look at this"
+    assert state == "Warning"
     assert answer.startswith("37% – ")
     assert answers["Are uploads of reviews unfinished?"][1].startswith("0 – ")
 
@@ -173,7 +173,7 @@ def test_every_level_and_every_question_has_words():
         level: text.finding_in_words(Finding("worker", level, "…", remedy="Do it.", question="Is it?"))
         for level in Level
     }
-    assert [told[level].level_text for level in Level] == ["Fine", "Look at this", "Not working"]
+    assert [told[level].level_text for level in Level] == ["Fine", "Warning", "Not working"]
     assert [told[level].remedy for level in Level] == ["", "Do it.", "Do it."]
     assert {told[level].question for level in Level} == {"Is it?"}
     assert all(text.finding_in_words(finding).question for finding in services.health().findings)

@@ -14,7 +14,7 @@ from tests.factories import LearnerFactory
 from tests.staff_fixtures import a_change, a_held_run, a_run, words
 
 ESCAPED = "&lt;b&gt;Máire O&#x27;Brien&lt;/b&gt;"
-TOO_LATE = "Too late: the run has gone on meanwhile, or somebody else decided."
+TOO_LATE = "Too late: the run has already continued or ended."
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ class TestCancelling:
         assert link_to("cancel", run) in page(run)
         text = words(get("cancel", run))
         assert "<h1>Cancel this run?</h1>" in text
-        assert "everybody else who still waits is left out of this run. What was done so far stays." in text
+        assert "all learners who are waiting are left out of this run. Changes made so far stay." in text
         assert "It concerns 1 learner of this run:" in text
         assert '<form method="post">' in text
         assert f'<a href="{run.get_absolute_url()}" class="button">No, take me back</a>' in text
@@ -125,7 +125,7 @@ class TestCancelling:
         post("cancel", run)
         assert (run.state, states(run)) == ("running", ["working", "skipped"])
         text = page(run)
-        assert "Ending: learners who are being compared right now are finished." in text
+        assert "Ending: learners who are being compared now will still be finished." in text
         assert "progress.js" in text
         assert link_to("cancel", run) not in text
         assert get("cancel", run)["Location"] == run.get_absolute_url()
@@ -133,7 +133,7 @@ class TestCancelling:
 
     def test_where_nobody_waits_any_more_the_question_says_so(self, learner, get):
         run = a_run((learner, "working"), state="running")
-        assert "Nobody waits in this run any more:" in words(get("cancel", run))
+        assert "No learner is waiting in this run:" in words(get("cancel", run))
 
     @pytest.mark.parametrize("state", ["updated", "failed"])
     def test_a_run_that_is_over_cannot_be_cancelled(self, state, learner, get, post, page):
@@ -177,7 +177,7 @@ class TestHeld:
         text = page(run)
         assert "Held: existing values of 1 of 2 learners would be replaced." in text
         assert "This run would change an unusually large number of learners." in text
-        assert "Nothing of theirs has been written, in PICSWeb or in OneFile." in text
+        assert "Nothing has been written for them in PICSWeb or OneFile." in text
         assert "<dt>Held</dt>" in text
         assert 'aria-current="true">All <span data-total>2</span>' in text
         assert 'href="?outcome=aside">Put aside <span data-count>1</span>' in text
@@ -215,7 +215,7 @@ class TestHeld:
         assert (link_to("discard", held) in text) == decide
         assert link_to("cancel", held) not in text
         assert (
-            "Somebody who may decide about held runs, and may see every learner in this one" in text
+            "A person who may decide about held runs and may see every learner in this run" in text
         ) != decide
 
     @pytest.mark.parametrize(
@@ -224,13 +224,13 @@ class TestHeld:
             (
                 "apply",
                 "Apply what this run would change?",
-                "there is no button that brings it back.",
+                "there is no button to restore them.",
                 "Apply",
             ),
             (
                 "discard",
                 "Discard what this run would change?",
-                "The next daily sync compares them again, and is held again while as much differs.",
+                "The next daily sync compares them again, and is held again if it would still change as many.",
                 "Discard",
             ),
         ],
@@ -245,7 +245,7 @@ class TestHeld:
         assert (held.state, states(held), OrmQ.objects.count()) == ("held", ["aside", "aside"], 0)
 
     def test_applying_hands_it_to_the_workers(self, held, post, page, manager):
-        assert said(post("apply", held)) == [("success", "The run goes on.")]
+        assert said(post("apply", held)) == [("success", "The run continues.")]
         assert (held.state, held.decided_by, states(held)) == ("running", manager, ["queued", "queued"])
         assert OrmQ.objects.count() == 1
         text = page(held)
@@ -338,7 +338,7 @@ class TestTheReportOfALearnerWhoWasPutAside:
     def test_tells_afterwards_what_was_not_done_as_not_done(self, page, held, post, report):
         post("discard", held)
         text = report(held, page)
-        assert "<caption>What would have changed, and did not</caption>" in text
+        assert "<caption>What would have changed but did not</caption>" in text
         assert '<th scope="col">Value then</th><th scope="col">Would have been</th>' in text
         assert "What changed" not in text
         assert "What a refresh would change" not in text

@@ -195,7 +195,7 @@ def test_each_problem_says_what_to_do_and_whose_move_it_is(learner, page):
         in text
     )
     assert "<strong>What to do:</strong> Enter OneFile ID 4711 on the officer&#x27;s record" in text
-    assert "Whose move: You" in text
+    assert "Who acts: You" in text
 
 
 def test_a_problem_on_which_nobody_acts_says_that_it_is_tried_again(learner, page):
@@ -203,7 +203,7 @@ def test_a_problem_on_which_nobody_acts_says_that_it_is_tried_again(learner, pag
     a_problem(run.outcomes.get(), code="server_error", move="wait")
     text = page(run)
     assert "No action needed: we retry automatically" in text
-    assert "Whose move:" not in text
+    assert "Who acts:" not in text
 
 
 def test_a_learners_name_is_never_markup(learner, page):
@@ -259,9 +259,11 @@ def test_waiting_for_a_worker_is_said_within_a_minute(state, asked_for, outcome,
     text = page(a_run((learner, outcome), state=state, created_at=long_ago(**asked_for)))
     notice = text[text.index("data-waiting") :]
     assert notice.startswith("data-waiting >" if shown else "data-waiting hidden>")
-    assert "Either all workers are busy with another run, and this one's turn comes;" in notice
-    assert "or the worker was stopped, and another takes the work up" in notice
-    assert "or none is running" in notice
+    assert (
+        "All workers may be busy with another run; this one then starts as soon as they are free." in notice
+    )
+    assert "Or the worker was stopped; another one then continues" in notice
+    assert "If no worker is running" in notice
     assert "<code>python manage.py qcluster</code>" in notice
     assert "Nothing is lost" in notice
 
@@ -282,24 +284,24 @@ def test_a_run_that_waits_because_of_the_pause_says_so(learner, page):
             "queued",
             {"minutes": 2},
             ["queued"],
-            "Waiting: nobody is working on this.",
+            "Waiting: no worker is processing this run.",
         ),
         ("refresh", "running", {}, ["working"], "Comparing with OneFile: 0 of 1 learner done."),
         ("daily", "running", {}, ["updated", "working"], "Comparing with OneFile: 1 of 2 learners done."),
-        ("daily", "finished", {}, [], "Finished: there was nobody to refresh."),
+        ("daily", "finished", {}, [], "Finished: there were no learners to refresh."),
         (
             "refresh",
             "finished",
             {},
             ["failed"],
-            "Failed: the learner could not be compared with OneFile to the end.",
+            "Failed: the learner could not be fully compared with OneFile.",
         ),
         (
             "daily",
             "finished",
             {},
             ["failed", "failed"],
-            "Failed: none of 2 learners could be compared with OneFile to the end.",
+            "Failed: none of 2 learners could be fully compared with OneFile.",
         ),
         ("daily", "finished", {}, ["failed", "skipped"], "Failed: 2 learners. Failed 1, Skipped 1."),
         ("preview", "finished", {}, ["updated"], "Finished: would change."),
@@ -348,7 +350,7 @@ def test_a_preview_speaks_of_what_would_be_and_offers_the_refresh(learner, page)
     run = a_run((learner, "updated"), kind="preview")
     a_change(run.outcomes.get(), made=False)
     text = page(run)
-    assert "This is a preview: nothing was written, neither in PICSWeb nor in OneFile." in text
+    assert "This is a preview: nothing was written in PICSWeb or OneFile." in text
     assert "A refresh would make the changes below." in text
     assert '<th scope="col">Would be</th>' in text
     assert f'action="{reverse("onefile_sync:refresh", args=[learner.pk])}"' in text
@@ -424,8 +426,8 @@ def test_the_onefile_that_was_called_is_named_whatever_is_set_now(learner, page)
 
 def test_who_asked_is_named(learner, page):
     run = a_run((learner, "updated"), requested_by=User.objects.create_user("bronwen"))
-    assert "<dt>Asked for by</dt><dd>bronwen</dd>" in page(run)
-    assert "Asked for by" not in page(a_run((learner, "updated")))
+    assert "<dt>Requested by</dt><dd>bronwen</dd>" in page(run)
+    assert "Requested by" not in page(a_run((learner, "updated")))
 
 
 @pytest.mark.parametrize(

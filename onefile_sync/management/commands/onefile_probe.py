@@ -15,9 +15,9 @@ YES_NO = {True: "yes", False: "no", None: "cannot be told"}
 
 class Command(OneFileCommand):
     help = (
-        "Reads a few records of one learner in OneFile and reports what OneFile really sends: names of properties, "
+        "Reads a few records of one learner in OneFile and reports what OneFile sends: names of properties, "
         "kinds of values and counts, never values. Changes nothing. Use it to set AIM_NAMES and PAGE_SIZE. "
-        "Exit code 0: it could look; 2: it could not."
+        "Exit code 0: done; 2: could not run."
     )
     #: The command reports a wrong set-up itself, in one line and with its own exit code.
     requires_system_checks = []

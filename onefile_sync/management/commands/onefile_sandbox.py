@@ -94,7 +94,7 @@ class Command(BaseCommand):
             self.stdout.write(_("Sandbox OneFile with %s learners") % options["learners"])
             self.stdout.write(_("  API             %s") % server.url)
             # Output that is not a terminal may end up in a log, where no token belongs, not even this one.
-            token = CUSTOMER_TOKEN if self.stdout.isatty() else _("(told on a terminal only)")
+            token = CUSTOMER_TOKEN if self.stdout.isatty() else _("(shown on a terminal only)")
             self.stdout.write(_("  customer token  %s") % token)
             self.stdout.write(_("  assessor page   %s") % server.page_url)
             self.stdout.write(_("Stop it with Ctrl-C."))

@@ -28,7 +28,7 @@ NEEDS_ATTENTION = (OutcomeState.ATTENTION, OutcomeState.FAILED)
 MOST_NAMED = 20
 
 FAILED = (
-    "The run failed: nobody in it could be compared with OneFile to the end. Its page in PICSWeb says why."
+    "The run failed: no learner in it could be fully compared with OneFile. Its page in PICSWeb says why."
 )
 
 HELD = (
@@ -40,8 +40,8 @@ HELD = (
 class Command(OneFileCommand):
     help = (
         "Synchronises learners with OneFile, here and now: everyone in scope, or the learners named. "
-        "Exit code 0: all fine; 1: some learners need attention or failed, or the sync did not "
-        "come to its own end; 2: could not run."
+        "Exit code 0: all fine; 1: some learners need attention or failed, or the sync was ended early; "
+        "2: could not run."
     )
     #: The command reports a wrong set-up itself, in one line and with its own exit code.
     requires_system_checks = []

@@ -285,7 +285,7 @@ class TestWhatIsSaid:
         left = StagedRecord.objects.filter(due_in=run.pk).count()
         assert LEARNERS * (2 + 3) - SAMPLE <= left <= LEARNERS * (2 + 3), "but for what was read as a sample"
         assert text.headline(run, services.progress(run)) == (
-            f"Reading from OneFile what its lists leave out: {left} records to go."
+            f"Reading records individually from OneFile: {left} records to go."
         )
         while run.read_at is None:
             read_on(run, client, 1)

@@ -57,7 +57,7 @@ def without_fault(host: Host, world: World, onefile: SandboxServer) -> tuple[lis
 
 
 def moves(outcome: LearnerOutcome) -> set[tuple[str, str]]:
-    """The code of each problem and whose move it is; the row says what the catalogue says."""
+    """The code of each problem and who has to act; the row says what the catalogue says."""
     found = set(outcome.problems.values_list("code", "move"))
     assert all(explain(code).move == move for code, move in found)
     return found
