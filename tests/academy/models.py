@@ -106,6 +106,7 @@ class Award(OneFileQualificationMixin):
     registration_date = models.DateField(null=True, blank=True)
     certificate_applied_date = models.DateField(null=True, blank=True)
     certificate_received_date = models.DateField(null=True, blank=True)
+    expected_end = models.DateField(null=True, blank=True)
     archived = models.BooleanField(default=False)
 
     objects = NotArchived()

@@ -66,6 +66,7 @@ class Enrolment(OneFileQualificationMixin):
     registered_at = models.DateTimeField(null=True, blank=True)
     claimed_at = models.DateTimeField(null=True, blank=True)
     certificated_on = models.DateField(null=True, blank=True)
+    due_at = models.DateTimeField(null=True, blank=True)
     edited_at = models.DateTimeField(auto_now=True)
 
     def __str__(self) -> str:
