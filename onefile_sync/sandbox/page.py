@@ -4,38 +4,41 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, time, timedelta
-from functools import cache
-from pathlib import Path
+from datetime import datetime, timedelta
 from typing import Any, Final
-from urllib.parse import urlsplit
 
-from django.template import Context, Engine
-from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, NotFound
+from werkzeug.exceptions import BadRequest, HTTPException, NotFound
 from werkzeug.routing import Map, Rule
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Request, Response
 
 from onefile_sync.fields import Kind, SynchronisedField, synchronised_fields
 
+from .centre_pages import CENTRE_URLS, CentrePages
 from .entities import (
     ASSESSOR,
     LEARNER,
     LONDON,
     TRAINEE_ASSESSOR,
-    Moment,
     SandboxAim,
     SandboxReview,
     SandboxUser,
     on_london_date,
 )
 from .limits import Clock
-from .wire import EARLIEST_YEAR
+from .page_parts import (
+    DONE,
+    ROWS_ON_A_PAGE,
+    html,
+    on_date,
+    posted_date,
+    posted_number,
+    posted_text,
+    posted_time,
+    refuse_strangers,
+    shown_moment,
+)
 from .world import World
-
-_LEARNERS_ON_A_PAGE: Final = 50
-_LONGEST_TEXT: Final = 255
-_OWN_HOSTS: Final = frozenset({"127.0.0.1", "localhost"})
 
 _URLS: Final = Map(
     [
@@ -46,13 +49,14 @@ _URLS: Final = Map(
         Rule("/review/<int:review_id>/delete", methods=["GET"], endpoint="ask_before_deleting"),
         Rule("/review/<int:review_id>/delete", methods=["POST"], endpoint="delete_review"),
         Rule("/review/<int:review_id>/<action>", methods=["POST"], endpoint="act_on_review"),
+        *CENTRE_URLS,
         Rule("/_sandbox/calls", methods=["GET"], endpoint="calls"),
         Rule("/_sandbox/reset", methods=["POST"], endpoint="reset"),
     ]
 )
 
 
-class AssessorPage:
+class AssessorPage(CentrePages):
     """Shows learners, and changes their aims and reviews as an assessor would in OneFile."""
 
     def __init__(
@@ -63,8 +67,7 @@ class AssessorPage:
         counts: Callable[[], Mapping[str, Any]],
         reset_counts: Callable[[], None],
     ) -> None:
-        self.world = world
-        self.clock = clock
+        super().__init__(world, clock)
         self.counts = counts
         self.reset_counts = reset_counts
 
@@ -91,7 +94,7 @@ class AssessorPage:
             if user.role == LEARNER and wanted.casefold() in f"{user.full_name} {user.id}".casefold()
         ]
         learners.sort(key=lambda user: (user.last_name, user.first_name, user.id))
-        shown = learners[(page - 1) * _LEARNERS_ON_A_PAGE :][:_LEARNERS_ON_A_PAGE]
+        shown = learners[(page - 1) * ROWS_ON_A_PAGE :][:ROWS_ON_A_PAGE]
         return html(
             "learners.html",
             {
@@ -100,7 +103,7 @@ class AssessorPage:
                 "learners": [self.summary(learner) for learner in shown],
                 "found": len(learners),
                 "previous": page - 1,
-                "next": page + 1 if page * _LEARNERS_ON_A_PAGE < len(learners) else 0,
+                "next": page + 1 if page * ROWS_ON_A_PAGE < len(learners) else 0,
                 "counts": self.counts(),
             },
         )
@@ -133,7 +136,7 @@ class AssessorPage:
                     if user.role in (ASSESSOR, TRAINEE_ASSESSOR)
                 ],
                 "tomorrow": (on_london_date(self.clock()) + timedelta(days=1)).isoformat(),
-                "done": _DONE.get(request.args.get("done", "")),
+                "done": DONE.get(request.args.get("done", "")),
             },
         )
 
@@ -153,10 +156,6 @@ class AssessorPage:
                 if review.stage in stages
             ],
         }
-
-    def name_of(self, user_id: int | None) -> str:
-        user = self.world.users.get(user_id) if user_id is not None else None
-        return user.full_name if user else ""
 
     def calls(self, _: Request) -> Response:
         return Response(json.dumps(self.counts()), content_type="application/json")
@@ -257,12 +256,6 @@ def _unlock(review: SandboxReview, _: datetime) -> None:
     review.assessor_signed_on = review.learner_signed_on = review.employer_signed_on = None
 
 
-#: The message after a posted form, by the value of ``done`` in the URL.
-_DONE: Final = {
-    "saved": "Saved.",
-    "deleted": "The review was deleted.",
-    "scheduled": "The review was scheduled.",
-}
 _SIGNED: Final = ("Assessor signed", "Learner signed")
 #: Name in the URL, label of the button, stages in which the action is allowed, handler.
 _ACTIONS: Final = (
@@ -271,48 +264,6 @@ _ACTIONS: Final = (
     ("sign-learner", "Sign as learner", ("Assessor signed",), _sign_as_learner),
     ("unlock", "Unlock", _SIGNED, _unlock),
 )
-
-
-# Conversion between form text and values
-
-
-def posted_text(form: Mapping[str, str], name: str) -> str:
-    text = form.get(name, "").strip()
-    if len(text) > _LONGEST_TEXT:
-        raise BadRequest(f"A text has at most {_LONGEST_TEXT} characters.")
-    return text
-
-
-def posted_number(form: Mapping[str, str], name: str) -> int | None:
-    text = form.get(name, "").strip()
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise BadRequest("A number is made of digits only.")
-    return int(text)
-
-
-def posted_date(form: Mapping[str, str], name: str) -> date | None:
-    text = form.get(name, "").strip()
-    try:
-        day = date.fromisoformat(text) if text else None
-    except ValueError:
-        raise BadRequest("That is not a date.") from None
-    if day is not None and day.year < EARLIEST_YEAR:
-        raise BadRequest(f"OneFile keeps no date before {EARLIEST_YEAR}.")
-    return day
-
-
-def posted_time(form: Mapping[str, str], name: str) -> time | None:
-    text = form.get(name, "").strip()
-    try:
-        return time.fromisoformat(text) if text else None
-    except ValueError:
-        raise BadRequest("That is not a time of day.") from None
-
-
-def on_date(moment: Moment | None) -> date | None:
-    return on_london_date(moment) if isinstance(moment, date) else None
 
 
 #: How a field of the form is read, by its kind.
@@ -337,39 +288,3 @@ def shown_aim(aim: SandboxAim) -> dict[str, object]:
             for field in synchronised_fields()
         ],
     }
-
-
-def shown_moment(moment: Moment | None) -> str:
-    """Date and time in London. The time is left out for a date, and for midnight."""
-    if not isinstance(moment, datetime):
-        return f"{moment:%d/%m/%Y}" if isinstance(moment, date) else ""
-    local = moment.astimezone(LONDON)
-    return f"{local:%d/%m/%Y}" if local.time() == time() else f"{local:%d/%m/%Y %H:%M}"
-
-
-def refuse_strangers(request: Request) -> None:
-    """Raise ``Forbidden`` for a POST from another site, and for a host name that is not ours (DNS rebinding)."""
-    if request.host.rpartition(":")[0] not in _OWN_HOSTS:
-        raise Forbidden("This page is only served under its own address.")
-    source = request.headers.get("Origin") or request.headers.get("Referer")
-    if request.method == "POST" and source is not None and urlsplit(source).netloc != request.host:
-        raise Forbidden("Another site sent this form.")
-
-
-@cache
-def _templates() -> Engine:
-    return Engine(dirs=[str(Path(__file__).parent / "templates")], autoescape=True)
-
-
-def html(template: str, values: Mapping[str, object], status: int = 200) -> Response:
-    # Localisation would turn an ID into "1,250,001" in a URL.
-    text = _templates().get_template(template).render(Context(dict(values), use_l10n=False))
-    return Response(
-        text,
-        status,
-        content_type="text/html; charset=utf-8",
-        headers={
-            "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'",
-            "Cache-Control": "no-store",
-        },
-    )

@@ -52,6 +52,21 @@ class Client:
         return self.http.post(self.server.url + path, json=json, **{"timeout": 5} | options)
 
 
+class Browser:
+    """A browser without JavaScript: gets pages and posts forms from the sandbox's own address."""
+
+    def __init__(self, onefile: Client) -> None:
+        self.origin = onefile.server.page_url.rstrip("/")
+        self.http = requests.Session()
+
+    def get(self, path: str, **options: object) -> requests.Response:
+        return self.http.get(self.origin + path, timeout=5, **options)
+
+    def post(self, path: str, origin: str | None = None, **fields: object) -> requests.Response:
+        headers = {"Origin": origin or self.origin}
+        return self.http.post(self.origin + path, data=fields, headers=headers, timeout=5)
+
+
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
@@ -104,3 +119,10 @@ def serve(
 def onefile(serve: Callable[..., Client]) -> Client:
     """A client of a sandbox with the default switches."""
     return serve()
+
+
+@pytest.fixture
+def browser(onefile: Client) -> Iterator[Browser]:
+    browser = Browser(onefile)
+    yield browser
+    browser.http.close()

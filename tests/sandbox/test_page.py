@@ -2,36 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
 import pytest
-import requests
 
 from onefile_sync.sandbox.entities import SandboxAim, SandboxReview, SandboxUser
 from onefile_sync.sandbox.world import World
 
-from .conftest import NOON, Client
-
-
-class Browser:
-    def __init__(self, onefile: Client) -> None:
-        self.origin = onefile.server.page_url.rstrip("/")
-        self.http = requests.Session()
-
-    def get(self, path: str, **options: object) -> requests.Response:
-        return self.http.get(self.origin + path, timeout=5, **options)
-
-    def post(self, path: str, origin: str | None = None, **fields: object) -> requests.Response:
-        headers = {"Origin": origin or self.origin}
-        return self.http.post(self.origin + path, data=fields, headers=headers, timeout=5)
-
-
-@pytest.fixture
-def browser(onefile: Client) -> Iterator[Browser]:
-    browser = Browser(onefile)
-    yield browser
-    browser.http.close()
+from .conftest import NOON, Browser, Client
 
 
 def test_learners_are_listed_under_a_banner(

@@ -102,11 +102,12 @@ def _twins(make: MakeLearner) -> tuple[DemoLearner, DemoLearner]:
     """Same surname, same date of birth, different everything else."""
     first, second = make(_IN_LEARNING), make(_IN_LEARNING)
     return (
-        _identified(first, first_name="Ffion", sex="F"),
+        _identified(first, first_name="Ffion", sex="F", email="ffion.twin@learner.example"),
         _identified(
             second,
             first_name="Ffiona",
             sex="F",
+            email="ffiona.twin@learner.example",
             surname=first.picsweb.surname,
             date_of_birth=first.picsweb.date_of_birth,
         ),
