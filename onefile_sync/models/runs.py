@@ -56,6 +56,9 @@ class SyncRun(OwnModel):
     until ``read_at`` what they leave out (:mod:`onefile_sync.sync.bulk.listings`). ``put_off`` counts the reviews that
     this run does not read again. ``worked_at`` is when a worker last worked on the run.
 
+    ``without_reviews`` is set if learners were compared while downloads of reviews were switched off: nothing is then
+    known of their reviews.
+
     ``environment`` and ``address`` say which OneFile was called. They are blank before the run starts, and in runs of
     old releases.
     """
@@ -85,6 +88,7 @@ class SyncRun(OwnModel):
     api_calls = models.PositiveIntegerField(_("API calls for everyone"), default=0)
     rate_limited = models.PositiveIntegerField(default=0)
     put_off = models.PositiveIntegerField(_("reviews put off"), default=0)
+    without_reviews = models.BooleanField(default=False, editable=False)
     held_at = models.DateTimeField(_("held"), null=True, editable=False)
     cleared_at = models.DateTimeField(null=True, editable=False)
     ending = models.CharField(_("ending"), max_length=10, choices=Ending, blank=True, default="")

@@ -35,6 +35,19 @@ NEEDS_ATTENTION = (OutcomeState.ATTENTION, OutcomeState.FAILED)
 NOT_HAD = frozenset({*(case.code for case in CASES), "unreadable_items", "kept_changing"})
 #: Problems of a learner that summarise all of the learner's reviews.
 GATHERED = frozenset({"officer_unmatched", "officer_ambiguous"})
+#: Problems of a review that are found when it is uploaded, so that a comparison settles them without downloads too.
+UPLOADING = frozenset(
+    {
+        "officer_not_linked",
+        "no_officer",
+        "centre_unknown",
+        "upload_ambiguous",
+        "upload_unresolved",
+        "upload_unsure",
+        "upload_on_its_way",
+        "push_not_taken",
+    }
+)
 #: Problems that are reported once, as no later comparison can find them: OneFile has no search for visits.
 TOLD_ONCE = frozenset({"visit_left_over"})
 
@@ -98,49 +111,86 @@ def _last_taken() -> tuple[datetime | None, set[tuple[int, str]]]:
 def _unsettled() -> Iterable[Problem]:
     """The unsettled problems, learner by learner, from the learner's last complete comparison onwards."""
     told_once = Q(code__in=[*TOLD_ONCE, *LASTING])
-    met = Problem.objects.filter(Q(outcome__in=_since_all_was_seen()) | told_once)
+    since, settled_at = _since_all_was_seen()
+    met = Problem.objects.filter(Q(outcome__in=since) | told_once)
     met = met.filter(outcome__state__in=NEEDS_ATTENTION, outcome__finished_at__isnull=False).exclude(
         outcome__run__kind=RunKind.PREVIEW
     )
     in_order = sorted(
-        met.select_related("outcome"),
+        met.select_related("outcome__run"),
         key=lambda each: (*_learner(each.outcome), _ended_at(each.outcome), each.outcome_id, each.pk),
     )
     standing: set[tuple[str, str, str, str]] = set()
     if any(problem.code in LASTING for problem in in_order):
         standing = set(Difference.objects.values_list("side", "subject_kind", "subject_pk", "field"))
-    for _who, of_learner in groupby(in_order, key=lambda each: _learner(each.outcome)):
+    for who, of_learner in groupby(in_order, key=lambda each: _learner(each.outcome)):
         left: dict[tuple[str, ...], Problem] = {}
         for _outcome, of_outcome in groupby(of_learner, key=lambda each: each.outcome_id):
             together = list(of_outcome)
             if _was_compared(together):
                 not_had = [problem for problem in together if problem.code in NOT_HAD]
-                left = {key: each for key, each in left.items() if not _is_settled(each, not_had)}
+                without = together[0].outcome.run.without_reviews
+                left = {
+                    key: each
+                    for key, each in left.items()
+                    if (without and _needs_reviews(each)) or not _is_settled(each, not_had)
+                }
             left |= {_identity(problem): problem for problem in together}
-        yield from (
-            each for each in left.values() if each.code not in LASTING or _difference(each) in standing
-        )
+        for each in left.values():
+            ended_at = _ended_at(each.outcome)
+            if each.code in LASTING:
+                stands = _difference(each) in standing
+            elif each.code in TOLD_ONCE or _needs_reviews(each):
+                stands = True
+            else:
+                stands = ended_at >= settled_at.get(who, ended_at)
+            if stands:
+                yield each
 
 
-def _since_all_was_seen() -> list[int]:
+def _needs_reviews(problem: Problem) -> bool:
+    """Whether only a comparison of the learner's reviews can settle the problem, not one made without downloads."""
+    if problem.code in GATHERED:
+        return True
+    if problem.subject_kind != SubjectKind.REVIEW or problem.code in UPLOADING:
+        return False
+    # A review that could not be read is known by its OneFile ID only; one that was refused is PICSWeb's.
+    return not (problem.code in NOT_HAD and problem.subject_pk)
+
+
+def _since_all_was_seen() -> tuple[list[int], dict[tuple[int, str], datetime]]:
     """The primary keys of outcomes with problems that no complete comparison of the learner has followed.
+
+    Also, for each learner, when the last comparison ended that was complete but for the reviews: it settles all
+    problems except those of reviews.
 
     A year of daily syncs has hundreds of thousands of outcomes, but for most learners only last night's matters. So
     older outcomes are fetched only for learners whose last complete comparison is old, and where the outcome itself
     failed or was incomplete.
     """
     partial = Problem.objects.filter(code__in=[*NOT_HAD, *NOT_COMPARED]).values("outcome")
-    whole = compared().exclude(pk__in=partial).order_by().values_list("learner_type", "learner_pk")
-    last = {(kind, pk): at for kind, pk, at in whole.annotate(Max("finished_at")) if at is not None}
+    names = ("learner_type", "learner_pk", "run__without_reviews")
+    whole = compared().exclude(pk__in=partial).order_by().values_list(*names).annotate(Max("finished_at"))
+    with_reviews: dict[tuple[int, str], datetime] = {}
+    last: dict[tuple[int, str], datetime] = {}
+    for kind, pk, without_reviews, at in whole:
+        if at is not None:
+            last[kind, pk] = max(at, last.get((kind, pk), at))
+            if not without_reviews:
+                with_reviews[kind, pk] = at
     moments = sorted(last.values())
     recently = moments[len(moments) * LEFT_BEHIND // 100] if moments else None
     may_count = Q(state=OutcomeState.FAILED) | Q(pk__in=partial)
     if recently is not None:
         behind = [pk for (_kind, pk), at in last.items() if at < recently]
         may_count |= Q(finished_at__gte=recently) | Q(learner_pk__in=behind)
+    if last != with_reviews:
+        of_reviews = Problem.objects.filter(Q(subject_kind=SubjectKind.REVIEW) | Q(code__in=GATHERED))
+        may_count |= Q(pk__in=of_reviews.values("outcome"))
     ended = LearnerOutcome.objects.filter(may_count, state__in=NEEDS_ATTENTION, finished_at__isnull=False)
     rows = ended.order_by().values_list("pk", "learner_type", "learner_pk", "finished_at")
-    return [pk for pk, kind, learner, at in rows if at is not None and at >= last.get((kind, learner), at)]
+    since = [pk for pk, kind, who, at in rows if at is not None and at >= with_reviews.get((kind, who), at)]
+    return since, last
 
 
 def _was_compared(problems: list[Problem]) -> bool:

@@ -136,6 +136,7 @@ class WorkerThread:
                     self.give_up("off")
                 if lifecycle.advance(self.run):
                     return True
+                lifecycle.note_policy(self.run, settings)
                 if not self.next_thing(onefile, settings):
                     return False
         finally:

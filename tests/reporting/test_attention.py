@@ -50,8 +50,14 @@ def learner(host: Host) -> Any:
 def night(learner: Any, now: time_machine.Traveller) -> Any:
     """Makes the learner's outcome of a run, with its problems; each is a day later than the one before."""
 
-    def night(state: str, *problems: dict[str, Any], of: Any = learner, kind: str = "daily") -> list[Problem]:
-        run = SyncRun.objects.create(kind=kind, state="finished")
+    def night(
+        state: str,
+        *problems: dict[str, Any],
+        of: Any = learner,
+        kind: str = "daily",
+        without_reviews: bool = False,
+    ) -> list[Problem]:
+        run = SyncRun.objects.create(kind=kind, state="finished", without_reviews=without_reviews)
         outcome = LearnerOutcome.objects.create(
             run=run,
             learner_type=picsweb.learner_type(),
@@ -210,6 +216,41 @@ class TestWhatCouldNotBeReadTonight:
         night("updated")
         night("failed")
         assert still_open() == []
+
+
+class TestANightWithoutReviews:
+    """Downloads of reviews were switched off, so nobody looked at them."""
+
+    @pytest.mark.parametrize("state", ["unchanged", "updated", "attention"])
+    def test_keeps_the_problems_of_reviews_and_settles_the_others(self, night: Any, state: str) -> None:
+        of_review, gathered, _of_aim, _of_learner = night(
+            "attention",
+            {"code": "review_gone", **REVIEW},
+            {"code": "officer_unmatched", **LEARNER},
+            {"code": "aim_gone", **AIM},
+            {"code": "learner_duplicate", **LEARNER},
+        )
+        met = [{"code": "elements_above_total", **AIM}] if state == "attention" else []
+        new = night(state, *met, without_reviews=True)
+        assert still_open() == [of_review, gathered, *new]
+        night("unchanged", without_reviews=True)
+        assert still_open() == [of_review, gathered]
+        night("unchanged")
+        assert still_open() == []
+
+    def test_settles_what_was_said_of_an_upload(self, night: Any) -> None:
+        """Uploads were not switched off, and would have met it again."""
+        night("attention", {"code": "no_officer", **REVIEW}, {"code": "refused", **REVIEW})
+        night("unchanged", without_reviews=True)
+        assert still_open() == []
+
+    def test_counts_for_nobody_else(self, night: Any, host: Host) -> None:
+        other = host.learner(onefile_id=502)
+        met = night("attention", {"code": "review_gone", **REVIEW})
+        night("attention", {"code": "aim_gone", **AIM}, of=other)
+        night("unchanged", without_reviews=True, kind="refresh")
+        night("unchanged", of=other, kind="refresh")
+        assert still_open() + out_of_reach() == met
 
 
 class TestEachIsShownOnce:
@@ -374,6 +415,22 @@ class TestInRealRuns:
         assert len(still_open()) == 2
         sync(linked_review)
         assert [problem.code for problem in still_open()] == ["officer_unmatched"]
+
+    def test_a_night_with_downloads_switched_off_settles_nothing_of_reviews(
+        self, linked_review: Any, world: World, onefile: SandboxServer, configure: Any
+    ) -> None:
+        services.perform(services.start_daily(), sleep=dont_wait)
+        configure(download_reviews=False)
+
+        services.perform(services.start_daily(), sleep=dont_wait)
+        assert [problem.code for problem in still_open()] == ["officer_unmatched"]
+        sync(linked_review)
+        assert [problem.code for problem in still_open()] == ["officer_unmatched"]
+
+        next(iter(world.reviews.values())).assessor_id = None
+        configure(download_reviews=True)
+        services.perform(services.start_daily(), sleep=dont_wait)
+        assert still_open() == []
 
 
 def test_every_code_named_is_one_that_is_reported() -> None:

@@ -115,6 +115,12 @@ def note_environment(run: SyncRun, settings: OneFileSettings, *, unless_known: b
     SyncRun.objects.filter(known, pk=run.pk).update(**where)
 
 
+def note_policy(run: SyncRun, settings: OneFileSettings) -> None:
+    """Record that learners are compared without their reviews, if they are."""
+    if not (settings.download_reviews or run.without_reviews):
+        SyncRun.objects.filter(pk=run.pk).update(without_reviews=True)
+
+
 def advance(run: SyncRun) -> bool:
     """Bring a run on in which nobody is left to be worked on; true when nothing is left to work on.
 
