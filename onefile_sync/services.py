@@ -15,8 +15,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -24,22 +23,17 @@ from django.contrib.auth.models import AnonymousUser
 from django.db.models import Model
 from django.utils import timezone
 
-from . import host
 from .host import learner_by_pk as find_learner
 from .host import learner_model, learner_type, visible_learners
 from .messages.catalogue import read_out
 from .messages.labels import field_label
 from .models import (
-    OPEN_OUTCOMES,
-    LearnerOutcome,
-    OneFileSettings,
-    RunKind,
-    RunState,
     SyncRun,
 )
 from .reporting.attention import NEEDS_ATTENTION, Unsettled, open_problems, unsettled_problems
 from .reporting.findings import Finding, Level
 from .reporting.health import Health, health
+from .reporting.learner_status import LearnerStatus, learner_status
 from .reporting.reports import (
     RESULT_FAILED,
     ChangeLine,
@@ -56,26 +50,23 @@ from .reporting.reports import (
 )
 from .setup.connection_test import ConnectionReport, check_connection, look_closely, test_connection
 from .setup.probe import ProbeReport, learner_to_probe
-from .sync import daily
+from .sync import daily, on_demand
 from .sync.daily import perform, resume, start_daily, start_scheduled_daily, sweep, work
 from .sync.eligibility import (
-    MAPPING_WRONG,
-    NOBODY,
     Refusal,
     Refused,
     Selection,
     check_setup,
-    outcomes,
     partition,
     refusal_for,
     refuse_missing_rows,
     refuse_wrong_mapping,
 )
-from .sync.planning import safety_stop
+from .sync.on_demand import is_guarded, preview_now, refresh_now
 from .sync.planning.rules import RULES
-from .sync.runs import leases, lifecycle, queue, retention
+from .sync.runs import lifecycle, retention
 from .sync.runs.leases import Cost
-from .sync.runs.lifecycle import COMPARED, compared
+from .sync.runs.lifecycle import COMPARED
 from .sync.runs.schedule import (
     SCHEDULED_TASKS,
     SWEEP,
@@ -162,27 +153,7 @@ def refresh(learners: Sequence[Model], *, by: User | None = None) -> SyncRun:
     While a refresh of a single learner is open, another call returns the same run. If there are several learners, those
     who cannot be refreshed are left out (see :func:`partition`). Raises :class:`Refused` if none can be refreshed.
     """
-    refuse_wrong_mapping()
-    learners = list(dict.fromkeys(learners))
-    if len(learners) == 1:
-        return _queue_one(RunKind.REFRESH, learners[0], by)
-    selection = partition(learners)
-    if not selection.accepted:
-        raise Refused(selection.refused[0][1] if len(_reasons(selection)) == 1 else NOBODY)
-    accepted = selection.accepted
-    run, _created = lifecycle.open_run(
-        RunKind.REFRESH, accepted, by=_person(by), guarded=is_guarded(len(accepted))
-    )
-    queue.enqueue(run)
-    return run
-
-
-def is_guarded(learners: int) -> bool:
-    """Whether the safety stop guards a refresh of this number of learners, by the minimum in the settings."""
-    settings = OneFileSettings.load()
-    return safety_stop.can_be_implausible(
-        learners, settings.safety_stop_percent, settings.safety_stop_learners
-    )
+    return on_demand.refresh(learners, _person(by), _waits_for_worker)
 
 
 def preview(learner: Model, *, by: User | None = None) -> SyncRun:
@@ -190,59 +161,11 @@ def preview(learner: Model, *, by: User | None = None) -> SyncRun:
 
     Raises :class:`Refused`.
     """
-    refuse_wrong_mapping()
-    return _queue_one(RunKind.PREVIEW, learner, by)
+    return on_demand.preview(learner, _person(by), _waits_for_worker)
 
 
-def _queue_one(kind: RunKind, learner: Model, by: User | None) -> SyncRun:
-    refusal = refusal_for(learner)
-    if refusal is not None:
-        raise Refused(refusal)
-    leases.recover_expired()
-    if kind == RunKind.REFRESH:
-        under_way = (
-            outcomes()
-            .filter(learner_pk=str(learner.pk), run__kind=kind, state__in=OPEN_OUTCOMES)
-            .exclude(run__state=RunState.HELD)
-            .first()
-        )
-        if under_way is not None and under_way.run.open_key is None:
-            return under_way.run  # a refresh of several learners includes this one
-    key = lifecycle.learner_key(kind, str(learner.pk))
-    run, created = lifecycle.open_run(kind, [learner], by=_person(by), open_key=key)
-    if created or progress(run).waiting_for_worker:
-        queue.enqueue(run)
-    return run
-
-
-def refresh_now(learners: Sequence[Model]) -> SyncRun:
-    """Create a refresh for :func:`perform`, without queueing it. Raises :class:`Refused` if any learner is refused."""
-    return _now(RunKind.REFRESH, learners)
-
-
-def preview_now(learners: Sequence[Model] | None = None) -> SyncRun:
-    """Create a preview for :func:`perform`, without queueing it; without ``learners``, of all learners in scope.
-
-    Raises :class:`Refused` if any of ``learners`` is refused. In a preview of all, refused learners get an outcome, as
-    in a daily sync.
-    """
-    if learners is not None:
-        return _now(RunKind.PREVIEW, learners)
-    daily.check_here()
-    run, _created = lifecycle.open_run(RunKind.PREVIEW, host.scope(daily.today()))
-    return run
-
-
-def _now(kind: RunKind, learners: Sequence[Model]) -> SyncRun:
-    daily.check_here()
-    learners = list(dict.fromkeys(learners))
-    for learner in learners:
-        refusal = refusal_for(learner)
-        if refusal is not None:
-            raise Refused(refusal)
-    guarded = kind == RunKind.REFRESH and is_guarded(len(learners))
-    run, _created = lifecycle.open_run(kind, learners, guarded=guarded)
-    return run
+def _waits_for_worker(run: SyncRun) -> bool:
+    return progress(run).waiting_for_worker
 
 
 def count_calls(run: SyncRun, cost: Cost) -> None:
@@ -278,39 +201,6 @@ def probe(learner_pk: str | None = None) -> ProbeReport:
     return look_closely(learner_to_probe(learner_pk, daily.today()))
 
 
-@dataclass(frozen=True, slots=True)
-class LearnerStatus:
-    """A learner's status: why a refresh is refused, the last attempts, and the open run. Previews do not count.
-
-    ``last`` is the last attempt, whatever its outcome. ``last_success`` is the last one that compared the learner with
-    OneFile, and ``last_synchronised`` is its time.
-    """
-
-    refusal: Refusal | None
-    last: LearnerOutcome | None
-    current: SyncRun | None
-    last_synchronised: datetime | None
-    last_success: LearnerOutcome | None = None
-
-
-def learner_status(learner: Model) -> LearnerStatus:
-    """When and how a learner was last synchronised. A few queries, no call to OneFile."""
-    refusal = refusal_for(learner)
-    if refusal is MAPPING_WRONG:
-        return LearnerStatus(refusal, last=None, current=None, last_synchronised=None)
-    mine = outcomes().filter(learner_pk=str(learner.pk)).exclude(run__kind=RunKind.PREVIEW)
-    done = mine.exclude(state__in=OPEN_OUTCOMES)
-    last_success = done.filter(pk__in=compared().values("pk")).order_by("-finished_at").first()
-    current = mine.filter(state__in=OPEN_OUTCOMES).exclude(run__state=RunState.FINISHED).first()
-    return LearnerStatus(
-        refusal=refusal,
-        last=done.order_by("-finished_at").first(),
-        current=current.run if current else None,
-        last_synchronised=last_success.finished_at if last_success else None,
-        last_success=last_success,
-    )
-
-
 def last_daily_run() -> SyncRun | None:
     """The last completed daily sync, unless every learner in it failed: PICSWeb's *Last Synchronised* (R25)."""
     return lifecycle.successful_daily_runs().order_by("-finished_at").first()
@@ -327,10 +217,6 @@ def prune(older_than_days: int) -> int:
     Finished upload intents and staged records of that age are deleted too. Open ones stay, however old.
     """
     return retention.prune(timezone.now() - timedelta(days=older_than_days))
-
-
-def _reasons(selection: Selection) -> set[str]:
-    return {refusal.code for _learner, refusal in selection.refused}
 
 
 def _person(by: User | None) -> Any:
