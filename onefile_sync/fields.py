@@ -1,10 +1,10 @@
-"""The table of synchronised fields: what each is called on both sides, what kind of value it has, which rule decides.
+"""The table of synchronised fields: their names on both sides, the kind of their values, and the rule that decides.
 
-A field is declared here once. The mapping, the rows of PICSWeb and the records of OneFile, the plan, the staging table,
-labels, system checks, the list of rules and the sandbox ask here each time they need it. Nothing may be worked out from
-the table while a module is imported: a row that is added later would be missed.
+A field is declared here once. The mapping, PICSWeb's rows, OneFile's records, the plan, the staging table, labels,
+system checks, the list of rules and the sandbox read the table whenever they need it. Nothing may be derived from it
+while a module is imported, as a row that is added later would be missed.
 
-Imports nothing of the package, so that everything else may import it.
+Imports nothing else from the package, so that every module may import it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Kind(Enum):
-    """What sort of value a field holds. The first three can be synchronised."""
+    """The kind of a field's value. The first three can be synchronised."""
 
     NUMBER = "number"
     TEXT = "text"
@@ -31,7 +31,7 @@ class Kind(Enum):
 
     @property
     def blank(self) -> str | None:
-        """What a field holds where nothing was entered."""
+        """The value of a blank field."""
         return "" if self is Kind.TEXT else None
 
 
@@ -46,7 +46,7 @@ class Direction(Enum):
 
 @dataclass(frozen=True, slots=True)
 class FieldRule:
-    """How a field is decided on. ``text`` is what staff read beside a change; ``code`` is the field's name if empty."""
+    """The rule for a field. ``text`` is shown to staff beside a change; an empty ``code`` means the field's name."""
 
     direction: Direction
     text: Promise
@@ -73,8 +73,8 @@ PROGRESS = FieldRule(
 class SynchronisedField:
     """A field of a qualification in PICSWeb and of its learning aim in OneFile.
 
-    ``name`` is ours, and the key of the mapping; ``label`` is what PICSWeb's screens say; ``json_name`` is what OneFile
-    says, unless ``AIM_NAMES`` has another name.
+    ``name`` is ours, and the key in the mapping; ``label`` is the name on PICSWeb's screens; ``json_name`` is OneFile's
+    name, unless ``AIM_NAMES`` has another one.
     """
 
     name: str

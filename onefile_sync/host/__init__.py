@@ -1,6 +1,6 @@
-"""PICSWeb's side: which models and fields play which part (the mapping), and rows <-> plain values.
+"""PICSWeb's side: the mapping of models and fields, and the conversion between rows and plain values.
 
-Everything above asks here and never touches PICSWeb's models itself. Primary keys are text.
+The layers above use this package and never PICSWeb's models directly. Primary keys are text.
 """
 
 from .named_rows import is_a_row_missing

@@ -1,8 +1,8 @@
-"""How "live", "in learning" and "has units" are told in PICSWeb: as SQL where possible, else by asking each row.
+"""The conditions "live", "in learning" and "has units" in PICSWeb: as SQL where possible, else as a function per row.
 
-The mapping may give a dict of field -> value or list of values (``None``: is null), the name of a boolean field
-(is true) or of a relation (related rows exist), or the dotted path of a callable that takes the instance. Rows to which
-a foreign key leads may be named by natural key.
+The mapping gives a dict of field -> value or list of values (``None``: is null), the name of a boolean field (is true)
+or of a relation (related rows exist), or the dotted path of a function that takes the instance. Rows to which a foreign
+key leads may be named by natural key.
 """
 
 from __future__ import annotations
@@ -22,26 +22,27 @@ from .mapping import Part
 
 
 class WrongCondition(Exception):
-    """The mapping's text for a condition cannot be followed; the message says why."""
+    """A condition in the mapping is invalid. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Exactly one of the two is set: what to put into SQL, or whom to ask about an instance."""
+    """Either an SQL condition, or a function to call with an instance. Exactly one of the two is set."""
 
     sql: Q | None = None
     ask: Callable[[Model], object] | None = None
 
     def holds_where_sql_cannot_tell(self, instance: Model) -> bool:
-        """The answer of the callable; true where SQL has already answered."""
+        """The result of the function; true if the condition is SQL, which the query has already applied."""
         return self.ask is None or bool(self.ask(instance))
 
 
 def condition(part: Part, role: str, *, look_up: bool = True) -> Condition:
-    """The condition that plays a role; raises :class:`WrongCondition`.
+    """The condition for a role. Raises :class:`WrongCondition`.
 
-    One query for each natural key in it, where :class:`~onefile_sync.host.lookups.NoSuchRow` may be raised; without
-    ``look_up`` none, and the condition is good for nothing but to be checked.
+    Makes one query for each natural key in the condition, and may raise
+    :class:`~onefile_sync.host.lookups.NoSuchRow`. Without ``look_up`` it makes none, and the result only shows that the
+    condition is valid.
     """
     written = part.field_name(role)
     if isinstance(written, Mapping) and written:
@@ -54,16 +55,16 @@ def condition(part: Part, role: str, *, look_up: bool = True) -> Condition:
 
 
 def as_column(condition: Q) -> Case:
-    """The answer of SQL, as a column of the rows that are asked about."""
+    """The result of an SQL condition as a column of the query."""
     return Case(When(condition, then=True), default=False, output_field=BooleanField())
 
 
 def with_conditions(
     rows: QuerySet[Model], part: Part, among: Collection[str] | None = None
 ) -> tuple[QuerySet[Model], Callable[[Model], dict[str, Any]]]:
-    """The rows with what SQL can tell of a part's conditions, and how to read the answers off one of them.
+    """Add a part's SQL conditions to the rows as columns. Returns the rows and a function that reads all conditions.
 
-    ``among`` are the roles that matter, by default all. One query for each natural key in a condition.
+    ``among`` limits the roles. Makes one query for each natural key in a condition.
     """
     wanted = [role for role, kind in part.roles.items() if kind is Kind.CONDITION]
     conditions = {role: condition(part, role) for role in wanted if among is None or role in among}
@@ -101,7 +102,7 @@ def _all_of(part: Part, wanted: Mapping[str, Any], look_up: bool) -> Q:
 
 
 def values_of(field: Field[Any, Any], written: Any) -> list[Any]:
-    """The values that a dict gives to a field, one or several; a tuple is one where it is a natural key."""
+    """The values that the mapping gives for a field. A tuple is one value if it is a natural key, else several."""
     if is_natural_key(field, written):
         return [written]
     return list(written) if isinstance(written, list | tuple | set | frozenset) else [written]
@@ -134,7 +135,7 @@ def _truth_of(model: type[Model], name: str) -> Q:
     if not field.is_relation:
         raise WrongCondition(f"{name!r} is neither a boolean field nor a relation")
     if field.auto_created and not field.concrete:
-        # Through the related model's own manager, so that rows which PICSWeb hides do not count.
+        # The related model's default manager, so that rows hidden by PICSWeb do not count.
         related = field.related_model._default_manager
         return Q(Exists(related.filter(**{f"{field.remote_field.name}__pk": OuterRef("pk")})))
     rows = model._base_manager.filter(pk=OuterRef("pk"))
@@ -146,10 +147,10 @@ def _accessor(field: Any) -> str | None:
 
 
 def function_at(path: str) -> Callable[[Any], object]:
-    """The function that a dotted path names; raises :class:`WrongCondition`."""
+    """Import the function at a dotted path. Raises :class:`WrongCondition`."""
     try:
         found = import_string(path)
-    except Exception:  # noqa: BLE001 - whatever PICSWeb's module raises while it is imported
+    except Exception:  # noqa: BLE001 - importing PICSWeb's module may raise anything
         raise WrongCondition(f"{path!r} cannot be imported") from None
     if isinstance(found, type):
         raise WrongCondition(

@@ -1,4 +1,4 @@
-"""What PICSWeb may keep elsewhere than on the row itself: over relations, or where only a function can tell."""
+"""Values that PICSWeb stores elsewhere than on the row itself: on related rows, or computed by a function."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .mapping import REVIEW, Part
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """``path`` as a query writes it, ``""`` where a function tells; ``relations`` as ``select_related`` takes them."""
+    """Where a value is. ``path`` is a query lookup, or ``""`` for a function; ``relations`` are for select_related."""
 
     path: str
     relations: tuple[str, ...]
@@ -24,7 +24,7 @@ class Location:
 
 
 def source(part: Part, role: str) -> Location:
-    """Where a role's value, or the row that a foreign key leads to, is found."""
+    """The location of a role's value, or of the row to which a foreign key leads."""
     if part.is_told_by_function(role):
         return Location("", (), function_at(part.field_name(role)))
     path, field = part.field_name(role), part.field(role)
@@ -34,7 +34,7 @@ def source(part: Part, role: str) -> Location:
 
 
 def follow(row: Any, names: list[str]) -> Any:
-    """What is at the end of these relations, or ``None`` where they end before."""
+    """Follow these relations from a row; ``None`` if one of them is null."""
     for name in names:
         try:
             row = getattr(row, name) if row is not None else None
@@ -44,7 +44,7 @@ def follow(row: Any, names: list[str]) -> Any:
 
 
 def parents_of_reviews(learners: Sequence[Model]) -> QuerySet[Model]:
-    """The rows under which PICSWeb keeps these learners' reviews, where it does not keep them under the learner."""
+    """The rows to which these learners' reviews belong, if reviews do not belong to the learner directly."""
     first, *onward = REVIEW.field_name("learner").split("__")
     relation: Any = REVIEW.model._meta.get_field(first)
     rows: QuerySet[Model] = relation.related_model._default_manager.using(REVIEW.database)
@@ -52,7 +52,7 @@ def parents_of_reviews(learners: Sequence[Model]) -> QuerySet[Model]:
 
 
 def with_a_place_for_reviews(learners: Sequence[Model]) -> set[Any]:
-    """The primary keys of those learners for whom there is exactly one row under which a new review can be put."""
+    """The primary keys of learners with exactly one row to which a new review can belong."""
     _first, *onward = REVIEW.field_name("learner").split("__")
     if not onward:
         return {learner.pk for learner in learners}

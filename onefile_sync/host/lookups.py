@@ -1,4 +1,4 @@
-"""Rows of PICSWeb's lookup tables that the mapping names, by primary key or by natural key."""
+"""Finds rows of PICSWeb's lookup tables that the mapping names by primary key or natural key."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from .mapping import Part
 
 
 class NoSuchRow(ImproperlyConfigured):
-    """No row, or more than one, has the natural key that the mapping names."""
+    """No row, or several rows, have a natural key named in the mapping."""
 
 
 def is_natural_key(field: Field[Any, Any], value: Any) -> bool:
-    """Whether a value of the mapping is the natural key of a row to which this field may lead."""
+    """Whether a value in the mapping is a natural key for this foreign key."""
     return isinstance(value, tuple) and _finds_by_natural_key(field)
 
 
 def why_no_natural_key(field: Field[Any, Any], value: Any) -> str:
-    """Why a value that looks like a natural key is none, or ``""``. No query."""
+    """Why a value that looks like a natural key cannot be one; ``""`` if it can. Makes no query."""
     if not isinstance(value, list | tuple) or is_natural_key(field, value):
         return ""
     if not isinstance(field, ForeignKey):
@@ -37,10 +37,9 @@ def why_no_natural_key(field: Field[Any, Any], value: Any) -> str:
 
 
 def kept_for(part: Part, field: Field[Any, Any], value: Any) -> Any:
-    """What a field of a part holds for a value of the mapping.
+    """The value that a field holds for a value in the mapping. Raises :class:`NoSuchRow`.
 
-    One query for a natural key, which is looked up afresh so that a row renamed or deleted meanwhile is not used; none
-    otherwise. Raises :class:`NoSuchRow`.
+    Makes one query for a natural key. It is not cached, as the row may be renamed or deleted.
     """
     if not is_natural_key(field, value):
         return field.to_python(value)

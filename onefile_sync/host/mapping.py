@@ -1,7 +1,7 @@
-"""Which of PICSWeb's models and fields play which part: ``ONEFILE_SYNC`` as the rest of the package asks for it.
+"""The mapping of PICSWeb's models and fields: typed access to ``ONEFILE_SYNC``.
 
-A *part* is one of the five models (LEARNER, QUALIFICATION, …), a *role* is one field of it in the words of
-:mod:`onefile_sync.host.snapshot`. A role that the mapping leaves out is played by the field of the same name.
+A *part* is one of the five models (LEARNER, QUALIFICATION, …). A *role* is one of its fields, by its name in
+:mod:`onefile_sync.host.snapshot`. A role that the mapping leaves out is the field of the same name.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from onefile_sync.fields import Kind, kinds_by_name
 
 from .snapshot import QualificationRow, ReviewRow, roles_of
 
-#: Roles whose fields come from the mixins: their names are not PICSWeb's to choose.
+#: Roles whose fields come from the mixins, so PICSWeb cannot choose their names.
 FROM_MIXINS: Mapping[str, str] = {"onefile_id": "onefile_id", "centre_id": "onefile_centre_id"}
 
-#: What a part's dict may say beside the model and the roles, and what holds where it does not.
+#: Further keys of a part's dict, besides the model and the roles, with their defaults.
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "LEARNER": {"visible_to": None},
     "REVIEW": {
@@ -34,8 +34,8 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-#: What may be on another row than the part's own, to which a path over relations leads. Of a learner it may be told by
-#: a function too; whose a row is must be asked of the database.
+#: Roles whose value may be on another row, found by a path over relations. For a learner, a function may return the
+#: value instead; not for the role "learner", which is used in queries.
 MAY_BE_ELSEWHERE: Mapping[str, tuple[str, ...]] = {
     "LEARNER": ("main_officer", "ended_on"),
     "QUALIFICATION": ("learner",),
@@ -45,10 +45,10 @@ MAY_BE_ELSEWHERE: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One of PICSWeb's models, looked up afresh each time so that changed settings count at once.
+    """One of PICSWeb's models. Everything is looked up on each call, so that changed settings take effect immediately.
 
-    Everything here raises ``ImproperlyConfigured``, ``LookupError`` or ``FieldDoesNotExist`` where the mapping is
-    wrong; :mod:`onefile_sync.checks` says the same to people.
+    All methods raise ``ImproperlyConfigured``, ``LookupError`` or ``FieldDoesNotExist`` if the mapping is invalid;
+    :mod:`onefile_sync.checks` reports it to people.
     """
 
     key: str
@@ -83,7 +83,7 @@ class Part:
         return self.written.get(name, OPTIONS[self.key][name])
 
     def field_name(self, role: str) -> Any:
-        """What the mapping says about a role: for most a field's name, for a condition also more than that."""
+        """The mapping's entry for a role: usually a field's name, but conditions have other forms too."""
         return FROM_MIXINS.get(role) or self.written.get(role, role)
 
     def field(self, role: str) -> Field[Any, Any]:
@@ -98,11 +98,11 @@ class Part:
         return field
 
     def may_be_path(self, role: str) -> bool:
-        """Whether what the mapping says about a role is read as a path over relations."""
+        """Whether the mapping's entry for a role is read as a path over relations."""
         return isinstance(self.field_name(role), str) and role in MAY_BE_ELSEWHERE.get(self.key, ())
 
     def is_told_by_function(self, role: str) -> bool:
-        """Whether the mapping gives the dotted path of a function, for a role of which that may be said."""
+        """Whether the mapping names a function for a role that allows one."""
         name = self.field_name(role)
         is_of_learner = self.key == "LEARNER" and role in MAY_BE_ELSEWHERE["LEARNER"]
         return is_of_learner and isinstance(name, str) and "." in name
@@ -116,7 +116,7 @@ class Part:
         return "proposed_time" in self.roles and self.field_name("proposed_time") is None
 
     def to_pk(self, text: str) -> Any:
-        """A primary key from text, or ``None`` when no row can have it."""
+        """A primary key from text; ``None`` if no row can have it."""
         pk = self.model._meta.pk
         try:
             return pk.to_python(text)
@@ -125,14 +125,14 @@ class Part:
 
 
 def leads_to_a_row(relation: Any) -> bool:
-    """Whether a field, of whatever kind, is a relation that has one row at its other end."""
+    """Whether a field is a relation to a single row."""
     return bool(
         relation.is_relation and (relation.many_to_one or relation.one_to_one) and relation.related_model
     )
 
 
 def related_model(model: type[Model], name: str) -> type[Model]:
-    """The model to which a relation leads that has one row at its other end."""
+    """The model to which a relation to a single row leads. Raises ``LookupError`` for other fields."""
     relation: Any = model._meta.get_field(name)
     if not leads_to_a_row(relation):
         raise LookupError(f"{name!r} does not lead to a single row")
@@ -160,5 +160,5 @@ ORGANISATION = Part("ORGANISATION", {})
 
 PARTS: tuple[Part, ...] = (LEARNER, QUALIFICATION, REVIEW, OFFICER, ORGANISATION)
 
-#: The parts that the exchange writes to, by the ``kind`` that callers name.
+#: The parts that the exchange writes, by the ``kind`` that callers use.
 WRITTEN: Mapping[str, Part] = {"learner": LEARNER, "qualification": QUALIFICATION, "review": REVIEW}

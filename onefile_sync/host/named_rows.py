@@ -1,4 +1,4 @@
-"""Whether the rows of lookup tables without which no learner can be compared are there."""
+"""Checks that the lookup rows exist without which no learner can be compared."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from .mapping import PARTS, REVIEW
 
 
 def is_a_row_missing() -> bool:
-    """Whether a natural key in the mapping has no row, or several: of a condition, a normal type or an attendance.
+    """Whether a natural key of a condition, a normal type or an attendance has no row, or several.
 
-    One query for each natural key and none otherwise. A mapping that is wrong in another way has none missing.
-    The row for ``created_type`` is not looked for: without it no review is created, and the rest goes on.
+    One query for each natural key. Returns false if the mapping is invalid in another way, which the checks report.
+    The row for ``created_type`` is not checked: without it no review can be created, but the rest works.
     """
     try:
         for part in PARTS:
@@ -29,5 +29,5 @@ def is_a_row_missing() -> bool:
     except NoSuchRow:
         return True
     except (WrongCondition, ImproperlyConfigured, LookupError, FieldDoesNotExist, ValidationError):
-        return False  # the mapping is wrong in another way, which the checks tell
+        return False  # the mapping is invalid in another way, which the checks report
     return False

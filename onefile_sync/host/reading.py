@@ -29,12 +29,12 @@ from .mapping import LEARNER, OFFICER, QUALIFICATION, REVIEW, Part
 from .snapshot import LearnerRow, Officers, QualificationRow, ReviewRow, roles_of
 from .values import local_date, local_midnight, plain, reader
 
-#: How long a row's name may be in what we keep about it.
+#: Maximum length of a row's name in our own tables.
 LABEL_LENGTH = 200
 
 
 def label(instance: Model) -> str:
-    """What PICSWeb calls a row, short enough for the ledger.
+    """The name of a row in PICSWeb, shortened for the ledger.
 
     A row that cannot say its name has a key all the same: that must not keep the learner from being exchanged.
     """
@@ -49,15 +49,15 @@ _label = lazy(label, str)
 
 
 def shown(part: Part) -> QuerySet[Model]:
-    """The rows that PICSWeb itself shows: its default manager may hide some, such as archived ones.
+    """The rows that PICSWeb's default manager returns; it may hide some, such as archived ones.
 
-    Like everything here from the database that is written: what decides a write must not come from a replica that lags.
+    Like everything here, they are read from the database that is written, as a lagging replica must not decide a write.
     """
     return part.model._default_manager.using(part.database)
 
 
 def everything(part: Part) -> QuerySet[Model]:
-    """All rows, those that PICSWeb hides included."""
+    """All rows, including those that PICSWeb hides."""
     return part.model._base_manager.using(part.database)
 
 
@@ -72,12 +72,12 @@ def learner_model() -> type[Model]:
 
 
 def learner_type() -> ContentType:
-    """The content type of PICSWeb's learner model, by which our own rows point at learners."""
+    """The content type of PICSWeb's learner model, by which our own rows refer to learners."""
     return ContentType.objects.get_for_model(LEARNER.model)
 
 
 def learner_by_pk(pk: str) -> Model | None:
-    """The learner with this primary key, main officer included, or ``None``: gone, hidden, or no such key."""
+    """The learner with this primary key, with the main officer; ``None`` if there is none or PICSWeb hides it."""
     key = LEARNER.to_pk(pk)
     if key is None:
         return None
@@ -85,33 +85,33 @@ def learner_by_pk(pk: str) -> Model | None:
 
 
 def learners_sharing(onefile_id: int) -> list[str]:
-    """The primary keys of all learners with this OneFile ID, hidden ones included.
+    """The primary keys of all learners with this OneFile ID, including hidden ones.
 
-    More than one is a mistake that staff must mend.
+    If there are several, staff have to correct them.
     """
     learners = everything(LEARNER).filter(onefile_id=onefile_id).order_by("pk")
     return [str(pk) for pk in learners.values_list("pk", flat=True)]
 
 
 def shared_among(onefile_ids: Iterable[int | None]) -> set[int]:
-    """Those of these OneFile IDs that more than one learner has, hidden ones included. One query."""
+    """Those of these OneFile IDs that several learners have, including hidden ones. One query."""
     learners = everything(LEARNER).filter(onefile_id__in=list(onefile_ids)).order_by()
     counted = learners.values("onefile_id").annotate(learners=Count("pk")).filter(learners__gt=1)
     return set(counted.values_list("onefile_id", flat=True))
 
 
 def shared_onefile_ids() -> set[int]:
-    """The OneFile IDs that more than one learner has, hidden ones included. One query."""
+    """The OneFile IDs that several learners have, including hidden ones. One query."""
     learners = everything(LEARNER).filter(onefile_id__isnull=False).order_by()
     counted = learners.values("onefile_id").annotate(learners=Count("pk")).filter(learners__gt=1)
     return set(counted.values_list("onefile_id", flat=True))
 
 
 def scope(today: date) -> Iterator[Model]:
-    """The learners of the daily run (R2), by primary key, fetched as they are asked for.
+    """The learners in the scope of the daily sync (R2), ordered by primary key and fetched lazily.
 
-    A OneFile ID, a Live status, and In Learning or ended within ``ENDED_WITHIN_DAYS`` before ``today`` (a date in the
-    deployment's time zone).
+    They have a OneFile ID and a Live status, and are In Learning or ended within ``ENDED_WITHIN_DAYS`` before ``today``
+    (a date in the deployment's time zone).
     """
     live, in_learning = condition(LEARNER, "live"), condition(LEARNER, "in_learning")
     since = today - timedelta(days=deployment.ended_within_days)
@@ -141,7 +141,7 @@ def scope(today: date) -> Iterator[Model]:
 
 
 def learners_by_pk(pks: Iterable[str]) -> list[Model]:
-    """The learners with these primary keys, main officers included; those who are gone or hidden are left out."""
+    """The learners with these primary keys, with main officers. Deleted and hidden learners are left out."""
     keys = [key for pk in pks if (key := LEARNER.to_pk(pk)) is not None]
     return list(_with_main_officer(shown(LEARNER)).filter(pk__in=keys).order_by("pk"))
 
@@ -154,15 +154,15 @@ def _with_main_officer(learners: QuerySet[Model]) -> QuerySet[Model]:
 def read_learner(learner: Model) -> LearnerRow:
     """A learner with qualifications and reviews, for the exchange.
 
-    Two queries; one more where the main officer was not fetched with the learner (:func:`learner_by_pk` does), one
-    more where PICSWeb hides reviews, and one more where it keeps them under another row of the learner's.
+    Two queries; one more if the main officer was not fetched with the learner (:func:`learner_by_pk` does), one more if
+    PICSWeb hides reviews, and one more if reviews belong to another row of the learner.
     The learner must have a OneFile ID.
     """
     return next(read_learners([learner]))
 
 
 def read_learners(learners: Sequence[Model]) -> Iterator[LearnerRow]:
-    """Several learners as :func:`read_learner` has one, in as many queries as one needs."""
+    """Read several learners as :func:`read_learner` does, with the same number of queries as for one."""
     qualifications = _qualifications(learners)
     reviews = _reviews(learners)
     hidden = _hidden_reviews(learners, reviews) if hides(REVIEW) else {}
@@ -185,16 +185,16 @@ def read_learners(learners: Sequence[Model]) -> Iterator[LearnerRow]:
 
 
 def linked_aims(onefile_ids: Iterable[int]) -> set[int]:
-    """Which of these learning aims a qualification is linked to. One query."""
+    """Those of these learning aims to which a qualification is linked. One query."""
     linked = shown(QUALIFICATION).filter(onefile_id__in=list(onefile_ids))
     return set(linked.values_list("onefile_id", flat=True))
 
 
 def read_officers(onefile_ids: Iterable[int], also: Iterable[str] = ()) -> Officers:
-    """PICSWeb's officers linked to these OneFile users. At most two queries, and a third where PICSWeb hides officers.
+    """PICSWeb's officers linked to these OneFile users. At most two queries, and a third if PICSWeb hides officers.
 
-    An officer whom PICSWeb hides counts where nobody who is shown is linked to the same user.
-    ``also`` are primary keys of further officers whose names are wanted, such as the present officer of a review.
+    A hidden officer counts only if no visible officer is linked to the same user. ``also`` are primary keys of further
+    officers whose names are needed, such as the current officer of a review.
     """
     linked: dict[int, list[str]] = {}
     names: dict[str, str] = {}
@@ -215,7 +215,7 @@ def read_officers(onefile_ids: Iterable[int], also: Iterable[str] = ()) -> Offic
 
 
 def _preferred(officers: Sequence[Model]) -> Iterator[Model]:
-    """Those who are shown, and whoever is hidden where nobody who is shown is linked to the same user."""
+    """The visible officers, and hidden officers to whose user no visible officer is linked."""
     hidden = _hidden(OFFICER, officers)
     of = attrgetter("onefile_id")
     taken = {of(officer) for officer in officers if officer.pk not in hidden}
@@ -223,7 +223,7 @@ def _preferred(officers: Sequence[Model]) -> Iterator[Model]:
 
 
 def _hidden(part: Part, rows: Sequence[Model]) -> set[Any]:
-    """The primary keys of those rows that PICSWeb's default manager leaves out."""
+    """The primary keys of the rows that PICSWeb's default manager hides."""
     pks = {row.pk for row in rows}
     return pks - set(shown(part).filter(pk__in=pks).values_list("pk", flat=True)) if hides(part) else set()
 
@@ -233,9 +233,9 @@ def _of(learners: Sequence[Model], part: Part) -> QuerySet[Model]:
 
 
 def _by_learner(rows: QuerySet[Model], part: Part, learners: Sequence[Model]) -> Iterator[tuple[Model, Any]]:
-    """Each row with its learner.
+    """Yield each row with its learner.
 
-    PICSWeb's __str__ may name the learner: they are handed over rather than fetched again for every row.
+    PICSWeb's ``__str__`` may use the learner, so it is set on the row rather than fetched again for each one.
     """
     *parents, name = part.field_name("learner").split("__")
     of_learner = attrgetter(part.field("learner").attname)
@@ -291,7 +291,7 @@ def _reviews(learners: Sequence[Model]) -> dict[Any, list[ReviewRow]]:
 def _hidden_reviews(
     learners: Sequence[Model], read: Mapping[Any, Sequence[ReviewRow]]
 ) -> dict[Any, list[ReviewRow]]:
-    """By the learner's primary key: the linked reviews that PICSWeb hides, of which nothing else is told."""
+    """The linked reviews that PICSWeb hides, by the learner's primary key. Only their IDs and labels are read."""
     path = REVIEW.field_name("learner")
     seen = {review.pk for reviews in read.values() for review in reviews}
     linked = everything(REVIEW).filter(**{f"{path}__in": learners}, onefile_id__isnull=False).order_by("pk")

@@ -1,6 +1,6 @@
-"""PICSWeb's rows, saved one at a time through the model's own ``save``, so that signals and audit keep working.
+"""Saves PICSWeb's rows one at a time through the model's own ``save``, so that signals and audit trails keep working.
 
-Every function is one short transaction that locks the row; nothing here waits for the network (design, decision 5).
+Every function is one short transaction that locks the row and makes no network call (design, decision 5).
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from .values import CannotHold, assign, plain, reader, same, stored
 
 
 class Rejected(Exception):
-    """PICSWeb's own model or database did not take the values; nothing was saved.
+    """PICSWeb's model or database refused the values, so nothing was saved.
 
-    Says only what it is about: the cause may quote the values and is left behind. ``fields`` are those that the model
-    named when it refused: roles, or else PICSWeb's own names.
+    The error has no cause, as the cause may quote values. ``fields`` are the fields named in the refusal: as roles, or
+    else by PICSWeb's own names.
     """
 
     def __init__(self, kind: str, pk: str, fields: Iterable[str] = ()) -> None:
@@ -38,13 +38,13 @@ class Rejected(Exception):
 
 
 class NowhereToPut(Exception):
-    """A review is kept under a row of PICSWeb's that leads to the learner, and there is none, or several."""
+    """Reviews belong to another row of the learner, and this learner has no such row, or several."""
 
 
 def can_hold(kind: str, field: str, value: Value) -> bool:
     """Whether PICSWeb's field can hold a value: type, length, range, choices, null.
 
-    No query, but for attendance that the mapping names by natural key.
+    Makes no query, except for an attendance that the mapping names by natural key.
 
     ``kind`` is "learner", "qualification" or "review"; ``field`` a name of :mod:`onefile_sync.host.snapshot`.
     """
@@ -57,8 +57,10 @@ def can_hold(kind: str, field: str, value: Value) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A row as it was, and as PICSWeb keeps it now: its ``save``, a signal, the field or the database may have tidied,
-    rounded or cut off what it was given, or changed another value besides. Every value that is exchanged is told.
+    """A row's synchronised values before and after saving.
+
+    PICSWeb's ``save``, a signal, the field or the database may have tidied, rounded or truncated a value, or changed
+    other values as well.
     """
 
     pk: str
@@ -67,10 +69,10 @@ class Saved:
 
 
 def save_fields(kind: str, pk: str, old: Mapping[str, Value], new: Mapping[str, Value]) -> Saved | None:
-    """Save changed values of one row, if it still has the old ones.
+    """Save new values of one row, if it still has the old ones.
 
-    ``old`` must tell every field of ``new``. Returns ``None``, with nothing written, when somebody changed one of these
-    fields meanwhile or the row is gone. Raises :class:`Rejected` when PICSWeb does not take the values.
+    ``old`` must have every field of ``new``. Returns ``None`` and writes nothing if one of these fields has changed
+    meanwhile or the row has been deleted. Raises :class:`Rejected` if PICSWeb refuses the values.
     """
     part = WRITTEN[kind]
     with saving(kind, pk):
@@ -86,7 +88,7 @@ def save_fields(kind: str, pk: str, old: Mapping[str, Value], new: Mapping[str, 
 def _read_back(
     part: Part, kind: str, row: Model, given: Mapping[str, Value], before: Mapping[str, Value]
 ) -> Saved:
-    """Whoever lost the OneFile ID would be created again each time, and so was refused."""
+    """Read the saved row. Raises :class:`Rejected` if it lost its OneFile ID: it would be created again each time."""
     kept = part.model._base_manager.using(part.database).filter(pk=row.pk).first()
     if kept is None or plain(part, kept, "onefile_id") != given.get("onefile_id", before.get("onefile_id")):
         raise Rejected(kind, "" if not before else str(row.pk), ["onefile_id"])
@@ -94,7 +96,7 @@ def _read_back(
 
 
 def _exchanged(part: Part) -> Callable[[Model], dict[str, Value]]:
-    """Reads every value of a row that the exchange may write."""
+    """A function that reads every value of a row that the exchange may write."""
     if part is LEARNER:
         return reader(part, ["onefile_id", "centre_id"])
     aside = (Kind.CONDITION, Kind.LEARNER, Kind.TYPE)
@@ -102,7 +104,7 @@ def _exchanged(part: Part) -> Callable[[Model], dict[str, Value]]:
 
 
 def still_holds(kind: str, pk: str, values: Mapping[str, Value]) -> bool:
-    """Whether a row still has these values; false when it is gone. Asked right before they are sent to OneFile."""
+    """Whether a row still exists with these values. Called immediately before they are sent to OneFile."""
     part = WRITTEN[kind]
     key: Any = part.to_pk(pk)
     rows, conditions = with_conditions(part.model._base_manager.using(part.database), part, values)
@@ -117,14 +119,14 @@ def still_holds(kind: str, pk: str, values: Mapping[str, Value]) -> bool:
 
 
 def create_review(learner_pk: str, values: Mapping[str, Value]) -> Saved | None:
-    """Create a review for a learner from OneFile's (R10).
+    """Create a review for a learner from OneFile's review (R10).
 
-    Its type is the mapping's ``created_type``. Where the learner already has a review with that ``onefile_id``,
-    because another worker was quicker, ``None`` is returned and nothing is created. Raises :class:`Rejected`
-    when the learner is gone or PICSWeb does not take the values, and :class:`NowhereToPut`.
+    Its type is the mapping's ``created_type``. Returns ``None`` and creates nothing if the learner already has a review
+    with that ``onefile_id``, created by another worker. Raises :class:`Rejected` if the learner has been deleted or
+    PICSWeb refuses the values, and :class:`NowhereToPut`.
     """
     with saving("review"):
-        learner = _locked(LEARNER, learner_pk)  # one at a time for this learner
+        learner = _locked(LEARNER, learner_pk)  # prevents two workers from creating the same review
         if learner is None:
             raise Rejected("learner", learner_pk)
         path = REVIEW.field_name("learner")
@@ -140,7 +142,7 @@ def create_review(learner_pk: str, values: Mapping[str, Value]) -> Saved | None:
 
 
 def _only_parent(learner: Model) -> Model:
-    """The one row to which a review can be attached so that its path leads to the learner."""
+    """The only row of the learner to which a review can belong. Raises :class:`NowhereToPut`."""
     found = list(parents_of_reviews([learner])[:2])
     if len(found) != 1:
         raise NowhereToPut
@@ -150,7 +152,7 @@ def _only_parent(learner: Model) -> Model:
 
 @contextmanager
 def saving(kind: str, pk: str = "") -> Iterator[None]:
-    """A transaction in PICSWeb's database, for a row that is saved; refusals are raised as :class:`Rejected`."""
+    """A transaction in PICSWeb's database that turns refusals into :class:`Rejected`."""
     part = WRITTEN[kind]
     try:
         with transaction.atomic(using=part.database):
@@ -164,7 +166,7 @@ def saving(kind: str, pk: str = "") -> Iterator[None]:
 
 
 def _fields_named(part: Part, error: ValidationError) -> list[str]:
-    """The fields that a refusal names. Only names of the model's own: what else stands there may be a sentence."""
+    """The fields named in a refusal. Other keys are ignored, as they may be sentences."""
     own = {field.name for field in part.model._meta.get_fields()}
     roles = {part.field_name(role): role for role in part.roles if isinstance(part.field_name(role), str)}
     return [roles.get(name, name) for name in sorted(getattr(error, "error_dict", ())) if name in own]
@@ -178,5 +180,5 @@ def _locked(part: Part, pk: str) -> Model | None:
 
 
 def _stamps(model: type[Model]) -> list[str]:
-    """The "last changed" fields, which ``update_fields`` would leave out."""
+    """The ``auto_now`` fields, which ``update_fields`` would otherwise leave out."""
     return [field.name for field in model._meta.concrete_fields if getattr(field, "auto_now", False)]

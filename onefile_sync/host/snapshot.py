@@ -1,4 +1,4 @@
-"""PICSWeb's side as plain values: what the rules decide on, whatever PICSWeb calls its models and fields.
+"""PICSWeb's side as plain values, on which the rules decide, independent of PICSWeb's models and field names.
 
 Nothing here knows Django's models. :mod:`onefile_sync.host` turns instances into these and back. A value that the
 mapping names a field for is declared once: here, by the kind that its annotation has, or in the table of synchronised
@@ -17,7 +17,7 @@ from onefile_sync.fields import Kind, blank_values
 
 
 class Attendance(Enum):
-    """Whether a review took place, in PICSWeb's words."""
+    """Whether a review took place, in PICSWeb's terms."""
 
     BLANK = "blank"
     YES = "yes"
@@ -25,14 +25,14 @@ class Attendance(Enum):
     UNKNOWN = "unknown"
 
 
-#: A value of one field as the rules see it. ``None`` and ``""`` both mean blank.
+#: A field's value. ``None`` and ``""`` both mean blank.
 Value = int | str | date | time | Attendance | None
-#: What staff call a row: ``str()`` of it, which may be made up only then.
+#: The name of a row for staff: ``str()`` of this object, which may be computed only then.
 Label = object
 
 
 def comparable(value: Value | datetime) -> str:
-    """A value as text: the same for values between which there is no difference, such as all kinds of blank."""
+    """A value as text. Values that count as equal, such as all kinds of blank, have the same text."""
     if isinstance(value, Attendance):
         return value.value
     if isinstance(value, date | time):
@@ -41,7 +41,7 @@ def comparable(value: Value | datetime) -> str:
 
 
 def roles_of(row: type[Any]) -> dict[str, Kind]:
-    """What the mapping names a field or a condition for in a row: whatever is annotated with its kind."""
+    """The roles of a row class with their kinds: the attributes annotated with a :class:`Kind`."""
     hints = get_type_hints(row, include_extras=True)
     return {name: hint.__metadata__[0] for name, hint in hints.items() if get_origin(hint) is Annotated}
 
@@ -76,7 +76,7 @@ class ReviewRow:
 
 @dataclass(frozen=True, slots=True)
 class LearnerRow:
-    """A learner with everything of theirs that the exchange can touch."""
+    """A learner, with the qualifications and reviews that the exchange can change."""
 
     pk: str
     label: Label
@@ -86,18 +86,18 @@ class LearnerRow:
     main_officer_onefile_id: int | None = None
     qualifications: tuple[QualificationRow, ...] = ()
     reviews: tuple[ReviewRow, ...] = ()
-    #: Linked reviews that PICSWeb hides: they are there, and nothing else is known of them.
+    #: Linked reviews that PICSWeb hides, without their values.
     hidden_reviews: tuple[ReviewRow, ...] = ()
-    #: Whether PICSWeb has exactly one place for a new review of theirs.
+    #: Whether there is exactly one row to which a new review of the learner can belong.
     has_place_for_reviews: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Officers:
-    """PICSWeb's officers by the OneFile user ID of the assessor they are linked to.
+    """PICSWeb's officers by the OneFile user ID of the assessor to whom they are linked.
 
-    ``names`` serves the reader of a plan: it maps an officer's primary key to the officer's name.
-    An assessor to whom several officers are linked is in ``ambiguous`` and not in ``by_onefile_id``.
+    ``names`` maps an officer's primary key to the officer's name, for display. An assessor to whom several officers are
+    linked is in ``ambiguous`` instead of ``by_onefile_id``.
     """
 
     by_onefile_id: Mapping[int, str] = field(default_factory=dict)

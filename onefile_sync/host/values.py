@@ -1,6 +1,6 @@
-"""PICSWeb's values <-> plain values, one field at a time.
+"""Converts between PICSWeb's values and plain values, one field at a time.
 
-Nothing here touches the database, unless the mapping names a row by its natural key.
+Makes no query, unless the mapping names a row by its natural key.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ class CannotHold(Exception):
 
 
 def plain(part: Part, instance: Model, role: str) -> Any:
-    """What a row of PICSWeb says in a role, as the rules see it (:data:`onefile_sync.host.snapshot.Value`)."""
+    """The plain value (:data:`onefile_sync.host.snapshot.Value`) of a role in one of PICSWeb's rows."""
     return _how_to_read(part, role)(instance)
 
 
 def reader(part: Part, roles: Iterable[str]) -> Callable[[Model], dict[str, Any]]:
-    """Reads these roles off a row, as :func:`plain` does; worked out once and good for many rows."""
+    """A function that reads these roles from a row, as :func:`plain` does. Use it for many rows."""
     how = {role: _how_to_read(part, role) for role in roles}
     return lambda instance: {role: read(instance) for role, read in how.items()}
 
@@ -57,7 +57,7 @@ def _how_to_read(part: Part, role: str) -> Callable[[Model], Any]:
 
 
 def stored(part: Part, role: str, value: Value) -> Any:
-    """What to put into PICSWeb's field (its attname) for a plain value; raises :class:`CannotHold`."""
+    """The value to set on PICSWeb's field (its attname) for a plain value. Raises :class:`CannotHold`."""
     if role == "proposed_time" and part.has_moment:
         return value
     field = part.field(role)
@@ -68,9 +68,9 @@ def stored(part: Part, role: str, value: Value) -> Any:
 
 
 def accepted(field: Field[Any, Any], value: Any) -> Any:
-    """The value as the field keeps it, by the field's own validators and choices; raises ``ValidationError``.
+    """The value as the field stores it. Raises ``ValidationError`` by the field's own validators and choices.
 
-    Whether the row of a foreign key exists is left to the database, for that would need a query.
+    Whether the row of a foreign key exists is left to the database, as checking it would need a query.
     """
     if value is None:
         if not field.null:
@@ -78,7 +78,7 @@ def accepted(field: Field[Any, Any], value: Any) -> Any:
         return None
     value = field.to_python(value)
     if isinstance(value, str):
-        value.encode()  # half a character pair: the database could not store it
+        value.encode()  # fails for a lone surrogate, which the database could not store
         if "\x00" in value:
             raise ValidationError("null character")
     judge = field.target_field if isinstance(field, ForeignKey) else field
@@ -89,7 +89,7 @@ def accepted(field: Field[Any, Any], value: Any) -> Any:
 
 
 def assign(part: Part, instance: Model, values: Mapping[str, Value]) -> list[str]:
-    """Put plain values on an instance; returns the names of the fields set. Raises :class:`CannotHold`."""
+    """Set plain values on an instance and return the names of the fields set. Raises :class:`CannotHold`."""
     names = []
     for role, value in _without_moment(part, instance, values).items():
         field = part.field(role)
@@ -99,17 +99,17 @@ def assign(part: Part, instance: Model, values: Mapping[str, Value]) -> list[str
 
 
 def same(one: Value, other: Value) -> bool:
-    """Whether two plain values are equal, all kinds of blank being one."""
+    """Whether two plain values are equal. All kinds of blank count as equal."""
     return one == other or (one in (None, "") and other in (None, ""))
 
 
 def local_date(value: date | datetime | None) -> date | None:
-    """The date on a wall in the deployment's time zone."""
+    """The date in the deployment's time zone."""
     return _local(value).date() if isinstance(value, datetime) else value
 
 
 def local_midnight(day: date) -> datetime:
-    """The start of a day in the deployment's time zone, as a DateTimeField takes it."""
+    """The start of a day in the deployment's time zone, as a value for a DateTimeField."""
     return moment(day, None)
 
 
@@ -148,7 +148,7 @@ def _converted(part: Part, role: str, field: Field[Any, Any], value: Value) -> A
 def _without_moment(
     part: Part, instance: Model, values: Mapping[str, Value]
 ) -> Mapping[str, Value | datetime]:
-    """Proposed date and time as the one value that PICSWeb keeps, where it keeps one; what is not given stays."""
+    """Combine proposed date and time if PICSWeb has one field for both. A part that is not given stays as it is."""
     if not part.has_moment or not values.keys() & {"proposed_date", "proposed_time"}:
         return values
     both = {role: plain(part, instance, role) for role in ("proposed_date", "proposed_time")} | dict(values)
@@ -158,7 +158,7 @@ def _without_moment(
 
 
 def _attendances(part: Part) -> Mapping[Any, Attendance]:
-    """PICSWeb's values of attendance; where blank and unknown share one, it means unknown."""
+    """PICSWeb's attendance values. If blank and unknown share one, it means unknown."""
     field, values = part.field("attended"), sorted(part.option("attended_values").items())
     return {_key(kept_for(part, field, value)): Attendance(name) for name, value in values}
 

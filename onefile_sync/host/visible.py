@@ -1,4 +1,4 @@
-"""The learners whom PICSWeb lets somebody see, where a function of its own says so."""
+"""Which learners a user may see, according to the function in ``LEARNER["visible_to"]``."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from .mapping import LEARNER
 
 
 def visible_learners(user: Any) -> QuerySet[Model] | None:
-    """What the function of ``LEARNER["visible_to"]`` answers for this user; ``None`` where there is no function.
+    """The learners that the function in ``LEARNER["visible_to"]`` returns for this user; ``None`` without a function.
 
-    Raises ``ImproperlyConfigured`` where there is no such function, and ``TypeError`` where it answers with something
-    else than a queryset: better no page than a learner whom PICSWeb hides.
+    Raises ``ImproperlyConfigured`` if the function does not exist, and ``TypeError`` if it returns anything but a
+    queryset of learners: an error page is better than showing a learner whom PICSWeb hides.
     """
     path = LEARNER.option("visible_to")
     if path is None:

@@ -1,7 +1,7 @@
-"""Compares learners with what was read for everyone, many at a time and without a call, and ends all who need nothing.
+"""Compares learners with the staged records, in batches and without a call, and finishes those who need no change.
 
-Whoever has something to be written, or to be asked of OneFile, is left to the exchange (:mod:`.exchange`), one by one.
-Only the names of assessors in the problems are asked for in between, by whoever works on the run.
+Learners for whom something has to be written or read from OneFile are left to the exchange
+(:mod:`onefile_sync.sync.learner.exchange`). The only calls in between are the worker's, for names of assessors.
 """
 
 from __future__ import annotations
@@ -41,20 +41,20 @@ from onefile_sync.transactions import retried
 from . import staging
 from .staged_source import NotStaged, StagedSource
 
-#: Learners who are compared at a time.
+#: Number of learners compared in one batch.
 BATCH = 100
-#: For so long what was read for everyone is good to plan with; whoever comes later is asked about.
+#: How long staged records may be used for planning. After that, OneFile is asked again.
 FRESH = timedelta(hours=24)
 
 
 def staged_for(
     run: SyncRun, learner_pks: Sequence[str], live: Source | None = None
 ) -> dict[str, StagedSource]:
-    """What this run has read of these learners, where it is good to plan with. Three queries.
+    """The staged records of these learners, where they are recent enough to plan with. Three queries.
 
-    What is not staged is asked of ``live``; without it the sources make no call.
+    Records that are not staged are read from ``live``; without it the sources make no call.
 
-    It is not for a run that was held, and not for a learner whom somebody refreshed meanwhile: their values are newer.
+    Returns nothing for a run that was held, nor for learners refreshed since the run began, whose values are newer.
     """
     if run.read_at is None or run.held_at is not None or timezone.now() - run.read_at > FRESH:
         return {}
@@ -83,7 +83,7 @@ def staged_for(
 
 @dataclass(frozen=True, slots=True)
 class _Lists:
-    """Which of a run's lists are of use. That they do not name a record says nothing: it is looked for by its ID."""
+    """Which of a run's lists are usable. A record missing from a list may still exist; it is looked up by its ID."""
 
     usable: Mapping[str, bool]
     only_centre: int | None
@@ -104,9 +104,9 @@ class _Lists:
 
 
 def survey(run: SyncRun, policy: Policy, learn_names: Callable[[set[int]], None]) -> int | None:
-    """Compare the next learners of a run; returns how many came to an end, and ``None`` where all were compared.
+    """Compare the next batch of a run. Returns how many learners were finished, and ``None`` when all were compared.
 
-    ``learn_names`` is told the OneFile IDs of assessors in the problems, if there are any, before these are recorded.
+    ``learn_names`` receives the OneFile IDs of assessors in the problems, if any, before the problems are recorded.
     """
     batch = _claim(run)
     if batch is None:
@@ -118,13 +118,13 @@ def survey(run: SyncRun, policy: Policy, learn_names: Callable[[set[int]], None]
         return batch.write()
     except Exception as error:  # noqa: BLE001 - R25: one learner's failure must not stop the others
         events.error("survey_stopped", run=run.pk, error=type(error).__name__)
-    batch.ended, batch.aside = {}, {}  # each is tried alone, where it is found out whose failure it is
+    batch.ended, batch.aside = {}, {}  # each learner is exchanged alone, so that the failure hits only one
     return batch.write()
 
 
 @dataclass(slots=True)
 class _Batch:
-    """Learners who are ours while they are compared, and what became of them."""
+    """The claimed learners of one batch, and their results."""
 
     run: SyncRun
     token: uuid.UUID
@@ -166,7 +166,7 @@ class _Batch:
 
     @retried
     def write(self) -> int:
-        """Write down what became of those who are still ours; whoever is left has to be worked on alone."""
+        """Record the results of learners we still hold. The others need an exchange of their own."""
         with transaction.atomic():
             mine = LearnerOutcome.objects.filter(
                 pk__in=[outcome.pk for outcome in self.outcomes.values()],
@@ -201,13 +201,13 @@ def _claim(run: SyncRun) -> _Batch | None:
         try:
             outcomes = _take(free, size, token, now)
         except IntegrityError:
-            continue  # one of them is being refreshed since just now
+            continue  # a refresh of one of them has just begun
         for outcome in outcomes:
             outcome.attempts += 1
         if outcomes:
             return _Batch(run, token, {outcome.learner_pk: outcome for outcome in outcomes})
         break
-    # Whoever is left is being worked on elsewhere: by another worker for this run, or for somebody who clicked.
+    # The remaining learners are being processed elsewhere: by another worker of this run, or by a refresh.
     return None if not queued.update(surveyed=True) else _Batch(run, uuid.uuid4(), {})
 
 

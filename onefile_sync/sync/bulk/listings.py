@@ -1,8 +1,8 @@
-"""Reads OneFile for everyone of a run into the staging table, a piece at a time, by as many workers as there are.
+"""Reads OneFile for all learners of a run into the staging table, step by step, by any number of workers.
 
-Learning aims and reviews are listed page by page for the whole customer. Where lists give whole records, a sample is
-compared with the records themselves; where they do not, whatever matters is read one by one. Each piece is claimed with
-a lease and written down when it is done, so that whoever goes on after a crash does not start over.
+Learning aims and reviews are listed page by page for the whole customer. If lists contain whole records, a sample is
+compared with the records themselves; if not, the records that matter are read individually. Each step is claimed with a
+lease and recorded when it is done, so that a worker that continues after a crash does not start again.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ from .steps import Piece, free, new_lease
 
 #: Pages of one list that are read at a time, up to the page that was the last one the night before.
 AHEAD = 2
-#: Pages that one hand reads in a row before it looks whether there is something else to do.
+#: Pages that one thread reads in a row before it checks for other work.
 IN_A_ROW = 20
-#: Records that are read one by one between two times of writing them down; a worker that dies loses so many calls.
+#: Records read individually before they are saved. A killed worker loses at most this number of calls.
 CHUNK = 20
-#: A list may take so many pages for each learner before learner by learner is the shorter way, and so many anyhow.
+#: Maximum pages of a list per learner, beyond which reading learner by learner is cheaper; and a minimum in any case.
 PAGES_A_LEARNER, PAGES_ANYHOW = 2, 10
 
 
 def read_on(run: SyncRun, onefile: OneFile, time_is_up: Callable[[], bool]) -> bool:
-    """Do one piece of what is left to read; false where all that is left is in other hands.
+    """Do one step of reading. Returns false if other workers have claimed all remaining steps.
 
-    ``run.read_at`` is set when nothing is left. Raises OneFileError of scope ``RUN``, and whatever keeps a call from
-    being made, after letting go of the piece.
+    ``run.read_at`` is set when nothing is left. Raises OneFileError of scope ``RUN``, and any error that prevents a
+    call, after releasing the step.
     """
     listed = list(run.listings.order_by("kind", "centre_id")) if run.listed_at is None else []
     for claim in LISTING if run.listed_at is None else RECORDS:
@@ -65,7 +65,7 @@ def read_on(run: SyncRun, onefile: OneFile, time_is_up: Callable[[], bool]) -> b
 
 @contextmanager
 def counted(run: SyncRun, onefile: OneFile) -> Iterator[None]:
-    """Count the calls that are made meanwhile with the run."""
+    """Add the calls made in this context to the run."""
     transport = onefile.transport
     calls, limited = transport.calls, transport.rate_limited
     try:
@@ -89,7 +89,7 @@ def _count(run: SyncRun, calls: int, limited: int) -> None:
 @retried
 def _claim_centres(run: SyncRun, listed: Sequence[Listing]) -> _Centres | None:
     if not listed:
-        # What is to be listed first; the reviews of each centre are, once the centres are known.
+        # Reviews are listed by centre, so their listings are created once the centres are known.
         wanted = [Listing(run=run, kind=kind) for kind in (ListingKind.CENTRES, ListingKind.AIM)]
         Listing.objects.bulk_create(wanted, ignore_conflicts=True)
     elif all(listing.finished_at for listing in listed if listing.kind == ListingKind.CENTRES):
@@ -117,7 +117,7 @@ class _Centres(Piece):
         try:
             listed = onefile.centres(onefile.customer().id)
             centres = [centre.id for centre in listed.records]
-            if listed.unreadable_items:  # the reviews of a centre without an ID would be nobody's
+            if listed.unreadable_items:  # the reviews of an unreadable centre would be missed
                 centres, fallback = [], "bad_answer"
         except OneFileError as error:
             if error.scope is Scope.RUN:
@@ -131,7 +131,7 @@ class _Centres(Piece):
     @transaction.atomic
     def _write_down(self, centres: list[int], fallback: str) -> None:
         if self.mine.update(finished_at=timezone.now(), lease_expires_at=None, fallback=fallback):
-            # Where the centres cannot be had, the reviews of all of them are asked for at once.
+            # Without a list of centres, the reviews of all centres are read from one list.
             wanted = (centres or [0]) if OneFileSettings.load().download_reviews else []
             Listing.objects.bulk_create(
                 Listing(run=self.run, kind=ListingKind.REVIEW, centre_id=centre_id) for centre_id in wanted
@@ -157,19 +157,19 @@ def _this(page: ListedPage) -> QuerySet[ListedPage]:
 @retried
 @transaction.atomic
 def _next_page(listing_pk: int) -> ListedPage | None:
-    """A page that somebody left, or else the next one, unless enough of them are under way. Locks the listing."""
+    """An abandoned page, or else the next one, unless enough pages are being read. Locks the listing."""
     listing = Listing.objects.select_for_update().get(pk=listing_pk)
     if listing.finished_at is not None:
         return None
     lease, under_way = new_lease(), list(ListedPage.objects.filter(listing=listing).order_by("number"))
     for page in under_way:
         if listing.last_page is not None and page.number > listing.last_page:
-            page.delete()  # whoever was to read it went away, and there is nothing on it
+            page.delete()  # an abandoned page beyond the end of the list
         elif page.lease_expires_at is None or page.lease_expires_at < timezone.now():
             ListedPage.objects.filter(pk=page.pk).update(**lease)
             page.claimed_by = lease["claimed_by"]
             return page
-    # The first page comes alone: it tells what the list is like, or that there is none.
+    # The first page is read alone, as it shows whether the list exists and what its items are like.
     at_a_time = AHEAD if listing.items and not _may_be_past_the_end(listing) else 1
     if listing.last_page is not None or len(under_way) >= at_a_time:
         return None
@@ -177,7 +177,7 @@ def _next_page(listing_pk: int) -> ListedPage | None:
 
 
 def _may_be_past_the_end(listing: Listing) -> bool:
-    """Whether the next page is beyond those of last time: then at most one call is made in vain."""
+    """Whether the next page is beyond the pages of the last run. If so, pages are read one at a time."""
     return listing.expected_pages is not None and listing.next_page > listing.expected_pages
 
 
@@ -193,7 +193,7 @@ class _Page(Piece):
     page: ListedPage
 
     def carry_out(self, onefile: OneFile) -> None:
-        """Read this page, and some of those that come after it as long as the list is at hand."""
+        """Read this page and some of the following ones."""
         for _page in range(IN_A_ROW):
             try:
                 read = self._read(onefile)
@@ -209,7 +209,7 @@ class _Page(Piece):
         self.let_go()
 
     def _write_down(self, read: SearchPage[LearningAim] | SearchPage[Review]) -> bool:
-        """Note what was read, and go on to the next page; false where there is none, or this one is ours no more."""
+        """Record the page and take the next one. Returns false if there is none, or if we have lost this page."""
         self.lists.saw(self.listing.kind, read.records)
         following = self._note(read)
         if following is None:
@@ -257,10 +257,11 @@ class _Page(Piece):
 
 
 def _learn(listing: Listing, number: int, page: SearchPage[Any], new: int) -> bool:
-    """What a page tells of its list; false where that is nothing. ``new`` of its records were on no page before.
+    """Update a listing from a page; returns whether to save it. ``new`` counts records that no page had before.
 
-    The end is an empty page, or one with nothing new, from a server that knows no pages. A short page is not: a server
-    may give fewer than it is asked for, or leave out a record that we may not see. Nor is one of broken items only.
+    An empty page ends the list, and so does a page without new records, from a server that ignores paging. A short page
+    does not, as servers may return fewer records than requested or leave out records that we may not see. Nor does a
+    page of unreadable items only.
     """
     listing.unreadable_items += page.unreadable_items
     has_grown = bool(new) and listing.expected_pages is not None and number > listing.expected_pages
@@ -273,7 +274,7 @@ def _learn(listing: Listing, number: int, page: SearchPage[Any], new: int) -> bo
 
 
 def _pages_last_time(listing: Listing, first_page: SearchPage[Any]) -> int | None:
-    """How many pages of this length the records make that the last run met in this list."""
+    """The number of pages of this length for the records that the last run found in this list."""
     listed = StagedRecord.objects.filter(kind=listing.kind)
     if listing.centre_id:
         listed = listed.filter(centre_id=listing.centre_id)
@@ -283,7 +284,7 @@ def _pages_last_time(listing: Listing, first_page: SearchPage[Any]) -> int | Non
 
 @retried
 def _fall_back(listing: Listing, code: str) -> None:
-    """A list that is of no use: learners are asked about one by one instead."""
+    """Give up a list that cannot be used: learners are read one by one instead."""
     fell_back = Listing.objects.filter(pk=listing.pk, fallback="").update(
         fallback=code, finished_at=timezone.now(), lease_expires_at=None
     )
@@ -338,10 +339,10 @@ class _Records(Piece):
                     if record is not None:
                         were_read.append(record)
             finally:
-                self.keep(kept, were_read)  # what was read is worth keeping, whatever happens
+                self.keep(kept, were_read)  # saved even if a later call failed
 
 
-#: What there may be to do, in this order, until all is listed, and then.
+#: The steps in order: first until everything is listed, then the individual records.
 Claims = tuple[Callable[[SyncRun, Sequence[Listing]], _Centres | _Page | Sample | _Records | None], ...]
 LISTING: Claims = (_claim_centres, _claim_page, _claim_sample)
 RECORDS: Claims = (_claim_records,)
@@ -352,7 +353,7 @@ RECORDS: Claims = (_claim_records,)
 
 @retried
 def _advance(run: SyncRun) -> bool:
-    """When all that was to be done is done: what comes next. False while others are still at it."""
+    """Advance the run to its next stage of reading. Returns false while other workers still have steps."""
     with transaction.atomic():
         locked = SyncRun.objects.select_for_update().get(pk=run.pk)
         if locked.read_at is not None:

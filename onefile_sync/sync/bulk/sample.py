@@ -1,4 +1,4 @@
-"""Compares some of what lists give with the records themselves: lists are never trusted blindly."""
+"""Compares a sample of list items with the records themselves, as lists may differ from records."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from onefile_sync.onefile.records import LearningAim, Review
 from .staging import CODECS, RecordCodec
 from .steps import Piece, read_one, search_for
 
-#: Records of each list that are compared with the records themselves, at least, and one more for so many pages.
+#: Minimum size of a list's sample, and the number of pages for which it grows by one record.
 SAMPLE, PAGES_A_SAMPLE = 2, 50
 
 
 @dataclass(slots=True)
 class Sample(Piece):
-    """Whether lists tell what the records themselves do, and what can be concluded from what they leave out."""
+    """The step that compares a sample, to learn whether lists agree with records and what missing values mean."""
 
     listing: Listing
 
@@ -39,24 +39,24 @@ class Sample(Piece):
         self.mine.update(finished_at=timezone.now(), lease_expires_at=None, **values)
 
     def _listed(self, kept: RecordCodec) -> QuerySet[StagedRecord]:
-        """Records in scope."""
+        """The listed records in scope."""
         return StagedRecord.objects.filter(kind=kept.kind, listed_in=self.run.pk).exclude(learner_pk="")
 
     def _told(self, kept: RecordCodec) -> QuerySet[StagedRecord]:
-        """Those of which nothing is known but what this list says."""
+        """The records known from this list only."""
         told = self._listed(kept).filter(told_in=self.run.pk, read_alone=False)
         of_this_list = Q(centre_id=self.listing.centre_id) | Q(centre_id=None)
         return told.filter(of_this_list) if self.listing.centre_id else told
 
     def _left_out(self, kept: RecordCodec) -> dict[str, int]:
-        """Of how many records the lists have no value, by field."""
+        """For each field, the number of records without a value in the lists."""
         counted: Counter[str] = Counter()
         for names, records in self._listed(kept).order_by().values_list("left_out").annotate(Count("pk")):
             counted.update(dict.fromkeys(names.split(), records))
         return counted
 
     def _rows(self, kept: RecordCodec) -> Iterator[StagedRecord]:
-        """What to read by itself: some of all, and as many as are needed to know what a list leaves out."""
+        """The records to read individually: a sample, and as many as are needed to learn what the list omits."""
         yield from self._chosen(kept)
         for name in self.lists.names[kept.kind]:
             wanted = self.lists.wanted(kept.kind, name)
@@ -66,11 +66,11 @@ class Sample(Piece):
                     yield row
 
     def _is_thin(self, kept: RecordCodec, left_out: str) -> bool:
-        """Whether a record has to be read by itself anyway, for what its item is known to leave out."""
+        """Whether a record has to be read individually anyway, as lists are known to omit one of its values."""
         return self.lists.refutes(kept.kind, left_out.split())
 
     def _chosen(self, kept: RecordCodec) -> list[StagedRecord]:
-        """A sample of those that the list may stand for; half of them rest on what it leaves out, where any do."""
+        """A sample of the records that the list may represent; half of them lack a value in the list, if any do."""
         silences = self._told(kept).order_by().values_list("left_out", flat=True).distinct()
         usable = [left_out for left_out in silences if not self._is_thin(kept, left_out)]
         listed = self._told(kept).filter(left_out__in=usable).order_by("?")
@@ -85,13 +85,13 @@ class Sample(Piece):
             if _says_otherwise(kept, said, silent, record) or self.lists.contradicted(
                 kept.kind, silent, record
             ):
-                # It may have been changed since it was listed: what does a list say of it now?
+                # The record may have changed since it was listed, so the list is asked again.
                 (item,) = search_for(onefile, kept, row) or [record]
                 silent, said = item.silent, kept.values(item)
         except OneFileError as error:
             if error.scope is Scope.RUN:
                 raise
-            return False  # gone since, or out of reach for now: that tells nothing about lists
+            return False  # deleted since, or unreadable at the moment, which says nothing about lists
         if _says_otherwise(kept, said, silent, record):
             return True
         self.lists.compare(kept.kind, silent, record)
@@ -102,7 +102,7 @@ class Sample(Piece):
 def _says_otherwise(
     kept: RecordCodec, values: Mapping[str, Any], silent: Container[str], record: LearningAim | Review
 ) -> bool:
-    """Whether a list has another value than the record itself, where it has one at all."""
+    """Whether a list item has a value that differs from the record's."""
     alone = kept.values(record)
     told = (name for name in kept.names if name != "unreadable" and name not in silent)
     return any(values.get(name) != alone.get(name) for name in told)

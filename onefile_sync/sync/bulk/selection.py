@@ -1,6 +1,6 @@
-"""Decides which listed records a daily sync has to read by themselves tonight, and which are put off to another night.
+"""Decides which listed records a daily sync reads individually tonight, and which are put off to another night.
 
-Everything is due, unless that does not fit into a night: then settled reviews are read in rotation.
+Every record that lists do not cover is due. If that does not fit into one night, settled reviews are read in rotation.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from onefile_sync.sync.connection.rate_limit import SPACED
 
 from .staging import CODECS, TWICE, RecordCodec
 
-#: Within so many days every settled review is read, where a night is too short for all of them.
+#: Every settled review is read at least once in this number of days, if a night is too short for all of them.
 ROTATION = 7
-#: The most that is looked up in PICSWeb at a time.
+#: Maximum number of records looked up in PICSWeb or updated in one query.
 BATCH = 2_000
 
 
 def mark_what_is_due(run: SyncRun) -> int:
-    """Mark what has to be read by itself; returns how many settled reviews are put off to another night."""
+    """Mark the records to read individually. Returns the number of settled reviews put off to another night."""
     lists = ListEvidence.load(run.address)
     due = {kept.kind: _due(run, kept, lists) for kept in CODECS.values()}
     aims = _linked(due[ListingKind.AIM])
     reviews = due[ListingKind.REVIEW]
     put_off = 0
     if len(aims) + reviews.count() > _calls_left(run):
-        # Told by values and not by a subquery: MySQL updates no table that it selects from in the same statement.
+        # An annotation instead of a subquery, as MySQL cannot update a table that the same statement selects from.
         reviews, settled = reviews.annotate(day=F("onefile_id") % ROTATION), _settled(timezone.now())
         put_off = reviews.filter(settled).count()
         reviews = reviews.exclude(settled)
@@ -45,11 +45,11 @@ def mark_what_is_due(run: SyncRun) -> int:
 
 
 def _due(run: SyncRun, kept: RecordCodec, lists: ListEvidence) -> QuerySet[StagedRecord]:
-    """What is listed of a kind and not known by the list: of learners in scope, and of nobody knows whom."""
+    """The listed records that the list does not cover, of learners in scope and of unknown owners."""
     listed = StagedRecord.objects.filter(kind=kept.kind, listed_in=run.pk)
     listings = run.listings.filter(kind=kept.kind)
     if listings.exclude(fallback="").exists():
-        return listed.none()  # learners are asked about one by one
+        return listed.none()  # learners are read one by one instead
     of_interest = listed.filter(~Q(learner_pk="") | Q(owner_id=None))
     if listings.filter(differs=True).exists():
         return of_interest.exclude(told_in=run.pk, read_alone=True)
@@ -61,7 +61,7 @@ def _due(run: SyncRun, kept: RecordCodec, lists: ListEvidence) -> QuerySet[Stage
 
 
 def _linked(aims: QuerySet[StagedRecord]) -> list[int]:
-    """Of these learning aims those that a qualification is linked to: no other can matter. Primary keys."""
+    """The primary keys of those learning aims to which a qualification is linked. Others are not synchronised."""
     found = []
     for batch in _batches(list(aims.values_list("pk", "onefile_id"))):
         linked = host.linked_aims([onefile_id for _pk, onefile_id in batch])
@@ -70,13 +70,13 @@ def _linked(aims: QuerySet[StagedRecord]) -> list[int]:
 
 
 def _settled(now: datetime) -> Q:
-    """Settled reviews whose day it is not: each is read on one day in so many, and never later than after so many."""
+    """Settled reviews not due today. Each is due on one day in :data:`ROTATION`, and after that number of days."""
     lately = Q(settled=True, unchanged__gte=TWICE, read_at__gte=now - timedelta(days=ROTATION))
     return lately & ~Q(day=now.toordinal() % ROTATION)
 
 
 def _calls_left(run: SyncRun) -> float:
-    """How many calls there still are in a night."""
+    """The number of calls left in one night."""
     if deployment.calls_per_minute is None:
         return float("inf")
     in_a_night = deployment.night_hours * 60 * deployment.calls_per_minute * SPACED / 100

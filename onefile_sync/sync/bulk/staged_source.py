@@ -1,4 +1,4 @@
-"""One learner's records as a run has read them of everyone, in place of OneFile's answers."""
+"""A source of one learner's records that returns staged records instead of calling OneFile."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from onefile_sync.sync.learner.sources import RecordList, Source
 
 
 class NotStaged(Exception):
-    """OneFile would have to be asked, and is not to be."""
+    """The staged records are not enough, and this source may not call OneFile."""
 
 
 @dataclass(frozen=True, slots=True)
 class StagedSource:
-    """What a run has read of one learner; ``None`` for a kind whose lists are of no use.
+    """The staged records of one learner; ``None`` for a kind whose lists cannot be used.
 
-    ``centre_id`` is the centre whose list names reviews of theirs. ``only_centre_id`` is that of a customer of whom no
-    other is listed, which says nothing of a learner for whom another one is known.
+    ``centre_id`` is the centre whose list contains reviews of the learner. ``only_centre_id`` is the customer's only
+    listed centre; it is used only if no other centre is known for the learner.
 
-    What is not staged is asked of ``live``. Without ``live`` no call is made, and :class:`NotStaged` is raised.
+    Records that are not staged are read from ``live``. Without ``live``, :class:`NotStaged` is raised instead.
     """
 
     staged_aims: tuple[LearningAim, ...] | None

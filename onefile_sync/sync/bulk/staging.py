@@ -1,6 +1,6 @@
-"""The staging table: what was read of OneFile for everyone, written by the page and read by the batch of learners.
+"""The staging table: records read from OneFile for everyone, written page by page and read in batches of learners.
 
-A record is kept as the values that are synchronised, with a digest of them: what has not changed is not written again.
+A record is stored as its synchronised values with a digest, so that unchanged records are not written again.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ from onefile_sync.transactions import retried
 
 Record = TypeVar("Record", LearningAim, Review)
 
-#: Which of a record's attributes are not kept: the first and the third are the row's, the second is said by there being
-#: values, and those are kept one by one; nobody pushes from here, as a learning aim is read again right before.
+#: Attributes of a record that are not stored in ``StagedRecord.values``: ``id`` and ``silent`` have their own columns,
+#: ``complete`` follows from them, and ``values`` are stored one by one. ``writable`` and ``odd`` are needed only for a
+#: push, before which the learning aim is read again.
 NOT_KEPT = ("id", "complete", "silent", "values", "writable", "odd")
-#: How JSON becomes a value again, by the kind of a synchronised field or the type of an attribute.
+#: Converters from JSON, by the kind of a synchronised field or the type of an attribute.
 FROM_JSON: Mapping[Any, Callable[[Any], Any]] = {
     Kind.DATE: date.fromisoformat,
     date | None: date.fromisoformat,
@@ -43,7 +44,7 @@ TWICE = 2
 
 @dataclass(frozen=True, slots=True)
 class RecordCodec:
-    """How records of one kind become values and records again. ``own`` are the kept attributes with their types."""
+    """Converts records of one kind to JSON values and back. ``own`` are the stored attributes with their types."""
 
     kind: ListingKind
     record: type[Any]
@@ -51,11 +52,11 @@ class RecordCodec:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What is kept of a record: its own attributes and, of a learning aim, every synchronised field."""
+        """The names of all stored values: attributes and, for a learning aim, every synchronised field."""
         return (*self.own, *self._synchronised())
 
     def values(self, record: LearningAim | Review) -> dict[str, Any]:
-        """The values that are not blank, as JSON has them."""
+        """The record's values that are not blank, as JSON."""
         kept = {name: getattr(record, name) for name in self.own}
         if isinstance(record, LearningAim):
             kept |= {name: record.values[name] for name in self._synchronised()}
@@ -70,7 +71,7 @@ class RecordCodec:
         was_read: bool,
         silent: frozenset[str],
     ) -> Any:
-        """The record that a row was made of; of one whose values were not read, only whose it is."""
+        """Rebuild the record from a row. If its values were not read, only its owner is set."""
         own: dict[str, Any] = _from_json(values, self.own) if values else {"learner_id": owner_id}
         if self.record is LearningAim:
             own["values"] = blank_values() | _from_json(values, self._synchronised())
@@ -88,7 +89,7 @@ def _as_json(value: Any) -> Any:
 
 
 def _from_json(values: Mapping[str, Any], sorts: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the values that are of these kinds or types, by name."""
+    """The values named in ``sorts``, converted from JSON."""
     return {
         name: FROM_JSON[sort](values[name]) if sort in FROM_JSON else values[name]
         for name, sort in sorts.items()
@@ -113,7 +114,7 @@ def digest_of(values: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is on record of a row, without its values."""
+    """A stored row without its values."""
 
     pk: int
     owner_id: int | None
@@ -143,10 +144,10 @@ def stage(
     *,
     centre_id: int | None = None,
 ) -> int:
-    """Write down what was read; returns how many of the records this run had not seen before.
+    """Store records that were read. Returns how many of them this run had not seen before.
 
-    ``centre_id`` is that of a page's listing (0: of all centres); without it the records were read by themselves, and
-    are due no longer. Six queries at most, whatever the number of records.
+    ``centre_id`` is the centre of the page's listing (0: all centres). Without it, the records were read individually
+    and are no longer due. At most six queries for any number of records.
     """
     known = _known(kept, [record.id for record in records])
     owners = {record.id: record.learner_id or _owner_on_record(known, record.id) for record in records}
@@ -200,9 +201,9 @@ def stage(
 def _tells(
     lists: ListEvidence, kept: RecordCodec, record: LearningAim | Review, before: Known | None, digest: str
 ) -> bool:
-    """Whether what was read stands for the record, and for what it is silent about until more is known of lists.
+    """Whether a record that was read replaces the stored values.
 
-    What is known of the record itself is not given up for an item of a list that may leave something out.
+    A list item that may lack values does not replace values read from the record itself, unless they agree.
     """
     if record.complete or lists.believes(kept.kind, record.silent):
         return True
@@ -212,7 +213,7 @@ def _tells(
 
 
 def _centre_of(run: SyncRun, before: Known | None, centre_id: int | None) -> int | None:
-    """The centre whose list names a record. None where several do: then OneFile pays no heed to what it is asked."""
+    """The centre whose list contains a record. ``None`` if several do, as OneFile then ignores the centre asked for."""
     if centre_id is None:
         return before.centre_id if before else None
     named_elsewhere = before is not None and before.listed_in == run.pk and before.centre_id != centre_id
@@ -226,7 +227,7 @@ def _joined(names: Iterable[str]) -> str:
 def _with_values(
     kept: RecordCodec, record: LearningAim | Review, before: Known | None, *, is_ours: bool
 ) -> dict[str, Any]:
-    """What is kept of a record that was read: of whoever is not in scope, nothing."""
+    """The columns to store for a record that was read. Values are stored for learners in scope only."""
     values = kept.values(record) if is_ours else {}
     digest = digest_of(values) if is_ours else OF_SOMEBODY_ELSE
     settled = is_ours and _is_through(record)
@@ -243,8 +244,8 @@ VALUES += ["due_in", "claimed_by", "lease_expires_at"]
 
 
 def _upsert(rows: Sequence[StagedRecord], names: Sequence[str]) -> None:
-    # In the order of their IDs, so that two pages that overlap cannot wait for one another.
-    # MariaDB and MySQL go by whatever is unique: that is these two, as the rows come without a primary key.
+    # In the order of their IDs, so that two overlapping pages cannot deadlock.
+    # MariaDB and MySQL match on any unique key: that is this one, as the rows have no primary key yet.
     by_name = connection.features.supports_update_conflicts_with_target
     unique = ["kind", "onefile_id"] if by_name else None
     StagedRecord.objects.bulk_create(rows, update_conflicts=True, unique_fields=unique, update_fields=names)
@@ -261,7 +262,7 @@ def _owner_on_record(known: Mapping[int, Known], record_id: int) -> int | None:
 
 
 def _learners_in_scope(run: SyncRun, owners: set[int | None]) -> dict[int | None, str]:
-    """PICSWeb's learner by their OneFile ID; nobody where two learners have the same one."""
+    """PICSWeb's learners by OneFile ID, leaving out IDs that two learners share."""
     found: dict[int | None, str] = {}
     shared = set()
     outcomes = LearnerOutcome.objects.filter(run=run, onefile_id__in=owners)
@@ -273,7 +274,7 @@ def _learners_in_scope(run: SyncRun, owners: set[int | None]) -> dict[int | None
 
 
 def _is_through(record: LearningAim | Review) -> bool:
-    """Whether nothing more is to be expected of a record: a review that was held and signed by both."""
+    """Whether a record is unlikely to change: a review that was held and signed by both."""
     return isinstance(record, Review) and all(
         (record.started_on, record.assessor_signed_on, record.learner_signed_on)
     )
@@ -281,13 +282,13 @@ def _is_through(record: LearningAim | Review) -> bool:
 
 @retried
 def forget(kept: RecordCodec, record_id: int) -> None:
-    """A record that was listed is not there any more."""
+    """Delete a record that no longer exists in OneFile."""
     StagedRecord.objects.filter(kind=kept.kind, onefile_id=record_id).delete()
 
 
 @retried
 def could_not_read(kept: RecordCodec, ids: Iterable[int]) -> None:
-    """Records that could not be read by themselves: whoever plans with them reads them again, and tells why not."""
+    """Mark records that could not be read individually. The exchange reads them again and reports the failure."""
     StagedRecord.objects.filter(kind=kept.kind, onefile_id__in=ids).update(
         digest="", values={}, unchanged=0, due_in=None, claimed_by=None, lease_expires_at=None
     )
@@ -296,7 +297,7 @@ def could_not_read(kept: RecordCodec, ids: Iterable[int]) -> None:
 def records_of(
     run: SyncRun, learner_pks: Iterable[str]
 ) -> tuple[dict[tuple[str, str], list[Any]], dict[str, int]]:
-    """What this run has listed of these learners, by learner and kind; and the centre of each. One query."""
+    """The records that this run has listed, by learner and kind, and the centre of each learner. One query."""
     found: dict[tuple[str, str], list[Any]] = {}
     centres: dict[str, int] = {}
     rows = StagedRecord.objects.filter(
@@ -307,7 +308,7 @@ def records_of(
     for kind, learner_pk, centre_id, digest, told_in, read_alone, left_out, *kept in rows.order_by(
         "onefile_id"
     ).values_list(*names, *about):
-        # What is older than this run's list was read alone, or else it would have been read again.
+        # Values older than this run were read individually; otherwise they would have been read again.
         silent = frozenset() if read_alone or told_in != run.pk else frozenset(left_out.split())
         record = CODECS[kind].revived(*kept, was_read=bool(digest), silent=silent)
         found.setdefault((learner_pk, kind), []).append(record)
@@ -317,7 +318,7 @@ def records_of(
 
 
 def prune(run: SyncRun) -> None:
-    """Forget what a whole reading has not met again: it is nobody's in scope, or not in OneFile any more."""
+    """Delete records that a complete reading has not found again."""
     for kind in CODECS:
         if (
             run.listings.filter(kind=kind).exists()

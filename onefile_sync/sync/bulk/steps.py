@@ -1,4 +1,4 @@
-"""A piece of reading: what one worker does at a time, and the calls that several kinds of pieces make."""
+"""A step of reading, which one worker does at a time, and the calls that several kinds of steps make."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from .staging import RecordCodec
 
 
 def free(rows: QuerySet[Any]) -> QuerySet[Any]:
-    """Those that nobody has, or whose lease has run out."""
+    """The rows that no worker has claimed, or whose lease has expired."""
     return rows.filter(Q(lease_expires_at=None) | Q(lease_expires_at__lt=timezone.now()))
 
 
 @dataclass(slots=True)
 class Piece:
-    """A piece of reading that is ours until its lease ends. ``mine`` are the rows that stand for it."""
+    """A step that we have claimed until its lease expires. ``mine`` selects its rows while they are ours."""
 
     run: SyncRun
     mine: QuerySet[Any]
@@ -41,7 +41,7 @@ class Piece:
 
     @contextmanager
     def let_go_of(self) -> Iterator[None]:
-        """Whatever keeps us from finishing leaves the piece to the next who comes."""
+        """Release the step if an error prevents us from finishing it."""
         try:
             yield
         except (OneFileError, TimeIsUp, RateLimitLost):
@@ -53,11 +53,11 @@ class Piece:
         self.mine.update(claimed_by=None, lease_expires_at=None)
 
     def keep(self, kept: RecordCodec, records: Sequence[LearningAim | Review]) -> None:
-        """Write down records that were read by themselves."""
+        """Store records that were read individually."""
         staging.stage(self.run, kept, records, self.lists)
 
     def read(self, onefile: OneFile, kept: RecordCodec, row: StagedRecord) -> LearningAim | Review | None:
-        """A record by itself, compared with what the list left out; ``None`` where it cannot be had."""
+        """Read a record individually and compare it with its list item; ``None`` if it cannot be read."""
         try:
             record = read_one(onefile, kept, row.onefile_id)
         except OneFileError as error:
@@ -70,7 +70,7 @@ class Piece:
             return None
         silent = frozenset(row.left_out.split())
         if self.lists.contradicted(kept.kind, silent, record):
-            # It may have been filled in since it was listed: what does a list say of it now?
+            # The value may have been entered since the record was listed, so the list is asked again.
             silent = _silent_now(onefile, kept, row, record)
         self.lists.compare(kept.kind, silent, record)
         return record
@@ -87,7 +87,7 @@ def read_one(onefile: OneFile, kept: RecordCodec, record_id: int) -> LearningAim
 def search_for(
     onefile: OneFile, kept: RecordCodec, row: StagedRecord, owner_id: int | None = None
 ) -> Sequence[LearningAim | Review]:
-    """What a search for its learner says of a record now: one item at most."""
+    """Search OneFile for the learner's records and return the item of this record, if it is listed."""
     owner = row.owner_id or owner_id or 0
     listed: Sequence[LearningAim | Review]
     if kept.kind == ListingKind.AIM:
@@ -100,7 +100,7 @@ def search_for(
 def _silent_now(
     onefile: OneFile, kept: RecordCodec, row: StagedRecord, record: LearningAim | Review
 ) -> frozenset[str]:
-    """What a list leaves out of a record; nothing where that cannot be told."""
+    """The fields that a list currently omits from a record; none if the list cannot be read."""
     try:
         return next(
             (item.silent for item in search_for(onefile, kept, row, record.learner_id)), frozenset[str]()

@@ -1,4 +1,4 @@
-"""PICSWeb's rows + OneFile's records -> a plan: plain data that says what would change, on which side, by which rule.
+"""Makes a plan from PICSWeb's rows and OneFile's records: plain data on what would change, on which side and why.
 
 Pure: no database, no network, no clock. A preview is a plan that is not applied.
 """
@@ -161,7 +161,7 @@ class _Planner:
             )
             return []
         holdable = self.holdable(changes)
-        # One without the other could be more elements done than there are.
+        # Saving only one of them could leave more elements done than the total.
         return holdable if len(holdable) == len(changes) else []
 
     # Reviews
@@ -172,7 +172,7 @@ class _Planner:
         records = {record.id: record for record in self.onefile.reviews if self.is_of_this_learner(record)}
         possible: set[int] = set()
         self.plan_uploads_that_are_over()
-        # Whose record in OneFile is known best comes first, lest another review proposed for the same time takes it.
+        # Reviews with the most certain record come first, so that another one at the same time cannot take it.
         for review in sorted(self.learner.reviews, key=self.on_record.doubt_of):
             if review.onefile_id is None:
                 found, could_be = self.plan_upload(review, records, linked, centre_id)
@@ -194,7 +194,7 @@ class _Planner:
                     self.problems.append(FoundProblem("review_nowhere_to_put", about))
 
     def plan_hidden_reviews(self, records: Mapping[int, Review]) -> set[int]:
-        """Reviews that PICSWeb hides are there, and are left as they are; returns their OneFile IDs."""
+        """Report linked reviews that PICSWeb hides, which are left alone. Returns their OneFile IDs."""
         for review in self.learner.hidden_reviews:
             said = (PICSWEB, "review", review.pk, "review_hidden") in self.on_record.differences
             if review.onefile_id in records and not said:
@@ -202,7 +202,7 @@ class _Planner:
         return {review.onefile_id for review in self.learner.hidden_reviews if review.onefile_id is not None}
 
     def plan_uploads_that_are_over(self) -> None:
-        """Begun uploads of reviews that are linked by now, or gone: all that may be left is a visit to tell of."""
+        """Finish begun uploads of reviews that are linked or deleted by now; they may have left a visit to report."""
         for review in self.learner.reviews:
             begun = self.on_record.upload_of(review)
             if review.onefile_id is not None and begun is not None:
@@ -215,7 +215,7 @@ class _Planner:
                 self.finished[pk] = FinishedUpload(_about_learner(self.learner), came_about=False)
 
     def tell_of_visits_left_by(self, begun: OpenUpload, about: Subject) -> None:
-        """A visit that was left behind is told while the upload goes on, which may be for ever."""
+        """Report visits left behind while the upload is still open, as it may never be completed."""
         if begun.visits_in_doubt and not begun.may_still_arrive:
             when = rules.in_words(begun.scheduled_for)
             self.problems.append(FoundProblem("visit_left_over", about, {"when": when}))
@@ -241,7 +241,7 @@ class _Planner:
     def plan_upload(
         self, review: ReviewRow, records: Mapping[int, Review], linked: set[int], centre_id: int | None
     ) -> tuple[set[int], set[int]]:
-        """Plan a review without a OneFile ID; returns the OneFile ID that is this review, and those that may be."""
+        """Plan a review without a OneFile ID. Returns the OneFile IDs that are this review, and those that may be."""
         about = _about_review(review)
         begun = self.on_record.upload_of(review)
         resumed = rules.resume_upload(begun, records.values(), linked)
@@ -265,7 +265,7 @@ class _Planner:
         return set(), set()
 
     def cannot_look(self, linked: set[int]) -> bool:
-        """Whether a review that we began to create may be in OneFile without our seeing it."""
+        """Whether a review that we began to create may exist in OneFile although we could not read it."""
         return (
             not self.onefile.reviews_complete
             or bool(self.onefile.unread_reviews)
@@ -286,7 +286,7 @@ class _Planner:
             ]
         begun = self.on_record.upload_of(review)
         created = None
-        if begun is not None and begun.review_id is None:  # otherwise it was told with OneFile's answer
+        if begun is not None and begun.review_id is None:  # otherwise it was reported with OneFile's answer
             created = FieldChange(ONEFILE, about, "review", None, begun.scheduled_for, "review_upload")
         self.write("review", review.pk, self.holdable(changes), found=created)
 
@@ -300,11 +300,11 @@ class _Planner:
             has_officer = by_officer or self.learner.main_officer is not None
             self.problems.append(FoundProblem("officer_not_linked" if has_officer else "no_officer", about))
             return
-        assert review.proposed_date is not None  # noqa: S101 - may_be_uploaded says so; this tells mypy
+        assert review.proposed_date is not None  # noqa: S101 - for mypy: may_be_uploaded checks it
         starts = rules.scheduled_for(review.proposed_date, review.proposed_time)
         change = FieldChange(ONEFILE, about, "review", None, starts, "review_upload")
-        # What PICSWeb's review becomes is what the next download would make of the review as just created:
-        # so a second refresh finds nothing to do, and the preview shows it.
+        # PICSWeb's review gets the values that the next download would bring for the review as just created. So a
+        # second refresh finds nothing to do, and the preview shows these changes.
         expected = Review(
             id=0, learner_id=self.learner.onefile_id, assessor_id=assessor, scheduled_for=starts
         )
@@ -319,7 +319,7 @@ class _Planner:
         self.uploads.append(ReviewUpload(review, starts, assessor, change, write))
 
     def review_changes(self, review: ReviewRow, record: Review, about: Subject) -> list[FieldChange]:
-        """What PICSWeb's review takes over from OneFile's (R10-R13)."""
+        """The changes of PICSWeb's review from OneFile's (R10-R13)."""
         self.report_unreadable(about, record.unreadable - {"learner_id", "visit_id", "assessor_signed_on"})
         wanted: list[tuple[str, Value, str]] = []
         if review.onefile_id is None:
@@ -360,7 +360,7 @@ class _Planner:
             self.problems.append(FoundProblem("bad_value", about, {"field": name}))
 
     def is_settled(self, change: FieldChange) -> bool:
-        """Whether that side was given this value before and keeps the present one instead."""
+        """Whether that side was sent this value before and stored the current one instead."""
         about = change.subject
         known = self.on_record.differences.get((change.side, about.kind, about.pk, change.field))
         return known == (comparable(change.new), comparable(change.old))
@@ -369,7 +369,7 @@ class _Planner:
         return [change for change in changes if not self.is_settled(change)]
 
     def holdable(self, changes: list[FieldChange]) -> list[FieldChange]:
-        """Those changes that PICSWeb's fields can hold; the others become problems, unless they are settled."""
+        """The changes that PICSWeb's fields can hold. The others become problems, unless they are settled."""
         kept = []
         for change in self.unsettled(changes):
             new = change.new

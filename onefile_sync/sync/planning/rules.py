@@ -1,7 +1,7 @@
-"""The contract, one row per documented rule, and the pure functions that decide.
+"""The rules of the exchange, one row each, and the pure functions that decide.
 
-The same rows stand in ``docs/rules.md`` and as parametrised tests; a test holds the three together. ``R…`` are the
-rules of PICSWeb's published integration; *seed* is the client's own description of the exchange.
+``docs/rules.md`` and parametrised tests have the same rows, and a test checks that they agree. ``R…`` are the rules of
+PICSWeb's published integration; *seed* is the client's own description of the exchange.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from onefile_sync.onefile.records import LearningAim, Review
 
 from .types import OpenUpload
 
-#: PICSWeb keeps no duration for a review, so OneFile is told this one (R9).
+#: The length of a visit, as PICSWeb has no duration for reviews (R9).
 VISIT_LENGTH = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One row of the contract. ``text`` is the rule as staff read it beside a change that was made by it."""
+    """One rule. ``text`` is shown to staff beside each change made by the rule."""
 
     code: str
     about: Promise
@@ -107,7 +107,7 @@ OTHER_RULES: tuple[Rule, ...] = (
 
 
 def all_rules() -> tuple[Rule, ...]:
-    """Every rule as it is now: one for each field that is decided on separately, one for those decided on together."""
+    """All current rules: one for each field decided on separately, and one for each group decided on together."""
     by_code: dict[str, list[SynchronisedField]] = {}
     for each in synchronised_fields():
         by_code.setdefault(each.rule_code, []).append(each)
@@ -123,21 +123,21 @@ def _all_labels(named: Sequence[SynchronisedField]) -> Promise:
     return labels
 
 
-#: The contract. The table of fields is asked each time the rules are looked through.
+#: All rules. Lazy, because the table of fields must not be read while modules are imported.
 RULES: Sequence[Rule] = lazy(all_rules, tuple)()
 
 
 def rule_of(code: str) -> Rule | None:
-    """The rule with this code; ``None`` for one of an earlier version that is gone."""
+    """The rule with this code; ``None`` for a rule of an earlier version that no longer exists."""
     return next((rule for rule in all_rules() if rule.code == code), None)
 
 
-#: The two figures that belong together.
+#: The two progress figures, which are decided on together.
 TOTAL, DONE = "total_elements", "elements_done"
 
 
 class Winner(Enum):
-    """Whose value ends up on both sides of a two-way field."""
+    """The side whose value both sides get in a two-way field."""
 
     NEITHER = "nothing to do"
     PICSWEB = "OneFile is filled from PICSWeb"
@@ -145,14 +145,14 @@ class Winner(Enum):
 
 
 def is_blank(value: object) -> bool:
-    """Absent, ``null`` and ``""`` all mean blank; so does text of nothing but spaces."""
+    """Whether a value is blank: ``None``, ``""`` or white space."""
     return value is None or (isinstance(value, str) and not value.strip())
 
 
 def two_way(picsweb: Value, onefile: Value) -> Winner:
-    """Rule R5 for one field: fill the blank side; where both have a value OneFile's wins; never blank a value.
+    """Rule R5 for one field: fill the blank side; if both have a value, OneFile's wins; never blank a value.
 
-    Space around a text is no difference.
+    White space around a text makes no difference.
     """
     if is_blank(onefile):
         return Winner.NEITHER if is_blank(picsweb) else Winner.PICSWEB
@@ -164,18 +164,18 @@ def _trimmed(value: Value) -> Value:
 
 
 def progress_after(ours: Mapping[str, Value], theirs: Mapping[str, Value]) -> dict[str, int | None]:
-    """Rule R3: what PICSWeb's figures become. What OneFile does not say stays."""
+    """Rule R3: PICSWeb's new figures. A figure that OneFile does not have stays as it is."""
     figures = {name: ours[name] if theirs[name] is None else theirs[name] for name in (TOTAL, DONE)}
     return {name: figure if isinstance(figure, int) else None for name, figure in figures.items()}
 
 
 def elements_fit(total: int | None, done: int | None) -> bool:
-    """Whether a qualification can have this progress: no more elements done than there are."""
+    """Whether the elements done do not exceed the total."""
     return total is None or done is None or done <= total
 
 
 def may_be_uploaded(review: ReviewRow) -> bool:
-    """Rule R8: which of PICSWeb's reviews OneFile is to have."""
+    """Rule R8: whether one of PICSWeb's reviews is to be created in OneFile."""
     return (
         review.onefile_id is None
         and review.is_normal
@@ -186,7 +186,7 @@ def may_be_uploaded(review: ReviewRow) -> bool:
 
 
 def scheduled_for(proposed_date: date, proposed_time: time | None) -> datetime:
-    """The moment, in UTC and to the minute, that OneFile is told for a proposed date and time (R9).
+    """The date-time, in UTC and to the minute, sent to OneFile for a proposed date and time (R9).
 
     Without a time it is midnight UK time, which is how OneFile itself marks "no time given".
     """
@@ -195,27 +195,27 @@ def scheduled_for(proposed_date: date, proposed_time: time | None) -> datetime:
 
 
 def proposed(scheduled: datetime) -> tuple[date, time | None]:
-    """The proposed date and time of a moment in OneFile's schedule; ``None`` where no time was given."""
+    """The proposed date and time for a date-time in OneFile's schedule. The time is ``None`` if none was given."""
     local = scheduled.astimezone(LONDON)
     at = local.time().replace(second=0, microsecond=0)
     return local.date(), at if at != time() else None
 
 
 def in_words(scheduled: datetime) -> str:
-    """A moment in OneFile's schedule as staff read it."""
+    """A date-time in OneFile's schedule, as text for staff."""
     on, at = proposed(scheduled)
     return f"{on:%d/%m/%Y}" + (f" {at:%H:%M}" if at else "")
 
 
 def attendance(review: Review) -> tuple[Attendance, date | None]:
-    """Rule R11: attended and actual date, from whether the review was started in OneFile."""
+    """Rule R11: attendance and actual date, according to whether the review was started in OneFile."""
     return (Attendance.YES, review.started_on) if review.started_on else (Attendance.UNKNOWN, None)
 
 
 def rests_on_silence(row: QualificationRow | ReviewRow, record: LearningAim | Review) -> bool:
-    """Whether PICSWeb would lose a value, send one, or put it beside one of OneFile's, because a list's item has none.
+    """Whether PICSWeb would lose, send or combine a value with one of OneFile's because a list item lacks a value.
 
-    Such a record is read by itself first, whatever lists are believed to carry.
+    Such a record is read individually first, whatever is known about lists.
     """
     if isinstance(row, QualificationRow):
         return _progress_rests_on_silence(row, record) or any(
@@ -226,7 +226,7 @@ def rests_on_silence(row: QualificationRow | ReviewRow, record: LearningAim | Re
 
 
 def _progress_rests_on_silence(row: QualificationRow, record: LearningAim | Review) -> bool:
-    """Servers write 0 for a number that a list did not load; and one figure makes no sense without the other."""
+    """The same for progress: a 0 may mean that the list did not load the number, and neither figure is useful alone."""
     if not isinstance(record, LearningAim):
         return False
     ours, theirs, both = row.values, record.values, (TOTAL, DONE)
@@ -238,10 +238,10 @@ def _progress_rests_on_silence(row: QualificationRow, record: LearningAim | Revi
 
 @dataclass(frozen=True, slots=True)
 class Resumption:
-    """How to go on with a review whose creation in OneFile was begun and not seen to end (R7).
+    """How to continue with a review whose creation in OneFile was begun, with an unknown result (R7).
 
-    Exactly one of: ``found`` (it was created: keep its ID), ``ambiguous`` (a person must say which one it is), or
-    neither (it was not created, and may be).
+    Exactly one of: ``found`` (it was created, so store its ID), ``ambiguous`` (a person must say which one it is), or
+    neither (it was not created, so it may be created now).
     """
 
     found: int | None = None
@@ -253,10 +253,10 @@ def resume_upload(
 ) -> Resumption:
     """Look for a review that we may have created: by its stored ID, else by its visit.
 
-    Where OneFile's reviews do not name their visit, one for this learner at that time counts as the visit's. Without
-    a visit on record nothing of ours can be there, and reviews are never matched on dates (seed).
+    If OneFile's reviews do not name their visit, a review of this learner at that time counts as the visit's. Without
+    a recorded visit we cannot have created a review, and reviews are never matched on dates (seed).
 
-    ``linked`` are the OneFile IDs that PICSWeb's reviews already have: those are somebody else.
+    ``linked`` are the OneFile IDs of PICSWeb's other reviews.
     """
     if begun is None or not begun.may_be_there:
         return Resumption()
@@ -275,10 +275,10 @@ def resume_upload(
     return Resumption(found=candidates[0].id if candidates else None)
 
 
-#: What tells whether a review is the one that we began to create.
+#: The values that identify a review that we began to create.
 TELL_AN_UPLOAD = frozenset({"learner_id", "visit_id", "scheduled_for"})
 
 
 def may_hide_an_upload(record: Review) -> bool:
-    """Whether a record may be a review that we began to create, because what would tell is unreadable."""
+    """Whether a record may be a review that we began to create, as its identifying values are unreadable."""
     return not record.unreadable.isdisjoint(TELL_AN_UPLOAD)

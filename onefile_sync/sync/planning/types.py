@@ -23,7 +23,7 @@ class Policy:
     upload_reviews: bool = True
     download_reviews: bool = True
     skip_elements_with_units: bool = True
-    #: Whether to send what OneFile did not keep when it was sent before: somebody asked for it.
+    #: Whether to send a value again that OneFile did not keep before, because a person requested the refresh.
     send_again: bool = False
 
 
@@ -51,7 +51,7 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class KeptValue:
-    """What a side keeps of a value that it was given. ``aside``: it was not given, but changed with others."""
+    """What a side stored for a value that it was sent. ``aside``: it was not sent, but changed along with others."""
 
     change: FieldChange
     kept: Value
@@ -63,18 +63,18 @@ class KeptValue:
 
     @property
     def key(self) -> tuple[str, str, str, str]:
-        """By which a difference is remembered (:data:`Differences`)."""
+        """The key of the difference in :data:`Differences`."""
         about = self.change.subject
         return self.change.side, about.kind, about.pk, self.change.field
 
 
 @dataclass(frozen=True, slots=True)
 class OpenUpload:
-    """A review that we began to create in OneFile without having recorded the end of it.
+    """A review that we began to create in OneFile without recording a result.
 
-    ``visit_id`` and ``review_id`` are what OneFile is known to have answered before we stopped. ``may_still_arrive``:
-    the last create was sent so lately that OneFile may yet carry it out. ``visits_in_doubt`` counts the visits that
-    OneFile may hold without our knowing their ID, so that no review will ever be put into them.
+    ``visit_id`` and ``review_id`` are the IDs that OneFile returned before we were interrupted. ``may_still_arrive``:
+    the last create was sent so recently that OneFile may still carry it out. ``visits_in_doubt`` counts visits that
+    OneFile may have created without our knowing their IDs, so they will never get a review.
     """
 
     scheduled_for: datetime
@@ -85,20 +85,20 @@ class OpenUpload:
 
     @property
     def may_be_there(self) -> bool:
-        """A review is asked for only after its visit is on record: without one there is nothing of ours to find."""
+        """Whether OneFile may have the review. It is created only after its visit has been recorded."""
         return self.visit_id is not None or self.review_id is not None
 
 
-#: Side, kind of row, primary key and field -> the value that was offered, and what is kept there instead.
+#: (side, kind of row, primary key, field) -> (the value that was sent, the value that was stored instead)
 Differences = Mapping[tuple[str, str, str, str], tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class OnRecord:
-    """What our own tables hold of a learner: what neither PICSWeb nor OneFile can tell.
+    """What only our own tables know about a learner.
 
-    ``uploads`` are those that are open, by the primary key of PICSWeb's review, which may be gone. ``differences`` are
-    what one side keeps differently from what it was given, as was said already.
+    ``uploads`` are the open ones, by the primary key of PICSWeb's review, which may have been deleted. ``differences``
+    are values that a side stores differently from what it was sent, and that have already been reported.
     """
 
     uploads: Mapping[str, OpenUpload] = field(default_factory=dict)
@@ -108,7 +108,7 @@ class OnRecord:
         return self.uploads.get(review.pk)
 
     def doubt_of(self, review: ReviewRow) -> int:
-        """How little is known of a review that we began to create in OneFile: 0 its ID is, 1 its visit, 2 less."""
+        """How uncertain the upload of a review is: 0 if its ID is known, 1 if only its visit is, 2 otherwise."""
         begun = self.upload_of(review)
         if begun is not None and begun.review_id is not None:
             return 0
@@ -117,7 +117,7 @@ class OnRecord:
 
 @dataclass(frozen=True, slots=True)
 class FoundProblem:
-    """One thing that needs a person or a retry; ``code`` is a row of the catalogue of problems."""
+    """A problem that a person or a retry has to solve. ``code`` is the code of a row in the catalogue of messages."""
 
     code: str
     subject: Subject
@@ -126,12 +126,11 @@ class FoundProblem:
 
 @dataclass(frozen=True, slots=True)
 class OneFileSide:
-    """What was read of one learner in OneFile, and what could not be.
+    """What was read of one learner in OneFile, and what could not be read.
 
-    ``gone`` holds the OneFile IDs of which OneFile itself, asked for that very record, says that it has none: that a
-    list leaves a record out says nothing. ``unread_reviews`` are those whose details could not be had, and
-    ``reviews_complete`` says whether the search was answered with nothing but readable items: only then can a review
-    that we may have created be known not to be there.
+    ``gone_aims`` and ``gone_reviews`` are the OneFile IDs that OneFile did not find when asked for that very record; a
+    record missing from a list is not enough. ``unread_reviews`` could not be read. ``reviews_complete``: the search was
+    answered and all its items were readable; only then is it certain that a review we may have created does not exist.
     """
 
     centre_id: int | None = None

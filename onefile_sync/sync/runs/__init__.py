@@ -1,5 +1,5 @@
-"""A run in our own tables, from its beginning to the day it is pruned: state, leases, what happened, queue, schedule.
+"""The life of a run in our own tables, from its start to its deletion: state, leases, ledger, queue and schedules.
 
-In: which learners, and what became of each. Out: a lease on one learner at a time, and a record that staff can read.
+In: learners, and the result of each. Out: a lease on one learner at a time, and the ledger.
 Called by everything else in ``sync`` and by ``reporting``; knows nothing of OneFile.
 """

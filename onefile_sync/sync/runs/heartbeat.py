@@ -1,7 +1,7 @@
-"""A worker says that it is there, and finds out whether its clock can be trusted.
+"""Records that a worker is alive, and checks its clock.
 
-Leases, doubts and the rate limit are moments that one machine writes and another reads. A machine whose clock is far
-from the database's would take learners away from workers who are at them: it takes no work.
+Leases, uploads in doubt and the rate limit use times that one machine writes and another reads. A machine whose clock
+differs from the database's could take learners away from workers that are processing them, so it takes no work.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from onefile_sync.conf import deployment
 from onefile_sync.models import Heartbeat, OneFileSettings
 from onefile_sync.transactions import retried
 
-#: The part of a lease by which clocks may differ.
+#: The fraction of a lease by which clocks may differ.
 TOLERANCE = 0.1
-#: After so long a worker that is not heard of any more is forgotten.
+#: How long the heartbeat of a stopped worker is kept.
 FORGOTTEN_AFTER = timedelta(days=7)
 
 
 @retried
 def beat() -> bool:
-    """A worker of ``qcluster`` is at work here; false where it had better not be, because its clock is wrong."""
+    """Record a heartbeat of this worker. Returns false if its clock is wrong, so it must not work."""
     now = timezone.now()
     worker = f"{socket.gethostname()} {Conf.CLUSTER_NAME}"[:200]
     row, _created = Heartbeat.objects.get_or_create(worker=worker, defaults={"beaten_at": now})
@@ -42,7 +42,7 @@ def beat() -> bool:
 
 
 def clock_is_right() -> bool:
-    """Whether this machine may take up what seems to be left behind; of a web site nobody hears a heartbeat."""
+    """Whether this machine's clock is right. Records no heartbeat, so that the web site does not count as a worker."""
     return not is_off(_clock_ahead())
 
 
@@ -58,10 +58,10 @@ class _DatabaseClock(Now):
 
 
 def _clock_ahead() -> float:
-    """Seconds by which this machine's clock is ahead of the database's; none where both are one machine."""
+    """Seconds by which this machine's clock is ahead of the database's; 0 on SQLite, which is on the same machine."""
     if connection.vendor == "sqlite":
         return 0.0
-    # Any row of ours will do: where no worker was ever seen there is one of the settings.
+    # Any row will do for the query. If no worker has ever been seen, there is the row of settings.
     clocks = (
         model._default_manager.annotate(there=_DatabaseClock()).values_list("there", flat=True).first()
         for model in (Heartbeat, OneFileSettings)

@@ -1,8 +1,8 @@
-"""Hands out the work, one learner at a time, and takes up what somebody left behind.
+"""Claims learners one at a time, with a lease, and recovers expired leases.
 
-The outcome row is record and guard in one. Whoever works on a learner holds a claim with a lease; the database allows
-one working row a learner. A claim that ran out is taken up again by :func:`recover_expired`, so a killed worker
-loses nothing.
+The outcome row is both the record and the lock. A worker that processes a learner holds a claim with a lease; the
+database allows one working row per learner. :func:`recover_expired` queues learners again whose lease has expired, so
+a killed worker loses nothing.
 """
 
 from __future__ import annotations
@@ -26,34 +26,34 @@ from onefile_sync.transactions import retried
 
 from . import heartbeat, ledger, lifecycle
 
-#: A learner whose refresh is cut off this often is given up for the run, so that no learner can stop the others.
+#: A learner whose exchange is interrupted this often is given up, so that one learner cannot stop the others.
 MOST_ATTEMPTS = 3
 
-#: How many queued learners a worker tries to claim at a time: other workers may be quicker on some of them.
+#: How many queued learners a worker considers at a time, as other workers may claim some of them first.
 CANDIDATES = 20
 
 
-#: The part of a lease after which a worker renews it: how long ago that was tells whether somebody is still at work.
+#: The fraction of a lease after which a worker renews it. The last renewal shows whether the worker is still alive.
 SHOWN_EVERY = 1 / 30
 
 
 class Cost(TypedDict):
-    """The calls that one attempt at a learner took, and how many of them met the rate limit."""
+    """The calls made in one attempt at a learner, and how many of them were rate limited."""
 
     api_calls: int
     rate_limited: int
 
 
 class TimeIsUp(Exception):
-    """The task must end now: waiting any longer would have django-q2 kill it. Raised before a call, never after."""
+    """The task must end now, or django-q2 would kill it. Raised before a call, never after one."""
 
 
 class PutBack(Exception):
-    """The learner waits in the queue again; whoever gets this ends the task and queues the rest."""
+    """The learner has been queued again. The caller must end the task and queue the rest."""
 
 
 class LostClaim(Exception):
-    """The lease ran out and somebody else has the learner now; whoever gets this must stop at once."""
+    """The lease has expired and another worker has the learner. The caller must stop immediately."""
 
 
 @dataclass(slots=True)
@@ -65,13 +65,13 @@ class Claim:
     renewed_at: datetime
 
     def renew(self) -> None:
-        """Hold on to the learner, and so show that somebody is at work. Raises :class:`LostClaim`."""
+        """Renew the lease, at most once per :data:`SHOWN_EVERY`. Raises :class:`LostClaim`."""
         if timezone.now() - self.renewed_at >= deployment.lease * SHOWN_EVERY:
             self.hold()
 
     @retried
     def hold(self) -> datetime:
-        """Hold on to the learner for a whole lease from now, which is returned. Raises :class:`LostClaim`."""
+        """Renew the lease in full and return the current time. Raises :class:`LostClaim`."""
         now = timezone.now()
         if not self._mine().update(lease_expires_at=now + deployment.lease):
             raise LostClaim(self.outcome.pk)
@@ -84,15 +84,15 @@ class Claim:
         )
 
     def put_back(self, cost: Cost, *, counts: bool = True) -> None:
-        """Let the learner wait for their turn again; what was done so far stays on record.
+        """Queue the learner again. Changes recorded so far stay.
 
-        Whether this attempt ``counts`` among those after which a learner is given up.
+        ``counts``: whether this attempt counts towards :data:`MOST_ATTEMPTS`.
         """
         self._let_go(OutcomeState.QUEUED, cost, attempts=F("attempts") - (0 if counts else 1))
 
     @retried
     def put_aside(self, changes: Sequence[FieldChange], officers: Officers, cost: Cost) -> None:
-        """Let the learner wait until it is known whether so many changes are plausible. Raises :class:`LostClaim`."""
+        """Put the learner aside until the safety stop has decided about the run. Raises :class:`LostClaim`."""
         with transaction.atomic():
             if not self._let_go(OutcomeState.ASIDE, cost, attempts=0):
                 raise LostClaim(self.outcome.pk)
@@ -100,10 +100,10 @@ class Claim:
 
     @retried
     def finish(self, state: OutcomeState, problems: Iterable[FoundProblem], cost: Cost) -> None:
-        """Write the outcome down, once. Raises :class:`LostClaim` when the learner is no longer ours."""
+        """Record the outcome. Raises :class:`LostClaim` if we no longer hold the learner."""
         with transaction.atomic():
             if state == OutcomeState.UNCHANGED and self.outcome.changes.filter(made=True).exists():
-                state = OutcomeState.UPDATED  # by an earlier attempt, which was cut off after it had saved
+                state = OutcomeState.UPDATED  # an earlier, interrupted attempt has saved changes
             if not self._let_go(state, cost, finished_at=timezone.now()):
                 raise LostClaim(self.outcome.pk)
             ledger.note_problems({self.outcome.pk: problems})
@@ -121,7 +121,7 @@ class Claim:
 
 
 def claim_next(run: SyncRun) -> Claim | None:
-    """Take the next queued learner of a run; none when nobody is left, or all who are left are being worked on."""
+    """Claim the next queued learner of a run; ``None`` if none is left, or all are being processed elsewhere."""
     learner_type = host.learner_type()
     busy = LearnerOutcome.objects.filter(is_working=True, learner_type=learner_type)
     queued = run.outcomes.filter(state=OutcomeState.QUEUED).exclude(learner_pk__in=busy.values("learner_pk"))
@@ -136,7 +136,7 @@ def _claim(outcome: LearnerOutcome) -> Claim | None:
     token, now = uuid.uuid4(), timezone.now()
     try:
         claimed = _take(outcome, token, now)
-    except IntegrityError:  # the learner is being worked on in another run
+    except IntegrityError:  # another run is processing the learner
         return None
     if not claimed:
         return None
@@ -159,9 +159,9 @@ def _take(outcome: LearnerOutcome, token: uuid.UUID, now: datetime) -> int:
 
 
 def recover_expired() -> None:
-    """Queue again every learner whose worker went away, and bring on the runs in which nobody is left.
+    """Queue every learner with an expired lease again, and advance the runs in which no learner is left.
 
-    Not on a machine whose clock is wrong, which would find leases run out that have not.
+    Does nothing on a machine whose clock is wrong, as leases would seem to have expired there.
     """
     if not heartbeat.clock_is_right():
         return

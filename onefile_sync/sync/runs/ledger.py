@@ -1,4 +1,4 @@
-"""Writes down what happened to a learner, as staff read it: changes and problems."""
+"""Writes the changes and problems of a learner to the ledger, as text for staff."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from onefile_sync.sync.planning.types import FieldChange, FoundProblem, KeptValu
 def note_changes(
     outcome: LearnerOutcome, changes: Iterable[FieldChange], officers: Officers, *, made: bool = True
 ) -> None:
-    """Write changes down; ``officers`` has the names of the officers in them. Not ``made``: planned only."""
+    """Store changes. ``officers`` has the names of officers in them. Without ``made``, they are only planned."""
     ChangeRow.objects.bulk_create(_row(outcome.pk, change, officers, made) for change in changes)
 
 
 def note_planned(changes_of: Mapping[int, Iterable[FieldChange]], officers: Officers) -> None:
-    """Write changes down that are planned only, by the primary key of the outcome."""
+    """Store planned changes, by the primary key of the outcome."""
     ChangeRow.objects.bulk_create(
         _row(outcome_pk, change, officers, made=False)
         for outcome_pk, changes in changes_of.items()
@@ -50,7 +50,7 @@ def _row(outcome_pk: int, change: FieldChange, officers: Officers, made: bool) -
 def note_differences(
     outcome: LearnerOutcome, kept: Iterable[KeptValue], officers: Officers
 ) -> list[FoundProblem]:
-    """Remember what a side keeps of these values of one row, and forget what it keeps as given; returns what to say."""
+    """Update the stored differences of one row's values. Returns the problems to report for new differences."""
     problems, rows = [], []
     for each in kept:
         side, kind, pk, name = each.key
@@ -88,7 +88,7 @@ def _said_once(each: KeptValue, officers: Officers) -> FoundProblem:
 
 
 def note_problems(problems_of: Mapping[int, Iterable[FoundProblem]]) -> None:
-    """Write problems down, by the primary key of the outcome in which they were met; assessors are named if known."""
+    """Store problems, by the primary key of the outcome. Assessors are named if their names are known."""
     problems_of = {pk: list(problems) for pk, problems in problems_of.items()}
     _remember_said(problems_of)
     names = assessors.known_names(assessors.mentioned(chain.from_iterable(problems_of.values())))
@@ -113,7 +113,7 @@ def _details(problem: FoundProblem, names: Mapping[int, str]) -> dict[str, str |
 
 
 def _remember_said(problems_of: Mapping[int, Iterable[FoundProblem]]) -> None:
-    """Remember what is said once; what a preview says does not count."""
+    """Remember problems that are reported once only. A preview's reports do not count."""
     said = {
         pk: [problem for problem in problems if problem.code in SAID_ONCE]
         for pk, problems in problems_of.items()
@@ -145,14 +145,14 @@ def _as_read(change: FieldChange, value: Value | datetime, officers: Officers) -
 
 
 def state_of(changes: int, problems: Sized) -> OutcomeState:
-    """What became of a learner whose exchange ran to its end."""
+    """The final state of a learner whose exchange was completed."""
     if len(problems):
         return OutcomeState.ATTENTION
     return OutcomeState.UPDATED if changes else OutcomeState.UNCHANGED
 
 
 def as_text(value: Value | datetime) -> str:
-    """A value as staff read it: dates dd/mm/yyyy, times of day hh:mm, both in UK time."""
+    """A value as text for staff: dates as dd/mm/yyyy and times as hh:mm, in UK time."""
     match value:
         case None:
             return ""

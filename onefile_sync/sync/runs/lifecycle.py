@@ -1,4 +1,4 @@
-"""Begins runs, brings them on and ends them: exactly one outcome for each learner, whoever stops them and when."""
+"""Starts, advances and ends runs. Each learner gets exactly one outcome, however the run ends."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from onefile_sync.transactions import retried
 
 from . import ledger
 
-#: The outcomes of learners whom OneFile was asked about to the end.
+#: The states of learners who were completely compared with OneFile.
 COMPARED = (OutcomeState.UPDATED, OutcomeState.UNCHANGED, OutcomeState.ATTENTION)
 #: The ``open_key`` of the one daily run that may be open.
 DAILY_KEY = "daily"
-#: The states of a run that workers can bring on.
+#: The states of a run that workers process.
 AT_WORK = (RunState.QUEUED, RunState.RUNNING)
-#: How many outcomes are written in one transaction.
+#: Outcomes written in one query or transaction.
 BATCH = 500
 
 
@@ -55,7 +55,7 @@ def open_run(
     guarded: bool = False,
     reads_everyone: bool = False,
 ) -> tuple[SyncRun, bool]:
-    """A run with one queued outcome a learner; or, where one with this key is open or this day is done, that one."""
+    """Create a run with a queued outcome for each learner, or return the existing run with this key or for this day."""
     learner_type, to_come = host.learner_type(), iter(learners)
     known: list[tuple[str, int | None]] = []
 
@@ -70,7 +70,7 @@ def open_run(
             guarded=guarded,
             reads_everyone=reads_everyone,
         )
-        # Fetched once, by the first try, and not at all where there is such a run already.
+        # Read only once, in case the transaction is retried, and not at all if the run exists already.
         known.extend((str(learner.pk), getattr(learner, "onefile_id", None)) for learner in to_come)
         for first in range(0, len(known), BATCH):
             LearnerOutcome.objects.bulk_create(
@@ -94,7 +94,7 @@ def open_run(
 
 @retried
 def count_calls(run: SyncRun, *, api_calls: int, rate_limited: int) -> None:
-    """Count calls that were made for a run and are on record for none of its learners."""
+    """Add calls to a run that are not recorded with any of its learners."""
     SyncRun.objects.filter(pk=run.pk).update(
         api_calls=F("api_calls") + api_calls, rate_limited=F("rate_limited") + rate_limited
     )
@@ -102,14 +102,14 @@ def count_calls(run: SyncRun, *, api_calls: int, rate_limited: int) -> None:
 
 @retried
 def start(run: SyncRun) -> None:
-    """Somebody begins to work on a run, or goes on with it."""
+    """Record that a worker starts or continues to process a run."""
     now = timezone.now()
     SyncRun.objects.filter(pk=run.pk, state=RunState.QUEUED).update(state=RunState.RUNNING, started_at=now)
     SyncRun.objects.filter(pk=run.pk).update(worked_at=now)
 
 
 def note_environment(run: SyncRun, settings: OneFileSettings, *, unless_known: bool = False) -> None:
-    """Write down which OneFile a run calls; ``unless_known`` where it was never reached."""
+    """Record which OneFile a run calls. ``unless_known``: only if none is recorded yet."""
     where = {"environment": settings.environment, "address": settings.address}
     known = Q(environment="", address="") if unless_known else ~Q(**where)
     SyncRun.objects.filter(known, pk=run.pk).update(**where)
@@ -122,10 +122,10 @@ def note_policy(run: SyncRun, settings: OneFileSettings) -> None:
 
 
 def advance(run: SyncRun) -> bool:
-    """Bring a run on in which nobody is left to be worked on; true when nothing is left to work on.
+    """Advance a run in which no learner is queued or working. Returns true if nothing is left to process.
 
-    Then it is closed, or held; or else those who were put aside have their turn now. A run that was ended early has
-    whoever still waits in it recorded as left out.
+    The run is then closed or held; otherwise the learners put aside are queued. If the run was ended early, its waiting
+    learners are recorded as skipped.
     """
     run.refresh_from_db()
     if run.state not in AT_WORK:
@@ -152,7 +152,7 @@ def _advance_locked(run: SyncRun) -> bool:
 
 def _advance(run: SyncRun) -> bool:
     if run.ending:
-        _leave_out(run, Ending(run.ending))  # whoever was put aside, or back, while the run was being ended
+        _leave_out(run, Ending(run.ending))  # includes learners put aside while the run was being ended
     aside = run.outcomes.filter(state=OutcomeState.ASIDE).count()
     if not aside:
         _close(run)
@@ -182,14 +182,14 @@ def _close(run: SyncRun) -> None:
 
 
 def _clear(run: SyncRun) -> None:
-    """Give those who were put aside their turn."""
+    """Queue the learners who were put aside."""
     run.state, run.cleared_at = RunState.RUNNING, timezone.now()
     run.save(update_fields=["state", "cleared_at"])
     run.outcomes.filter(state=OutcomeState.ASIDE).update(state=OutcomeState.QUEUED)
 
 
 def apply_held(run: SyncRun, by: Any) -> bool:
-    """Let a held run go on; false where it is not held (any more)."""
+    """Continue a held run. Returns false if it is not held."""
     applied = _apply_locked(run, by)
     if applied:
         events.info("run_applied", run=run.pk, by=str(by) if by is not None else None)
@@ -209,20 +209,20 @@ def _apply_locked(run: SyncRun, by: Any) -> bool:
 
 
 def discard_held(run: SyncRun, by: Any) -> bool:
-    """End a held run without writing what it was held for; false where it is not held (any more)."""
+    """End a held run without writing the changes held back. Returns false if it is not held."""
     return _end_early(run, Ending.DISCARDED, by, RunState.HELD)
 
 
 def cancel(run: SyncRun, by: Any) -> bool:
-    """End a run: nobody else is begun, and whoever is being worked on comes to an end.
+    """Cancel a run: no further learner is started, and learners being processed are finished.
 
-    False where it is closed, or held: about that decides whoever may discard it.
+    Returns false if the run is closed, or held, in which case it can be discarded instead.
     """
     return _end_early(run, Ending.CANCELLED, by, *AT_WORK)
 
 
 def replace(run: SyncRun, *, only_held: bool = False) -> bool:
-    """End a run whose learners a newer one has; false where it is closed, or ``only_held`` and it is not held."""
+    """End a run that a newer one replaces. Returns false if it is closed, or if ``only_held`` and it is not held."""
     states = (RunState.HELD,) if only_held else (*AT_WORK, RunState.HELD)
     return _end_early(run, Ending.REPLACED, None, *states)
 
@@ -248,7 +248,7 @@ def _note_ending(run: SyncRun, ending: Ending, by: Any, states: tuple[RunState, 
     )
 
 
-#: The problem with which the learners who still waited are left out.
+#: The problem recorded for waiting learners, by how the run was ended.
 LEFT_OUT = {
     Ending.CANCELLED: "run_cancelled",
     Ending.DISCARDED: "run_discarded",
@@ -267,7 +267,7 @@ def give_up(
     *,
     of: tuple[OutcomeState, ...] = (OutcomeState.QUEUED, OutcomeState.ASIDE),
 ) -> None:
-    """End all that wait in a run with the same problem. Learners who are being worked on are finished."""
+    """End all waiting learners of a run with the same problem. Learners being processed are finished."""
     for waiting in _in_batches(run, of):
         _end(waiting, state, code, of)
 
@@ -294,33 +294,33 @@ def _in_batches(run: SyncRun, of: tuple[OutcomeState, ...]) -> Iterator[list[int
 
 
 def successful_daily_runs() -> models.QuerySet[SyncRun]:
-    """The daily runs that came to their own end, and compared somebody if there was anybody to compare."""
+    """The completed daily runs in which at least one learner was compared, or which had no learners."""
     of_run = LearnerOutcome.objects.filter(run=OuterRef("pk"))
     came_through = Exists(compared().filter(run=OuterRef("pk"))) | ~Exists(of_run)
     return SyncRun.objects.filter(came_through, kind=RunKind.DAILY, state=RunState.FINISHED, ending="")
 
 
 def daily_attempts() -> models.QuerySet[SyncRun]:
-    """The daily runs that are not under way, the last one first: finished, whatever came of them, or held."""
+    """The daily runs that are finished, with whatever result, or held; the latest first."""
     over = SyncRun.objects.filter(kind=RunKind.DAILY, state__in=(RunState.FINISHED, RunState.HELD))
     return over.order_by(Coalesce("finished_at", "held_at").desc(nulls_last=True))
 
 
 def waiting() -> models.QuerySet[SyncRun]:
-    """The open runs in which learners wait and nobody is being worked on."""
+    """The open runs with queued learners and none being processed."""
     queued = LearnerOutcome.objects.filter(run=OuterRef("pk"), state=OutcomeState.QUEUED)
     working = LearnerOutcome.objects.filter(run=OuterRef("pk"), state=OutcomeState.WORKING)
     return SyncRun.objects.filter(Exists(queued), ~Exists(working), state__in=AT_WORK)
 
 
 def stalled_runs() -> models.QuerySet[SyncRun]:
-    """The waiting runs that were handed to the workers so long ago that the task must be lost."""
+    """The waiting runs that were queued so long ago that their task must be lost."""
     lately = timezone.now() - deployment.lease
     return waiting().filter(queued_at__lt=lately).exclude(worked_at__gte=lately)
 
 
 def compared() -> QuerySet[LearnerOutcome]:
-    """The outcomes of learners who were really compared with OneFile, in a run that writes."""
+    """The outcomes of learners who were compared with OneFile in a run that writes."""
     nothing_compared = Problem.objects.filter(code__in=safety_stop.NOT_COMPARED)
     ended = LearnerOutcome.objects.filter(state__in=COMPARED).exclude(run__kind=RunKind.PREVIEW)
     return ended.exclude(pk__in=nothing_compared.values("outcome"))

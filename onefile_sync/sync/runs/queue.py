@@ -1,4 +1,4 @@
-"""Hands a run to django-q2's workers. Tasks carry an id and nothing else, and may run twice or not at all."""
+"""Queues runs for django-q2's workers. A task carries only an ID, and may run twice or not at all."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ WORK = "onefile_sync.tasks.work_on_run"
 
 
 def enqueue(run: SyncRun, *, tasks: int | None = None) -> None:
-    """Queue work on a run, once what was written so far is there for the worker to see.
+    """Queue work on a run after the current transaction is committed.
 
-    ``tasks`` at a time share it; by default as many as the deployment wants of a daily run. A task that goes on with a
-    run queues one, in place of itself.
+    ``tasks`` is the number of tasks that share the run; by default the deployment's number for a daily run. A task that
+    continues a run queues one task to replace itself.
     """
     if tasks is None:
         tasks = deployment.tasks_per_run if run.kind == RunKind.DAILY else 1
     _note_queued(run)
-    # A queue that cannot be reached must not fail the click: the run is there, its page says that no worker has
-    # taken it up, and the next sweep hands it out again.
+    # An unreachable queue must not fail the click: the run exists, its page says that no worker has processed it, and
+    # the next sweep queues it again.
     transaction.on_commit(lambda: _enqueue(str(run.pk), tasks), robust=True)
 
 

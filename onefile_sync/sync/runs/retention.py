@@ -1,4 +1,4 @@
-"""Deletes what is older than a provider wants to keep, in batches: a year of nights does not fit in memory."""
+"""Deletes old records in batches, as a year of daily syncs does not fit in memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from onefile_sync.models import AssessorName, LearnerOutcome, RunState, StagedRecord, SyncRun, UploadIntent
 
-#: Outcomes, with their changes and problems, or other rows that are deleted in one transaction.
+#: Rows deleted in one transaction; for outcomes, together with their changes and problems.
 BATCH = 500
 
 
@@ -24,7 +24,7 @@ def prune(before: datetime) -> int:
     for run in SyncRun.objects.filter(state=RunState.FINISHED, finished_at__lt=before).order_by(
         "finished_at"
     ):
-        # The run itself goes last, so that a prune that is stopped in the middle is taken up by the next one.
+        # The run itself is deleted last, so that the next prune continues one that was interrupted.
         _delete(LearnerOutcome.objects.filter(run=run))
         run.delete()
         number += 1

@@ -1,4 +1,4 @@
-"""Our schedules in django-q2's own table: the daily sync, and each minute the sweep. Installed by a command only."""
+"""Our schedules in django-q2's own table: the daily sync, and the sweep every minute. Only a command installs them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from onefile_sync.transactions import retried
 
 @dataclass(frozen=True, slots=True)
 class ScheduledTask:
-    """Something that django-q2 starts by a schedule of ours: the schedule's name, the task, and its kwargs."""
+    """A task that django-q2 starts by one of our schedules."""
 
     name: str
     task: str
@@ -25,21 +25,21 @@ class ScheduledTask:
 
 
 DAILY = ScheduledTask("onefile_sync daily", "onefile_sync.tasks.daily")
-#: Runs every minute, so its successes are not kept: they would push everybody else's out of django-q2's list.
+#: Runs every minute, so its successes are not kept; they would push others out of django-q2's list.
 SWEEP = ScheduledTask("onefile_sync sweep", "onefile_sync.tasks.sweep", "{'q_options': {'save': False}}")
 SCHEDULED_TASKS = (DAILY, SWEEP)
 
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """What :func:`install_schedules` did: whether the daily sync's schedule is new, and how many doubles it removed."""
+    """The result of :func:`install_schedules`: whether the daily schedule is new, and the duplicates removed."""
 
     created: bool
     removed_doubles: int
 
 
 def installed_schedules(scheduled: ScheduledTask = DAILY) -> list[Schedule]:
-    """The rows of one of our schedules, the one that counts first. There should be exactly one."""
+    """The rows of one of our schedules, the valid one first. There should be exactly one."""
     schedules = Schedule.objects.using(router.db_for_write(Schedule))
     return list(schedules.filter(name=scheduled.name).order_by("pk"))
 
@@ -54,7 +54,7 @@ def install_schedules() -> Installed:
     """
     with transaction.atomic():
         OneFileSettings.objects.get_or_create(pk=1)
-        OneFileSettings.objects.select_for_update().get(pk=1)  # two deployments at once take turns
+        OneFileSettings.objects.select_for_update().get(pk=1)  # makes concurrent deployments take turns
         done = [_install(scheduled) for scheduled in SCHEDULED_TASKS]
     return Installed(done[0][0], sum(doubles for _created, doubles in done))
 
@@ -88,7 +88,7 @@ def _timing(scheduled: ScheduledTask) -> dict[str, Any]:
 
 
 def remove_schedules() -> int:
-    """Take our schedules away; returns how many rows that were."""
+    """Delete our schedules. Returns the number of rows deleted."""
     removed: int = Schedule.objects.filter(
         name__in=[scheduled.name for scheduled in SCHEDULED_TASKS]
     ).delete()[0]
@@ -96,7 +96,7 @@ def remove_schedules() -> int:
 
 
 def next_daily_run(now: datetime) -> datetime:
-    """The next ``DAILY_AT`` in ``TIME_ZONE`` after ``now``, by the clock on the wall on either side of a DST change."""
+    """The next ``DAILY_AT`` in ``TIME_ZONE`` after ``now``, in local time before and after a clock change."""
     zone = deployment.time_zone
     today = now.astimezone(zone).date()
     candidate = datetime.combine(today, deployment.daily_at, zone)

@@ -1,6 +1,6 @@
 """The system check of our schedules in django-q2's table (decision 10). Registered where django-q2 is installed.
 
-Warnings only: ``migrate`` runs this check too and must not be kept from its work by a row.
+Warnings only, because ``migrate`` runs this check too and must not fail because of a row.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ INSTALL = "Run manage.py onefile_schedule install."
 
 @register(Tags.database)
 def check_schedules(*, databases: Sequence[str] | None = None, **_kwargs: Any) -> list[CheckMessage]:
-    """Whether each of our schedules is there once and can start its task, where their databases are checked."""
+    """Check that each of our schedules exists once and can start its task, if their databases are being checked."""
     ours, queue = router.db_for_read(OneFileSettings), router.db_for_read(Schedule)
     if not apps.is_installed("django_q") or not {ours, queue} <= set(databases or ()):
         return []
@@ -32,7 +32,7 @@ def check_schedules(*, databases: Sequence[str] | None = None, **_kwargs: Any) -
         with transaction.atomic(using=ours):
             is_enabled = OneFileSettings.load().enabled
     except DatabaseError:
-        return []  # told by the check of our tables
+        return []  # reported by the check of our tables
     try:
         with transaction.atomic(using=queue):
             schedules = list(Schedule.objects.order_by("pk"))
@@ -79,7 +79,7 @@ def _schedules_of(
 
 
 def _why_it_cannot_run(scheduled: ScheduledTask, row: Schedule) -> str:
-    """What keeps a schedule of ours from starting its task, or ``""``."""
+    """Why one of our schedules cannot start its task; ``""`` if it can."""
     if row.func != scheduled.task:
         return f"it starts {row.func} and not {scheduled.task}"
     if row.repeats == 0:
