@@ -267,6 +267,7 @@ def restricted(request, monkeypatch, settings) -> None:
         monkeypatch.setitem(admin.site._registry, OwnLearner, OwnLearnerAdmin(OwnLearner, admin.site))
 
 
+@pytest.mark.matrix
 @pytest.mark.usefixtures("no_network", "restricted")
 @pytest.mark.parametrize("page", PAGES)
 def test_however_picsweb_restricts_staff_they_get_the_same(page, addresses, forms, staff, browser):

@@ -42,7 +42,7 @@ from tests.scenarios.two_of_each import flat, let_doubts_pass
 
 from .conftest import LONG
 
-EXAMPLES = {"quick": 24, "thorough": 200, "nightly": 5000}
+EXAMPLES = {"quick": 12, "thorough": 200, "nightly": 5000}
 #: Refreshes after the last trouble within which both sides must have come together.
 SOON = 4
 

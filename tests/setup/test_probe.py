@@ -28,6 +28,8 @@ from tests.conftest import dont_wait
 from tests.factories import Host
 from tests.run_fixtures import refuse_the_token
 
+pytestmark = pytest.mark.matrix
+
 START = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 SILENT = Switches(rate_limit=0)
 #: What OneFile holds of the learner; none of it may be told.

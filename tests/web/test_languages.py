@@ -120,6 +120,7 @@ def read(browser, member, address):
     return page
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("name", PAGES)
 def test_no_attribute_and_no_id_has_a_number_as_people_write_it(
     name, language, run, learner, browser, admin_user
