@@ -166,3 +166,12 @@ def test_codes_stand_twice_with_slashes_and_nearly_right(provider: Provider) -> 
     assert "215AZ" not in first
     assert {"215AS", "215AX"} <= first.keys()
     assert any(standard.full_title.count("[") == 2 for standard in provider.standards)
+
+
+@pytest.mark.parametrize(("learners", "officers"), [(0, None), (0, 2), (1, 900)])
+def test_the_smallest_and_the_largest_have_all_of_it_too(learners: int, officers: int | None) -> None:
+    provider = build(learners, 3, TODAY, two_centres=True, officers=officers)
+    world = World.of(provider)
+    assert len(provider.learners) == learners + 13
+    known = [learner for learner in provider.learners if learner.onefile]
+    assert len(world.users) == len(known) + len(provider.assessors) + len(provider.other_users)
