@@ -1,13 +1,15 @@
-"""Holds the package to its rules for names and sizes; part of ``make check``.
+"""Checks the package's rules for names, sizes and staff-facing texts; part of ``make check``.
 
 - No two modules share a file name, and no two classes a name, unless they are the same thing on two sides.
 - No name that was replaced by a standard term comes back.
 - No module has more than 400 lines.
+- No template, page of the docs or translatable text has a phrase that sounds translated.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
@@ -61,8 +63,27 @@ REPLACED_NAMES = {
 }
 
 
+#: Phrases that sound translated. Staff must not meet them; say who does what instead.
+TRANSLATED = re.compile(r"\b(whoever|so many|by itself|by themselves|through with|at it)\b", re.IGNORECASE)
+
+
 def modules() -> Iterator[Path]:
     return (path for path in sorted(PACKAGE.rglob("*.py")) if "migrations" not in path.parts)
+
+
+def staff_texts() -> Iterator[tuple[str, str]]:
+    """Every text that people read, with its place: pages of the docs, templates, and strings in the code."""
+    root = PACKAGE.parent
+    pages = [root / "README.md", root / "CONTRIBUTING.md", *root.glob("docs/*.md"), *PACKAGE.rglob("*.html")]
+    for page in sorted(pages):
+        for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), start=1):
+            yield f"{page.relative_to(root)}:{number}", line
+    for path in modules():
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        docstrings = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in docstrings:
+                yield f"{path.relative_to(root)}:{node.lineno}", node.value
 
 
 def findings() -> Iterator[str]:
@@ -87,6 +108,9 @@ def findings() -> Iterator[str]:
     for name, where in classes.items():
         if len(where) > 1 and name not in PRESCRIBED_CLASSES:
             yield f"class {name}: {', '.join(where)}"
+    for place, text in staff_texts():
+        if phrase := TRANSLATED.search(text):
+            yield f"{place}: “{phrase[0]}” sounds translated: say who does what"
 
 
 if __name__ == "__main__":
