@@ -1,5 +1,5 @@
-"""What a daily sync costs: calls, time, database, memory; beside it, what asking learner by learner costs.
+"""Measures the cost of a daily sync (calls, time, database, memory), compared with reading learner by learner.
 
-``python -m benchmarks`` (``make bench``) needs PostgreSQL in ``DATABASE_URL``. Each measured run is a process of its
-own, and so is the sandbox OneFile, on the same machine.
+``python -m benchmarks`` (``make bench``) needs PostgreSQL in ``DATABASE_URL``. Each measured run is a separate process,
+and so is the sandbox OneFile on the same machine.
 """

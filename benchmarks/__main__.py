@@ -18,10 +18,10 @@ PAGE = 100
 RECORDS = AIMS + REVIEWS
 #: How often a worker is killed, and how many calls it makes at a time (``CALLS_AT_ONCE``).
 KILLS, THREADS = 3, 4
-#: So many times as many calls a minute as OneFile allows: lists are short, single records are many.
+#: The factor by which OneFile's rate limit is raised: lists need few calls, individual records many.
 SCALES = {"rich": 4, "thin": 40}
 FIRST, QUIET, ORDINARY = "first run", "quiet day", "ordinary day"
-#: Calls of a refresh that is clicked go one after the other, each so many seconds; and those of a worker far away.
+#: Latency in seconds: for clicked refreshes, and for a worker far from OneFile.
 NEAR, FAR = 0.1, 0.2
 
 
@@ -78,7 +78,7 @@ def days(sizes: list[int]) -> tuple[list[Measured], list[Bar]]:
 
 
 def calls_of_a_quiet_day(quiet: Measured) -> Bar:
-    """Pages, and where lists are thin also whatever is due; 5 per cent and ten calls more are allowed."""
+    """One call per page and, if lists are thin, per record due; with a tolerance of 5 per cent and ten calls."""
     operations = quiet.by_operation
     pages = math.ceil(quiet.learners * AIMS / PAGE) + math.ceil(quiet.learners * REVIEWS / PAGE)
     due = 0 if quiet.items == "rich" else quiet.learners * RECORDS - quiet.worker["put_off"]
@@ -106,7 +106,7 @@ def fits_into_a_night(learners: int) -> bool:
 
 
 def flat_out(small: int, large: int) -> list[Bar]:
-    """No limit and no latency: what the database, memory and the processor do; and a worker killed three times."""
+    """Without limit and latency: the cost of database, memory and processor; and a worker killed three times."""
 
     def quiet_days(there: Site) -> list[Measured]:
         there.sync(FIRST)
@@ -150,7 +150,7 @@ def after_kills(quiet: Measured, disturbed: Measured) -> Bar:
 
 
 def rate_used() -> Bar:
-    """One worker with OneFile's own limit, far away."""
+    """One worker far from OneFile, with OneFile's own limit."""
     (run,) = site(75, "thin", lambda there: [say(there.sync(FIRST))], scale=1, latency=FAR)
     text = f"{run.share:.1%} of the allowed rate, {run.refused} answers of 429, {run.calls} calls"
     return Bar(
@@ -161,7 +161,7 @@ def rate_used() -> Bar:
 
 
 def clicked(number: int = 30, between: float = 4.0) -> Bar:
-    """Refreshes that are clicked while a daily run is under way, with OneFile's own limit."""
+    """Refreshes clicked during a daily run, with OneFile's own limit."""
     times: list[float] = []
 
     def click(there: Site) -> list[Measured]:

@@ -1,7 +1,7 @@
-"""``python -m benchmarks.ledger``: how long the lists of a large ledger take. Exit code 1: a bar is missed.
+"""``python -m benchmarks.ledger``: measures the admin's lists of a large ledger. Exit code 1: a bar is missed.
 
-Fills an empty database (``DATABASE_URL``) with 300 nights of 1,000 learners, unless it is filled already, opens each
-list of the admin with each search, filter and page that it offers, and then prunes everything (not with ``--keep``).
+Fills an empty database (``DATABASE_URL``) with 300 daily syncs of 1,000 learners, unless it is filled already; opens
+each list with each search, filter and page that it offers; then prunes everything (unless ``--keep``).
 """
 
 from __future__ import annotations

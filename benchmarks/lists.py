@@ -26,9 +26,9 @@ from .provider import fill_picsweb
 from .report import Bar
 
 NIGHTS, LEARNERS, CHANGES = 300, 1_000, 1_000_000
-#: In seconds, for each page.
+#: Maximum seconds for each page.
 MOST_SECONDS = 2.0
-#: What pruning may add to the memory of its process, in MB.
+#: Maximum MB that pruning may add to its process's memory.
 MOST_MEMORY = 100
 LISTS = ("syncrun", "learneroutcome", "change", "problem")
 
@@ -97,7 +97,7 @@ def _change(outcome: int, learner_pk: str, number: int) -> Change:
 
 
 def addresses(client: Client, name: str) -> Iterator[str]:
-    """Each page that a list offers: as it opens, its searches, each choice of each filter, further pages."""
+    """The URLs that a list offers: the first page, searches, each choice of each filter, further pages."""
     start = reverse(f"admin:onefile_sync_{name}_changelist")
     answer = client.get(start)
     shown: Any = answer.context["cl"]

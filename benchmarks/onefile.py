@@ -1,4 +1,4 @@
-"""The sandbox OneFile in a process of its own, with a line to it."""
+"""The sandbox OneFile in a separate process, controlled through a pipe."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MINUTE = 60.0
 
 @dataclass(frozen=True)
 class Counted:
-    """The calls since the last count, authentication left out; ``seconds`` from the first to the last of them."""
+    """The calls since the last count, without authentication; ``seconds`` is the time from the first to the last."""
 
     calls: int
     refused: int
@@ -40,7 +40,7 @@ class _Timed(SandboxServer):
 
 
 class OneFile:
-    """Start it with ``with``. ``calls_per_minute`` 0 is no limit; ``latency`` is in seconds."""
+    """A context manager. ``calls_per_minute`` 0 means no limit; ``latency`` is in seconds."""
 
     def __init__(self, learners: int, items: str, calls_per_minute: int, latency: float = 0.0) -> None:
         context = get_context("spawn")
@@ -58,7 +58,7 @@ class OneFile:
         self._process.join()
 
     def counted(self) -> Counted:
-        """What arrived since the last time that this was asked."""
+        """The calls since this was last called."""
         counted: Counted = self._ask("count")
         return counted
 

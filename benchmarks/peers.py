@@ -1,4 +1,4 @@
-"""The usual way to do it: learner by learner, as fast as possible, and sleep for a minute when OneFile refuses."""
+"""The usual approach: learner by learner, as fast as possible, sleeping for a minute after a 429."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MINUTE = 60.0
 
 
 class Peer:
-    """Reads everything of one learner after the other; what it would do with it costs the same everywhere."""
+    """Reads everything of one learner after the other. What follows costs the same in every approach."""
 
     def __init__(self, url: str) -> None:
         self.url = url

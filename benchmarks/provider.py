@@ -1,7 +1,7 @@
-"""A training provider in numbers: each learner has three learning aims and eight reviews, the same on both sides.
+"""A training provider of any size: each learner has three learning aims and eight reviews, the same on both sides.
 
-PICSWeb has all OneFile IDs. Where it is not in step yet, it has no centres, not the newest review, and of one learning
-aim no progress: the first run brings them.
+PICSWeb has all OneFile IDs. Before the first run it lacks the centres, the newest review and the progress of one
+learning aim.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from onefile_sync.sandbox.world import World
 
 AIMS, REVIEWS, ASSESSORS = 3, 8, 20
 STARTED, TEN = date(2026, 1, 5), time(10, 0)
-#: One in so many learners changes on an ordinary day: five per cent.
+#: On an ordinary day one in this number of learners changes: five per cent.
 CHANGES = 20
 
 
@@ -47,7 +47,7 @@ def build_world(learners: int) -> World:
 
 
 def change_some(world: World) -> None:
-    """What an ordinary day brings to one learner in twenty: a unit more is done, and the planned review is held."""
+    """The changes of an ordinary day for one learner in twenty: one more element done, and the planned review held."""
     now = datetime.now(UTC).replace(microsecond=0)
     learners = [user.id for user in world.users.values() if world.aims_of(user.id)]
     for learner_id in learners[::CHANGES]:
@@ -128,7 +128,7 @@ def fill_picsweb(learners: int, *, in_step: bool) -> None:
     settings = OneFileSettings.load()
     settings.enabled, settings.environment = True, Environment.SANDBOX
     settings.set_customer_token(CUSTOMER_TOKEN)
-    # What a night changes is not the question here, so nothing is to be held.
+    # The safety stop must not hold the measured runs.
     settings.safety_stop_percent = 100
     settings.save()
 

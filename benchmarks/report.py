@@ -26,7 +26,7 @@ HEAD = (
 
 @dataclass(frozen=True)
 class Bar:
-    """What has to hold, the figure, and whether it does; ``None`` where it was not set for what was measured."""
+    """A target, the measured figure, and whether the target is met; ``None`` if there is none for this measurement."""
 
     what: str
     figure: str

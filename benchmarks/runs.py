@@ -18,19 +18,19 @@ import psycopg
 from .onefile import Counted, OneFile
 from .peers import Peer
 
-#: A database of our own, made afresh for each site.
+#: The name of the database, created anew for each site.
 DATABASE = "onefile_sync_benchmark"
 #: OneFile's limit, in calls a minute.
 LIMIT = 300
 #: The hours of a night at that limit.
 NIGHT = 6.0
-#: Seconds. Short, so that what a killed worker had is taken up soon.
+#: Lease in seconds. Short, so that work of a killed worker is recovered soon.
 LEASE = 5
 
 
 @dataclass
 class Measured:
-    """A run: what the worker's process says of itself, and what arrived at OneFile."""
+    """A measured run: the figures of the worker's process, and the calls that arrived at OneFile."""
 
     what: str
     items: str
@@ -45,7 +45,7 @@ class Measured:
 
     @property
     def real_seconds(self) -> float:
-        """What it would take at OneFile's own limit, at the least: what the clock showed, times the scale."""
+        """The minimum time at OneFile's own limit: the measured time multiplied by the scale."""
         return self.seconds * self.scale
 
 
@@ -82,7 +82,7 @@ class Site:
         }
 
     def settle(self) -> None:
-        """As after three quiet days: every settled review has been read twice without a change."""
+        """Simulate three quiet days, after which every settled review has been read twice without a change."""
         settled = (
             "import django; django.setup(); from onefile_sync.models import StagedRecord as S; "
             "S.objects.filter(settled=True).update(unchanged=2)"
@@ -96,7 +96,7 @@ class Site:
         return self._measured(what, self.onefile.counted(), worker["seconds"], worker)
 
     def sync_with_kills(self, what: str, calls: int, kills: int) -> Measured:
-        """The same, killed at equal distances of an undisturbed run's ``calls``, and gone on with each time."""
+        """The same, but killed at regular intervals of an undisturbed run's ``calls`` and continued each time."""
         self.onefile.counted()
         environment, began = self.environment(LEASE_SECONDS=LEASE), time.monotonic()
         for kill in range(kills):
@@ -113,7 +113,7 @@ class Site:
         return self._measured(what, self.onefile.counted(), time.monotonic() - began, told)
 
     def as_peers_do(self) -> Measured:
-        """Everything of every learner, asked for one by one."""
+        """Read everything of every learner, one by one."""
         self.onefile.counted()
         ids, centre_id = _learners()
         peer, began = Peer(self.onefile.url), time.monotonic()
@@ -154,7 +154,7 @@ def site(
 
 
 def clicks(there: Site, number: int, between: float) -> tuple[list[float], Counted]:
-    """Seconds that a refresh takes from the click to its end, while a daily run is under way on two workers."""
+    """Seconds from a click to the end of its refresh, during a daily run on two workers."""
     os.environ |= there.environment()
     import django
 

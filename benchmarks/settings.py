@@ -1,4 +1,4 @@
-"""The example PICSWeb's settings, with what a measurement wants of ``ONEFILE_SYNC`` from the environment, as JSON."""
+"""The example PICSWeb's settings, with overrides of ``ONEFILE_SYNC`` as JSON in the environment."""
 
 import json
 import os

@@ -1,6 +1,6 @@
-"""One measured run, in a process of its own: a worker's whole work on a daily run. Prints what it cost as JSON.
+"""One measured run in a separate process: a worker's work on a daily run. Prints the cost as JSON.
 
-``go on`` as the argument goes on with the run that is open, as a new worker does.
+The argument ``go on`` continues the open run, as a new worker would.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The processes of the demo: where they listen, how they start, when they answer, how they stop."""
+"""The demo's processes: their ports, how they start and stop, and when they are ready."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from types import TracebackType
 
 MANAGE = Path(__file__).resolve().parent.parent / "manage.py"
 
-#: The sandbox's limit and our rate in the demo. OneFile allows 300; nobody wants to watch that.
+#: The sandbox's limit and our rate in the demo. OneFile's 300 would make the demo slow.
 CALLS_PER_MINUTE = 3000
 #: A port that the system picks.
 ANY_PORT = 0
@@ -27,14 +27,14 @@ MADE_BY_THE_DEMO = 0x50494353
 
 
 class DemoFailed(Exception):
-    """The demo cannot go on; the text says what failed and how to find out why."""
+    """The demo cannot continue. The message says what failed and where to look."""
 
 
 def environment(sandbox_port: int, *, throw_away_in: Path | None) -> dict[str, str]:
     """The environment that all processes of the demo share.
 
-    ``throw_away_in`` is a folder for a database that nobody else uses; the queue is then in it as well, whatever
-    broker the shell names, so that no other worker takes the demo's tasks.
+    ``throw_away_in`` is a folder for a temporary database. The queue is then in that database too, whatever broker the
+    shell names, so that no other worker takes the demo's tasks.
     """
     shared = dict(os.environ)
     for name in ("SECRET_KEY", "ONEFILE_CUSTOMER_TOKEN", "Q_CLUSTER_NAME", "ALLOWED_HOSTS"):
@@ -51,7 +51,7 @@ def environment(sandbox_port: int, *, throw_away_in: Path | None) -> dict[str, s
 
 @contextmanager
 def only_one(folder: Path) -> Iterator[None]:
-    """Hold the folder for one demo. Raises :class:`DemoFailed` while another has it."""
+    """Lock the folder for this demo. Raises :class:`DemoFailed` while another demo has it."""
     with (folder / "demo.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -63,7 +63,7 @@ def only_one(folder: Path) -> Iterator[None]:
 
 
 def is_made_by_the_demo(database: Path) -> bool:
-    """Whether this is an SQLite file that an earlier demo made and filled."""
+    """Whether this is an SQLite file that an earlier demo created and filled."""
     if not database.exists():
         return False
     try:
@@ -74,16 +74,16 @@ def is_made_by_the_demo(database: Path) -> bool:
 
 
 def remove_database(database: Path) -> None:
-    """Remove an SQLite file and what SQLite keeps beside it."""
+    """Remove an SQLite file and the files that SQLite keeps beside it."""
     for suffix in ("", "-wal", "-shm"):
         database.with_name(database.name + suffix).unlink(missing_ok=True)
 
 
 def free_port(preferred: int) -> int:
-    """``preferred`` when nothing listens there, else a port that the system picks. Local addresses only."""
+    """``preferred`` if nothing listens there, else a port chosen by the system. Local addresses only."""
     for port in (preferred, ANY_PORT):
         with socket.socket() as probe:
-            # As the servers themselves do: a port that only waits out its last connection is free.
+            # As the servers do: a port whose last connection is in TIME_WAIT counts as free.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
@@ -95,7 +95,7 @@ def free_port(preferred: int) -> int:
 
 @dataclass(frozen=True)
 class Child:
-    """A process of the demo, the leader of a process group of its own, with its output in ``log``."""
+    """A process of the demo, leader of its own process group, with its output in ``log``."""
 
     name: str
     process: subprocess.Popen[bytes]
@@ -118,7 +118,7 @@ class Children:
 
     folder: Path
     environment: Mapping[str, str]
-    #: Seconds that a process gets to end by itself.
+    #: Seconds that a process may take to stop before it is killed.
     patience: float = 5.0
     running: list[Child] = field(default_factory=list)
 
@@ -143,7 +143,7 @@ class Children:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                # Of its own, so that Ctrl-C reaches us alone and that a stuck worker can be ended with its helpers.
+                # A separate group, so that Ctrl-C reaches only us and a stuck worker can be killed with its children.
                 start_new_session=True,
             )
         child = Child(name, process, log)
@@ -151,14 +151,14 @@ class Children:
         return child
 
     def ended(self) -> Child | None:
-        """A process that is no longer there although nobody stopped it."""
+        """A process that has ended unexpectedly, if any."""
         return next((child for child in self.running if child.has_ended), None)
 
     def stop(self) -> list[str]:
-        """End all processes, politely first; the names of those that had to be killed.
+        """Terminate all processes and return the names of those that had to be killed.
 
-        Only the leader of a group is asked: django-q2's cluster ends its workers itself, and is known to hang when
-        they are signalled along with it.
+        Only the leader of a group is signalled: django-q2's cluster stops its workers itself, and is known to hang when
+        they are signalled as well.
         """
         for child in reversed(self.running):
             child.process.terminate()
@@ -176,7 +176,7 @@ class Children:
 
 
 def kill_group(leader: int) -> None:
-    """Kill what is left of a process group, if anything."""
+    """Kill the remaining processes of a process group, if any."""
     try:
         os.killpg(leader, signal.SIGKILL)
     except ProcessLookupError:
@@ -191,7 +191,7 @@ def wait_until_it_answers(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Return once ``answers()`` is true. Raises :class:`DemoFailed` when the process ends or time (seconds) is up."""
+    """Wait until ``answers()`` is true. Raises :class:`DemoFailed` if the process ends, or after ``within`` seconds."""
     deadline = clock() + within
     while not answers():
         if child.has_ended:
@@ -202,7 +202,7 @@ def wait_until_it_answers(
 
 
 def run_manage(environment: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a ``manage.py`` command to its end and hand back what it printed."""
+    """Run a ``manage.py`` command and return its result with the output."""
     return subprocess.run(  # noqa: S603 - our own commands, no shell
         [sys.executable, str(MANAGE), *arguments],
         env=dict(environment),

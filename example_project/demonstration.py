@@ -1,4 +1,4 @@
-"""The steps of the demo, inside its own environment: prepare PICSWeb and OneFile, synchronise, try everything out."""
+"""The steps of the demo in its own environment: prepare PICSWeb and OneFile, synchronise, check everything."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ ITS_OWN_PASSWORD = "(the password it already has)"  # noqa: S105 - says that the
 
 @dataclass
 class Demonstration:
-    """One demo from empty to running. Raises :class:`demo.DemoFailed` or :class:`PageProblem` when it cannot go on.
+    """A demo. Raises :class:`demo.DemoFailed` or :class:`PageProblem` if it cannot continue.
 
-    ``say`` prints a line for the person in front of it.
+    ``say`` prints a line for the user.
     """
 
     children: demo.Children
@@ -61,7 +61,7 @@ class Demonstration:
     def onefile(self) -> str:
         return os.environ["ONEFILE_BASE_URL"]
 
-    # Bringing it up
+    # Starting
 
     def prepare(self) -> None:
         """Everything up to and including the first daily sync."""
@@ -90,7 +90,7 @@ class Demonstration:
         call_command("seed_demo", learners=self.learners, seed=self.seed, stdout=StringIO())
 
     def create_log_ins(self) -> None:
-        """``admin`` may do everything; ``clerk`` may look at learners and at what became of a refresh."""
+        """``admin`` may do everything; ``clerk`` may view learners and the outcomes of refreshes."""
         may_look = Permission.objects.filter(
             codename__startswith="view_", content_type__app_label__in=["picsweb", "onefile_sync"]
         ).exclude(codename="view_onefilesettings")
@@ -100,7 +100,7 @@ class Demonstration:
                 username=username, defaults={"is_staff": True, "is_superuser": username == ADMIN}
             )
             if not is_new:
-                # Not ours to change: the database may be one that people work with.
+                # Leave the existing password: people may be using this database.
                 self.passwords[username] = ITS_OWN_PASSWORD
                 continue
             self.passwords[username] = secrets.token_urlsafe(9)
@@ -125,7 +125,7 @@ class Demonstration:
         demo.wait_until_it_answers(worker, task_is_done(async_task("math.hypot", 3, 4, group="demo")))
 
     def synchronise(self) -> dict[str, Any]:
-        """Run ``onefile_sync --json`` for everyone in scope; the object it prints."""
+        """Run ``onefile_sync --json`` for all learners in scope and return the object that it prints."""
         ran = demo.run_manage(os.environ, "onefile_sync", "--json")
         try:
             report: dict[str, Any] = json.loads(ran.stdout)
@@ -135,10 +135,10 @@ class Demonstration:
             ) from None
         return report
 
-    # Staying up
+    # Running
 
     def work_on_a_learner(self) -> None:
-        """Let a day's work happen on both sides, so that the first click on Refresh has something to bring together."""
+        """Make some changes on both sides, so that the first click on Refresh has something to synchronise."""
         learner = self.first_learner()
         if learner is None:
             return
@@ -168,7 +168,7 @@ class Demonstration:
         return Learner.objects.filter(onefile_id__isnull=False).order_by("pk").first()
 
     def stay_up(self, sleep: Callable[[float], None]) -> None:
-        """Tell where everything is and watch over the processes until interrupted."""
+        """Print the addresses and watch the processes until interrupted."""
         learner = self.first_learner()
         plan = (
             self.site.rstrip("/") + learner.get_absolute_url() if learner else "none: there are no learners"
@@ -188,14 +188,14 @@ class Demonstration:
         started_by = os.getppid()
         while (ended := self.children.ended()) is None:
             if os.getppid() != started_by:
-                return  # whoever could have stopped us is gone
+                return  # the outer process that would stop us has ended
             sleep(0.5)
         raise ended.failure(f"ended with code {ended.process.returncode}")
 
-    # Trying it out
+    # Checking
 
     def try_out(self) -> None:
-        """Check what the demo promises, print what was found, and raise :class:`demo.DemoFailed` unless all is well."""
+        """Check what the demo promises and print the results. Raises :class:`demo.DemoFailed` if a check fails."""
         self.check_first_sync()
         self.check_refresh_by_click()
         self.check_refresh_by_rest()
@@ -300,7 +300,7 @@ class Demonstration:
         )
 
     def a_learner_to_refresh(self) -> Qualification:
-        """A qualification with a registration number, of a learner whom the first sync left in order."""
+        """A qualification with a registration number, of a learner without problems in the first sync."""
         in_order = LearnerOutcome.objects.filter(
             run_id=self.first_sync["run"], state__in=[OutcomeState.UPDATED, OutcomeState.UNCHANGED]
         ).values_list("learner_pk", flat=True)
@@ -316,7 +316,7 @@ class Demonstration:
 
 
 def in_words(report: dict[str, Any]) -> str:
-    """One line on a run that ``onefile_sync --json`` reports."""
+    """Summarise a report of ``onefile_sync --json`` in one line."""
     learners, changes = report["learners"], report["changes"]
     return (
         f"{learners['in_scope']} learners: {learners['updated']} updated, {learners['unchanged']} unchanged, "
@@ -348,11 +348,11 @@ def counts_at(sandbox: str) -> dict[str, Any]:
 
 
 def calls_at(sandbox: str) -> int:
-    """The API calls that the sandbox has counted, authentication excluded as in our own reports."""
+    """The API calls counted by the sandbox, without authentication, as in our own reports."""
     calls = counts_at(sandbox)["calls"]
     return sum(times for operation, times in calls.items() if operation != "Authentication")
 
 
 def writes_at(sandbox: str) -> int:
-    """The changes and creations that the sandbox has counted."""
+    """The changed and created records counted by the sandbox."""
     return int(counts_at(sandbox)["writes"])

@@ -17,7 +17,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 
 def required(name: str) -> str:
-    """A setting that must come from the environment. Raises ``ImproperlyConfigured`` when it does not."""
+    """A required environment variable. Raises ``ImproperlyConfigured`` if it is not set."""
     value = os.environ.get(name, "")
     if not value:
         raise ImproperlyConfigured(f"Set the environment variable {name}.")
@@ -25,7 +25,7 @@ def required(name: str) -> str:
 
 
 def whole_number(name: str, default: int) -> int:
-    """A number that may come from the environment. Raises ``ImproperlyConfigured`` when what comes is none."""
+    """An optional environment variable with a whole number. Raises ``ImproperlyConfigured`` for anything else."""
     value = os.environ.get(name, "")
     try:
         return int(value) if value else default
@@ -90,7 +90,7 @@ def database() -> dict[str, Any]:
         dj_database_url.config(default=f"sqlite:///{BASE_DIR / 'var' / 'picsweb.sqlite3'}")
     )
     if chosen["ENGINE"] == "django.db.backends.sqlite3":
-        # Without these, a writer that began by reading fails at once with "database is locked".
+        # Without these, a transaction that reads before it writes may fail with "database is locked".
         chosen["OPTIONS"] = {
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
@@ -132,8 +132,8 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {"TITLE": "PICSWeb", "VERSION": "1.0.0", "SERVE_INCLUDE_SCHEMA": False}
 
-# A task may take `timeout` seconds. `retry` counts from when a worker's queue took the task, waiting there included,
-# so it is more than twice as long: otherwise django-q2 would hand out a task that is still being worked on.
+# A task may take `timeout` seconds. `retry` also includes the time that a task waits in a worker's queue, so it is more
+# than twice as long; otherwise django-q2 would deliver a task again while it is running.
 Q_CLUSTER: dict[str, Any] = {
     "name": "picsweb",
     "workers": 2,
@@ -154,8 +154,8 @@ if REDIS_URL := os.environ.get("REDIS_URL", ""):
 else:
     Q_CLUSTER["orm"] = "default"
 
-# Which of PICSWeb's models and fields play which part. A field of the same name as its part need not be listed.
-# Whatever environment staff choose, this example talks to the sandbox unless told otherwise.
+# The mapping of PICSWeb's models and fields. A field with the same name as its role need not be listed.
+# By default this example connects to the sandbox, whatever environment staff choose.
 ONEFILE_SYNC: dict[str, Any] = {
     "LEARNER": {
         "model": "picsweb.Learner",
@@ -176,7 +176,7 @@ ONEFILE_SYNC: dict[str, Any] = {
     "OFFICER": {"model": "picsweb.Officer"},
     "ORGANISATION": {"model": "picsweb.Organisation"},
     "BASE_URL": os.environ.get("ONEFILE_BASE_URL", "http://127.0.0.1:8765/api/v2.1"),
-    "CUSTOMER_TOKEN": os.environ.get("ONEFILE_CUSTOMER_TOKEN") or None,  # None: the token that staff entered
+    "CUSTOMER_TOKEN": os.environ.get("ONEFILE_CUSTOMER_TOKEN") or None,  # None: the token entered by staff
     "CALLS_PER_MINUTE": whole_number("ONEFILE_CALLS_PER_MINUTE", 300),
 }
 

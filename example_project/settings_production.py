@@ -2,7 +2,7 @@
 
 import os
 
-# Before the import: without a SECRET_KEY of its own a production site must not start.
+# Set before the import, so that a site without its own SECRET_KEY does not start.
 os.environ["DEBUG"] = "0"
 
 from .settings import *  # noqa: F403 - this module is that one, changed below
@@ -12,7 +12,7 @@ DEBUG = False
 SECRET_KEY = required("SECRET_KEY")
 ALLOWED_HOSTS = required("ALLOWED_HOSTS").split(",")
 
-# WhiteNoise serves the static files; Django's documentation wants it right after the security middleware.
+# WhiteNoise serves the static files. It must come directly after the security middleware.
 MIDDLEWARE = [MIDDLEWARE[0], "whitenoise.middleware.WhiteNoiseMiddleware", *MIDDLEWARE[1:]]
 STATIC_ROOT = BASE_DIR / "var" / "static"
 STORAGES = {
@@ -20,7 +20,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 
-# The proxy must set this header itself and drop what a visitor sends under its name.
+# The proxy must set this header and drop one sent by a visitor.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = True
 SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60
@@ -31,5 +31,5 @@ SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_SECURE = True
 X_FRAME_OPTIONS = "DENY"
 
-# Without an address of its own, the environment that staff choose decides which OneFile to talk to.
+# Without an address, the environment chosen by staff decides which OneFile to connect to.
 ONEFILE_SYNC = {**ONEFILE_SYNC, "BASE_URL": os.environ.get("ONEFILE_BASE_URL") or None}

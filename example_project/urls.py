@@ -1,4 +1,4 @@
-"""Addresses of the example PICSWeb."""
+"""URLs of the example PICSWeb."""
 
 from django.contrib import admin
 from django.contrib.auth import views as auth_views
@@ -9,7 +9,7 @@ from example_project.picsweb import views
 
 
 def no_icon(_request: HttpRequest) -> HttpResponse:
-    """Browsers ask every site for an icon, the admin's pages too. PICSWeb has none, and that is no error."""
+    """Browsers request an icon from every site. PICSWeb has none; answer so that no error is logged."""
     return HttpResponse(status=204)
 
 

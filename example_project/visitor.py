@@ -1,4 +1,4 @@
-"""A member of staff at the web site of the example PICSWeb, by HTTP alone: what a browser without JavaScript does."""
+"""Simulates a member of staff who uses the example PICSWeb in a browser without JavaScript."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import requests
 
 
 class PageProblem(Exception):
-    """A page is not what it should be; the text says which and how."""
+    """A page is not as expected. The message says which page, and what is wrong."""
 
 
 @dataclass
 class Form:
-    """A form of a page: where it goes and what it carries without anybody typing."""
+    """A form on a page, with its initial values."""
 
     action: str
     method: str
@@ -38,19 +38,19 @@ class _Forms(HTMLParser):
 
 
 def forms_of(page: str) -> list[Form]:
-    """The forms of an HTML page in order."""
+    """The forms of an HTML page, in order."""
     parser = _Forms()
     parser.feed(page)
     return parser.found
 
 
 class Visitor:
-    """Logs in, opens pages and presses buttons. Raises :class:`PageProblem` when a page does not play along."""
+    """Logs in, opens pages and presses buttons. Raises :class:`PageProblem` if a page is not as expected."""
 
     def __init__(self, site: str) -> None:
         self.site = site
         self.session = requests.Session()
-        # A proxy of the machine has no business with addresses of the machine itself.
+        # Calls to this machine must not go through a proxy.
         self.session.trust_env = False
 
     def open(self, path: str) -> requests.Response:
@@ -60,7 +60,7 @@ class Visitor:
         return answer
 
     def send(self, page: requests.Response, form: Form, **typed: str) -> requests.Response:
-        """Fill a form in and send it; the page that it leads to."""
+        """Fill in a form, send it and return the next page."""
         answer = self.session.request(
             form.method,
             urljoin(page.url, form.action),
@@ -82,7 +82,7 @@ class Visitor:
             raise PageProblem(f"logging in led to {arrived.url} and not into PICSWeb")
 
     def press_refresh(self, learner: str) -> str:
-        """Press *Refresh with OneFile* on a learner's Delivery Plan; the address of the run's page."""
+        """Press *Refresh with OneFile* on a learner's Delivery Plan and return the URL of the run's page."""
         page = self.open(f"learners/{learner}/delivery-plan/")
         form = next((form for form in forms_of(page.text) if form.action.endswith("/refresh/")), None)
         if form is None or form.method != "post":
@@ -93,7 +93,7 @@ class Visitor:
         return arrived.url
 
     def ask_for_refresh(self, learner: str) -> dict[str, object]:
-        """Ask for a refresh by the REST interface; the run, read at the address that the answer names."""
+        """Request a refresh through the REST interface and return the run, read from the URL in the answer."""
         answer = self.session.post(
             urljoin(self.site, f"api/onefile/learners/{learner}/refresh/"),
             headers={"X-CSRFToken": self.session.cookies["csrftoken"], "Referer": self.site},
@@ -112,7 +112,7 @@ class Visitor:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> dict[str, object]:
-        """Ask for the run's progress until it is final; ``within`` is in seconds."""
+        """Poll the run's progress until it is final; ``within`` is in seconds."""
         deadline = clock() + within
         while True:
             progress: dict[str, object] = self.open(urljoin(run_page, "progress/")).json()
@@ -124,7 +124,7 @@ class Visitor:
 
 
 class Assessor:
-    """Works in the sandbox's OneFile through its REST API, and not with our own client: a second opinion."""
+    """Changes records in the sandbox through its REST API, independently of our own client."""
 
     def __init__(self, onefile: str, customer_token: str) -> None:
         self.onefile = onefile
@@ -141,7 +141,7 @@ class Assessor:
         return str(self._aim("GET", aim_id).json().get("RegistrationNumber") or "")
 
     def enter_registration_number(self, aim_id: int, number: str) -> None:
-        """Change the number and leave the learning aim's other values as they are."""
+        """Change the number, leaving the learning aim's other values unchanged."""
         before = self._aim("GET", aim_id).json()
         self._aim("POST", aim_id, {**before, "RegistrationNumber": number})
 

@@ -13,7 +13,7 @@ from onefile_sync.admin import OneFileLearnerAdminMixin
 
 from .models import Learner, Officer, Organisation, Placement, Qualification, Review, Unit
 
-if TYPE_CHECKING:  # django-stubs knows these classes as generic; Django itself does not
+if TYPE_CHECKING:  # these classes are generic in django-stubs, but not in Django
     LearnerModelAdmin = admin.ModelAdmin[Learner]
     OfficerModelAdmin = admin.ModelAdmin[Officer]
     OrganisationModelAdmin = admin.ModelAdmin[Organisation]
@@ -48,7 +48,7 @@ class QualificationInline(QualificationTable):
         "certificate_received_date",
         "onefile_id",
     ]
-    # Ten columns: the admin's usual width of a text would push the last ones out of the window.
+    # With the admin's default field width, the last of the ten columns would be outside the window.
     formfield_overrides = {models.CharField: {"widget": forms.TextInput(attrs={"size": 14})}}
     autocomplete_fields = ["assessor"]
     show_change_link = True

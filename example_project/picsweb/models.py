@@ -1,6 +1,6 @@
-"""A small PICSWeb: learners, their qualifications, units, reviews and placements, and the people around them.
+"""A small PICSWeb: learners, qualifications, units, reviews, placements, officers and organisations.
 
-Only what the exchange with OneFile and the Delivery Plan page need; the OneFile IDs come from the mixins.
+It has only what the exchange with OneFile and the Delivery Plan page need. The OneFile IDs come from the mixins.
 """
 
 from __future__ import annotations
@@ -220,7 +220,7 @@ class ReviewType(models.TextChoices):
 
 
 class Attended(models.TextChoices):
-    """Whether a review took place, as far as PICSWeb knows. Blank: nobody has said."""
+    """Whether a review took place. Blank means that nobody has entered it."""
 
     YES = "yes", _("Yes")
     NO = "no", _("No")

@@ -10,7 +10,7 @@ from django.views.generic import DetailView, ListView
 
 from .models import Learner, Qualification, Review
 
-if TYPE_CHECKING:  # django-stubs knows these classes as generic; Django itself does not
+if TYPE_CHECKING:  # these classes are generic in django-stubs, but not in Django
     LearnerListView = ListView[Learner]
     LearnerDetailView = DetailView[Learner]
 else:

@@ -36,7 +36,7 @@ LABEL_LENGTH = 200
 def label(instance: Model) -> str:
     """The name of a row in PICSWeb, shortened for the ledger.
 
-    A row that cannot say its name has a key all the same: that must not keep the learner from being exchanged.
+    If the row's ``__str__`` fails, the primary key is used, so that the learner can still be exchanged.
     """
     try:
         return str(instance)[:LABEL_LENGTH]

@@ -236,7 +236,7 @@ def _with_values(
     return {"values": values, "digest": digest, "settled": settled, "unchanged": unchanged}
 
 
-#: In place of a digest: whose record it is is known, and it is nobody's in scope.
+#: Stored instead of a digest for a record whose owner is known and not in scope.
 OF_SOMEBODY_ELSE = "-"
 PLACE = ["owner_id", "centre_id", "learner_type", "learner_pk", "listed_in", "left_out"]
 VALUES = ["values", "digest", "settled", "unchanged", "read_at", "told_in", "read_alone"]

@@ -1,7 +1,7 @@
-"""``manage.py demo``: the example PICSWeb, its worker and a sandbox OneFile, up and running with one command.
+"""``manage.py demo``: starts the example PICSWeb, its worker and a sandbox OneFile with one command.
 
-The command starts itself a second time, in the environment that all of the demo's processes share: so they see one
-database and one OneFile, whatever the shell has set.
+The command starts itself a second time in the environment that all of the demo's processes share, so that they use the
+same database and the same OneFile, whatever the shell has set.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ LARGEST_PORT = 65535
 
 class Command(BaseCommand):
     help = "Runs the example PICSWeb with a worker and a sandbox OneFile until Ctrl-C; with --check, tries it out."
-    # Nothing may ask for the database before it is known which one it is.
+    # Nothing may use the database before it has been chosen.
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -58,7 +58,7 @@ class Command(BaseCommand):
             raise CommandError(str(failure)) from None
 
     def start_in_own_environment(self, options: dict[str, Any]) -> None:
-        """Choose the folder, and run the demo there. Exits with its code."""
+        """Choose the folder and run the demo there. Exits with the demo's exit code."""
         if options["check"]:
             with tempfile.TemporaryDirectory(
                 prefix="picsweb-demo-", ignore_cleanup_errors=True
@@ -74,7 +74,7 @@ class Command(BaseCommand):
             sys.exit(code)
 
     def start_in(self, folder: Path, options: dict[str, Any]) -> int:
-        """Choose ports and database, and start the demo with them; its exit code."""
+        """Choose ports and database, run the demo with them and return its exit code."""
         check: bool = options["check"]
         usual, usual_sandbox = (demo.ANY_PORT, demo.ANY_PORT) if check else (PORT, SANDBOX_PORT)
         site_port = self.choose_port(options["port"], usual, "web site", "--port")
@@ -92,7 +92,7 @@ class Command(BaseCommand):
         return self.follow([sys.executable, str(demo.MANAGE), *arguments], environment)
 
     def start_afresh(self) -> None:
-        """Remove the database of an earlier demo: the sandbox that belonged to it is gone with what it had learnt."""
+        """Remove the database of an earlier demo, as the records of its sandbox no longer exist."""
         database = settings.DATABASES["default"]
         if database["ENGINE"] == "django.db.backends.sqlite3" and demo.is_made_by_the_demo(
             Path(database["NAME"])
@@ -111,7 +111,7 @@ class Command(BaseCommand):
         return port
 
     def follow(self, command: list[str], environment: dict[str, str]) -> int:
-        """Run the command to its end and pass on what we are asked to stop with; its exit code."""
+        """Run the command, pass on SIGINT and SIGTERM as a request to stop, and return the exit code."""
         self.stdout.flush()
         process = subprocess.Popen(command, env=environment)  # noqa: S603 - our own command, no shell
         before = {
@@ -126,7 +126,7 @@ class Command(BaseCommand):
 
     def run(self, options: dict[str, Any]) -> None:
         """The demo itself, in its own environment."""
-        # What a person should know is said below; the processes keep logs of their own.
+        # The demo prints what matters; the processes have their own logs.
         logging.disable(logging.INFO)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, interrupt_once)
@@ -163,7 +163,7 @@ def port_number(typed: str) -> int:
 
 
 def interrupt_once(*_: object) -> None:
-    """Leave by ``KeyboardInterrupt``, and let nothing interrupt the stopping of the processes."""
+    """Raise ``KeyboardInterrupt`` once, so that nothing interrupts the stopping of the processes."""
     for number in (signal.SIGINT, signal.SIGTERM):
         # Not SIG_IGN: Ctrl-C arrives from the terminal and from the outer process, and Python reports a signal that
         # had arrived before it was ignored.
