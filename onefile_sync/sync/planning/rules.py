@@ -1,7 +1,8 @@
 """The rules of the exchange, one row each, and the pure functions that decide.
 
-``docs/rules.md`` and parametrised tests have the same rows, and a test checks that they agree. ``R…`` are the rules of
-PICSWeb's published integration; *seed* is the client's own description of the exchange.
+The rules of synchronised fields come from the table of fields (:mod:`onefile_sync.fields`). ``docs/rules.md`` and
+parametrised tests have the same rows, and a test checks that they agree. ``R…`` are the rules of PICSWeb's published
+integration; *seed* is the client's own description of the exchange.
 """
 
 from __future__ import annotations

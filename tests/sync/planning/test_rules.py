@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from onefile_sync.fields import PROGRESS, Kind, kinds_by_name, synchronised_fields, two_way_fields
 from onefile_sync.host.snapshot import Attendance, QualificationRow, ReviewRow
 from onefile_sync.messages.labels import field_labels
 from onefile_sync.onefile.records import LearningAim, Review
@@ -146,10 +147,10 @@ def _cases() -> Iterator[Case]:
         aim(total_elements=7),
         problem="elements_above_total",
     )
-    yield from two_way_cases("registration_number", "PICS-1", "OF-2", "")
-    yield from two_way_cases("registration_date", SPRING, SUMMER, None)
-    yield from two_way_cases("certificate_applied_date", SPRING, SUMMER, None)
-    yield from two_way_cases("certificate_received_date", SPRING, SUMMER, None)
+    for name in two_way_fields():
+        kind = kinds_by_name()[name]
+        ours, theirs = {Kind.TEXT: ("PICS-1", "OF-2"), Kind.DATE: (SPRING, SUMMER)}[kind]
+        yield from two_way_cases(name, ours, theirs, kind.blank)
 
     upload = (to_onefile("review", None, SUMMER_AT_TEN), to_picsweb("onefile_id", None, None))
     yield case("review_upload", "Normal, proposed, not held", new_review(), None, *upload)
@@ -351,6 +352,13 @@ def test_code_docs_and_tests_name_the_same_rules() -> None:
     assert {situation.rule for situation in CASES} | {"centre", "units"} == {
         rule.code for rule in rules.RULES
     }
+
+
+def test_each_synchronised_field_is_decided_on_by_a_rule_that_the_planner_knows() -> None:
+    progress = [field.name for field in synchronised_fields() if field.rule is PROGRESS]
+
+    assert progress == [rules.TOTAL, rules.DONE]
+    assert {*progress, *two_way_fields()} == {field.name for field in synchronised_fields()}
 
 
 dates = st.dates(date(2000, 1, 1), date(2060, 1, 1))
