@@ -17,6 +17,8 @@ CORE += (
     "tests/checks/test_checks.py",
     "tests/docs/test_tables.py",
 )
+#: Folders whose tests take long: of these a module has those of its name, and those that import it.
+LONG = (Path("tests/sync/learner"), Path("tests/sync/bulk"))
 #: A module that more test files than this import is one for ``make test``: here its own tests alone are run.
 MANY = 4
 
@@ -29,11 +31,10 @@ def main() -> int:
         if path.suffix != ".py" or path.parts[0] != "onefile_sync":
             continue
         users = {test for test, names in imports.items() if module_of(path) in names}
-        named = {test for test in imports if test.name == f"test_{path.stem}.py"}
         if len(users) > MANY:
             say(f"{path} is used by {len(users)} test files: run make test as well.")
-            users &= named
-        chosen |= users | named
+            users = set()
+        chosen |= users | own_tests(path, set(imports))
     tests = sorted(str(path) for path in chosen if path.parts[1] not in ("services", "browser"))
     say(
         "Beside the rules: "
@@ -41,6 +42,16 @@ def main() -> int:
     )
     command = [sys.executable, "-m", "pytest", "--numprocesses", "auto", "--dist", "worksteal", *CORE, *tests]
     return subprocess.run(command, cwd=ROOT, check=False).returncode
+
+
+def own_tests(path: Path, tests: set[Path]) -> set[Path]:
+    """The tests of a module of the package: of its name in the folder that mirrors its own, or else that folder's."""
+    folder = Path("tests", *path.parent.parts[1:])
+    if (named := folder / f"test_{path.stem}.py") in tests:
+        return {named}
+    if folder in (Path("tests"), *LONG):
+        return set()
+    return {test for test in tests if test.parent == folder}
 
 
 def say(line: str) -> None:
