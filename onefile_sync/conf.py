@@ -226,6 +226,10 @@ class Deployment:
             written = getattr(settings, "ONEFILE_SYNC", None)
             if not isinstance(written, Mapping):
                 raise ImproperlyConfigured("ONEFILE_SYNC is missing from the settings, or is not a dict.")
+            if isinstance(written, dict) and isinstance(written.get("PROXY"), str):
+                # Django's error reports print the settings. They hide what is called a token, but not a proxy, whose
+                # address may have a password.
+                written["PROXY"] = Secret(written["PROXY"])
             for key, instead in former_keys(written).items():
                 if instead not in KEYS:
                     raise ImproperlyConfigured(f"ONEFILE_SYNC[{key!r}] was removed. {instead}")
@@ -234,10 +238,6 @@ class Deployment:
             written = under_present_keys(written)
             if unknown := sorted(str(key) for key in written if key not in KEYS):
                 raise ImproperlyConfigured(f"ONEFILE_SYNC has keys that are not known: {', '.join(unknown)}.")
-            if isinstance(written, dict) and isinstance(written.get("PROXY"), str):
-                # Django's error reports print the settings. They hide what is called a token, but not a proxy, whose
-                # address may have a password.
-                written["PROXY"] = Secret(written["PROXY"])
             self._written = written
         return self._written
 

@@ -240,8 +240,15 @@ def test_a_way_out_that_leads_nowhere_is_a_mistake_told_without_what_is_written(
     assert "canary" not in str(told.value)
 
 
-def test_a_proxys_password_is_not_in_what_django_reports_of_the_settings(settings, rf):
-    settings.ONEFILE_SYNC = {"PROXY": "http://name:canary@proxy.example:3128", "CUSTOMER_TOKEN": "canary"}
+@pytest.mark.parametrize("written", [{}, {"GAP": 60}], ids=["present keys", "a former key"])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_proxys_password_is_not_in_what_django_reports_of_the_settings(settings, rf, monkeypatch, written):
+    monkeypatch.setattr(conf, "FORMER_KEYS", {"GAP": "TASK_SECONDS"})
+    settings.ONEFILE_SYNC = {
+        "PROXY": "http://name:canary@proxy.example:3128",
+        "CUSTOMER_TOKEN": "canary",
+        **written,
+    }
     assert deployment.proxy == "http://name:canary@proxy.example:3128"
     report = ExceptionReporter(rf.get("/"), ValueError, ValueError(), None)
     told = report.get_traceback_html() + report.get_traceback_text()
