@@ -18,12 +18,16 @@ from onefile_sync.messages.labels import field_labels
 from onefile_sync.models import (
     Change,
     LearnerOutcome,
+    ListingKind,
     Move,
     OneFileSettings,
     OutcomeState,
     Problem,
+    RunKind,
+    RunState,
     SyncRun,
 )
+from onefile_sync.reporting.reports import Reading
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sync.connection.rate_limit import SharedRateLimiter
 from onefile_sync.sync.runs import leases, lifecycle
@@ -34,6 +38,56 @@ from tests.run_fixtures import FREE, learners_of, run_of
 
 #: Eleven o'clock in London.
 KILLED_AT = datetime(2026, 6, 1, 10, 0, tzinfo=UTC)
+
+
+class TestReadingForEveryone:
+    @pytest.fixture
+    def daily(self, host: Host) -> SyncRun:
+        return run_of(learners_of(host, 1), RunKind.DAILY)
+
+    @pytest.mark.parametrize(
+        ("values", "note"),
+        [
+            ({"kind": ListingKind.CENTRES, "fallback": "unread"}, "The centres could not be listed"),
+            (
+                {"kind": ListingKind.AIM, "fallback": "unread"},
+                "OneFile does not list the learning aims of all",
+            ),
+            ({"kind": ListingKind.REVIEW, "differs": True}, "Some reviews differed between the list"),
+        ],
+    )
+    def test_says_where_lists_were_of_no_use(self, daily: SyncRun, values: dict[str, Any], note: str) -> None:
+        daily.listings.create(**values)
+        daily.listings.create(kind=ListingKind.REVIEW, centre_id=2)
+
+        (said,) = services.how_it_read(daily)
+
+        assert said.startswith(note)
+
+    def test_says_what_was_put_off(self, daily: SyncRun) -> None:
+        daily.put_off = 12
+
+        (said,) = services.how_it_read(daily)
+
+        assert said.startswith("12 settled reviews were put off")
+
+    def test_is_the_headline_until_learners_are_compared(self) -> None:
+        def headline(pages: int, left: int | None) -> str:
+            progress = services.Progress(
+                RunState.RUNNING,
+                3,
+                0,
+                {},
+                waiting_for_worker=False,
+                is_final=False,
+                reading=Reading(pages, left),
+            )
+            return str(text.headline(SyncRun(kind=RunKind.DAILY), progress))
+
+        assert headline(1, None) == "Reading the lists of OneFile: 1 page so far."
+        assert headline(7, None) == "Reading the lists of OneFile: 7 pages so far."
+        assert headline(7, 1) == "Reading records individually from OneFile: 1 record to go."
+        assert headline(7, 9) == "Reading records individually from OneFile: 9 records to go."
 
 
 class TestProgress:

@@ -97,6 +97,24 @@ def test_the_wrong_type(onefile: Client, review: SandboxReview) -> None:
     assert isinstance(onefile.post("/Review/Search", {}).json(), dict)
 
 
+def test_an_edited_answer(onefile: Client, review_to_create: dict[str, object]) -> None:
+    strike(onefile, kind="edited", when="after", edit=lambda sent: [sent, "edited"])
+
+    answer = onefile.post("/Review", review_to_create).json()
+
+    assert answer[1] == "edited"
+
+
+def test_an_answer_that_is_no_json_is_not_edited(onefile: Client) -> None:
+    strike(onefile, operation="Authentication", kind="edited", when="after", edit=lambda sent: {})
+
+    assert requests.post(
+        f"{onefile.server.url}/Authentication",
+        headers={"X-CustomerToken": onefile.server.customer_token},
+        timeout=10,
+    ).ok
+
+
 def test_a_fault_strikes_its_operation_only(onefile: Client, review: SandboxReview) -> None:
     strike(onefile, kind="status")
     assert onefile.get(f"/Review/{review.id}").status_code == 200

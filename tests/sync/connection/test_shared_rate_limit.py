@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import pytest
 import time_machine
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from onefile_sync.models import ApiSession
 from onefile_sync.sync.connection import rate_limit
@@ -265,6 +266,41 @@ def test_the_state_lies_where_the_queue_is(settings: Any, cluster: dict[str, Any
         assert isinstance(shared_store(), kind)
     finally:
         rate_limit._redis_store.cache_clear()
+
+
+class OneValue:
+    """As much of redis-py's client as the store uses, for one key; or for a Redis that cannot be reached."""
+
+    def __init__(self, *, is_away: bool = False) -> None:
+        self.is_away = is_away
+        self.value: bytes | None = None
+
+    def get(self, _key: str) -> bytes | None:
+        if self.is_away:
+            raise RedisConnectionError
+        return self.value
+
+    def set(self, _key: str, value: str) -> None:
+        self.value = value.encode()
+
+    def multi(self) -> None:
+        """From here on commands would be queued."""
+
+    def transaction(self, step: Callable[[OneValue], Any], *_watched: str, value_from_callable: bool) -> Any:
+        return step(self)
+
+
+class TestRedisStoreWithoutRedis:
+    def test_keeps_the_state(self) -> None:
+        keeps_what_it_is_given(RedisStore(OneValue(), "a key"))
+
+    def test_redis_away_means_that_the_state_is_not_known(self) -> None:
+        store = RedisStore(OneValue(is_away=True), "a key")
+
+        with pytest.raises(RateLimitLost):
+            store.read()
+        with pytest.raises(RateLimitLost):
+            store.change(lambda state: (state, None))
 
 
 @pytest.mark.services

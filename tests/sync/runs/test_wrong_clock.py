@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
+from django.utils import timezone
 
 from onefile_sync import services, tasks
-from onefile_sync.models import Heartbeat, SyncRun
+from onefile_sync.models import Heartbeat, OneFileSettings, SyncRun
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sync.runs import heartbeat
 from tests.conftest import dont_wait
 from tests.factories import Host
 from tests.run_fixtures import learners_of, run_of, states
 
+NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 #: A tenth of the lease of 300 seconds.
 TOLERATED = 30
 
@@ -39,6 +43,20 @@ def test_a_task_does_nothing_and_says_why(
     assert not onefile.calls
     (said,) = [record for record in caplog.records if record.message.startswith("clock_wrong")]
     assert f"seconds_ahead={round(wrong_clock)}" in said.message
+
+
+@pytest.mark.parametrize(
+    "row", [Heartbeat(worker="w", beaten_at=NOON), OneFileSettings()], ids=["heartbeat", "settings"]
+)
+def test_the_clock_is_compared_with_that_of_a_database_elsewhere(
+    row: Any, db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row.save()
+    monkeypatch.setattr(heartbeat.connection, "vendor", "another")
+
+    assert heartbeat._clock_ahead() == pytest.approx(0, abs=5)
+    with time_machine.travel(timezone.now() + timedelta(hours=1)):
+        assert heartbeat._clock_ahead() == pytest.approx(3600, abs=5)
 
 
 @pytest.mark.usefixtures("wrong_clock")
