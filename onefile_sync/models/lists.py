@@ -16,6 +16,9 @@ class ListedProperty(OwnModel):
     and, like their list items, had no value. ``missing_at`` is when a record had a value that its list item lacked;
     this resets the other two. ``records`` is the number of records in scope without a value in the lists of the last
     daily sync.
+
+    The row with a blank ``name`` is about the lists themselves: ``missing_at`` is when the sample of the last daily
+    sync found a list item that differed from its record.
     """
 
     address = models.CharField(max_length=255)

@@ -32,11 +32,17 @@ class Sample(Piece):
     def carry_out(self, onefile: OneFile) -> None:
         kept = CODECS[self.listing.kind]
         self.lists.count(kept.kind, self._left_out(kept))
-        differs = any(self._differs(onefile, kept, row) for row in self._rows(kept))
-        if differs:
-            events.warning("listing_differs", run=self.run.pk, kind=self.listing.kind)
+        compared = differs = False
+        for row in self._rows(kept):
+            compared, differs = True, self._differs(onefile, kept, row)
+            if differs:
+                events.warning("listing_differs", run=self.run.pk, kind=self.listing.kind)
+                break
         values: dict[str, Any] = {"items": Listing.Items.THIN, "differs": True} if differs else {}
         self.mine.update(finished_at=timezone.now(), lease_expires_at=None, **values)
+        if compared:
+            of_kind = self.run.listings.filter(kind=self.listing.kind, differs=True)
+            self.lists.note_sample(kept.kind, differs=differs or of_kind.exists())
 
     def _listed(self, kept: RecordCodec) -> QuerySet[StagedRecord]:
         """The listed records in scope."""

@@ -32,6 +32,9 @@ FEW = 2
 #: Comparisons needed for a property that lists have not shown, unless there are fewer records.
 MANY = 50
 
+#: In place of a property's name: the list itself.
+ITSELF = ""
+
 
 @dataclass(slots=True)
 class _Property:
@@ -59,6 +62,7 @@ class ListEvidence:
     names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     _known: dict[tuple[str, str], _Property] = field(default_factory=dict)
     _news: dict[tuple[str, str], _News] = field(default_factory=dict)
+    _differ: set[str] = field(default_factory=set)
 
     @classmethod
     def load(cls, address: str) -> ListEvidence:
@@ -69,6 +73,8 @@ class ListEvidence:
         evidence = cls(address, names)
         rows = {(row.kind, row.name): row for row in ListedProperty.objects.filter(address=address)}
         for kind, of_kind in names.items():
+            if (row := rows.get((kind, ITSELF))) is not None and row.missing_at is not None:
+                evidence._differ.add(kind)
             for name, sent_as in of_kind.items():
                 if (row := rows.get((kind, sent_as))) is not None:
                     evidence._known[kind, name] = _Property(
@@ -111,6 +117,10 @@ class ListEvidence:
     def refutes(self, kind: str, silent: Iterable[str]) -> bool:
         """Whether lists are known to omit one of these fields."""
         return any(self._refuted(kind, name) for name in self._concluded_from(silent))
+
+    def differ(self, kind: str) -> bool:
+        """Whether list items of this kind had other values than their records in the last daily sync's sample."""
+        return kind in self._differ
 
     def wanted(self, kind: str, name: str) -> int:
         """How many more comparisons a property needs to be trusted; 0 if lists are known to omit it."""
@@ -156,6 +166,17 @@ class ListEvidence:
                 unshown.discard(name)
             if not unshown:
                 return
+
+    @retried
+    def note_sample(self, kind: str, *, differs: bool) -> None:
+        """Store whether the sample of a daily sync found list items that differ from their records."""
+        if differs != self.differ(kind):
+            ListedProperty.objects.update_or_create(
+                address=self.address,
+                kind=kind,
+                name=ITSELF,
+                defaults={"missing_at": timezone.now() if differs else None},
+            )
 
     def contradicted(self, kind: str, silent: Iterable[str], record: LearningAim | Review) -> bool:
         """Whether an individually read record has a value that its list item should have had."""

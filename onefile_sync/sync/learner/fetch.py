@@ -228,7 +228,12 @@ class _Reading(Generic[Record]):
         self.records = tuple(filled)
 
     def is_known(self, record: Record) -> bool:
-        """Whether a search result can be used: it is complete, or the values it lacks can be taken as blank."""
+        """Whether a search result can be used: it is complete, or the values it lacks can be taken as blank.
+
+        What OneFile has just listed cannot, if the last daily sync found its lists and its records to differ.
+        """
+        if self.asked and self.lists.differ(self.listed_as):
+            return False
         return record.complete or bool(record.silent and self.lists.believes(self.listed_as, record.silent))
 
     def learn(self, item: Record, full: Record) -> None:

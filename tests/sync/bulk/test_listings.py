@@ -20,7 +20,7 @@ from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World
 from onefile_sync.sync.bulk import listings, sample, selection
-from tests.conftest import dont_wait, problems
+from tests.conftest import dont_wait, problems, sync
 from tests.factories import Host
 from tests.scenarios.everyone import build_everyone, build_in_step, daily
 
@@ -133,6 +133,26 @@ class TestTheSample:
                 StagedRecord.objects.get(onefile_id=aim.id).values["registration_number"]
                 == aim.registration_number
             )
+
+    @pytest.mark.parametrize("items", ["rich"])
+    def test_that_differs_makes_a_refresh_read_every_record_too(
+        self, host: Host, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        learner = build_in_step(host, world, LEARNERS)[0]
+        with monkeypatch.context() as patch:
+            patch.setattr(answers, "as_detail", _forgetful(answers.as_detail))
+            daily()
+
+            assert sync(learner).state == "unchanged"
+            onefile.reset_counts()
+            sync(learner)
+            assert onefile.calls["LearningAim/get"] == 2
+            assert not onefile.calls["Review/get"], "the lists of reviews were as the records"
+
+        daily()  # lists are as the records again
+        onefile.reset_counts()
+        assert sync(learner).state == "unchanged"
+        assert detail_calls(onefile) == {}
 
     @pytest.mark.parametrize("items", ["rich"])
     def test_of_records_that_were_changed_since_they_were_listed_is_no_difference(
