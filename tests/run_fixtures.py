@@ -107,7 +107,7 @@ def held(differing: Callable[[int], list[Any]], onefile: SandboxServer) -> SyncR
 
 
 class Away:
-    """Where the pace would be kept, if it could be reached."""
+    """Where the rate limit would be kept, if it could be reached."""
 
     def __init__(self) -> None:
         self.is_back = False
@@ -123,7 +123,7 @@ class Away:
 
 @pytest.fixture
 def away(monkeypatch: pytest.MonkeyPatch) -> Away:
-    """Redis, which keeps the pace, cannot be reached until it ``is_back``. Calls are not limited otherwise."""
+    """Redis, which keeps the rate limit, cannot be reached until it ``is_back``. Calls are not limited otherwise."""
     store = Away()
     for module in (rate_limit, health_checks):
         monkeypatch.setattr(module, "shared_store", lambda: store)

@@ -62,7 +62,7 @@ def settings_with_token(
 
 #: Where it breaks: what is replaced, and by what.
 PLACES: dict[str, tuple[Any, str]] = {
-    "in the pace": (SharedRateLimiter, "wait"),
+    "in the rate limiter": (SharedRateLimiter, "wait"),
     "in requests": (requests.adapters.HTTPAdapter, "send"),
     "in urllib3": (urllib3.connectionpool.HTTPConnectionPool, "urlopen"),
     "on the connection": (urllib3.connection.HTTPConnection, "putheader"),

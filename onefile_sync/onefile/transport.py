@@ -100,7 +100,7 @@ class Transport:
         customer_token: str,
         *,
         sessions: SessionStore,
-        pace: RateLimiter,
+        rate_limiter: RateLimiter,
         retry_policy: RetryPolicy,
         clock: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], object] = time.sleep,
@@ -117,7 +117,7 @@ class Transport:
         self._base_url = base_url.rstrip("/")
         self._customer_token = Secret(customer_token.strip())
         self._sessions = sessions
-        self._pace = pace
+        self._rate_limiter = rate_limiter
         self._retry_policy = retry_policy
         self._clock = clock
         self._sleep = sleep
@@ -226,7 +226,7 @@ class Transport:
         about_to_send: Callable[[], object] = lambda: None,
     ) -> Received:
         """Send a call once, without retrying. Raises OneFileError unless the status is a success."""
-        self._pace.wait()
+        self._rate_limiter.wait()
         about_to_send()
         if operation is not AUTHENTICATE:
             self.calls += 1
@@ -262,7 +262,7 @@ class Transport:
             raise failure
         if received.status == 429:
             self.rate_limited += 1
-            self._pace.pause(self._seconds_to_pause(received))
+            self._rate_limiter.pause(self._seconds_to_pause(received))
         if code is None:
             return received
         failure = operation.failure(code, received.status, onefile_code_in(received))

@@ -418,7 +418,7 @@ class TestTestConnection:
         assert "belongs to another environment or address, so it was not sent" in text
 
     def test_it_is_not_within_a_transaction_of_the_request(self, client):
-        """Meanwhile it would hold the pace of all processes."""
+        """Meanwhile it would hold up the calls of all processes."""
         view = resolve(FORM).func
 
         assert "default" in view._non_atomic_requests

@@ -344,7 +344,7 @@ def map_a_missing_model(learner: Any, onefile: SandboxServer, settings: Any) -> 
     settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "LEARNER": {"model": "picsweb.Pupil"}}
 
 
-def mistype_the_pace(learner: Any, onefile: SandboxServer, settings: Any) -> None:
+def mistype_the_rate_limit(learner: Any, onefile: SandboxServer, settings: Any) -> None:
     settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "CALLS_PER_MINUTE": "many"}
 
 
@@ -362,7 +362,7 @@ COULD_NOT_RUN = [
     (enter_a_wrong_token, "did not accept the customer token"),
     (stop_the_sandbox, "could not be reached"),
     (map_a_missing_model, "manage.py check"),
-    (mistype_the_pace, "manage.py check"),
+    (mistype_the_rate_limit, "manage.py check"),
     (lose_the_mapping, "manage.py check"),
 ]
 

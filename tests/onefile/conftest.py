@@ -18,7 +18,7 @@ from .fakes import (
     SESSION,
     BadLine,
     Clock,
-    CountedPace,
+    CountedRateLimiter,
     KeptSession,
     Pieces,
     PieceServer,
@@ -38,13 +38,13 @@ def sessions() -> KeptSession:
 
 
 @pytest.fixture
-def pace() -> CountedPace:
-    return CountedPace()
+def pace() -> CountedRateLimiter:
+    return CountedRateLimiter()
 
 
 @pytest.fixture
 def connect(
-    httpserver: HTTPServer, clock: Clock, sessions: KeptSession, pace: CountedPace
+    httpserver: HTTPServer, clock: Clock, sessions: KeptSession, rate_limiter: CountedRateLimiter
 ) -> Iterator[Callable[..., Transport]]:
     """Makes transports to the test's server, or to another address."""
     opened: list[Transport] = []
@@ -52,7 +52,7 @@ def connect(
     def make(base_url: str | None = None, customer_token: str = CUSTOMER_TOKEN, **options: Any) -> Transport:
         settings: dict[str, Any] = {
             "sessions": sessions,
-            "pace": pace,
+            "rate_limiter": rate_limiter,
             "retry_policy": RetryPolicy(tries=3, longest_wait=4, total=60, pauses=2),
             "clock": clock,
             "sleep": clock.sleep,

@@ -49,7 +49,7 @@ class KeptSession:
         self.kept = self.successor
 
 
-class CountedPace:
+class CountedRateLimiter:
     """Never holds a call back; remembers what was asked of it."""
 
     def __init__(self) -> None:

@@ -35,13 +35,13 @@ def test_a_connection_that_the_server_closed_meanwhile_is_not_used(
 
 
 def test_a_kept_connection_that_is_reset_when_used_again_costs_no_try_and_no_waiting(
-    connect: Connect, serve: Callable[..., PieceServer], clock, pace
+    connect: Connect, serve: Callable[..., PieceServer], clock, rate_limiter
 ) -> None:
     server = serve(whole, reset, whole)
     transport = connect(server.url, retry_policy=ONE_TRY)
     assert transport.send(SEARCH, (1, 100), {}) == []
     assert transport.send(SEARCH, (1, 100), {}) == []
-    assert (transport.calls, pace.waits, clock.slept) == (3, 3, [])
+    assert (transport.calls, rate_limiter.waits, clock.slept) == (3, 3, [])
 
 
 def test_that_happens_once_for_a_call(connect: Connect, serve: Callable[..., PieceServer], clock) -> None:

@@ -107,13 +107,13 @@ def test_the_body_of_a_refusal_or_redirect_is_not_unpacked(
 
 
 def test_a_refusal_is_what_its_status_says_even_where_its_body_breaks_off(
-    connect: Connect, serve: Callable[..., PieceServer], pace
+    connect: Connect, serve: Callable[..., PieceServer], rate_limiter
 ) -> None:
     broken = head("Content-Length: 100", "Retry-After: 7", status="429 Too Many Requests") + b"{"
     server = serve(lambda: iter([broken]), lambda: iter([raw_answer(b"[]")]))
     transport = connect(server.url)
     assert transport.send(SEARCH, (1, 100), {}) == []
-    assert (transport.rate_limited, pace.pauses) == (1, [7.0])
+    assert (transport.rate_limited, rate_limiter.pauses) == (1, [7.0])
 
 
 @pytest.mark.parametrize("operation", [*OPERATIONS, AUTHENTICATE], ids=lambda operation: operation.name)

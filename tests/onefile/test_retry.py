@@ -9,7 +9,7 @@ from onefile_sync.onefile.errors import Scope
 from onefile_sync.onefile.operations import Operation
 from onefile_sync.onefile.retry import RetryPolicy
 from onefile_sync.onefile.transport import Transport, seconds_to_pause
-from tests.onefile.fakes import NOON, CountedPace, KeptSession
+from tests.onefile.fakes import NOON, CountedRateLimiter, KeptSession
 from tests.onefile.wire import (
     BASE,
     CREATE,
@@ -65,37 +65,41 @@ def test_what_cannot_be_read_is_asked_for_once_more_while_a_person_waits(
 
 @pytest.mark.parametrize("operation", [READ, CREATE])
 def test_a_429_pauses_everybody_and_then_the_call_goes_again(
-    transport: Transport, httpserver: HTTPServer, pace: CountedPace, clock, operation: Operation
+    transport: Transport,
+    httpserver: HTTPServer,
+    rate_limiter: CountedRateLimiter,
+    clock,
+    operation: Operation,
 ) -> None:
     path = BASE + operation.path.format(5)
     httpserver.expect_oneshot_request(path).respond_with_response(status(429, Retry_After="7"))
     httpserver.expect_request(path).respond_with_response(OK)
     assert transport.send(operation, (5,)) == {"ID": 5}
     assert (transport.calls, transport.rate_limited) == (2, 1)
-    assert (pace.pauses, pace.waits) == ([7.0], 2)
+    assert (rate_limiter.pauses, rate_limiter.waits) == ([7.0], 2)
     assert clock.slept == []
 
 
 @pytest.mark.parametrize("operation", [READ, CREATE])
 def test_a_rate_limit_that_stays_ends_the_run(
-    transport: Transport, httpserver: HTTPServer, pace: CountedPace, operation: Operation
+    transport: Transport, httpserver: HTTPServer, rate_limiter: CountedRateLimiter, operation: Operation
 ) -> None:
     httpserver.expect_request(BASE + operation.path.format(5)).respond_with_response(status(429))
     error = failure_of(lambda: transport.send(operation, (5,)))
     assert (error.code, error.scope, error.unsure) == ("rate_limited", Scope.RUN, False)
     assert transport.rate_limited == 3
-    assert pace.pauses == [60.0, 60.0, 60.0]
+    assert rate_limiter.pauses == [60.0, 60.0, 60.0]
 
 
 def test_a_429_to_authentication_pauses_too(
-    connect: Connect, answers: Answers, sessions: KeptSession, pace: CountedPace
+    connect: Connect, answers: Answers, sessions: KeptSession, rate_limiter: CountedRateLimiter
 ) -> None:
     sessions.kept = None
     answers("/Authentication", status(429), status(200, NEW_SESSION))
     answers("/Review", CREATED)
     transport = connect()
     assert transport.send(CREATE, (), {}) == 1000001
-    assert (transport.calls, transport.rate_limited, pace.pauses) == (1, 1, [60.0])
+    assert (transport.calls, transport.rate_limited, rate_limiter.pauses) == (1, 1, [60.0])
 
 
 def test_trouble_429_and_a_lapsed_session_in_one_call_each_have_their_own_bound(

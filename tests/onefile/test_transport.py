@@ -22,7 +22,7 @@ from onefile_sync.onefile.operations import Operation
 from onefile_sync.onefile.tokens import is_safe_address
 from onefile_sync.onefile.transport import Transport
 
-from .fakes import CUSTOMER_TOKEN, SESSION, CountedPace, KeptSession
+from .fakes import CUSTOMER_TOKEN, SESSION, CountedRateLimiter, KeptSession
 from .wire import (
     BASE,
     CREATE,
@@ -77,7 +77,7 @@ def test_the_answer_to_an_update_does_not_matter_unless_it_is_a_web_page(
 
 
 def test_calls_are_counted_and_wait_for_their_turn(
-    connect: Connect, answers: Answers, pace: CountedPace, sessions: KeptSession
+    connect: Connect, answers: Answers, rate_limiter: CountedRateLimiter, sessions: KeptSession
 ) -> None:
     sessions.kept = None
     answers("/Authentication", status(200, NEW_SESSION))
@@ -85,7 +85,7 @@ def test_calls_are_counted_and_wait_for_their_turn(
     transport = connect()
     transport.send(READ, (5,))
     transport.send(READ, (5,))
-    assert (transport.calls, pace.waits) == (2, 3)
+    assert (transport.calls, rate_limiter.waits) == (2, 3)
 
 
 class KeptBack(Exception):
@@ -93,14 +93,17 @@ class KeptBack(Exception):
 
 
 def test_a_call_that_is_not_sent_after_all_is_not_counted(
-    transport: Transport, pace: CountedPace, paths: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+    transport: Transport,
+    rate_limiter: CountedRateLimiter,
+    paths: Callable[[], list[str]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def keep_back() -> None:
         raise KeptBack
 
     with pytest.raises(KeptBack):
         transport.send(CREATE, (), {}, about_to_send=keep_back)
-    monkeypatch.setattr(pace, "wait", keep_back)
+    monkeypatch.setattr(rate_limiter, "wait", keep_back)
     with pytest.raises(KeptBack):
         transport.send(READ, (5,))
 

@@ -287,7 +287,7 @@ def hold_a_day(host: Host, settings: Any) -> None:
     SyncRun.objects.exclude(open_key=None).update(state=RunState.HELD, held_at=NOON)
 
 
-def lose_half_of_the_pace(host: Host, settings: Any) -> None:
+def lose_half_of_the_rate(host: Host, settings: Any) -> None:
     ApiSession.objects.create(pk=1, share=0.5, slowed_at=NOON)
 
 
@@ -295,7 +295,7 @@ def choose_another_environment(host: Host, settings: Any) -> None:
     OneFileSettings.objects.update(environment="practice")
 
 
-def lose_more_than_half_of_the_pace(host: Host, settings: Any) -> None:
+def lose_more_than_half_of_the_rate(host: Host, settings: Any) -> None:
     ApiSession.objects.create(pk=1, share=0.49, slowed_at=NOON)
 
 
@@ -334,8 +334,8 @@ def have_recovered(host: Host, settings: Any) -> None:
         (fail_for_everybody_the_day_before, "last_daily", FINE, NOON - 8 * HOUR),
         (cancel_another_day, "last_attempt", FINE, NOON - HOUR),
         (sync_a_day_with_nobody_in_scope, "last_daily", FINE, NOON - HOUR),
-        (lose_half_of_the_pace, "pace", FINE, 0.5),
-        (lose_more_than_half_of_the_pace, "pace", WARNING, 0.49),
+        (lose_half_of_the_rate, "pace", FINE, 0.5),
+        (lose_more_than_half_of_the_rate, "pace", WARNING, 0.49),
         (have_recovered, "pace", FINE, 0.55),
     ],
     ids=lambda each: getattr(each, "__name__", None),

@@ -44,9 +44,9 @@ from onefile_sync.sync.connection.rate_limit import SharedRateLimiter
 def note_the_place(seconds):
     print((timezone.now() + timedelta(seconds=seconds)).isoformat())
 
-pace = SharedRateLimiter({CALLS_PER_MINUTE}, sleep=note_the_place, for_a_person=True)
+rate_limiter = SharedRateLimiter({CALLS_PER_MINUTE}, sleep=note_the_place, for_a_person=True)
 for _call in range({TIMES}):
-    pace.wait()
+    rate_limiter.wait()
 """
 
 

@@ -58,13 +58,13 @@ class TestConnection:
     ) -> None:
         slept: list[float] = []
         monkeypatch.setattr(connection_test, "time", SimpleNamespace(sleep=slept.append))
-        pace = SharedRateLimiter(None)
-        pace.pause(4)
+        rate_limiter = SharedRateLimiter(None)
+        rate_limiter.pause(4)
         assert services.test_connection(OneFileSettings.load()).ok
         assert slept
         assert max(slept) <= 4
 
-        pace.pause(60)
+        rate_limiter.pause(60)
         slept.clear()
         report = services.test_connection(OneFileSettings.load())
 

@@ -84,7 +84,7 @@ def connect(
         address,
         token,
         sessions=sessions or SharedSession(belongs_to),
-        pace=SharedRateLimiter(
+        rate_limiter=SharedRateLimiter(
             deployment.calls_per_minute, before_each_call, wait, for_a_person=for_a_person
         ),
         retry_policy=retry_policy,

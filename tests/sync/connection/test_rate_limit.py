@@ -163,7 +163,7 @@ class TestAfterARefusal:
                 20,
                 0.75,
             ),
-            # The next incident goes by the pace that met it, and there is a slowest one.
+            # The next incident goes by the rate that met it, and there is a slowest one.
             (RateLimitState(share=0.7, slowed_at=NOON - timedelta(minutes=10)), 30, 30, 0.6),
             (RateLimitState(share=0.1, slowed_at=NOON), 30, 30, 0.1),
             (RateLimitState(share=0.12, slowed_at=NOON), 30, 30, 0.1),
@@ -296,7 +296,7 @@ class TestTheLimit:
 
         moments = sorted(moment for calls in made for moment in calls if moment < 60)
         assert moments[0] == pytest.approx(30, abs=1e-4)
-        # Then at three quarters of the pace, and no more at once than may go ahead.
+        # Then at three quarters of the rate, and no more at once than may go ahead.
         assert moments.count(moments[0]) == (1 + AHEAD if ahead else 1)
         assert len(moments) == pytest.approx(0.75 * 0.97 * LIMIT / 2, abs=1 + AHEAD)
 

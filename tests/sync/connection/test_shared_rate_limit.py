@@ -1,4 +1,4 @@
-"""The pace as each process sees it, and where it is kept: in our own table, or in Redis."""
+"""The rate limit as each process sees it, and where it is kept: in our own table, or in Redis."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
 
 class Process:
-    """A process with a pace of its own over the shared row; its waiting moves the clock."""
+    """A process with a rate limiter of its own over the shared row; its waiting moves the clock."""
 
     def __init__(
         self, now: time_machine.Traveller, calls_per_minute: int | None, *, for_a_person: bool = False
@@ -41,7 +41,7 @@ class Process:
         self.now = now
         self.waits: list[float] = []
         self.meanwhile: list[Callable[[], None]] = []
-        self.pace = SharedRateLimiter(calls_per_minute, None, self.sleep, for_a_person=for_a_person)
+        self.rate_limiter = SharedRateLimiter(calls_per_minute, None, self.sleep, for_a_person=for_a_person)
 
     def sleep(self, seconds: float) -> None:
         """Something may happen ``meanwhile``, half-way through."""
@@ -72,17 +72,17 @@ class TestSharedPace:
         process = Process(now, calls_per_minute=120)
 
         for _call in range(4):
-            process.pace.wait()
+            process.rate_limiter.wait()
 
         assert process.waits == [APART, APART, APART]
 
     def test_makes_up_for_one_call_and_saves_up_no_others(self, now: time_machine.Traveller) -> None:
         process = Process(now, calls_per_minute=120)
-        process.pace.wait()
+        process.rate_limiter.wait()
         now.shift(60)
 
         for _call in range(3):
-            process.pace.wait()
+            process.rate_limiter.wait()
 
         assert process.waits == [APART]
 
@@ -90,7 +90,7 @@ class TestSharedPace:
         one, other = Process(now, 120), Process(now, 120)
 
         for process in (one, other, one, other):
-            process.pace.wait()
+            process.rate_limiter.wait()
 
         assert (one.waits, other.waits) == ([APART], [APART, APART])
         assert ApiSession.objects.count() == 1
@@ -100,13 +100,13 @@ class TestSharedPace:
         self, now: time_machine.Traveller, for_a_person: bool
     ) -> None:
         one, other = Process(now, 120), Process(now, 120, for_a_person=for_a_person)
-        one.pace.wait()
-        one.pace.pause(30)
+        one.rate_limiter.wait()
+        one.rate_limiter.pause(30)
 
-        other.pace.wait()
+        other.rate_limiter.wait()
         assert sum(other.waits) == pytest.approx(30, abs=1e-5)
 
-        one.pace.wait()
+        one.rate_limiter.wait()
         assert one.waits == [pytest.approx(60 / (120 * 0.97 * 0.75), abs=1e-5)]
 
     @pytest.mark.parametrize("for_a_person", [True, False])
@@ -116,16 +116,16 @@ class TestSharedPace:
     ) -> None:
         sleeper, refused = Process(now, limit, for_a_person=for_a_person), Process(now, limit)
         for _call in range(10):
-            sleeper.pace.wait()
+            sleeper.rate_limiter.wait()
         assert sleeper.waits
         refused_at = []
 
         def refuse() -> None:
             refused_at.append(seconds_since_noon())
-            refused.pace.pause(30)
+            refused.rate_limiter.pause(30)
 
         sleeper.meanwhile = [refuse]
-        sleeper.pace.wait()
+        sleeper.rate_limiter.wait()
 
         assert seconds_since_noon() >= refused_at[0] + 30
 
@@ -133,43 +133,43 @@ class TestSharedPace:
         self, now: time_machine.Traveller
     ) -> None:
         sleeper, refused = Process(now, 120, for_a_person=True), Process(now, 120)
-        refused.pace.pause(30)
-        sleeper.meanwhile = [lambda: refused.pace.pause(60)]
+        refused.rate_limiter.pause(30)
+        sleeper.meanwhile = [lambda: refused.rate_limiter.pause(60)]
 
-        sleeper.pace.wait()
+        sleeper.rate_limiter.wait()
 
         assert seconds_since_noon() == pytest.approx(15 + 60, abs=1e-5)
 
     def test_several_refusals_of_one_incident_slow_down_once(self, now: time_machine.Traveller) -> None:
         one, other = Process(now, 120), Process(now, 120)
         for process in (one, other, one, other):
-            process.pace.pause(60)
+            process.rate_limiter.pause(60)
             now.shift(0.5)
 
         assert throttle_at(DatabaseStore().read(), NOON) == pytest.approx(0.75)
 
         now.shift(120)
-        one.pace.pause(60)
+        one.rate_limiter.pause(60)
         assert DatabaseStore().read().share == pytest.approx(0.75 * 0.75, abs=0.01)
 
     def test_the_longest_pause_counts(self, now: time_machine.Traveller) -> None:
         process = Process(now, None)
-        process.pace.pause(60)
-        process.pace.pause(10)
+        process.rate_limiter.pause(60)
+        process.rate_limiter.pause(10)
 
-        process.pace.wait()
+        process.rate_limiter.wait()
 
         assert process.waits == [60]
 
     def test_without_a_limit_nobody_waits_but_for_a_pause(self, now: time_machine.Traveller) -> None:
         process = Process(now, None)
-        process.pace.wait()
-        process.pace.wait()
+        process.rate_limiter.wait()
+        process.rate_limiter.wait()
         assert process.waits == []
 
-        process.pace.pause(5)
-        process.pace.wait()
-        process.pace.wait()
+        process.rate_limiter.pause(5)
+        process.rate_limiter.wait()
+        process.rate_limiter.wait()
 
         assert process.waits == [5]
 

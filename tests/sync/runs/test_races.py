@@ -134,9 +134,9 @@ def test_a_day_is_begun_once(host: Host) -> None:
 def test_calls_of_all_workers_are_spaced_evenly(host: Host) -> None:
     def waits() -> list[float]:
         asked: list[float] = []
-        pace = SharedRateLimiter(60, None, asked.append, for_a_person=True)
+        rate_limiter = SharedRateLimiter(60, None, asked.append, for_a_person=True)
         for _call in range(5):
-            pace.wait()
+            rate_limiter.wait()
         return asked
 
     seconds = sorted(each for asked in at_once(waits) for each in asked)
