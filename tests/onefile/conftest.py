@@ -38,7 +38,7 @@ def sessions() -> KeptSession:
 
 
 @pytest.fixture
-def pace() -> CountedRateLimiter:
+def rate_limiter() -> CountedRateLimiter:
     return CountedRateLimiter()
 
 
