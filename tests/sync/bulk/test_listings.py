@@ -190,7 +190,7 @@ class TestFallingBack:
     @pytest.mark.parametrize(
         ("refusing", "kind", "note"),
         [
-            ({"aim_search_without_user": "refused"}, ListingKind.AIM, "learning aims of everyone"),
+            ({"aim_search_without_user": "refused"}, ListingKind.AIM, "learning aims of all learners"),
         ],
     )
     def test_to_learner_by_learner_where_a_search_for_everyone_is_refused(

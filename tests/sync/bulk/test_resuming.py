@@ -301,4 +301,4 @@ class TestWhatIsSaid:
 
         page = client.get(run.get_absolute_url()).content.decode()
 
-        assert "OneFile does not list the learning aims of everyone" in page
+        assert "OneFile does not list the learning aims of all learners" in page
