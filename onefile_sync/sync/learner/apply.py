@@ -136,12 +136,15 @@ def _update(
     about_to_send: Callable[[], None],
     applied: Applied,
 ) -> None:
-    """Send an update. If OneFile refuses it, send it again without the values that we cannot parse."""
+    """Send an update. If OneFile refuses it or fails on it, send it again without the values that we cannot parse."""
     try:
         onefile.update_learning_aim(aim, without=(), about_to_send=about_to_send, **_pushable(changes))
     except OneFileError as error:
-        if error.code != "refused" or not aim.odd:
+        if error.code not in ("refused", "server_error") or not aim.odd:
             raise
+        if error.code == "server_error":
+            # If OneFile is not available at all, this raises: a value must not be left out, and perhaps lost, for that.
+            aim = onefile.learning_aim(aim.id)
         onefile.update_learning_aim(aim, without=aim.odd, about_to_send=about_to_send, **_pushable(changes))
         for name in sorted(aim.odd.values()):
             applied.problems.append(FoundProblem("unreadable_left_out", changes[0].subject, {"field": name}))

@@ -17,6 +17,7 @@ from onefile_sync.sandbox.entities import on_london_date
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.switches import Switches
+from onefile_sync.sandbox.wire import ApiRefusal, SandboxResponse
 from onefile_sync.sandbox.world import World
 from onefile_sync.sync.connection.rate_limit import SharedRateLimiter
 from onefile_sync.sync.runs import leases, lifecycle
@@ -239,6 +240,47 @@ class TestAValueThatOneFileDoesNotTakeBack:
         calls = onefile.calls["LearningAim/update"]
         sync(scenario.learner)
         assert onefile.calls["LearningAim/update"] == calls
+
+    def test_nor_where_onefile_fails_on_it(
+        self, scenario: EveryRule, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        aim = scenario.aims[0]
+        aim.wire = {"StartDate": "soon"}
+        carry_out = onefile._api.carry_out
+
+        def fails(call: Any) -> SandboxResponse:
+            try:
+                return carry_out(call)
+            except ApiRefusal:
+                return SandboxResponse(500)
+
+        monkeypatch.setattr(onefile._api, "carry_out", fails)
+
+        outcome = sync(scenario.learner)
+
+        assert (aim.registration_number, on_london_date(aim.certificate_applied_date)) == ("PICS-1", SPRING)
+        assert [each for each in problems(outcome) if each != "bad_value"] == ["unreadable_left_out"]
+
+    def test_is_not_left_out_where_onefile_is_only_away(
+        self, scenario: EveryRule, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It might be blanked there: so OneFile has to answer, and not to take it."""
+        aim = scenario.aims[0]
+        aim.wire = {"StartDate": "soon"}
+        carry_out, updates = onefile._api.carry_out, list[Any]()
+
+        def goes_away(call: Any) -> SandboxResponse:
+            updates.extend([call] if call.operation == "LearningAim/update" else [])
+            away = updates and call.operation.startswith("LearningAim/")
+            return SandboxResponse(500) if away else carry_out(call)
+
+        monkeypatch.setattr(onefile._api, "carry_out", goes_away)
+
+        outcome = sync(scenario.learner)
+
+        assert "server_error" in problems(outcome)
+        assert "unreadable_left_out" not in problems(outcome)
+        assert all(call.body.text("StartDate") == "soon" for call in updates if call.id == aim.id)
 
 
 class TestProblems:
