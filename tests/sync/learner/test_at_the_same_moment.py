@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from onefile_sync import host as picsweb
 from onefile_sync import services
+from onefile_sync.host.snapshot import ReviewRow, roles_of
 from onefile_sync.models import Change, LearnerOutcome, OneFileSettings, SyncRun, UploadIntent
 from onefile_sync.onefile.client import OneFile
 from onefile_sync.sandbox.entities import SandboxReview
@@ -93,6 +94,24 @@ class TestAClerk:
         scenario.qualification.refresh_from_db()
         assert corrected
         assert getattr(scenario.qualification, field) == "CORRECTED"
+
+    def test_may_have_edited_whatever_a_rule_reads_of_a_review_so_all_of_it_is_looked_at_again(
+        self, scenario: TwoOfEach, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        real, looked_at = picsweb.still_holds, []
+
+        def still_holds(kind: str, pk: str, values: Any) -> bool:
+            if kind == "review":
+                looked_at.append(set(values))
+            return real(kind, pk, values)
+
+        monkeypatch.setattr(picsweb, "still_holds", still_holds)
+
+        sync(scenario.learner)
+
+        assert len(world.visits) == 1
+        assert looked_at
+        assert all(names == {"onefile_id", *roles_of(ReviewRow)} for names in looked_at)
 
     def test_who_moves_a_review_while_it_is_being_created_keeps_the_new_date(
         self, scenario: TwoOfEach, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
