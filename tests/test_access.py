@@ -270,7 +270,7 @@ def restricted(request, monkeypatch, settings) -> None:
 @pytest.mark.matrix
 @pytest.mark.usefixtures("no_network", "restricted")
 @pytest.mark.parametrize("page", PAGES)
-def test_however_picsweb_restricts_staff_they_get_the_same(page, addresses, forms, staff, browser):
+def test_every_way_of_restricting_staff_has_the_same_result(page, addresses, forms, staff, browser):
     permissions, to_get, to_post = PAGES[page]
     what, at = page.split(" as ")[0], WHO.index("restricted staff")
     member, address, form = staff(*permissions), addresses[what], forms.get(what, {})
@@ -309,9 +309,7 @@ def without_key(answer: HttpResponse, key: object) -> tuple[str, dict[str, str]]
 
 @pytest.mark.parametrize("who", ["staff without", "restricted staff"])
 @pytest.mark.parametrize("page", [page for page in PAGES if " as " not in page])
-def test_what_is_not_for_somebody_is_answered_like_what_is_not_there(
-    page, who, addresses, staff, restrict, browser
-):
+def test_an_invisible_row_is_answered_like_a_missing_one(page, who, addresses, staff, restrict, browser):
     member = staff() if who == "staff without" else restrict(staff(*PAGES[page][0]))
     address = addresses[page]
     for method in METHODS if of_nobody(address) else ():
@@ -403,7 +401,7 @@ def test_who_may_refresh_but_not_view_the_learner_does_not_find_them(addresses, 
         assert answer.status_code == 404, page
 
 
-def test_whoever_asked_sees_the_run_of_several_learners_while_they_may_refresh(learner, staff, browser):
+def test_the_requester_sees_the_run_of_several_learners_while_they_may_refresh(learner, staff, browser):
     asker = staff("refresh_learner")
     run = a_run((learner, "updated"), (_another(), "updated"), requested_by=asker)
     assert browser(asker).get(run.get_absolute_url()).status_code == 200
@@ -411,7 +409,7 @@ def test_whoever_asked_sees_the_run_of_several_learners_while_they_may_refresh(l
     assert browser(asker).get(run.get_absolute_url()).status_code == 403
 
 
-def test_a_run_of_several_learners_is_not_for_colleagues_of_whoever_asked(learner, staff, browser):
+def test_a_run_of_several_learners_is_not_visible_to_colleagues_of_the_requester(learner, staff, browser):
     run = a_run((learner, "updated"), (_another(), "updated"), requested_by=staff("refresh_learner"))
     assert browser(staff("refresh_learner")).get(run.get_absolute_url()).status_code == 404
 
@@ -436,7 +434,7 @@ class TestWhoeverMayDecideAboutRunsThatTheyMaySee:
 
         return answers
 
-    def test_not_one_of_several_learners_that_somebody_else_asked_for(self, learner, tried):
+    def test_not_one_of_several_learners_requested_by_another_user(self, learner, tried):
         run = a_held_run(learner, _another())
         assert tried(run) == [404, 404]
         run.refresh_from_db()
@@ -463,7 +461,7 @@ class TestWhoeverMayDecideAboutRunsThatTheyMaySee:
         assert browser(member).post(address).status_code == 404
 
 
-def test_an_unknown_learner_is_found_out_only_by_whoever_may_refresh(staff, browser, db):
+def test_only_users_who_may_refresh_learn_that_a_learner_does_not_exist(staff, browser, db):
     address = reverse("onefile_sync:refresh", args=["987654"])
     assert browser(staff()).post(address).status_code == 403
     assert browser(staff("refresh_learner")).post(address).status_code == 404

@@ -117,7 +117,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("key", "written"), WRONG)
-def test_a_wrong_value_is_told_by_its_key_and_never_quoted(settings, key, written):
+def test_a_wrong_value_is_reported_by_its_key_and_never_quoted(settings, key, written):
     settings.ONEFILE_SYNC = {key: written}
     with pytest.raises(ImproperlyConfigured) as caught:
         getattr(deployment, key.lower())
@@ -127,7 +127,7 @@ def test_a_wrong_value_is_told_by_its_key_and_never_quoted(settings, key, writte
         assert "12345" not in str(caught.value)
 
 
-def test_an_unknown_key_is_told_whatever_is_asked(settings):
+def test_an_unknown_key_is_always_reported(settings):
     settings.ONEFILE_SYNC = {"CALLS_PER_MINUT": 60}
     with pytest.raises(ImproperlyConfigured, match="CALLS_PER_MINUT"):
         _ = deployment.page_size
@@ -166,7 +166,7 @@ class TestKeysOfEarlierReleases:
 
 
 @pytest.mark.parametrize("written", [None, [], "LEARNER"])
-def test_settings_that_are_missing_or_no_dict_are_told(settings, written):
+def test_settings_that_are_missing_or_not_a_dict_are_reported(settings, written):
     settings.ONEFILE_SYNC = written
     with pytest.raises(ImproperlyConfigured, match="ONEFILE_SYNC is missing"):
         _ = deployment.page_size
@@ -233,7 +233,7 @@ def test_every_key_says_what_it_should_be():
         ("CA_BUNDLE", True),
     ],
 )
-def test_a_way_out_that_leads_nowhere_is_a_mistake_told_without_what_is_written(settings, key, written):
+def test_an_invalid_network_setting_is_reported_without_quoting_it(settings, key, written):
     settings.ONEFILE_SYNC = {key: written}
     with pytest.raises(ImproperlyConfigured, match=re.escape(key)) as told:
         getattr(deployment, key.lower())

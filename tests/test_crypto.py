@@ -34,7 +34,7 @@ def test_a_rotated_key_still_reads_what_the_old_one_wrote(settings: Any) -> None
     assert crypto.decrypt(again) == "token"
 
 
-def test_what_an_old_key_wrote_is_written_anew_and_nothing_else(settings: Any) -> None:
+def test_only_values_encrypted_with_an_old_key_are_encrypted_again(settings: Any) -> None:
     stored = crypto.encrypt("token")
     assert crypto.renewed(stored) == stored
     assert crypto.renewed("") == ""

@@ -56,7 +56,7 @@ def intent(apps: Any, learner_type: Any, **values: Any) -> Any:
     )
 
 
-def test_what_is_at_work_stays_and_the_database_allows_no_second_one(
+def test_working_rows_stay_and_the_database_allows_no_second_one(
     before_mariadb: Any, learner_type: Any
 ) -> None:
     working = outcome(before_mariadb, learner_type, state="working", lease_expires_at=NOON)

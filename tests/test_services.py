@@ -232,7 +232,9 @@ class TestSortingOut:
             (twins[1], "learner_duplicate"),
         ]
 
-    def test_several_reasons_together_are_nobody(self, host: Host, switched_on: OneFileSettings) -> None:
+    def test_several_reasons_together_are_the_code_nobody(
+        self, host: Host, switched_on: OneFileSettings
+    ) -> None:
         unlinked = host.learner(onefile_id=None)
         twins = [host.learner(onefile_id=3), host.learner(onefile_id=3)]
 
@@ -267,7 +269,7 @@ class TestDailyRun:
         assert [outcome.learner for outcome in run.outcomes.all()] == [learning]
         assert (run.kind, run.scheduled_for) == (RunKind.DAILY, None)
 
-    def test_an_open_one_is_gone_on_with(self, host: Host, switched_on: OneFileSettings) -> None:
+    def test_an_open_one_is_continued(self, host: Host, switched_on: OneFileSettings) -> None:
         learners_of(host, 1)
         first = services.start_daily()
 
@@ -320,7 +322,7 @@ class TestDailyRun:
         assert services.start_scheduled_daily() == f"queued: {by_hand.pk}"
         assert SyncRun.objects.count() == 1
 
-    def test_the_schedule_takes_up_what_was_left_behind(
+    def test_the_schedule_recovers_expired_leases(
         self, host: Host, switched_on: OneFileSettings, commit: Commit
     ) -> None:
         left = run_of(learners_of(host, 1))
@@ -357,7 +359,7 @@ class TestDailyRun:
         assert last.finished_at == now - timedelta(days=3)
 
 
-def test_a_preview_of_everyone_goes_on_past_a_shared_onefile_id(
+def test_a_preview_of_everyone_continues_after_a_shared_onefile_id(
     linked: Callable[[int], list[Any]], host: Host, onefile: SandboxServer
 ) -> None:
     linked(1)

@@ -34,9 +34,7 @@ Linked = Callable[[int], list[Any]]
 
 
 class TestTheQueue:
-    def test_is_told_the_runs_id_and_nothing_else(
-        self, host: Host, switched_on: OneFileSettings, commit: Commit
-    ) -> None:
+    def test_carries_only_the_runs_id(self, host: Host, switched_on: OneFileSettings, commit: Commit) -> None:
         with commit():
             run = services.refresh(learners_of(host, 2))
 
@@ -107,7 +105,7 @@ class TestWorkOnRun:
         assert queued_runs() == []
 
     @pytest.mark.parametrize("kind", [RunKind.REFRESH, RunKind.DAILY])
-    def test_goes_on_in_one_other_task_when_its_time_is_up(
+    def test_queues_one_other_task_when_its_time_is_up(
         self,
         linked: Linked,
         onefile: SandboxServer,
@@ -245,7 +243,7 @@ class TestDaily:
 class TestSweeping:
     """What runs each minute, so that nothing waits for somebody to click."""
 
-    def test_takes_up_whom_a_worker_left_behind_and_hands_the_run_out_again(
+    def test_recovers_the_learner_of_a_dead_worker_and_queues_the_run_again(
         self, host: Host, switched_on: OneFileSettings, commit: Commit
     ) -> None:
         run = run_of(learners_of(host, 2))
@@ -293,7 +291,7 @@ class TestSweeping:
 
         assert (states(run), queued_runs()) == (["queued"], [])
 
-    def test_closes_what_nobody_came_back_to_close(self, host: Host) -> None:
+    def test_closes_a_run_that_no_worker_closed(self, host: Host) -> None:
         run = run_of([])
 
         tasks.sweep()

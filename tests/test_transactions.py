@@ -166,7 +166,7 @@ def test_a_connection_that_the_server_closed_is_opened_again(several_at_once: No
 
 
 @pytest.mark.services
-def test_a_connection_is_kept_while_it_is_good(several_at_once: None) -> None:
+def test_a_connection_is_kept_while_it_is_usable(several_at_once: None) -> None:
     Heartbeat.objects.count()
     kept = connection.connection
 
@@ -188,7 +188,7 @@ def test_inside_a_transaction_nothing_is_closed(several_at_once: None) -> None:
 
 
 @pytest.mark.services
-def test_the_clocks_are_compared_in_utc_whatever_the_session_has(several_at_once: None) -> None:
+def test_the_clocks_are_compared_in_utc_in_every_session_time_zone(several_at_once: None) -> None:
     Heartbeat.objects.create(worker="one", beaten_at="2026-03-02T12:00Z")
     if connection.vendor == "mysql":  # of PostgreSQL's sessions Django sets the zone itself
         with connection.cursor() as cursor:

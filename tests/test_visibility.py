@@ -113,7 +113,7 @@ class OwnCaseload(ModelAdmin):
 
 
 @pytest.mark.parametrize("with_class", [OwnCentre, OwnCaseload])
-def test_the_learner_admin_says_who_sees_whom(with_class, registered, asked_by, own, run):
+def test_the_learner_admin_decides_which_learners_are_visible(with_class, registered, asked_by, own, run):
     registered(with_class)
     assert seen(asked_by(*VIEW), run) == [str(own.pk)]
     assert seen(asked_by("change_learner", "change_student"), run) == [str(own.pk)]
@@ -121,7 +121,7 @@ def test_the_learner_admin_says_who_sees_whom(with_class, registered, asked_by, 
     assert seen(asked_by(), run) == []
 
 
-def test_an_admin_that_restricts_nobody_shows_everyone_and_costs_no_query(
+def test_an_admin_without_restrictions_shows_everyone_and_costs_no_query(
     registered, asked_by, own, run, django_assert_num_queries
 ):
     class AnyLearner(ModelAdmin):
@@ -145,7 +145,7 @@ def test_without_an_admin_the_models_permissions_say_so(registered, asked_by, ru
     assert seen(asked_by(), run) == []
 
 
-def test_nobody_who_is_not_signed_in_sees_anybody(rf, host, run):
+def test_an_anonymous_user_sees_no_learner(rf, host, run):
     request = rf.get("/")
     request.user = AnonymousUser()
     assert seen(request, run) == []
@@ -180,14 +180,14 @@ def test_a_function_of_picswebs_takes_the_place_of_the_admin(settings, registere
     assert seen(asked_by(superuser=True), run) == everyone(run)
 
 
-def test_a_function_that_gives_no_queryset_shows_nobody(settings, asked_by, run):
+def test_a_function_that_returns_no_queryset_shows_no_learner(settings, asked_by, run):
     visible_to(settings, "a_list")
     with pytest.raises(TypeError, match="not a queryset of learners"):
         visibility.visible_pks(asked_by(superuser=True))
 
 
 @pytest.mark.parametrize("function", ["there_is_none", "VIEW"])
-def test_where_nobody_can_be_asked_only_superusers_see_learners(function, settings, rf, asked_by, run):
+def test_with_a_wrong_function_only_superusers_see_learners(function, settings, rf, asked_by, run):
     visible_to(settings, function)
     assert seen(asked_by(*VIEW), run) == []
     assert seen(asked_by(superuser=True), run) == everyone(run)
@@ -238,7 +238,7 @@ def test_such_a_backend_does_not_overrule_an_admin_that_says_no(settings, regist
 
 @isolate_apps("tests.college")
 @pytest.mark.parametrize("host", ["college"], indirect=True)
-def test_a_proxy_in_the_admin_shows_whom_its_own_manager_finds(host, asked_by):
+def test_a_proxy_in_the_admin_shows_what_its_own_manager_finds(host, asked_by):
     learner, other = host.learner(onefile_id=501), host.learner(onefile_id=502)
 
     class WithNumber501(models.Manager):
@@ -266,12 +266,12 @@ def test_a_proxy_in_the_admin_shows_whom_its_own_manager_finds(host, asked_by):
 
 
 @pytest.mark.parametrize("host", ["college"], indirect=True)
-def test_learners_whom_picsweb_hides_from_all_restrict_nobody(host, asked_by):
+def test_learners_hidden_from_all_do_not_count_as_a_restriction(host, asked_by):
     """Its default manager leaves the bin out: that is no reason to look every learner up."""
     assert visibility.visible_pks(asked_by("view_student")) is None
 
 
-def test_what_is_known_of_nobody_in_picsweb_is_for_those_who_see_everyone(host, registered, asked_by, run):
+def test_outcomes_of_deleted_learners_are_visible_to_users_who_see_everyone(host, registered, asked_by, run):
     outcome = run.outcomes.first()
     outcome.learner_pk = absent_learner(host)
     outcome.save()

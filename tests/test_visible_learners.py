@@ -98,7 +98,7 @@ def test_the_page_of_a_run_shows_each_person_theirs(either_way, run):
     assert "Secret" not in words(either_way.get(f"{run.get_absolute_url()}?outcome=failed"))
 
 
-def test_somebody_who_sees_all_of_them_is_told_nothing_of_others(staff, browser, run):
+def test_a_user_who_sees_all_of_them_reads_nothing_about_others(staff, browser, run):
     text = words(browser(staff(*EVERYTHING)).get(run.get_absolute_url()))
     assert "Finished: 43 learners." in text
     assert "PICSWeb shows you" not in text
@@ -166,14 +166,14 @@ def test_no_list_filter_or_count_tells_of_others(model, query, client, run, othe
         assert shown.count() == {"syncrun": 1, "learneroutcome": 5, "change": 5, "problem": 2}[model]
 
 
-def test_a_search_for_somebody_else_finds_nothing_of_a_run_that_both_are_in(either_way, run, own):
+def test_a_search_for_another_learner_finds_no_run_that_includes_both(either_way, run, own):
     for model in ("syncrun", "learneroutcome", "change", "problem"):
         address = reverse(f"admin:onefile_sync_{model}_changelist")
         assert not either_way.get(f"{address}?q=Secret").context["cl"].queryset
         assert either_way.get(f"{address}?q={own[4].ident}").context["cl"].queryset
 
 
-def test_a_run_that_needs_no_attention_of_theirs_is_not_among_those_that_do(client, own, others):
+def test_a_run_without_problems_of_visible_learners_needs_no_attention(client, own, others):
     a_run((own[0], "unchanged"), (others[0], "failed"))
     answer = client.get(reverse("admin:onefile_sync_syncrun_changelist") + "?attention=yes")
     assert not answer.context["cl"].queryset
@@ -213,7 +213,7 @@ def test_a_held_run_is_counted_for_them(client, own, others):
     assert "and may see every learner in this run has to apply or discard it" in text
 
 
-def test_the_health_page_leads_to_a_held_run_only_whoever_may_open_it(client, staff, browser, own, others):
+def test_the_health_page_links_a_held_run_only_for_users_who_may_open_it(client, staff, browser, own, others):
     run = a_held_run(*others)
     for member_sees, page in ((False, client), (True, browser(staff("view_health", "view_syncrun")))):
         text = words(page.get(reverse("onefile_sync:health")))
@@ -232,9 +232,7 @@ def test_the_admin_action_refreshes_theirs(either_way, own, others):
     assert set(refreshed) == {str(own[0].pk), str(own[1].pk)}
 
 
-def test_a_page_of_theirs_takes_a_constant_number_of_queries(
-    client, run, own, django_assert_max_num_queries, rf
-):
+def test_a_page_takes_a_constant_number_of_queries(client, run, own, django_assert_max_num_queries, rf):
     with django_assert_max_num_queries(25):
         client.get(run.get_absolute_url())
 

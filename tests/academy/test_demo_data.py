@@ -62,7 +62,7 @@ def test_everybody_of_the_export_is_in_onefile_under_their_id(
 
 
 @pytest.mark.django_db
-def test_an_unlinked_export_links_nobody(host: Any, tmp_path: Path) -> None:
+def test_an_unlinked_export_has_no_onefile_ids(host: Any, tmp_path: Path) -> None:
     file = tmp_path / "provider.json"
     call_command("onefile_sandbox", "--export", str(file), "--learners=8", "--unlinked", verbosity=0)
     fill(file)

@@ -58,9 +58,7 @@ class TestAHiddenReview:
 
         assert changes(once()) == {("picsweb", "attended", "No", "Yes")}
 
-    def test_that_is_not_in_onefile_is_nobodys_business(
-        self, academy: Academy, once: Once, world: World
-    ) -> None:
+    def test_that_is_not_in_onefile_is_ignored(self, academy: Academy, once: Once, world: World) -> None:
         archive(Sitting.objects.create(apprentice=academy.apprentice, proposed_date=date(2026, 12, 1)))
         archive(academy.sitting)
         del world.reviews[academy.record.id]

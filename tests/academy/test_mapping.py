@@ -88,7 +88,7 @@ class TestKeptElsewhere:
             academy.coach.onefile_id,
         )
 
-    def test_nobody_is_the_main_officer_where_the_way_ends(self, academy: Academy) -> None:
+    def test_there_is_no_main_officer_where_a_relation_is_null(self, academy: Academy) -> None:
         Apprentice.objects.update(caseload=None)
         learner = picsweb_side.learner_by_pk(str(academy.apprentice.pk))
         assert learner is not None
@@ -98,7 +98,7 @@ class TestKeptElsewhere:
         ("withdrawn", "days_ago", "taken"),
         [(False, None, True), (True, 31, True), (True, 32, False), (True, None, False)],
     )
-    def test_the_daily_sync_takes_whom_it_should(
+    def test_the_daily_sync_includes_the_right_learners(
         self, academy: Academy, withdrawn: bool, days_ago: int | None, taken: bool
     ) -> None:
         ended = None if days_ago is None else TODAY - timedelta(days=days_ago)
@@ -107,7 +107,7 @@ class TestKeptElsewhere:
 
         assert [learner.pk for learner in picsweb_side.scope(TODAY)] == [academy.apprentice.pk] * taken
 
-    def test_whoever_has_no_programme_has_not_ended(self) -> None:
+    def test_a_learner_without_a_programme_has_not_ended(self) -> None:
         Apprentice.objects.update(programme=None, withdrawn=True)
         assert list(picsweb_side.scope(TODAY)) == []
 

@@ -85,7 +85,7 @@ def test_normal_types_are_read(by_key: Academy, group: str, code: str, is_normal
         ([("stage", "left"), None], ["left", None]),
     ],
 )
-def test_a_condition_takes_whom_it_names(
+def test_a_condition_selects_the_named_learners(
     by_key: Academy, settings: Any, wanted: Any, codes: list[Any]
 ) -> None:
     settings.ONEFILE_SYNC = {
@@ -132,7 +132,7 @@ def test_attendance_is_written(by_key: Academy, once: Once) -> None:
     assert Sitting.objects.get().turnout == option("turnout", "came")
 
 
-def test_however_many_reviews_there_are_rows_are_looked_up_once(
+def test_rows_are_looked_up_once_for_any_number_of_reviews(
     by_key: Academy, django_assert_max_num_queries: Any
 ) -> None:
     learners = picsweb_side.learners_by_pk([str(by_key.apprentice.pk)])
@@ -170,7 +170,7 @@ class TestARowThatIsMissing:
         assert not SyncRun.objects.exists()
         assert Sitting.objects.values().get() == before
 
-    def test_is_said_before_somebody_asks(self, by_key: Academy) -> None:
+    def test_is_known_before_a_refresh_is_requested(self, by_key: Academy) -> None:
         status = services.learner_status(by_key.apprentice)
 
         assert status.refusal is not None
@@ -218,7 +218,7 @@ def test_a_condition_that_is_wrong_is_no_row_that_is_missing(by_key: Academy, se
     assert run.outcomes.get().state == "unchanged"
 
 
-def test_nobody_is_taken_while_the_row_of_a_condition_is_missing(by_key: Academy) -> None:
+def test_no_learner_is_compared_while_the_row_of_a_condition_is_missing(by_key: Academy) -> None:
     Option.objects.filter(code="active").update(code="gone")
     with pytest.raises(NoSuchRow):
         picsweb_side.scope(TODAY)

@@ -75,7 +75,9 @@ def test_what_tidies_to_what_is_there_already_is_no_change(
     assert_left_alone(once, counting)
 
 
-def test_a_new_value_of_onefiles_is_taken_and_said_anew(academy: Academy, once: Once, counting: Any) -> None:
+def test_a_new_value_in_onefile_is_saved_and_reported_again(
+    academy: Academy, once: Once, counting: Any
+) -> None:
     academy.aim.registration_number = "ab 1"
     once()
     academy.aim.registration_number = "cd 5"
@@ -87,7 +89,7 @@ def test_a_new_value_of_onefiles_is_taken_and_said_anew(academy: Academy, once: 
     assert_left_alone(once, counting)
 
 
-def test_what_a_clerk_enters_is_compared_anew(academy: Academy, once: Once, counting: Any) -> None:
+def test_a_value_entered_by_a_clerk_is_compared_again(academy: Academy, once: Once, counting: Any) -> None:
     academy.aim.registration_number = "ab 1"
     once()
     Award.objects.filter(pk=academy.award.pk).update(registration_number="TYPED")
@@ -295,7 +297,7 @@ class TestOneFileKeepsItDifferently:
 
         assert world.writes == writes
 
-    def test_whoever_refreshes_has_it_sent_again(self, academy: Academy, world: World) -> None:
+    def test_a_manual_refresh_sends_it_again(self, academy: Academy, world: World) -> None:
         academy.aim.wire = {"RegistrationNumber": ABSENT}
         daily()
         academy.aim.wire, academy.aim.registration_number = {}, ""

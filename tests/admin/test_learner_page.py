@@ -99,7 +99,7 @@ def test_the_panel_says_last_synchronised_the_outcome_and_what_runs_now(page, le
     assert f'<strong>Under way now:</strong> <a href="{under_way.get_absolute_url()}?{here}">' in text
 
 
-def test_a_run_that_the_user_may_not_open_is_told_without_a_link(page, learner):
+def test_a_run_that_the_user_may_not_open_is_shown_without_a_link(page, learner):
     daily = a_run(
         (learner, "queued"), (LearnerFactory(onefile_id=9), "queued"), kind="daily", state="running"
     )
@@ -163,7 +163,7 @@ class TestUnsavedEdits:
         assert 'value="Moira"' in words(answer)
         assert not SyncRun.objects.exists()
 
-    def test_a_refusal_is_told_and_what_was_typed_is_saved(self, editor, learner):
+    def test_a_refusal_is_shown_and_the_input_is_saved(self, editor, learner):
         answer = self._post(editor, learner, "_onefile_refresh", onefile_id="")
         learner.refresh_from_db()
         assert (learner.first_name, learner.onefile_id) == ("Moira", None)
@@ -389,7 +389,7 @@ class TestAction:
         )
         assert [each.onefile_id for each in LearnerOutcome.objects.all()] == [502]
 
-    def test_where_nobody_can_be_refreshed_there_is_nothing_to_confirm(self, client):
+    def test_if_no_learner_can_be_refreshed_there_is_nothing_to_confirm(self, client):
         unlinked = LearnerFactory()
         text = words(self._choose(client, unlinked))
         assert "0 learners will be refreshed" in text
@@ -400,7 +400,7 @@ class TestAction:
             "None of the selected learners can be refreshed."
         ]
 
-    def test_a_refusal_at_the_last_moment_is_told(self, client, learner, monkeypatch):
+    def test_a_refusal_at_the_last_moment_is_shown(self, client, learner, monkeypatch):
         """Between sorting out and queueing, the only learner left was started by somebody else."""
         from onefile_sync import services
         from onefile_sync.models import RunKind

@@ -127,7 +127,7 @@ def test_previews_never_count(previewed, learner, found):
 
 
 @pytest.mark.parametrize("ended", ["failed", "skipped"])
-def test_a_run_that_compared_nobody_settles_nothing(ended, daily, found):
+def test_a_run_that_compared_no_learner_settles_nothing(ended, daily, found):
     """A night with OneFile down; a run that was cancelled, discarded or replaced."""
     standing = found("problem")
     assert len(standing) == 3
@@ -193,12 +193,12 @@ class TestHeldAndEndedEarly:
         assert len(found("learneroutcome", state__exact="aside")) == 2
         assert len(found("learneroutcome", run__state__exact="held")) == 2
 
-    def test_putting_aside_needs_attention_of_nobody_but_whoever_decides(self, held, found):
+    def test_putting_aside_needs_attention_only_from_the_person_who_decides(self, held, found):
         assert needing_attention(found) == (0, 0, 0)
         problem = a_problem(a_run((held.outcomes.earliest("id").learner, "attention")).outcomes.get())
         assert found("problem") == [problem]
 
-    def test_what_was_planned_only_is_told_apart_from_what_was_done(self, daily, held, found):
+    def test_planned_changes_are_distinguished_from_made_ones(self, daily, held, found):
         assert len(found("change", made__exact="1")) == 2
         assert len(found("change", made__exact="0")) == 2
         assert {each.outcome.run for each in found("change", made__exact="0")} == {held}
@@ -304,7 +304,7 @@ def test_the_record_of_an_outcome_shows_its_changes_and_problems(learner, browse
     assert f'<a href="{link}">&lt;b&gt;Máire O&#x27;Brien&lt;/b&gt;' in text
 
 
-def test_a_learner_is_linked_only_for_whoever_may_open_them(learner, staff, browser, auditor):
+def test_a_learner_is_linked_only_for_users_who_may_open_the_page(learner, staff, browser, auditor):
     a_problem(a_run((learner, "attention")).outcomes.get())
     link = reverse("admin:picsweb_learner_change", args=[learner.pk])
     blind = staff("view_learneroutcome", "view_problem", sees_learners=False)
@@ -316,7 +316,7 @@ def test_a_learner_is_linked_only_for_whoever_may_open_them(learner, staff, brow
     assert link not in words(browser(blind).get(record))
 
 
-def test_records_are_told_in_words(learner, browser, auditor):
+def test_records_are_shown_as_text(learner, browser, auditor):
     outcome = a_run((learner, "attention")).outcomes.get()
     change, problem = a_change(outcome), a_problem(outcome)
     text = words(browser(auditor).get(reverse("admin:onefile_sync_change_change", args=[change.pk])))

@@ -109,7 +109,7 @@ def test_the_token_is_in_no_page_message_or_history(client, admin_user, browser)
     assert NEW_TOKEN not in repr([str(each) for each in get_messages(posted.wsgi_request)])
 
 
-def test_whoever_may_only_look_sees_whether_there_is_a_token_and_never_the_token(staff, browser):
+def test_a_user_with_view_permission_sees_whether_there_is_a_token_but_not_the_token(staff, browser):
     text = words(browser(staff("view_onefilesettings")).get(FORM))
     assert "A token is stored." in text
     assert "new_customer_token" not in text
@@ -178,7 +178,7 @@ def test_the_safety_stop_says_what_its_numbers_mean(client):
         (("view_onefilesettings", "view_health"), True),
     ],
 )
-def test_whoever_may_see_how_it_is_doing_is_led_there(permissions, linked, staff, browser):
+def test_the_health_page_is_linked_for_users_who_may_see_it(permissions, linked, staff, browser):
     link = f'<a href="{reverse("onefile_sync:health")}">Is it working?</a>'
     assert (link in words(browser(staff(*permissions)).get(FORM))) == linked
 
@@ -237,7 +237,7 @@ def test_the_last_attempt_stands_beside_it_with_its_own_time_and_outcome(client,
     assert "02/07/2025 03:30: Failed" in text
 
 
-def test_the_next_daily_sync_is_told_or_how_to_schedule_it(client):
+def test_the_next_daily_sync_is_shown_or_how_to_schedule_it(client):
     assert "python manage.py onefile_schedule install" in words(client.get(FORM))
     schedule = Schedule.objects.create(name="onefile_sync daily", func="onefile_sync.tasks.daily", repeats=-1)
     Schedule.objects.filter(pk=schedule.pk).update(next_run=datetime(2025, 7, 3, 1, 0, tzinfo=UTC))
@@ -398,7 +398,7 @@ class TestTestConnection:
         assert asked == []
         assert "Please correct the error below." in text
 
-    def test_a_failure_is_told_as_one(self, client, monkeypatch):
+    def test_a_failure_is_shown_as_one(self, client, monkeypatch):
         failed = services.ConnectionReport(False, "", "OneFile could not be reached.")
         monkeypatch.setattr(services, "test_connection", lambda settings: failed)
 

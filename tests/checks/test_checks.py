@@ -321,7 +321,7 @@ class TestTheMapping:
         monkeypatch.setattr(Officer._meta.pk, "primary_key", False)
         assert set(ids(checks.check_mapping())) == {"E010"}
 
-    def test_a_foreign_key_to_a_model_that_is_not_found_is_told_once(self, settings):
+    def test_a_foreign_key_to_an_unknown_model_is_reported_once(self, settings):
         settings.ONEFILE_SYNC = changed(PICSWEB.mapping, "OFFICER", model="picsweb.Nobody")
         assert ids(checks.check_mapping()) == ["E005"]
 
@@ -424,7 +424,7 @@ class TestTheCluster:
         settings.Q_CLUSTER = {**SAFE, "workers": 2}
         assert checks.check_cluster() == []
 
-    def test_one_worker_makes_whoever_clicks_wait_where_two_could_be(self, settings, queue):
+    def test_one_worker_makes_clicks_wait_where_two_would_be_possible(self, settings, queue):
         settings.Q_CLUSTER = {**SAFE, "workers": 1}
         assert checks.check_cluster() == []
         queue.update(ENGINE="django.db.backends.postgresql", OPTIONS={})
@@ -474,7 +474,7 @@ class TestTheCluster:
         settings.Q_CLUSTER = {**SAFE, **cluster}
         assert ids(checks.check_cluster()) == expected
 
-    def test_wrong_deployment_settings_are_told_elsewhere(self, settings):
+    def test_wrong_deployment_settings_are_reported_elsewhere(self, settings):
         settings.ONEFILE_SYNC = {"CLUSTER": 5}
         assert checks.check_cluster() == []
 
@@ -573,7 +573,7 @@ class TestTheDatabase:
             have_scheduled(scheduled, cluster=cluster)
         assert self.found() == []
 
-    def test_a_schedule_of_anybody_that_stops_them_all(self):
+    def test_a_broken_schedule_that_stops_all_schedules(self):
         both_scheduled()
         have_scheduled(DAILY, name="somebody else's", args="not, python")
         assert self.found() == ["W033"]

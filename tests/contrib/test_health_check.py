@@ -61,7 +61,7 @@ def test_when_all_is_well(in_order, ask):
     assert text(answer) == "OneFileIntegration(): OK\n"
 
 
-def test_what_wants_looking_at_is_told_by_its_code(in_order, ask):
+def test_a_warning_is_reported_by_its_code(in_order, ask):
     Schedule.objects.filter(name="onefile_sync sweep").delete()
     OneFileSettings.objects.update(paused=True)
     answer = ask(format="text")
@@ -91,7 +91,7 @@ def test_the_page_and_the_object_say_the_same(in_order, ask):
     assert ask(format="openmetrics").status_code == 200
 
 
-def test_it_tells_nobody_who_is_in_a_held_run_nor_the_token(in_order, learner, ask):
+def test_it_reveals_neither_the_learners_of_a_held_run_nor_the_token(in_order, learner, ask):
     run = a_held_run(learner)
     for shown in (ask(), ask(format="json"), ask(format="text"), ask(format="atom")):
         for kept in ("Máire", TOKEN, str(run.pk), "REG"):

@@ -79,7 +79,7 @@ def test_records_read_as_staff_would_say_them(record: object, text: str) -> None
 
 
 @pytest.mark.django_db
-def test_an_officer_who_leaves_takes_nobody_along() -> None:
+def test_deleting_an_officer_deletes_no_learner() -> None:
     officer = Officer.objects.create(ident="1", first_name="Gwen", surname="Price")
     learner = Learner.objects.create(ident="1", first_name="Ann", surname="Lee", main_officer=officer)
     learner.reviews.create(officer=officer)

@@ -32,7 +32,7 @@ def test_an_unknown_learner_is_not_found(clerks_browser: Client) -> None:
     assert clerks_browser.get(reverse("delivery_plan", args=[999])).status_code == 404
 
 
-def test_the_delivery_plan_shows_the_learner_and_everything_of_theirs(
+def test_the_delivery_plan_shows_the_learner_with_all_details(
     clerks_browser: Client, learner: Learner
 ) -> None:
     page = " ".join(clerks_browser.get(delivery_plan(learner)).content.decode().split())
@@ -116,7 +116,7 @@ def test_the_list_finds_learners_by_every_word(clerks_browser: Client, learner: 
 
 
 @pytest.mark.parametrize("sought", ["nobody", "siân lee", "%", "\x00nobody"])
-def test_the_list_says_when_nobody_matches(clerks_browser: Client, learner: Learner, sought: str) -> None:
+def test_the_list_says_when_no_learner_matches(clerks_browser: Client, learner: Learner, sought: str) -> None:
     Learner.objects.create(ident="0006Z", first_name="Ann", surname="Lee")
     page = clerks_browser.get(reverse("learners"), {"q": sought}).content.decode()
     assert "No learner matches." in page

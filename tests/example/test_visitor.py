@@ -18,7 +18,7 @@ def visitor(httpserver: HTTPServer) -> Visitor:
     return Visitor(httpserver.url_for("/"))
 
 
-def test_forms_carry_what_nobody_types() -> None:
+def test_forms_include_their_initial_values() -> None:
     log_out, refresh = forms_of(PLAN)
     assert (log_out.action, log_out.method) == ("/accounts/logout/", "post")
     assert refresh.values == {"csrfmiddlewaretoken": "abc", "next": "/learners/7/delivery-plan/"}

@@ -132,9 +132,7 @@ def test_a_qualification_has_units_when_units_are_attached(host):
 
 
 @pytest.mark.parametrize("each", [1, 6])
-def test_a_learner_is_read_in_as_many_queries_however_much_there_is(
-    host, each, settings, django_assert_num_queries
-):
+def test_the_number_of_queries_for_a_learner_is_constant(host, each, settings, django_assert_num_queries):
     has_units = {"has_units": "units" if host.name == "picsweb" else "module"}
     settings.ONEFILE_SYNC = {
         **host.mapping,
@@ -167,7 +165,7 @@ class TestLearnerByPk:
         assert isinstance(learner, picsweb_side.learner_model())
 
     @pytest.mark.parametrize("pk", ["", "no such key", "987654321", str(uuid.UUID(int=7))])
-    def test_an_unknown_key_finds_nobody(self, host, pk):
+    def test_an_unknown_key_finds_no_learner(self, host, pk):
         host.learner()
         assert picsweb_side.learner_by_pk(pk) is None
 
@@ -202,7 +200,7 @@ class TestScope:
         assert list(picsweb_side.scope(TODAY)) == sorted(learners, key=lambda learner: learner.pk)
 
     @COLLEGE_ONLY
-    def test_a_break_is_told_by_the_hosts_own_callable(self, host):
+    def test_a_break_is_determined_by_the_hosts_own_function(self, host):
         host.learner(on_break=True)
         assert list(picsweb_side.scope(TODAY)) == []
 
@@ -213,7 +211,7 @@ class TestScope:
         assert list(picsweb_side.scope(TODAY)) == []
 
     @pytest.mark.parametrize("live", ["tests.host.test_reading.nobody", "tests.host.test_reading.everybody"])
-    def test_live_may_be_told_by_a_callable(self, host, settings, live):
+    def test_live_may_be_determined_by_a_function(self, host, settings, live):
         settings.ONEFILE_SYNC = {**host.mapping, "LEARNER": {**host.mapping["LEARNER"], "live": live}}
         learner = host.learner(live=False)
         assert list(picsweb_side.scope(TODAY)) == [learner] * live.endswith("everybody")
@@ -241,7 +239,7 @@ class TestConditions:
             ("qualifications", "meeting_set", True),
         ],
     )
-    def test_live_may_be_told_by_fields_and_relations(self, host, settings, picsweb, college, expected):
+    def test_live_may_be_determined_by_fields_and_relations(self, host, settings, picsweb, college, expected):
         live = picsweb if host.name == "picsweb" else college
         settings.ONEFILE_SYNC = {**host.mapping, "LEARNER": {**host.mapping["LEARNER"], "live": live}}
         learner = host.learner()
@@ -267,13 +265,13 @@ class TestOfficers:
         assert officers.names == {str(officer.pk): str(officer), str(other.pk): str(other)}
         assert officers.ambiguous == frozenset()
 
-    def test_an_assessor_linked_to_several_officers_is_nobodys(self, host):
+    def test_an_assessor_linked_to_several_officers_is_ambiguous(self, host):
         for _ in range(2):
             host.officer(onefile_id=71)
         officers = picsweb_side.read_officers([71])
         assert (dict(officers.by_onefile_id), officers.ambiguous) == ({}, {71})
 
-    def test_nothing_is_asked_for_nobody(self, host, django_assert_num_queries):
+    def test_no_query_is_made_without_ids(self, host, django_assert_num_queries):
         with django_assert_num_queries(0):
             assert picsweb_side.read_officers([]).names == {}
 
@@ -311,14 +309,14 @@ class TestAttendanceOfTheHostsOwn:
         (datetime(2026, 12, 31, 23, 30, tzinfo=ZoneInfo("UTC")), date(2026, 12, 31)),
     ],
 )
-def test_a_date_time_is_a_date_by_the_clock_on_the_wall(host, at, expected):
+def test_a_date_time_becomes_a_date_in_local_time(host, at, expected):
     learner = host.learner()
     enrolment = host.qualification(learner)
     type(enrolment).objects.update(registered_at=at)
     assert the_only(host, "qualifications", learner).values["registration_date"] == expected
 
 
-def test_all_shared_onefile_ids_are_told_at_once(host, django_assert_num_queries):
+def test_all_shared_onefile_ids_are_found_in_one_query(host, django_assert_num_queries):
     for onefile_id in (501, 501, 502, None, None):
         host.learner(onefile_id=onefile_id)
     with django_assert_num_queries(1):

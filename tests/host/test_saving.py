@@ -156,7 +156,7 @@ class TestPicswebsOwnMachinery:
         )
         assert Enrolment.objects.get().edited_at > enrolment.edited_at + timedelta(days=1)
 
-    def test_a_refusal_by_the_model_is_told_without_quoting_it(self, host):
+    def test_a_refusal_by_the_model_is_reported_without_quoting_it(self, host):
         learner = host.learner()
         qualification = host.qualification(learner)
 
@@ -263,7 +263,7 @@ class TestCanHold:
 
 
 class TestStillHolds:
-    def test_a_row_that_nobody_touched(self, host):
+    def test_an_unchanged_row(self, host):
         qualification = host.qualification(host.learner(), elements_done=3)
         values = {"elements_done": 3, "registration_number": None}
         assert picsweb_side.still_holds("qualification", str(qualification.pk), values)

@@ -36,7 +36,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize("what", ["daily", "preview", "one learner"])
-def test_the_calls_told_are_those_that_onefile_received(
+def test_the_reported_calls_are_those_that_onefile_received(
     what: str, linked: Linked, onefile: SandboxServer, manage: Manage
 ) -> None:
     """The check of the connection is one of them."""
@@ -96,7 +96,7 @@ class TestJson:
         assert printed["changes"] == {"to_picsweb": 1, "to_onefile": 1}
         assert aim.registration_number == "P-1"
 
-    def test_of_nobody_is_all_noughts(self, onefile: SandboxServer, manage: Manage) -> None:
+    def test_without_learners_has_zeros_only(self, onefile: SandboxServer, manage: Manage) -> None:
         said = manage("onefile_sync", "--json")
 
         assert said.code == 0
@@ -104,7 +104,7 @@ class TestJson:
 
 
 class TestExitCodes:
-    def test_one_when_somebody_needs_attention(
+    def test_one_when_a_learner_needs_attention(
         self, linked: Linked, host: Host, onefile: SandboxServer, manage: Manage
     ) -> None:
         linked(1)
@@ -116,7 +116,7 @@ class TestExitCodes:
         learners = json.loads(said.out)["learners"]
         assert (learners["updated"], learners["attention"]) == (1, 1)
 
-    def test_one_when_somebody_failed(
+    def test_one_when_a_learner_failed(
         self, linked: Linked, onefile: SandboxServer, manage: Manage, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         learners = linked(2)
@@ -200,7 +200,7 @@ class TestExitCodes:
 
 
 class TestLearners:
-    def test_named_ones_are_refreshed_and_nobody_else(
+    def test_only_the_named_learners_are_refreshed(
         self, linked: Linked, onefile: SandboxServer, manage: Manage
     ) -> None:
         one, two, _other = linked(3)
@@ -224,7 +224,7 @@ class TestLearners:
         assert said.code == 0
         assert {outcome.learner for outcome in SyncRun.objects.get().outcomes.all()} == set(learners[:3])
 
-    def test_naming_nobody_is_not_everybody(
+    def test_naming_no_learner_does_not_mean_all_learners(
         self, linked: Linked, onefile: SandboxServer, manage: Manage
     ) -> None:
         linked(1)
@@ -277,9 +277,7 @@ class TestPreview:
 
 
 class TestTheDailyRun:
-    def test_that_is_open_is_gone_on_with(
-        self, linked: Linked, onefile: SandboxServer, manage: Manage
-    ) -> None:
+    def test_that_is_open_is_continued(self, linked: Linked, onefile: SandboxServer, manage: Manage) -> None:
         linked(2)
         begun = services.start_daily()
 
@@ -289,7 +287,7 @@ class TestTheDailyRun:
         assert states(begun) == ["updated", "updated"]
         assert SyncRun.objects.count() == 1
 
-    def test_is_begun_anew_with_new_run(self, linked: Linked, onefile: SandboxServer, manage: Manage) -> None:
+    def test_is_replaced_with_new_run(self, linked: Linked, onefile: SandboxServer, manage: Manage) -> None:
         linked(1)
         begun = services.start_daily()
 
@@ -301,7 +299,7 @@ class TestTheDailyRun:
         assert begun.state == RunState.FINISHED
         assert codes(begun) == [["run_replaced"]]
 
-    def test_that_is_held_is_not_gone_on_with(self, held: SyncRun, manage: Manage) -> None:
+    def test_that_is_held_is_not_continued(self, held: SyncRun, manage: Manage) -> None:
         said = manage("onefile_sync", "--json")
 
         assert (said.code, said.out) == (2, "")

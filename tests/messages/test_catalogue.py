@@ -141,7 +141,7 @@ def test_a_failure_of_the_office_network_names_its_setting(code: str, setting: s
     assert setting in str(explain(code).remedy)
 
 
-def test_a_code_of_an_earlier_version_is_told_as_gone_wrong() -> None:
+def test_a_code_of_an_earlier_version_is_explained_as_gone_wrong() -> None:
     assert explain("of_another_age") is explain("gone_wrong")
 
 

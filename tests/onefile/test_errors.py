@@ -51,7 +51,7 @@ def test_success_is_no_case(status: int) -> None:
     assert case_of_status(status) is None
 
 
-def test_a_code_that_the_table_does_not_know_is_told_as_gone_wrong() -> None:
+def test_an_unknown_code_is_gone_wrong() -> None:
     assert OneFileError("of another age").case is case_for("gone_wrong")
 
 

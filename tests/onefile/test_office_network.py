@@ -176,7 +176,7 @@ def reset() -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize("answer", [refused, endless, silent, reset])
-def test_whatever_a_proxy_does_onefile_has_seen_nothing_of_a_create(
+def test_a_create_that_fails_at_the_proxy_has_not_reached_onefile(
     connect: Connect, serve: Callable[..., PieceServer], caplog: pytest.LogCaptureFixture, answer
 ) -> None:
     caplog.set_level(logging.DEBUG)

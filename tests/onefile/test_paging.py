@@ -128,7 +128,7 @@ def test_every_way_to_cut_a_search_into_pages_gives_each_id_once(
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.none() | st.lists(st.integers(0, 5), max_size=4), max_size=8), st.integers(1, 4))
-def test_no_server_however_odd_makes_a_search_repeat_an_id_or_go_on_for_ever(
+def test_no_server_makes_a_search_repeat_an_id_or_run_for_ever(
     odd_pages: list[list[int] | None], size: int
 ) -> None:
     def page(number: int) -> object:
@@ -154,9 +154,7 @@ def capped(cap: int, total: int) -> tuple[OneFile, Pages]:
 
 @settings(deadline=None)
 @given(st.sampled_from(CAPS), st.integers(0, 130))
-def test_a_search_that_must_not_miss_anything_is_read_to_its_end_however_short_the_pages(
-    cap: int, total: int
-) -> None:
+def test_a_search_that_must_be_complete_is_not_ended_by_short_pages(cap: int, total: int) -> None:
     everything = list(range(1, total + 1))
     onefile, _pages = capped(cap, total)
     assert [review.id for review in onefile.reviews(41, None).records] == everything

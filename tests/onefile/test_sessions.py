@@ -144,7 +144,7 @@ def test_a_store_that_cannot_forget_does_not_bring_the_refused_session_back(
     ],
     ids=lambda value: value if isinstance(value, str | int) else "",
 )
-def test_without_a_session_nothing_can_be_done_for_anybody(
+def test_without_a_session_no_call_is_possible(
     connect: Connect,
     answers: Answers,
     sessions: KeptSession,

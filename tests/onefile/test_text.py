@@ -82,7 +82,7 @@ def test_the_number_of_a_refusal_is_read_in_its_charset(transport: Transport, an
         TOKEN.replace("/", "\\/").join('""').encode(),
     ],
 )
-def test_a_session_token_is_found_however_it_is_dressed(
+def test_a_session_token_is_found_in_every_form_of_answer(
     connect: Connect, answers: Answers, sessions: KeptSession, content: bytes
 ) -> None:
     sessions.kept = None

@@ -86,7 +86,7 @@ def test_a_bad_line(connect: Connect, bad_line, fate: str) -> None:
 
 
 @pytest.mark.parametrize("operation", [READ, CREATE])
-def test_nothing_was_sent_where_nobody_listens_so_even_a_create_is_tried_again(
+def test_a_refused_connection_sent_nothing_so_even_a_create_is_repeated(
     connect: Connect, clock, operation: Operation
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -94,7 +94,7 @@ def command_lines() -> str:
     return "\n".join(shown)
 
 
-def test_nobody_is_named_outside_the_database_but_to_people_with_the_permission(
+def test_names_leave_the_database_only_for_people_with_the_permission(
     night: Callable[[], str], canaries: list[str], figures: Callable[..., None]
 ) -> None:
     said, kept = night(), kept_by_django_q2_and_us()

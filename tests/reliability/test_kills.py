@@ -149,7 +149,7 @@ def swept() -> Iterator[None]:
         thread.join()
 
 
-def test_nothing_is_lost_or_doubled_however_often_a_worker_is_killed(
+def test_killing_workers_loses_and_duplicates_nothing(
     machines: Machines, onefile: SandboxServer, figures: Callable[..., None]
 ) -> None:
     dice, tally = random.Random(SEED), Tally()

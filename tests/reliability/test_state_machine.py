@@ -428,7 +428,7 @@ def undone_afterwards() -> Iterator[None]:
 
 @pytest.mark.hypothesis
 @pytest.mark.parametrize("host", HOSTS)
-def test_both_sides_come_together_whatever_happens(host: str, settings: Any, db: None, figures: Any) -> None:
+def test_both_sides_always_agree_in_the_end(host: str, settings: Any, db: None, figures: Any) -> None:
     chosen = HOSTS[host]
     settings.ONEFILE_SYNC = {**chosen.mapping, "CALLS_PER_MINUTE": None}
     examples = EXAMPLES["nightly" if LONG else PROFILE] // len(HOSTS)

@@ -153,12 +153,12 @@ class TestWhatSettlesAProblem:
         night("unchanged")
         assert still_open() == []
 
-    def test_no_comparison_of_somebody_else(self, night: Any, host: Host) -> None:
+    def test_no_comparison_of_another_learner(self, night: Any, host: Host) -> None:
         met = night("attention", {"code": "bad_value", **REVIEW})
         night("unchanged", of=host.learner(onefile_id=502), kind="refresh")
         assert still_open() == met
 
-    def test_no_comparison_that_somebody_was_editing_the_learner_under(self, night: Any) -> None:
+    def test_no_comparison_during_which_the_learner_was_edited(self, night: Any) -> None:
         """It gave up before all was saved, so it cannot tell what would not have been."""
         met = night("attention", {"code": "not_saved", **REVIEW}, {"code": "officer_unmatched", **LEARNER})
         gave_up = night("attention", {"code": "kept_changing", **LEARNER})
@@ -244,7 +244,7 @@ class TestANightWithoutReviews:
         night("unchanged", without_reviews=True)
         assert still_open() == []
 
-    def test_counts_for_nobody_else(self, night: Any, host: Host) -> None:
+    def test_counts_for_no_other_learner(self, night: Any, host: Host) -> None:
         other = host.learner(onefile_id=502)
         met = night("attention", {"code": "review_gone", **REVIEW})
         night("attention", {"code": "aim_gone", **AIM}, of=other)
@@ -264,7 +264,7 @@ class TestEachIsShownOnce:
         ],
         ids=lambda each: each["code"] if isinstance(each, dict) else each,
     )
-    def test_however_many_nights_it_is_met(self, night: Any, state: str, problem: dict[str, Any]) -> None:
+    def test_when_it_is_found_in_many_nights(self, night: Any, state: str, problem: dict[str, Any]) -> None:
         for _night in range(3):
             (last,) = night(state, problem)
         assert still_open() == [last]
@@ -293,7 +293,7 @@ class TestEachIsShownOnce:
         )
         assert still_open() == [named, not_read]
 
-    def test_a_visit_that_nobody_can_look_up_stays_until_its_run_is_deleted(self, night: Any) -> None:
+    def test_a_visit_left_over_stays_until_its_run_is_deleted(self, night: Any) -> None:
         """It is told once, and no comparison sees whether it is still there."""
         visits = night(
             "attention",
@@ -349,15 +349,13 @@ class TestALearnerWhoLeft:
         assert still_open() == []
         assert out_of_reach() == met
 
-    def test_is_not_taken_for_one_because_a_run_failed_or_had_nobody(self, night: Any) -> None:
+    def test_does_not_leave_the_scope_by_a_failed_or_empty_run(self, night: Any) -> None:
         met = night("attention", {"code": "bad_value", **REVIEW})
         night("failed")
         SyncRun.objects.create(kind="daily", state="finished")
         assert still_open() == met
 
-    def test_is_told_of_until_the_next_daily_sync_where_somebody_refreshed_them_since(
-        self, night: Any, host: Host
-    ) -> None:
+    def test_is_listed_until_the_next_daily_sync_if_refreshed_since(self, night: Any, host: Host) -> None:
         night("unchanged", of=host.learner(onefile_id=502))
         met = night("attention", {"code": "bad_value", **REVIEW}, kind="refresh")
         assert still_open() == met

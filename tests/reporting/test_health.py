@@ -82,7 +82,7 @@ class TestWhenAllIsWell:
         assert (health.level, health.looked_at) == (FINE, NOON)
         assert all(str(finding.text).endswith(".") for finding in health.findings)
 
-    def test_it_takes_a_handful_of_queries_however_much_there_is(
+    def test_the_number_of_queries_does_not_grow(
         self, in_order: OneFileSettings, host: Host, django_assert_max_num_queries: Any
     ) -> None:
         for _day in range(3):
@@ -451,7 +451,7 @@ class TestTheLastCall:
 
         assert found()["last_call"].level is FINE
 
-    def test_with_settings_that_nobody_saved_is_not_kept(self, learner: Any, onefile: SandboxServer) -> None:
+    def test_with_unsaved_settings_is_not_stored(self, learner: Any, onefile: SandboxServer) -> None:
         typed = OneFileSettings.load()
         typed.set_customer_token("mistyped")
 
@@ -482,7 +482,7 @@ class TestTheWorker:
         assert (found()["worker"].level, found()["worker"].value) == (CRITICAL, None)
 
     @pytest.mark.parametrize("task", [tasks.sweep, tasks.daily])
-    def test_is_whoever_takes_tasks_of_the_queue(
+    def test_is_a_process_that_takes_tasks_from_the_queue(
         self, switched_on: OneFileSettings, task: Callable[[], str]
     ) -> None:
         task()
@@ -497,7 +497,7 @@ class TestWhatIsHeld:
         assert wrong() == {"held": WARNING}
         assert found()["held"].value == str(SyncRun.objects.get(state=RunState.HELD).pk)
 
-    def test_is_not_somebody_waiting_for_a_worker(
+    def test_is_not_a_learner_waiting_for_a_worker(
         self, in_order: OneFileSettings, host: Host, now: time_machine.Traveller
     ) -> None:
         hold_a_day(host, None)
@@ -573,7 +573,7 @@ class TestAge:
 
         assert (found()["worker"].level, found()["worker"].value) == (FINE, NOON - MINUTE)
 
-    def test_of_somebody_being_worked_on_does_not_count(
+    def test_of_a_learner_being_processed_does_not_count(
         self, in_order: OneFileSettings, host: Host, now: time_machine.Traveller
     ) -> None:
         claimed(run_of(learners_of(host, 1)))
@@ -624,7 +624,7 @@ class TestTheHeartbeat:
         assert str(heartbeat) == heartbeat.worker
         assert heartbeat.worker.endswith(" picsweb")
 
-    def test_of_a_worker_while_the_integration_is_paused_goes_on(self, in_order: OneFileSettings) -> None:
+    def test_of_a_worker_continues_while_the_integration_is_paused(self, in_order: OneFileSettings) -> None:
         Heartbeat.objects.all().delete()
         OneFileSettings.objects.update(paused=True)
 

@@ -112,7 +112,7 @@ class TestProgress:
 
         assert services.progress(run).waiting_for_worker is is_waiting
 
-    def test_somebody_at_work_is_not_waited_for(self, host: Host) -> None:
+    def test_a_run_with_an_active_worker_is_not_waiting(self, host: Host) -> None:
         run = run_of(learners_of(host, 2))
         SyncRun.objects.update(created_at=timezone.now() - timedelta(hours=1))
         run.refresh_from_db()
@@ -126,9 +126,7 @@ class TestProgress:
         LearnerOutcome.objects.update(started_at=timezone.now() - timedelta(seconds=61))
         assert services.progress(run).waiting_for_worker
 
-    def test_says_within_a_minute_that_a_worker_was_killed_and_when_the_work_goes_on(
-        self, host: Host
-    ) -> None:
+    def test_says_within_a_minute_that_a_worker_was_killed_and_when_work_continues(self, host: Host) -> None:
         with time_machine.travel(KILLED_AT, tick=False):
             run = run_of(learners_of(host, 1))
             lifecycle.start(run)
@@ -156,7 +154,7 @@ class TestProgress:
         with time_machine.travel(KILLED_AT + timedelta(seconds=270), tick=False):
             assert not services.progress(run).waiting_for_worker
 
-    def test_nobody_is_missed_while_onefile_has_everybody_pause(self, host: Host) -> None:
+    def test_a_run_is_not_waiting_for_a_worker_during_a_pause(self, host: Host) -> None:
         with time_machine.travel(KILLED_AT, tick=False):
             run = run_of(learners_of(host, 1))
             leases.claim_next(run)
@@ -166,7 +164,7 @@ class TestProgress:
         with time_machine.travel(KILLED_AT + timedelta(seconds=110), tick=False):
             assert services.progress(run).waiting_for_worker
 
-    def test_nobody_is_waited_for_in_the_end(self, host: Host) -> None:
+    def test_a_finished_run_is_not_waiting_for_a_worker(self, host: Host) -> None:
         run = run_of([])
         SyncRun.objects.update(created_at=timezone.now() - timedelta(hours=1))
         lifecycle.advance(run)

@@ -72,7 +72,7 @@ def test_each_caller_is_answered_as_the_table_says(host, endpoint, method, who):
 
 
 @pytest.mark.parametrize("who", CALLERS)
-def test_a_run_is_queued_for_those_who_are_accepted_and_for_nobody_else(host, who):
+def test_a_run_is_queued_only_for_accepted_callers(host, who):
     answer = client_of(who, "refresh", host).post(address_of("refresh", host))
     assert SyncRun.objects.count() == (1 if answer.status_code == 202 else 0)
 
@@ -155,7 +155,7 @@ class TestPermissionForOneLearner:
 
 
 class TestReadingARun:
-    def test_whoever_asked_for_it_reads_it_while_they_may_refresh(self, host):
+    def test_the_requester_may_read_it_while_they_may_refresh(self, host):
         asker = member_of_staff(REFRESH, view_learner(host))
         url = signed_in(asker).post(refresh_url(host.learner())).json()["url"]
         pages = [url, f"{url}outcomes/"]

@@ -103,7 +103,7 @@ class TestWhatCannotBeRefreshed:
 
 
 @pytest.mark.parametrize("key", ["absent", "not-a-key", "0", "99999999999999999999999"])
-def test_a_learner_whom_nobody_knows_is_not_found(host, key):
+def test_an_unknown_learner_is_not_found(host, key):
     answer = clerk(host).post(refresh_url(absent_learner(host) if key == "absent" else key))
     assert answer.status_code == 404
     assert not SyncRun.objects.exists()

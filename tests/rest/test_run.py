@@ -105,7 +105,7 @@ def test_a_run_links_to_itself_and_to_its_outcomes(host):
 
 
 @pytest.mark.parametrize("address", [run_url, outcomes_url])
-def test_a_run_that_nobody_knows_is_not_found(host, address):
+def test_an_unknown_run_is_not_found(host, address):
     assert supervisor(host).get(address(uuid.uuid4())).status_code == 404
 
 

@@ -59,7 +59,7 @@ def test_a_learner_who_was_never_synchronised_may_be_refreshed(host):
     }
 
 
-def test_the_last_outcome_is_told_with_what_needs_someone(host):
+def test_the_last_outcome_is_returned_with_its_problems(host):
     learner = host.learner()
     finished(learner, "unchanged", ago=timedelta(days=1))
     last = finished(learner, "attention")
@@ -94,13 +94,13 @@ def test_a_preview_does_not_count_as_a_synchronisation(host):
     assert (answer["last_synchronised_at"], answer["last_outcome"]) == (None, None)
 
 
-def test_the_run_that_is_open_now_is_told(host):
+def test_the_open_run_is_returned(host):
     learner, asker = host.learner(), clerk(host)
     run = asker.post(refresh_url(learner)).json()
     assert asker.get(status_url(learner)).json()["current_run"] == run
 
 
-def test_a_learner_without_a_onefile_id_may_not_be_refreshed_and_the_reason_is_told(host):
+def test_a_learner_without_a_onefile_id_may_not_be_refreshed_and_the_reason_is_given(host):
     learner = host.learner(onefile_id=None)
     answer = status_of(host, learner)
     assert answer["onefile_id"] is None
@@ -114,7 +114,7 @@ def test_a_caller_who_may_see_the_learner_but_nothing_of_onefile_is_refused(host
     assert answer.status_code == 403
 
 
-def test_a_caller_who_may_only_look_is_told_that_they_may_not_refresh(host):
+def test_a_caller_without_the_permission_reads_that_they_may_not_refresh(host):
     caller = signed_in(member_of_staff(VIEW_RUNS, view_learner(host)))
     answer = caller.get(status_url(host.learner())).json()
     assert answer["may_refresh"] is False
@@ -125,6 +125,6 @@ def test_a_caller_who_may_only_look_is_told_that_they_may_not_refresh(host):
 
 
 @pytest.mark.parametrize("key", ["absent", "not-a-key"])
-def test_a_learner_whom_nobody_knows_is_not_found(host, key):
+def test_an_unknown_learner_is_not_found(host, key):
     answer = clerk(host).get(status_url(absent_learner(host) if key == "absent" else key))
     assert answer.status_code == 404

@@ -140,7 +140,7 @@ def test_a_connection_is_kept(onefile: Client) -> None:
     connection.close()
 
 
-def test_what_was_sent_is_read_even_when_nobody_wants_it(onefile: Client, review: SandboxReview) -> None:
+def test_a_body_is_read_even_if_it_is_not_used(onefile: Client, review: SandboxReview) -> None:
     del onefile.http.headers["X-TokenID"]
     assert onefile.post("/Review/Search", {"Filler": "x" * 100_000}).status_code == 401
     onefile.authenticate()

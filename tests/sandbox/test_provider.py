@@ -61,7 +61,7 @@ def test_it_is_about_today_by_default() -> None:
     assert build(1, 1) == build(1, 1, date(2026, 2, 3))
 
 
-def test_nobody_at_all_is_a_provider_too() -> None:
+def test_a_provider_may_have_no_learners() -> None:
     assert build(0, 1, TODAY).learners == ()
 
 

@@ -152,9 +152,7 @@ def test_a_review_may_need_a_visit(serve: Serve, review_to_create: dict[str, obj
     assert onefile.post("/Review", review_to_create).status_code == 400
 
 
-def test_nobody_needs_to_be_the_assessor(
-    onefile: Client, world: World, review_to_create: dict[str, object]
-) -> None:
+def test_the_assessor_is_optional(onefile: Client, world: World, review_to_create: dict[str, object]) -> None:
     del review_to_create["AssessorID"], review_to_create["Status"]
     review = world.reviews[onefile.post("/Review", review_to_create).json()]
     assert (review.assessor_id, review.status) == (None, 1)
@@ -207,7 +205,7 @@ def test_a_learner_is_no_assessor(
     assert onefile.post("/Review", review_to_create | {"LearnerID": assessor.id}).status_code == 400
 
 
-def test_a_review_with_a_visit_of_somebody_else_is_not_made(
+def test_a_review_with_a_visit_of_another_learner_is_refused(
     onefile: Client, world: World, visit: dict[str, object], review_to_create: dict[str, object]
 ) -> None:
     visit_id = onefile.post("/Visit", visit | {"LearnerID": world.add_learner().id}).json()

@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.services, pytest.mark.django_db(transaction=True)]
 DONE = {OutcomeState.UPDATED, OutcomeState.UNCHANGED, OutcomeState.ATTENTION}
 
 
-def test_everyone_in_scope_comes_to_one_outcome_and_the_next_day_changes_nothing(office: Office) -> None:
+def test_everyone_in_scope_has_one_outcome_and_the_next_day_changes_nothing(office: Office) -> None:
     office.deliver_the_schedule()
     cluster = office.start_cluster()
     office.wait(cluster, SyncRun.objects.exists)

@@ -53,7 +53,7 @@ def test_calls_overlap_and_everything_is_done_once(
     )
 
 
-def test_one_that_fails_ends_the_others_and_the_next_worker_goes_on(
+def test_a_failing_thread_stops_the_others_and_the_next_worker_continues(
     provider: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read_on, failed = listings.read_on, threading.Event()

@@ -351,7 +351,7 @@ def _carriers() -> dict[str, Any]:
         ),
     ],
 )
-def test_each_behaviour_is_told(
+def test_each_behaviour_is_reported(
     switches: Switches, path: str, expected: object, onefile: SandboxServer, story: Story
 ) -> None:
     told: Any = found()
@@ -385,7 +385,7 @@ def test_a_centre_that_is_not_known_is_said(switches: Switches, onefile: Sandbox
 @pytest.mark.parametrize(
     "switches", [SILENT, *(replace(each, rate_limit=0) for _, _, each in Switches.each_alternative())]
 )
-def test_no_value_is_told_whatever_the_behaviour(
+def test_no_behaviour_makes_the_report_contain_a_value(
     switches: Switches, as_json: bool, onefile: SandboxServer, story: Story
 ) -> None:
     screen = ask(json=as_json)
@@ -492,7 +492,7 @@ class TestTrouble:
 
         assert "There is no customer token" in refusal_of()
 
-    def test_without_anybody_linked(self, host: Host, onefile: SandboxServer) -> None:
+    def test_without_a_linked_learner(self, host: Host, onefile: SandboxServer) -> None:
         host.learner(onefile_id=7)
 
         assert "No learner of the daily run has a qualification with a OneFile ID" in refusal_of()
@@ -533,7 +533,7 @@ class TestTrouble:
         ("ULN", "1234567890", "text"),
     ],
 )
-def test_what_may_be_told_of_a_value(name: str, value: object, kind: str) -> None:
+def test_the_description_of_a_value(name: str, value: object, kind: str) -> None:
     assert kind_of(name, value) == kind
 
 

@@ -186,7 +186,7 @@ class TestDeciding:
         services.discard_held(held_refresh)
         assert services.partition(learners).accepted == learners
 
-    def test_the_daily_sync_goes_on_beside_it(self, held_refresh: SyncRun) -> None:
+    def test_the_daily_sync_continues_independently(self, held_refresh: SyncRun) -> None:
         stop_at(percent=100, learners=1)
 
         daily = services.perform(services.start_daily(), sleep=dont_wait)

@@ -84,7 +84,7 @@ class TestApplying:
 
         assert numbers_of([one, other]) == [f"P-{one.onefile_id}", f"REG-{other.onefile_id}"]
 
-    def test_somebody_refreshed_by_hand_meanwhile_has_nothing_left_to_change(self, held: SyncRun) -> None:
+    def test_a_learner_refreshed_meanwhile_has_nothing_left_to_change(self, held: SyncRun) -> None:
         one, _other = people(held)
         sync(one)
 
@@ -118,7 +118,7 @@ class TestApplying:
 
         assert not services.progress(held).waiting_for_worker
 
-    def test_of_a_worker_who_dies_is_taken_up_again(self, held: SyncRun, commit: Commit) -> None:
+    def test_of_a_dead_worker_is_recovered(self, held: SyncRun, commit: Commit) -> None:
         services.apply_held(held)
         assert leases.claim_next(held) is not None
         long_ago = timezone.now() - timedelta(hours=1)
@@ -174,7 +174,7 @@ class TestDiscarding:
         assert states_of(run, learners) == ["skipped", "skipped", "updated"]
         assert sorted(codes(run)) == [[], ["run_discarded"], ["run_discarded"]]
 
-    def test_somebody_refreshed_by_hand_keeps_what_they_got(self, held: SyncRun) -> None:
+    def test_a_learner_refreshed_manually_keeps_the_changes(self, held: SyncRun) -> None:
         one, other = people(held)
         sync(one)
 
@@ -228,7 +228,7 @@ class TestTwoDecisions:
         assert (numbers_of(learners) == replaced(learners)) is is_applied
         assert [len(problems) for problems in codes(held)] == [0 if is_applied else 1] * 2
 
-    def test_whether_it_goes_on_is_not_for_whoever_may_only_cancel(self, held: SyncRun) -> None:
+    def test_a_held_run_cannot_be_cancelled(self, held: SyncRun) -> None:
         assert not services.cancel(held)
 
         assert how(held) == ("held", "")

@@ -119,7 +119,7 @@ class TestHolding:
 
         assert run.is_held is is_held
 
-    def test_does_not_count_those_whom_a_wrong_customer_does_not_know(
+    def test_does_not_count_learners_unknown_to_a_wrong_customer(
         self, host: Host, differing: Linked, onefile: SandboxServer
     ) -> None:
         """Under another customer's token most OneFile IDs are nobody's, and a few are somebody else's."""
@@ -249,7 +249,7 @@ class TestUntilSomebodyDecides:
         ],
         ids=str,
     )
-    def test_a_task_that_comes_late_ends_nobody_whatever_the_settings_are_by_then(
+    def test_a_late_task_ends_no_learner_whatever_the_settings(
         self, held: SyncRun, change: dict[str, Any]
     ) -> None:
         OneFileSettings.objects.update(**change)
@@ -269,7 +269,7 @@ class TestUntilSomebodyDecides:
         assert "apply or discard it" in refused.value.reason
         assert SyncRun.objects.get() == held
 
-    def test_the_command_line_may_begin_anew(self, held: SyncRun) -> None:
+    def test_the_command_line_may_start_a_new_run(self, held: SyncRun) -> None:
         anew = services.start_daily(new_run=True)
 
         assert how(held) == ("finished", "replaced")
@@ -303,7 +303,7 @@ class TestUntilSomebodyDecides:
 
 
 class TestTheNextDay:
-    def test_makes_room_by_comparing_anew(self, differing: Linked, onefile: SandboxServer) -> None:
+    def test_makes_room_by_comparing_again(self, differing: Linked, onefile: SandboxServer) -> None:
         stop_at(percent=20, learners=2)
         learners = differing(2)
         with time_machine.travel(NIGHT):
@@ -347,7 +347,7 @@ class TestTheNextDay:
         assert how(run) == ("held", "")
         assert SyncRun.objects.count() == 1
 
-    def test_a_second_delivery_does_not_end_one_that_somebody_started_the_same_day(
+    def test_a_second_delivery_does_not_end_one_started_manually_the_same_day(
         self, differing: Linked, linked: Linked, onefile: SandboxServer
     ) -> None:
         """The day's own sync is done, so nothing would take the place of the one that is held."""
@@ -368,7 +368,7 @@ class TestTheNextDay:
 
 
 class TestWhichRunsAreGuarded:
-    def test_not_the_first_that_somebody_starts_but_the_next(
+    def test_not_the_first_that_is_started_manually_but_the_next(
         self, differing: Linked, onefile: SandboxServer
     ) -> None:
         stop_at(percent=20, learners=2)
@@ -383,7 +383,7 @@ class TestWhichRunsAreGuarded:
         assert how(second) == ("held", "")
         assert states_of(second, learners + more) == ["unchanged"] * 2 + ["aside"] * 2
 
-    def test_the_first_counts_only_when_it_came_to_its_own_end(
+    def test_the_first_counts_only_if_it_was_completed(
         self, host: Host, switched_on: OneFileSettings
     ) -> None:
         learners = learners_of(host, 1)

@@ -121,7 +121,7 @@ class TestWhatMeetsEveryone:
             ("another environment", "token_other_environment"),
         ],
     )
-    def test_without_a_token_nobody_is_tried(
+    def test_without_a_token_no_learner_is_tried(
         self, host: Host, switched_on: OneFileSettings, settings: Any, change: str, code: str
     ) -> None:
         run = services.refresh_now(learners_of(host, 2))
@@ -148,7 +148,7 @@ class TestWhatMeetsEveryone:
         assert codes(run) == [[], ["off"], ["off"]]
         assert run.state == RunState.FINISHED
 
-    def test_pausing_stops_before_the_next_learner_and_loses_nobody(
+    def test_pausing_stops_before_the_next_learner_and_loses_none(
         self, linked: Linked, onefile: SandboxServer, configure: Callable[..., None]
     ) -> None:
         run = services.refresh_now(linked(3))
@@ -274,7 +274,7 @@ class TestAWorkerThatDies:
         assert list(Change.objects.values_list("field", "new")) == on_record
         assert run.state == RunState.FINISHED
 
-    def test_is_replaced_by_whoever_waits_for_it(
+    def test_is_replaced_by_a_worker_that_waits_for_it(
         self, linked: Linked, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         run = services.refresh_now(linked(1))

@@ -42,7 +42,7 @@ def test_the_reason_stands_in_place_of_the_button(panel, staff):
     assert "<form" not in text
 
 
-def test_the_status_is_for_whoever_may_view_runs_and_the_button_is_not(panel, learner, staff):
+def test_users_who_may_view_runs_see_the_status_but_not_the_button(panel, learner, staff):
     outcome = a_run((learner, "updated")).outcomes.get()
     run = a_run((learner, "queued"), state="queued")
     text = panel(staff("view_syncrun"))
@@ -52,7 +52,7 @@ def test_the_status_is_for_whoever_may_view_runs_and_the_button_is_not(panel, le
     assert f'href="{run.get_absolute_url()}?{back}"' in text
 
 
-def test_a_failure_is_told_beside_the_last_success_each_with_its_own_time(panel, learner, staff):
+def test_a_failure_is_shown_beside_the_last_success_each_with_its_own_time(panel, learner, staff):
     success = a_run((learner, "updated")).outcomes.get()
     LearnerOutcome.objects.filter(pk=success.pk).update(finished_at=long_ago(days=2))
     viewer = staff("view_syncrun")
@@ -86,7 +86,7 @@ def test_nothing_at_all_for_those_who_may_not_know(panel, learner, staff):
     assert panel(staff("refresh_learner", sees_learners=False)) == ""
 
 
-def test_the_delivery_plan_page_shows_it_to_whoever_may_refresh(learner, staff, browser):
+def test_the_delivery_plan_page_shows_it_to_users_who_may_refresh(learner, staff, browser):
     address = learner.get_absolute_url()
     assert "Refresh with OneFile" in words(browser(staff("refresh_learner")).get(address))
     assert "Refresh with OneFile" not in words(browser(staff()).get(address))

@@ -133,7 +133,7 @@ def test_it_is_found_from_the_page_of_a_run(in_order, learner, browser, staff):
     assert link not in words(browser(staff("view_syncrun")).get(run.get_absolute_url()))
 
 
-def test_moments_are_told_as_on_the_wall_and_shares_in_per_cent(in_order, page):
+def test_times_are_shown_in_local_time_and_shares_in_per_cent(in_order, page):
     seen = timezone.now() - timedelta(minutes=2)
     Heartbeat.objects.update(beaten_at=seen)
     ApiSession.objects.update_or_create(pk=1, defaults={"share": 0.37, "slowed_at": timezone.now()})
@@ -145,7 +145,7 @@ def test_moments_are_told_as_on_the_wall_and_shares_in_per_cent(in_order, page):
     assert answers["Are uploads of reviews unfinished?"][1].startswith("0 – ")
 
 
-def test_a_held_sync_is_led_to_for_whoever_may_open_it(in_order, learner, page):
+def test_a_held_sync_is_linked_for_users_who_may_open_it(in_order, learner, page):
     run = a_held_run(learner)
     link = f'<a href="{run.get_absolute_url()}">Open the run that is held</a>'
     assert "A run is held, because it would replace values of many learners." in page()
@@ -154,7 +154,7 @@ def test_a_held_sync_is_led_to_for_whoever_may_open_it(in_order, learner, page):
     assert "Máire" not in page("view_syncrun")
 
 
-def test_the_way_back_leads_to_the_settings_for_whoever_may_see_them(in_order, page):
+def test_the_settings_are_linked_for_users_who_may_see_them(in_order, page):
     link = f'<a href="{reverse("admin:onefile_sync_onefilesettings_changelist")}">OneFile settings</a>'
     assert link not in page()
     assert link in page("view_onefilesettings")

@@ -119,7 +119,7 @@ class TestCancelling:
         assert run.decided_by == manager
         assert get("cancel", run)["Location"] == run.get_absolute_url()
 
-    def test_whoever_is_being_worked_on_comes_to_an_end_first(self, run, learner, post, page, get):
+    def test_learners_being_processed_are_finished_first(self, run, learner, post, page, get):
         third = LearnerFactory(onefile_id=503)
         run = a_run((learner, "working"), (third, "queued"), state="running")
         post("cancel", run)
@@ -131,7 +131,7 @@ class TestCancelling:
         assert get("cancel", run)["Location"] == run.get_absolute_url()
         assert said(post("cancel", run)) == [("warning", TOO_LATE)]
 
-    def test_where_nobody_waits_any_more_the_question_says_so(self, learner, get):
+    def test_if_no_learner_is_waiting_the_question_says_so(self, learner, get):
         run = a_run((learner, "working"), state="running")
         assert "No learner is waiting in this run:" in words(get("cancel", run))
 
@@ -147,7 +147,7 @@ class TestCancelling:
         assert link_to("cancel", run) not in page(run, staff("view_syncrun"))
         assert link_to("cancel", run) not in page(run, staff("view_syncrun", "decide_syncrun"))
 
-    def test_whoever_asked_for_a_refresh_may_cancel_it(self, learner, page, post, staff):
+    def test_the_requester_of_a_refresh_may_cancel_it(self, learner, page, post, staff):
         clerk = staff("refresh_learner", "cancel_syncrun")
         run = a_run((learner, "queued"), state="queued", requested_by=clerk)
         assert link_to("cancel", run) in page(run, clerk)
@@ -159,7 +159,7 @@ class TestCancelling:
         post("cancel", run)
         assert "Cancelled: skipped." in page(run)
 
-    def test_a_held_run_is_for_whoever_may_decide_about_it(self, held, page, post, staff):
+    def test_a_held_run_is_shown_to_users_who_may_decide_about_it(self, held, page, post, staff):
         clerk = staff("view_syncrun", "cancel_syncrun")
         assert link_to("cancel", held) not in page(held, clerk)
         assert said(post("cancel", held, clerk)) == [("warning", TOO_LATE)]
@@ -194,7 +194,7 @@ class TestHeld:
             assert part in put_aside
         assert text.index("onefile-aside") < text.index("onefile-updated")
 
-    def test_the_page_stands_still_until_somebody_decides(self, held, page):
+    def test_the_page_does_not_change_until_a_decision(self, held, page):
         text = page(held)
         for absent in ("http-equiv", "progress.js", "<progress"):
             assert absent not in text
@@ -272,7 +272,7 @@ class TestHeld:
             ("apply", "apply", ("running", "")),
         ],
     )
-    def test_whoever_is_second_is_too_late(self, first, second, stays, held, post, get, manager, staff):
+    def test_the_second_decision_is_too_late(self, first, second, stays, held, post, get, manager, staff):
         colleague = staff("view_syncrun", "decide_syncrun")
         post(first, held)
         assert get(second, held, colleague)["Location"] == held.get_absolute_url()

@@ -112,7 +112,7 @@ class TestOpenTheLearner:
             self.link(client.get(f"{SyncRun.objects.get().get_absolute_url()}?outcome=queued")) != came_from
         )
 
-    def test_it_leads_back_to_the_admin_for_whoever_came_from_there(self, learner, clerk, browser):
+    def test_it_leads_back_to_the_admin_for_users_who_came_from_there(self, learner, clerk, browser):
         client = browser(clerk)
         for name in ("refresh", "preview"):
             answer = client.post(reverse(f"admin:picsweb_learner_onefile_{name}", args=[learner.pk]))
@@ -129,7 +129,7 @@ class TestOpenTheLearner:
             page = browser(clerk).get(address, {"next": elsewhere})
             assert self.link(page) == reverse("admin:picsweb_learner_change", args=[learner.pk])
 
-    def test_whoever_cannot_log_in_to_the_admin_is_not_sent_there(self, learner, office_worker, browser):
+    def test_users_who_cannot_log_in_to_the_admin_are_not_sent_there(self, learner, office_worker, browser):
         run = a_run((learner, "updated"))
         client = browser(office_worker)
         pages = [client.get(run.get_absolute_url())]
@@ -198,7 +198,7 @@ def test_each_problem_says_what_to_do_and_whose_move_it_is(learner, page):
     assert "Who acts: You" in text
 
 
-def test_a_problem_on_which_nobody_acts_says_that_it_is_tried_again(learner, page):
+def test_a_problem_without_an_action_says_that_it_is_retried(learner, page):
     run = a_run((learner, "failed"))
     a_problem(run.outcomes.get(), code="server_error", move="wait")
     text = page(run)
@@ -212,13 +212,13 @@ def test_a_learners_name_is_never_markup(learner, page):
     assert "<b>Máire" not in text
 
 
-def test_a_learner_who_is_gone_is_told_by_number(learner, page):
+def test_a_deleted_learner_is_named_by_primary_key(learner, page):
     run = a_run((learner, "updated"))
     LearnerOutcome.objects.update(learner_pk="98765")
     assert "Learner 98765" in page(run)
 
 
-def test_the_learner_is_linked_for_whoever_may_open_them_in_the_admin(learner, page, staff, browser):
+def test_the_learner_is_linked_for_users_who_may_open_the_admin_page(learner, page, staff, browser):
     run = a_run((learner, "updated"))
     link = reverse("admin:picsweb_learner_change", args=[learner.pk])
     assert f'href="{link}"' in page(run)
@@ -415,7 +415,7 @@ def test_a_page_of_many_learners_takes_a_constant_number_of_queries(
         client.get(long_run.get_absolute_url())
 
 
-def test_the_onefile_that_was_called_is_named_whatever_is_set_now(learner, page):
+def test_the_onefile_that_was_called_is_named_after_a_change_of_settings(learner, page):
     called = {"environment": "practice", "address": "https://wsapi2.onefile.co.uk/api/v2.1"}
     text = page(a_run((learner, "updated"), **called))
     assert "<dt>OneFile</dt><dd>Practice: https://wsapi2.onefile.co.uk/api/v2.1</dd>" in text
@@ -444,7 +444,7 @@ def test_every_outcome_has_a_page_in_words(code, kind, learner, clerk, browser):
     assert outcome.run.get_absolute_url() in text
 
 
-def test_the_outcome_of_a_daily_run_links_to_the_run_only_for_whoever_may_open_it(learner, staff, browser):
+def test_the_outcome_of_a_daily_run_links_the_run_only_for_users_who_may_open_it(learner, staff, browser):
     run = a_run((learner, "updated"), (LearnerFactory(onefile_id=502), "updated"), kind="daily")
     address = reverse("onefile_sync:outcome", args=[run.outcomes.earliest("id").pk])
     assert run.get_absolute_url() not in words(browser(staff("refresh_learner")).get(address))

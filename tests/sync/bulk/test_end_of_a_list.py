@@ -100,7 +100,7 @@ def test_a_list_that_has_grown_is_read_several_pages_at_a_time_again(
     assert StagedRecord.objects.filter(kind=ListingKind.AIM).count() == 4 * PAGE
 
 
-def test_nobody_waits_for_a_thread_that_went_away_at_the_end_of_a_list(
+def test_no_thread_waits_for_one_that_stopped_at_the_end_of_a_list(
     host: Host, world: World, onefile: SandboxServer
 ) -> None:
     learning_aims(host, world, 3 * PAGE)

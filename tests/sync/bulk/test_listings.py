@@ -461,7 +461,7 @@ class TestWhatIsKept:
 
         assert set(StagedRecord.objects.values_list("kind", flat=True)) == {ListingKind.REVIEW}
 
-    def test_is_not_planned_with_after_somebody_refreshed_the_learner(
+    def test_is_not_used_after_the_learner_was_refreshed(
         self, host: Host, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         learner, *_others = build_in_step(host, world, 2)

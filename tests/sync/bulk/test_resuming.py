@@ -194,7 +194,7 @@ class TestStopping:
 
         monkeypatch.setattr(listings._Page, "_read", stop_first)
 
-    def test_a_paused_run_goes_on_where_it_was(
+    def test_a_paused_run_continues_where_it_was(
         self, people: list[Any], world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         run = begin_daily()

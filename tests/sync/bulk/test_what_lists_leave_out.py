@@ -97,7 +97,7 @@ def test_what_is_not_listed_and_there_is_not_called_deleted(
 
 
 @pytest.mark.parametrize("refresh", WAYS)
-def test_a_linked_record_of_another_learner_is_told_as_such(
+def test_a_linked_record_of_another_learner_is_reported_as_such(
     refresh: Callable[[Any], Any], scenario: TwoOfEach, host: Host, world: World, onefile: SandboxServer
 ) -> None:
     sync(scenario.learner)
@@ -166,7 +166,7 @@ class TestHalfRichLists(WithFullLists):
         max_examples=2 if PROFILE == "quick" else 6, deadline=None, suppress_health_check=list(HealthCheck)
     )
     @given(names=st.sets(st.sampled_from(sorted(AIM_NAMES | REVIEW_NAMES)), min_size=1))
-    def test_lead_to_the_same_end_whatever_they_carry(
+    def test_lead_to_the_same_result_whatever_they_include(
         self,
         refresh: Callable[[Any], Any],
         host: Host,
@@ -189,7 +189,7 @@ class TestHalfRichLists(WithFullLists):
         assert ends[0] == ends[1]
 
     @pytest.mark.parametrize("refresh", WAYS)
-    def test_blank_no_attendance_and_report_nobody(
+    def test_blank_no_attendance_and_report_no_assessor(
         self, refresh: Callable[[Any], Any], scenario: TwoOfEach, onefile: SandboxServer
     ) -> None:
         sync(scenario.learner)

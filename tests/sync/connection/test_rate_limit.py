@@ -44,7 +44,7 @@ class TestTakingAPlace:
             (-1000, 0, 0),
         ],
     )
-    def test_the_very_next_one_is_anybodys(
+    def test_any_caller_may_take_the_next_turn(
         self, next_call: float | None, waits: float, then_next: float
     ) -> None:
         after, place = reserve(RateLimitState(places(next_call)), NOON, LIMIT, ahead=False)
@@ -97,7 +97,7 @@ class TestTakingAPlace:
             (-1, 3, 0, 4),  # over by now
         ],
     )
-    def test_nobody_goes_ahead_of_a_pause(
+    def test_no_call_goes_ahead_of_a_pause(
         self, paused_for: float, next_call: float | None, waits: float, then_next: float
     ) -> None:
         state = RateLimitState(places(next_call), paused_until=places(paused_for))
@@ -255,7 +255,7 @@ class TestTheLimit:
     @example(limit=34, people=[Caller(ahead=True, calls=1)], daily=[Caller(ahead=False, comes=6)])
     @example(limit=300, people=[Caller(ahead=True)] * 4, daily=[Caller(ahead=False)] * 4)
     @example(limit=600, people=[Caller(ahead=True, comes=60)] * 4, daily=[Caller(ahead=False)])
-    def test_is_kept_in_every_minute_whoever_calls_and_when(
+    def test_holds_in_every_minute_for_all_callers(
         self, limit: int, people: list[Caller], daily: list[Caller]
     ) -> None:
         assert most_in_a_minute(simulate(limit, people + daily, until=200)) <= limit
@@ -281,7 +281,7 @@ class TestTheLimit:
         assert len(made[2]) == 14
         assert made[2][-1] + 0.1 - 60 <= 3
 
-    def test_the_daily_sync_goes_on_after_the_person(self) -> None:
+    def test_the_daily_sync_continues_after_the_person(self) -> None:
         person = Caller(ahead=True, comes=60, calls=14, between=(0.1,))
 
         daily, _person = simulate(LIMIT, [Caller(ahead=False), person], until=120)
@@ -289,7 +289,7 @@ class TestTheLimit:
         assert sum(62 <= moment < 72 for moment in daily) >= 0.8 * LIMIT / 6
 
     @pytest.mark.parametrize("ahead", [True, False])
-    def test_nobody_calls_before_a_pause_is_over(self, ahead: bool) -> None:
+    def test_no_call_is_made_before_a_pause_is_over(self, ahead: bool) -> None:
         paused = pause(RateLimitState(), NOON, 30)
 
         made = simulate(LIMIT, [Caller(ahead=ahead)] * 4, until=60, state=paused)
@@ -312,7 +312,7 @@ class TestTheOthers:
         assert in_places(after.next_call_at) == pytest.approx(41, abs=1e-4)
 
     @pytest.mark.parametrize("ahead", [True, False])
-    def test_do_not_wait_for_what_a_wrong_clock_has_left_behind(self, ahead: bool) -> None:
+    def test_ignore_times_written_by_a_wrong_clock(self, ahead: bool) -> None:
         """A machine ten minutes ahead has called once, and was refused once."""
         left = RateLimitState(NOON + timedelta(minutes=10), paused_until=NOON + timedelta(minutes=11))
 

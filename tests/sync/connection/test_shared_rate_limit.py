@@ -111,7 +111,7 @@ class TestSharedPace:
 
     @pytest.mark.parametrize("for_a_person", [True, False])
     @pytest.mark.parametrize("limit", [120, 300])
-    def test_whoever_sleeps_for_a_place_when_a_429_arrives_does_not_call_before_the_pause_is_over(
+    def test_a_caller_waiting_for_a_turn_when_a_429_arrives_waits_for_the_pause_too(
         self, now: time_machine.Traveller, for_a_person: bool, limit: int
     ) -> None:
         sleeper, refused = Process(now, limit, for_a_person=for_a_person), Process(now, limit)
@@ -129,7 +129,7 @@ class TestSharedPace:
 
         assert seconds_since_noon() >= refused_at[0] + 30
 
-    def test_whoever_sleeps_out_a_pause_sleeps_on_when_it_is_made_longer(
+    def test_a_caller_waiting_for_a_pause_waits_longer_if_it_is_extended(
         self, now: time_machine.Traveller
     ) -> None:
         sleeper, refused = Process(now, 120, for_a_person=True), Process(now, 120)
@@ -161,7 +161,7 @@ class TestSharedPace:
 
         assert process.waits == [60]
 
-    def test_without_a_limit_nobody_waits_but_for_a_pause(self, now: time_machine.Traveller) -> None:
+    def test_without_a_limit_calls_wait_only_for_a_pause(self, now: time_machine.Traveller) -> None:
         process = Process(now, None)
         process.rate_limiter.wait()
         process.rate_limiter.wait()
@@ -173,7 +173,7 @@ class TestSharedPace:
 
         assert process.waits == [5]
 
-    def test_whoever_is_about_to_call_is_asked_first(self, now: time_machine.Traveller) -> None:
+    def test_the_callback_is_called_before_each_call(self, now: time_machine.Traveller) -> None:
         asked: list[float] = []
         shared = SharedRateLimiter(120, asked.append, now.shift)
 
@@ -184,7 +184,7 @@ class TestSharedPace:
         assert asked == [0, APART]
 
     @pytest.mark.parametrize("calls_per_minute", [60, None])
-    def test_whoever_must_not_call_takes_no_place(
+    def test_a_caller_whose_callback_raises_takes_no_turn(
         self, now: time_machine.Traveller, calls_per_minute: int | None
     ) -> None:
         def lost(seconds: float) -> None:
@@ -195,9 +195,7 @@ class TestSharedPace:
 
         assert not ApiSession.objects.exists()
 
-    def test_whoever_is_told_that_it_takes_too_long_may_leave_during_a_pause(
-        self, now: time_machine.Traveller
-    ) -> None:
+    def test_a_caller_may_give_up_during_a_long_pause(self, now: time_machine.Traveller) -> None:
         SharedRateLimiter(60).pause(60)
         told: list[float] = []
 
@@ -357,7 +355,7 @@ class TestRedisStore:
 
         assert asked == [pytest.approx(30, abs=1)]
 
-    def test_redis_away_means_that_nobody_knows_whose_turn_it_is(self, store: RedisStore) -> None:
+    def test_without_redis_the_rate_limit_is_lost(self, store: RedisStore) -> None:
         import redis
 
         away = RedisStore(redis.Redis(port=1, retry=None), "onefile_sync tests")

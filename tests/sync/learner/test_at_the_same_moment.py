@@ -179,7 +179,7 @@ class TestAClerk:
 
 
 class TestAVisitThatMayBeLeftOver:
-    def test_is_told_when_the_learner_is_planned_again(
+    def test_is_reported_when_the_learner_is_planned_again(
         self, scenario: TwoOfEach, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         begun(scenario, visits_in_doubt=1)
@@ -195,7 +195,7 @@ class TestAVisitThatMayBeLeftOver:
 
         assert "visit_left_over" in problems(sync(scenario.learner))
 
-    def test_is_told_when_the_worker_is_cut_off_before_the_end(
+    def test_is_reported_when_the_worker_is_killed_before_the_end(
         self, scenario: TwoOfEach, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         begun(scenario, visits_in_doubt=1)
@@ -315,7 +315,7 @@ def test_a_worker_who_was_frozen_for_a_lease_changes_nothing_with_its_late_answe
     assert len(created(scenario, world)) == 1
 
 
-def test_whoever_changes_the_token_in_the_middle_of_a_run_has_the_rest_wait_for_it(
+def test_changing_the_token_during_a_run_makes_the_rest_wait_for_it(
     scenario: TwoOfEach, host: Host, world: World, onefile: SandboxServer
 ) -> None:
     others = [build_two_of_each(host, world) for _number in range(2)]
@@ -334,7 +334,7 @@ def test_whoever_changes_the_token_in_the_middle_of_a_run_has_the_rest_wait_for_
 
 
 @pytest.mark.parametrize("step", ["note_review", "save"])
-def test_a_create_is_told_once_although_the_worker_went_away_before_its_id_was_stored(
+def test_a_create_is_reported_once_although_the_worker_died_before_storing_its_id(
     scenario: TwoOfEach, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     """Whatever is on record of it by then: OneFile's answer, or nothing yet."""

@@ -500,7 +500,7 @@ class TestBeforeTheLearnersTurn:
         assert moves(outcome) == {("learner_left", "yours")}
         assert (outcome.state, world.writes) == (OutcomeState.SKIPPED, 0)
 
-    def test_two_learners_have_one_onefile_id_and_both_are_told(
+    def test_two_learners_with_one_onefile_id_are_both_reported(
         self, scenario: TwoOfEach, host: Host, world: World, onefile: SandboxServer
     ) -> None:
         double = host.learner(onefile_id=scenario.onefile_id)
@@ -659,7 +659,7 @@ class TestEditedInPicswebMeanwhile:
         assert_qualification_went_on(scenario, scenario.other_aim)
         assert_reviews_went_on(scenario, world)
 
-    def test_a_problem_met_in_every_round_is_told_once(
+    def test_a_problem_found_in_every_round_is_reported_once(
         self,
         host: Host,
         scenario: TwoOfEach,
@@ -740,7 +740,7 @@ def test_what_would_meet_every_learner_ends_the_run_and_what_was_done_stays(
     assert_goes_on_to(without_fault, scenario, world)
 
 
-def test_a_failure_of_our_own_stops_one_learner_and_tells_nobody_their_values(
+def test_an_internal_error_stops_one_learner_and_reveals_no_values(
     scenario: TwoOfEach,
     onefile: SandboxServer,
     monkeypatch: pytest.MonkeyPatch,

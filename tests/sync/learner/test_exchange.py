@@ -245,7 +245,7 @@ class TestTheOnlyCentreOfTheCustomer:
 
         assert row_of(scenario).centre_id == world.centre_id
 
-    def test_with_two_centres_nobody_knows_and_the_upload_waits(
+    def test_with_two_centres_the_centre_is_unknown_and_the_upload_waits(
         self, scenario: EveryRule, world: World, onefile: SandboxServer
     ) -> None:
         world.add_centre(name="Care")

@@ -28,7 +28,7 @@ def begun(learner_pk: str, review_pk: str, **values: Any) -> UploadIntent:
     )
 
 
-def test_an_upload_that_was_begun_and_not_finished_is_told() -> None:
+def test_an_unfinished_upload_is_returned() -> None:
     begun("7", "31", visit_id=44, visits_in_doubt=2)
     begun("7", "32", review_id=3, finished_at=AT_NINE)
 
@@ -44,7 +44,7 @@ def test_a_create_may_still_arrive_for_as_long_as_a_lease(minutes_ago: int, may_
     assert read_on_record(["7"])["7"].uploads["31"].may_still_arrive is may_still_arrive
 
 
-def test_a_difference_that_was_told_is_known() -> None:
+def test_a_reported_difference_is_returned() -> None:
     about = {
         "side": "onefile",
         "subject_kind": "qualification",

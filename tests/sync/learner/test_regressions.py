@@ -134,7 +134,7 @@ class TestTheCentre:
         (visit,) = world.visits.values()
         assert visit.organisation_id == world.centre_id
 
-    def test_costs_one_call_for_each_learner_of_whom_something_is_uploaded(
+    def test_costs_one_call_for_each_learner_with_an_upload(
         self, host: Host, scenario: EveryRule, world: World, onefile: SandboxServer
     ) -> None:
         sync(scenario.learner)
@@ -301,7 +301,7 @@ class TestProblems:
         assert outcome.state == OutcomeState.FAILED
         assert set(problems(outcome)) >= {"upload_unsure", "stopped"}
 
-    def test_solved_in_a_later_round_are_not_told(
+    def test_solved_in_a_later_round_are_not_reported(
         self, host: Host, scenario: EveryRule, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A clerk's edit makes the learner be planned again; the second look finds the review that was created."""
@@ -341,7 +341,7 @@ class TestAWorkerThatDied:
         assert run.outcomes.get().state == OutcomeState.QUEUED
 
 
-def test_a_click_on_a_learner_whom_somebody_refreshes_with_others_leads_to_that_run(
+def test_a_click_on_a_learner_in_a_refresh_of_several_leads_to_that_run(
     host: Host, world: World, onefile: SandboxServer
 ) -> None:
     learners = [host.learner(onefile_id=world.add_learner().id) for _ in range(2)]

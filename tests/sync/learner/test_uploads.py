@@ -167,7 +167,7 @@ def test_without_the_download_a_cut_off_upload_is_found_all_the_same(
     assert not UploadIntent.objects.filter(finished_at=None).exists()
 
 
-def test_a_refused_create_is_told_and_tried_again(
+def test_a_refused_create_is_reported_and_tried_again(
     scenario: TwoOfEach, world: World, onefile: SandboxServer
 ) -> None:
     onefile.faults.append(Fault(operation="Review/create", kind="status", status=400))

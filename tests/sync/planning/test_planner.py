@@ -88,7 +88,7 @@ def test_what_was_not_listed_is_not_taken_for_deleted(complete: bool) -> None:
 
 
 @pytest.mark.parametrize("complete", [True, False])
-def test_what_onefile_says_that_it_does_not_have_is_told(complete: bool) -> None:
+def test_a_record_that_onefile_does_not_find_is_reported(complete: bool) -> None:
     gone = {"gone_aims": frozenset({AIM}), "gone_reviews": frozenset({REVIEW})}
     made = plan(learner(qualification(), review()), onefile(reviews_complete=complete, **gone))
 
@@ -101,7 +101,7 @@ def test_what_went_wrong_while_reading_is_in_the_plan() -> None:
     assert plan(learner(), onefile(problems=(trouble,))).problems == (trouble,)
 
 
-def test_the_assessor_nobody_is_linked_to_is_reported_once_with_the_number_of_reviews() -> None:
+def test_an_unlinked_assessor_is_reported_once_with_the_number_of_reviews() -> None:
     made = plan(learner(), onefile(record(id=1, assessor_id=99), record(id=2, assessor_id=99)))
 
     assert [(problem.code, dict(problem.details)) for problem in made.problems] == [
@@ -204,7 +204,7 @@ class TestAnUploadThatWasCutOff:
         assert ("picsweb", "onefile_id", None, REVIEW) in told(made.changes())
         assert made.uploads == made.creations == ()
 
-    def test_the_review_is_found_by_its_time_where_the_visit_is_not_told(self) -> None:
+    def test_the_review_is_found_by_its_time_if_reviews_do_not_name_their_visit(self) -> None:
         made = plan(
             learner(new_review()), onefile(record(scheduled_for=SUMMER_AT_TEN)), begun=begun(visit_id=VISIT)
         )

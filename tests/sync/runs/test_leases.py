@@ -40,7 +40,7 @@ class TestClaims:
         assert [first.outcome.onefile_id, second.outcome.onefile_id] == [600, 601]
         assert leases.claim_next(run) is None
 
-    def test_whoever_is_slower_on_the_same_row_gets_nothing(self, host: Host) -> None:
+    def test_the_slower_worker_on_the_same_row_gets_nothing(self, host: Host) -> None:
         run = run_of(learners_of(host, 1))
         one, other = run.outcomes.get(), run.outcomes.get()
 
@@ -49,7 +49,7 @@ class TestClaims:
 
         assert run.outcomes.get().attempts == 1
 
-    def test_whoever_is_beaten_to_one_learner_takes_the_next(
+    def test_a_worker_that_loses_one_learner_takes_the_next(
         self, host: Host, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         run = run_of(learners_of(host, 2))
@@ -66,7 +66,7 @@ class TestClaims:
         assert claimed(run).outcome.onefile_id == 601
         assert states(run) == ["working", "working"]
 
-    def test_a_learner_at_work_in_another_run_is_passed_over(self, host: Host) -> None:
+    def test_a_learner_being_processed_in_another_run_is_skipped(self, host: Host) -> None:
         busy, free = learners_of(host, 2)
         claimed(run_of([busy]))
         run = run_of([busy, free])
@@ -153,7 +153,7 @@ class TestClaims:
         ]
         assert leases.claim_next(run) is None
 
-    def test_nobody_puts_a_learner_aside_whom_somebody_else_has(self, host: Host) -> None:
+    def test_a_worker_cannot_put_aside_a_learner_that_another_has(self, host: Host) -> None:
         run = run_of(learners_of(host, 1))
         slow = claimed(run)
         run.outcomes.update(claimed_by=uuid4())
@@ -167,7 +167,7 @@ class TestClaims:
 
 
 class TestLeases:
-    def test_work_that_goes_on_keeps_the_learner(self, host: Host) -> None:
+    def test_a_renewed_lease_keeps_the_learner(self, host: Host) -> None:
         with time_machine.travel(NOON, tick=False) as now:
             run = run_of(learners_of(host, 1))
             claim = claimed(run)
@@ -203,7 +203,7 @@ class TestLeases:
             leases.recover_expired()
             assert states(run) == ["queued"]
 
-    def test_whoever_is_about_to_create_something_has_a_whole_one(self, host: Host) -> None:
+    def test_a_create_begins_with_a_whole_lease(self, host: Host) -> None:
         with time_machine.travel(NOON, tick=False) as now:
             claim = claimed(run_of(learners_of(host, 1)))
             now.shift(timedelta(seconds=30))
@@ -215,7 +215,7 @@ class TestLeases:
             with pytest.raises(leases.LostClaim):
                 claim.hold()
 
-    def test_until_it_runs_out_nobody_takes_the_learner_away(self, host: Host) -> None:
+    def test_until_it_expires_the_learner_is_not_taken_away(self, host: Host) -> None:
         with time_machine.travel(NOON, tick=False) as now:
             run = run_of(learners_of(host, 1))
             claimed(run)
@@ -256,7 +256,7 @@ class TestLeases:
         assert codes(run) == [["interrupted"]]
         assert run.state == RunState.FINISHED
 
-    def test_a_sweep_that_comes_late_takes_nobody_from_the_next_worker(self, host: Host) -> None:
+    def test_a_late_sweep_takes_no_learner_from_the_next_worker(self, host: Host) -> None:
         with time_machine.travel(NOON, tick=False) as now:
             run = run_of(learners_of(host, 1))
             claimed(run)

@@ -100,7 +100,7 @@ class TestOpeningARun:
 
 
 class TestClosing:
-    def test_a_run_closes_exactly_when_nobody_is_left(self, host: Host) -> None:
+    def test_a_run_closes_exactly_when_no_learner_is_left(self, host: Host) -> None:
         run = run_of(learners_of(host, 2), open_key="key")
         assert not lifecycle.advance(run)
         first, second = claimed(run), claimed(run)
@@ -125,7 +125,7 @@ class TestClosing:
         run.refresh_from_db()
         assert run.state == RunState.FINISHED
 
-    def test_giving_up_ends_those_who_wait_and_not_those_at_work(self, host: Host) -> None:
+    def test_giving_up_ends_waiting_learners_and_not_those_being_processed(self, host: Host) -> None:
         run = run_of(learners_of(host, 3))
         claim = claimed(run)
 
@@ -137,7 +137,7 @@ class TestClosing:
         finish(claim)
         assert lifecycle.advance(run)
 
-    def test_somebody_claimed_while_the_others_are_given_up_stays_at_work(
+    def test_a_learner_claimed_while_the_others_are_given_up_is_still_processed(
         self, host: Host, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         run = run_of(learners_of(host, 1))
@@ -177,7 +177,7 @@ class TestClosing:
 class TestCancelling:
     """Nobody else is begun, and whoever is being worked on comes to an end by themselves."""
 
-    def test_ends_a_run_in_which_nobody_is_at_work(self, host: Host) -> None:
+    def test_ends_a_run_in_which_no_learner_is_being_processed(self, host: Host) -> None:
         run = run_of(learners_of(host, 3), open_key="key")
         clerk = User.objects.create_user("clerk")
 
@@ -190,7 +190,7 @@ class TestCancelling:
         assert codes(run) == [["run_cancelled"]] * 3
         assert leases.claim_next(run) is None
 
-    def test_lets_whoever_is_at_work_finish(self, host: Host) -> None:
+    def test_lets_the_learner_being_processed_finish(self, host: Host) -> None:
         run = run_of(learners_of(host, 3), open_key="key")
         at_work = claimed(run)
 
@@ -213,7 +213,7 @@ class TestCancelling:
         ],
         ids=["put back", "put aside"],
     )
-    def test_skips_whoever_was_at_work_and_is_let_go_afterwards(
+    def test_skips_a_learner_who_is_put_back_afterwards(
         self, host: Host, let_go: Callable[[leases.Claim], None]
     ) -> None:
         run = run_of(learners_of(host, 2), kind=RunKind.DAILY, open_key="daily", guarded=True)
@@ -227,7 +227,7 @@ class TestCancelling:
         assert states(run) == ["skipped", "skipped"]
         assert codes(run) == [["run_cancelled"], ["run_cancelled"]]
 
-    def test_skips_whoever_is_put_aside_at_that_very_moment(
+    def test_skips_a_learner_put_aside_at_the_same_moment(
         self, host: Host, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         stop_at(percent=0, learners=1)
@@ -248,7 +248,7 @@ class TestCancelling:
         assert states(run) == ["skipped", "skipped"]
         assert codes(run) == [["run_cancelled"], ["run_cancelled"]]
 
-    def test_skips_whoever_a_dead_worker_had(self, host: Host) -> None:
+    def test_skips_the_learner_of_a_dead_worker(self, host: Host) -> None:
         with time_machine.travel(NOON, tick=False) as now:
             run = run_of(learners_of(host, 1))
             claimed(run)
@@ -259,7 +259,7 @@ class TestCancelling:
         assert ends(run) == ("finished", "cancelled", None)
         assert codes(run) == [["run_cancelled"]]
 
-    def test_in_the_middle_of_the_work_begins_nobody_else(
+    def test_during_the_work_starts_no_other_learner(
         self, linked: Linked, onefile: SandboxServer, host: Host
     ) -> None:
         learners = linked(4)

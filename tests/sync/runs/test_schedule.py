@@ -188,7 +188,7 @@ def test_anything_else_is_no_action() -> None:
         (datetime(2026, 10, 25, 1, 0, tzinfo=UTC), "01:30", datetime(2026, 10, 26, 1, 30, tzinfo=UTC)),
     ],
 )
-def test_the_next_run_is_at_the_same_time_on_the_wall(
+def test_the_next_run_is_at_the_same_local_time(
     settings: Any, now: datetime, at: str, following: datetime
 ) -> None:
     configured(settings, DAILY_AT=at)

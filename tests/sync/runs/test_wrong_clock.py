@@ -60,7 +60,7 @@ def test_the_clock_is_compared_with_that_of_a_database_elsewhere(
 
 
 @pytest.mark.usefixtures("wrong_clock")
-def test_the_sweep_takes_nobody_away(host: Host) -> None:
+def test_the_sweep_takes_no_learner_away(host: Host) -> None:
     run = run_of(learners_of(host, 1))
     run.outcomes.update(state="working", lease_expires_at="2020-01-01T00:00Z")
 
@@ -101,7 +101,7 @@ def test_a_command_begins_nothing(host: Host, onefile: SandboxServer) -> None:
 
 
 @pytest.mark.usefixtures("wrong_clock")
-def test_a_click_takes_nobody_away_from_a_worker(
+def test_a_click_takes_no_learner_away_from_a_worker(
     host: Host, onefile: SandboxServer, django_capture_on_commit_callbacks: Callable[..., Any]
 ) -> None:
     learner, other = learners_of(host, 2)
