@@ -130,7 +130,7 @@ def synchronised_fields() -> tuple[SynchronisedField, ...]:
 
 def two_way_fields() -> tuple[str, ...]:
     """The names of the fields that travel both ways."""
-    return tuple(field.name for field in SYNCHRONISED if field.rule is TWO_WAY)
+    return tuple(field.name for field in SYNCHRONISED if field.rule.direction is Direction.BOTH)
 
 
 def kinds_by_name() -> dict[str, Kind]:
