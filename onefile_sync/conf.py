@@ -1,7 +1,8 @@
 """Deployment settings: the one dict ``settings.ONEFILE_SYNC``, read lazily through :data:`deployment`.
 
-What staff may change is in :class:`onefile_sync.models.OneFileSettings`; what belongs to the installation is here.
-One line a key: its default, how it is read, and what it should be (said in errors and by the system checks).
+Settings that staff can edit are in :class:`onefile_sync.models.OneFileSettings`.
+Each key has one line in :class:`Deployment`: its default, how it is read, and what it should be. Errors and system
+checks quote the last.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ def _address(written: Any) -> str:
     address = _text(written).rstrip("/")
     if not re.match(r"https?://[^/\s]+", address):
         raise ValueError
-    # The address of the server alone is what a person has at hand: the way to the API is the same everywhere.
+    # People may enter only the server's address: the path of the API is the same everywhere.
     return address if urlsplit(address).path else address + API_PATH
 
 
@@ -96,7 +97,7 @@ def _secret(written: Any) -> Secret:
 
 
 def _certificates(written: Any) -> str:
-    """Where the web site and the workers start need not be the same directory, so the path is a full one."""
+    """The path must be absolute, as the web site and the workers may start in different directories."""
     path = Path(written)
     if not path.is_absolute():
         raise ValueError
@@ -182,7 +183,7 @@ class Deployment:
     review = Setting({}, _part, "a dict that says which model is a learner's review")
     officer = Setting({}, _part, "a dict that says which model is the officer")
     organisation = Setting({}, _part, "a dict that says which model is the organisation")
-    base_url = Setting(None, _or_none(_address), "an http(s) address, or None to go by the environment")
+    base_url = Setting(None, _or_none(_address), "an http(s) address, or None to use the environment's")
     customer_token = Setting(
         None,
         _or_none(_token),
@@ -233,11 +234,11 @@ class Deployment:
             for key, instead in former_keys(written).items():
                 if instead not in KEYS:
                     raise ImproperlyConfigured(f"ONEFILE_SYNC[{key!r}] was removed. {instead}")
-                text = f"ONEFILE_SYNC[{key!r}] is called {instead!r} now."
+                text = f"ONEFILE_SYNC[{key!r}] has been renamed to {instead!r}."
                 warnings.warn(text, DeprecationWarning, stacklevel=2)
             written = under_present_keys(written)
             if unknown := sorted(str(key) for key in written if key not in KEYS):
-                raise ImproperlyConfigured(f"ONEFILE_SYNC has keys that are not known: {', '.join(unknown)}.")
+                raise ImproperlyConfigured(f"ONEFILE_SYNC has unknown keys: {', '.join(unknown)}.")
             self._written = written
         return self._written
 
@@ -264,7 +265,7 @@ class Deployment:
         self._written = None
 
 
-#: Every key by name. The only place where a key and its default are told is the class above.
+#: Every key by name, from the class above.
 KEYS: Mapping[str, Setting[Any]] = {
     setting.key: setting for setting in vars(Deployment).values() if isinstance(setting, Setting)
 }

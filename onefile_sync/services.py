@@ -232,7 +232,7 @@ def __getattr__(name: str) -> Any:
     if name in _RENAMED:
         renamed = _RENAMED[name]
         warnings.warn(
-            f"onefile_sync.services.{name} is called {renamed} now.", DeprecationWarning, stacklevel=2
+            f"onefile_sync.services.{name} has been renamed to {renamed}.", DeprecationWarning, stacklevel=2
         )
         return globals()[renamed]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

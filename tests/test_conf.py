@@ -144,7 +144,9 @@ class TestKeysOfEarlierReleases:
 
     def test_one_that_was_replaced_works_and_warns(self, settings, former_keys):
         settings.ONEFILE_SYNC = {"RESULTS_PER_PAGE": 50}
-        with pytest.warns(DeprecationWarning, match=r"\['RESULTS_PER_PAGE'\] is called 'PAGE_SIZE' now"):
+        with pytest.warns(
+            DeprecationWarning, match=r"\['RESULTS_PER_PAGE'\] has been renamed to 'PAGE_SIZE'"
+        ):
             assert deployment.page_size == 50
         assert deployment.calls_per_minute == 300
 

@@ -445,7 +445,7 @@ def test_rows_read_as_what_they_are(host: Host) -> None:
 class TestNamesOfEarlierReleases:
     @pytest.mark.parametrize(("earlier", "now"), [("sort_out", "partition"), ("why_not", "refusal_for")])
     def test_work_with_a_warning(self, earlier: str, now: str) -> None:
-        with pytest.deprecated_call(match=f"services.{earlier} is called {now} now"):
+        with pytest.deprecated_call(match=f"services.{earlier} has been renamed to {now}"):
             assert getattr(services, earlier) is getattr(services, now)
 
     def test_a_name_that_never_was_is_an_error(self) -> None:

@@ -82,7 +82,7 @@ def messages() -> Iterator[CheckMessage]:
         return  # told above, and nothing else can be read
     if unknown := sorted(str(key) for key in written if key not in KEYS):
         yield Error(
-            f"ONEFILE_SYNC has keys that are not known: {', '.join(unknown)}.",
+            f"ONEFILE_SYNC has unknown keys: {', '.join(unknown)}.",
             hint=f"Remove them, or write one of: {', '.join(KEYS)}.",
             id="onefile_sync.E002",
         )
@@ -97,7 +97,7 @@ def _former(former: Mapping[str, str]) -> Iterator[CheckMessage]:
     for key, instead in former.items():
         if instead in KEYS:
             yield Warning(
-                f"ONEFILE_SYNC[{key!r}] is called {instead!r} now.",
+                f"ONEFILE_SYNC[{key!r}] has been renamed to {instead!r}.",
                 hint=f"Write {instead!r} instead: the next release does not know {key!r} any more.",
                 id="onefile_sync.W005",
             )
@@ -159,7 +159,7 @@ def _part(part: Part, written: Mapping[str, Any]) -> Iterator[CheckMessage]:
     known = ["model", *part.roles, *OPTIONS.get(part.key, ())]
     if unknown := sorted(str(role) for role in spec if role not in known):
         yield Error(
-            f"{name} has keys that are not known: {', '.join(unknown)}.",
+            f"{name} has unknown keys: {', '.join(unknown)}.",
             hint=f"Remove them, or write one of: {', '.join(known)}.",
             id="onefile_sync.E007",
         )

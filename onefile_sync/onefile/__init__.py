@@ -1,5 +1,6 @@
 """A client for OneFile's REST API v2.1. It knows nothing of Django's models or of PICSWeb.
 
-:mod:`.client` has one method for each operation that we use, and every call goes through :mod:`.transport`.
-:mod:`.records` defines typed records for what OneFile sends; :mod:`.errors` lists every way a call can fail.
+:mod:`.client` has one method for each operation that we use (:mod:`.operations`). Every call goes through
+:mod:`.transport`, which repeats it as :mod:`.retry` allows. :mod:`.parsing` turns answers into the typed records of
+:mod:`.records`; :mod:`.errors` lists every way a call can fail. ``sync`` and ``setup`` call it.
 """

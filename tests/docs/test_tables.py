@@ -284,3 +284,10 @@ class TestContributing:
 
         assert len(named) > 30
         assert not {name for name in named if not (PACKAGE / name).exists() and not (ROOT / name).exists()}
+
+    def test_every_test_that_it_runs_is_there(self) -> None:
+        contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+        shown = re.findall(r"bin/pytest ([\w/]+\.py)(?:::| -k )?(\w*)", contributing)
+
+        assert len(shown) == 3
+        assert all(name in (ROOT / path).read_text(encoding="utf-8") for path, name in shown)
