@@ -279,7 +279,7 @@ class TestOfficers:
 class TestAttendanceOfTheHostsOwn:
     @pytest.fixture
     def review(self, host, settings):
-        """A learner's only review, whose attendance is told by ``attended_values`` with blank and unknown the same."""
+        """A learner's only review, with ``attended_values`` in which blank and unknown are the same."""
         blank = "" if host.name == "picsweb" else None
         values = {"blank": blank, "unknown": blank, "no": "no", "yes": "yes"}
         if host.name == "college":

@@ -74,7 +74,7 @@ def transport(connect: Callable[..., Transport]) -> Transport:
 
 @pytest.fixture
 def answers(httpserver: HTTPServer) -> Callable[..., None]:
-    """``answers(path, first, second, ...)``: what OneFile answers there, in turn; the last answer goes on."""
+    """``answers(path, first, second, ...)``: OneFile's answers at this path, in turn; the last one is repeated."""
 
     def give(path: str, *responses: Response) -> None:
         for response in responses[:-1]:

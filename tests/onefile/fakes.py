@@ -80,7 +80,7 @@ def head(*headers: str, status: str = "200 OK") -> bytes:
 
 
 class BadLine:
-    """A server on a bad line: what happens to each connection in turn is given; the last thing goes on happening."""
+    """A server on a bad line. The given events happen to one connection after the other; the last one is repeated."""
 
     def __init__(self, fates: Sequence[bytes]) -> None:
         self._fates = list(fates)
@@ -116,12 +116,12 @@ class BadLine:
             connection.close()
 
 
-#: An answer in pieces; made anew for each time that it is given.
+#: An answer in pieces, built again each time it is sent.
 Pieces = Callable[[], Iterator[bytes]]
 
 
 class PieceServer:
-    """A server that keeps connections and sends each answer in pieces, with a pause of so many seconds after each.
+    """A server that keeps connections and sends each answer in pieces, with a pause in seconds after each piece.
 
     The answers are given in turn, whichever connection asks; the last one goes on.
     """

@@ -39,7 +39,7 @@ def repeated(first: bytes, part: bytes, times: int) -> Callable[[], Iterator[byt
     return pieces
 
 
-#: Answers of 64 MB; where headers are concerned http.client gives up by itself after a hundred.
+#: Answers of 64 MB. http.client itself gives up after a hundred headers.
 ENDLESS: dict[str, Callable[[], Iterator[bytes]]] = {
     "a long body": repeated(head(f"Content-Length: {64 * MEGABYTE}"), PART, 1024),
     "a body without length": repeated(head("Connection: close"), PART, 1024),

@@ -34,7 +34,7 @@ TODAY = date(2026, 5, 4)
 
 
 class Screen(io.StringIO):
-    """Shows what the command writes, and once it is ready looks at it from another thread and then stops it."""
+    """Collects what the command writes; once it is ready, inspects it from another thread and then stops it."""
 
     def __init__(self, number: int, look: Callable[[str], None]) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The sandbox misbehaves when it is told to, and connections are those of a real server."""
+"""The sandbox's faults, and its connections, which behave like a real server's."""
 
 from __future__ import annotations
 

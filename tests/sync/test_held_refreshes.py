@@ -32,7 +32,7 @@ Linked = Callable[[int], list[Any]]
 
 
 def refreshed(learners: list[Any]) -> SyncRun:
-    """A refresh of these learners by a click, worked on until it is closed or held."""
+    """A refresh of these learners by a click, processed until it is closed or held."""
     return services.perform(services.refresh(learners), sleep=dont_wait)
 
 

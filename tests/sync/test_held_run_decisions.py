@@ -1,4 +1,4 @@
-"""What becomes of a daily run that the safety stop holds: applied, discarded or cancelled, by whoever is first."""
+"""Decisions about a daily run that the safety stop holds: applied, discarded or cancelled; the first one counts."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ class TestDiscarding:
 
 
 class TestTwoDecisions:
-    """Whoever decides first has decided."""
+    """The first decision counts."""
 
     @pytest.mark.parametrize(
         ("first", "second", "then"),

@@ -78,10 +78,10 @@ class TestHolding:
     @pytest.mark.parametrize(
         ("percent", "least", "aside", "others", "is_held"),
         [
-            (20, 1, 1, 4, False),  # exactly so many per cent
+            (20, 1, 1, 4, False),  # exactly this percentage
             (20, 1, 1, 3, True),
-            (20, 3, 2, 0, False),  # all, but not so many
-            (20, 2, 2, 0, True),  # exactly so many
+            (20, 3, 2, 0, False),  # all, but too few
+            (20, 2, 2, 0, True),  # exactly the minimum
             (20, 2, 2, 8, False),
             (100, 1, 3, 0, False),
             (99, 1, 3, 0, True),
@@ -122,7 +122,7 @@ class TestHolding:
     def test_does_not_count_learners_unknown_to_a_wrong_customer(
         self, host: Host, differing: Linked, onefile: SandboxServer
     ) -> None:
-        """Under another customer's token most OneFile IDs are nobody's, and a few are somebody else's."""
+        """With another customer's token most OneFile IDs do not exist, and a few belong to other learners."""
         stop_at(percent=20, learners=2)
         differing(2)
         for number in range(9):

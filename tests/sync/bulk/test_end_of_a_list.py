@@ -53,7 +53,7 @@ class TwoThreads:
 
 
 def learning_aims(host: Host, world: World, number: int) -> None:
-    """So many learning aims in OneFile: of learners with two each."""
+    """This number of learning aims in OneFile, of learners with two each."""
     build_in_step(host, world, number // 2)
 
 

@@ -1,4 +1,4 @@
-"""What is kept of a record, word for word: if that changed, an update would have every record written anew."""
+"""The stored form of a record, word for word: if it changed, an update would write every record again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whoever reads for everyone may go away at any call, or be kept from calling: the next one goes on from there."""
+"""A worker that reads for everyone may be killed or stopped at any call; the next worker continues from there."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def learner(host: Host) -> Any:
 
 
 def night(learner: Any, kept: staging.RecordCodec, *records: Any) -> int:
-    """A night on which lists give these records; how many rows were written anew."""
+    """A night on which lists have these records; returns how many rows were written again."""
     run, _created = lifecycle.open_run(RunKind.DAILY, [learner])
     with CaptureQueriesContext(connection) as queries:
         staging.stage(run, kept, records, ListEvidence(), centre_id=0)

@@ -254,7 +254,7 @@ class TestHalfRichLists(WithFullLists):
 
 
 def believe_in_everything(address: str) -> None:
-    """As if so many records had been compared that what lists never carried is taken for blank."""
+    """Simulate enough comparisons that properties which lists never included count as blank."""
     ListedProperty.objects.all().delete()
     evidence = ListEvidence.load(address)
     ListedProperty.objects.bulk_create(

@@ -22,7 +22,7 @@ AHEAD = 5
 
 
 def places(number: float | None) -> datetime | None:
-    """The moment so many places from noon."""
+    """The time this number of turns after noon."""
     return None if number is None else NOON + number * PLACE
 
 

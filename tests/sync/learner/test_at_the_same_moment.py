@@ -1,4 +1,4 @@
-"""Others are at it at the same moment: clerks in PICSWeb, assessors in OneFile, and a worker who wakes up late."""
+"""Concurrent changes: by clerks in PICSWeb, by assessors in OneFile, and by a worker that wakes up late."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What OneFile sends is wrong in one place: that place is a recorded problem, and everything else goes on."""
+"""OneFile sends one wrong value: it becomes a recorded problem, and everything else is synchronised."""
 
 from __future__ import annotations
 

@@ -401,7 +401,7 @@ def test_applying_a_plan_changes_exactly_what_it_lists(host: Host, story: Story)
         assert applied.changes == len(stage.made) == len(listed) or applied.problems
         there = difference(onefile_before, in_onefile(stage.world))
         new_reviews = {key[1] for key in there if key[0] == "review"}
-        # What an earlier attempt created without hearing of it is told of now.
+        # A review that an earlier attempt created without an answer is reported now.
         told_of = [change for change in stage.made if change.field == "review" and change not in found]
         assert len(new_reviews) == len(told_of)
         of_aims = {key: change for key, change in there.items() if key[0] == "aim"}

@@ -76,7 +76,7 @@ def uploaded(scenario: TwoOfEach, world: World) -> list[int]:
 
 #: OneFile's reviews of the learner before anything is uploaded.
 REVIEWS = 2
-#: What a person is told about a visit that OneFile may hold without our knowing it.
+#: The report about a visit that OneFile may have without our knowing it.
 LEFT_OVER = {"Visit/create": ["visit_left_over"], "Review/create": []}
 
 
@@ -532,7 +532,7 @@ def test_doubt_begins_with_the_last_try_and_not_with_the_first(
 def test_a_worker_that_is_missed_is_replaced_only_when_its_create_is_past_doubt(
     scenario: TwoOfEach, world: World, onefile: SandboxServer
 ) -> None:
-    """Whoever takes the learner up looks after the last create can have arrived."""
+    """The worker that takes over the learner looks after the last create must have arrived."""
     run = services.refresh_now([scenario.learner])
     with pytest.MonkeyPatch.context() as monkeypatch:
         crash_after(monkeypatch, uploads, "note_sending_review")

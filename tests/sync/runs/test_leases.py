@@ -1,4 +1,4 @@
-"""Claims: each learner worked on by one worker at a time, under a lease, and brought to exactly one outcome."""
+"""Claims: one worker at a time processes a learner, under a lease, and each learner gets exactly one outcome."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs: begun once, ended once, and each learner with exactly one outcome whoever stops them and when."""
+"""Runs start once and end once, and each learner gets exactly one outcome, however the run ends."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ class TestClosing:
 
 
 class TestCancelling:
-    """Nobody else is begun, and whoever is being worked on comes to an end by themselves."""
+    """No other learner is started, and learners being processed are finished."""
 
     def test_ends_a_run_in_which_no_learner_is_being_processed(self, host: Host) -> None:
         run = run_of(learners_of(host, 3), open_key="key")
