@@ -20,7 +20,7 @@ from .runs import (
 )
 from .shared import ApiSession, AssessorName, Heartbeat
 from .staff import DemographicsMode, Environment, OneFileSettings, SettingsGroup, VisitType
-from .staged import ListedPage, Listing, ListingKind, StagedRecord
+from .staged import Leased, ListedPage, Listing, ListingKind, StagedRecord
 
 __all__ = [
     "OPEN_OUTCOMES",
@@ -34,6 +34,7 @@ __all__ = [
     "Environment",
     "Heartbeat",
     "LearnerOutcome",
+    "Leased",
     "ListedPage",
     "ListedProperty",
     "Listing",

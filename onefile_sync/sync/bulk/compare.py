@@ -6,18 +6,16 @@ Learners for whom something has to be written or read from OneFile are left to t
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from django.db import IntegrityError, connection, transaction
-from django.db.models import F, QuerySet
+from django.db import IntegrityError, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from onefile_sync import events, host
-from onefile_sync.conf import deployment
 from onefile_sync.host.snapshot import LearnerRow, Officers
 from onefile_sync.models import LearnerOutcome, ListingKind, OutcomeState, RunKind, SyncRun
 from onefile_sync.sync.connection import assessors
@@ -35,7 +33,8 @@ from onefile_sync.sync.planning.types import (
     Policy,
     assessors_of,
 )
-from onefile_sync.sync.runs import ledger
+from onefile_sync.sync.runs import leases, ledger
+from onefile_sync.sync.runs.leases import Lease
 from onefile_sync.transactions import retried
 
 from . import staging
@@ -127,7 +126,7 @@ class _Batch:
     """The claimed learners of one batch, and their results."""
 
     run: SyncRun
-    token: uuid.UUID
+    lease: Lease
     outcomes: dict[str, LearnerOutcome]
     ended: dict[int, tuple[OutcomeState, Sequence[FoundProblem]]] = field(default_factory=dict)
     aside: dict[int, Sequence[FieldChange]] = field(default_factory=dict)
@@ -168,24 +167,22 @@ class _Batch:
     def write(self) -> int:
         """Record the results of learners we still hold. The others need an exchange of their own."""
         with transaction.atomic():
-            mine = LearnerOutcome.objects.filter(
-                pk__in=[outcome.pk for outcome in self.outcomes.values()],
-                state=OutcomeState.WORKING,
-                claimed_by=self.token,
-            )
+            outcomes = LearnerOutcome.objects
+            ours = [outcome.pk for outcome in self.outcomes.values()]
+            mine = self.lease.held(outcomes.filter(pk__in=ours, state=OutcomeState.WORKING))
             held = set(mine.select_for_update().values_list("pk", flat=True))
             ended = {pk: end for pk, end in self.ended.items() if pk in held}
             aside = {pk: changes for pk, changes in self.aside.items() if pk in held}
             alone = held - ended.keys() - aside.keys()
-            free = {"claimed_by": None, "lease_expires_at": None}
             for state in {state for state, _problems in ended.values()}:
                 pks = [pk for pk, end in ended.items() if end[0] == state]
-                LearnerOutcome.objects.filter(pk__in=pks).update(
-                    state=state, finished_at=timezone.now(), **free
-                )
-            LearnerOutcome.objects.filter(pk__in=aside).update(state=OutcomeState.ASIDE, attempts=0, **free)
-            LearnerOutcome.objects.filter(pk__in=alone).update(
-                state=OutcomeState.QUEUED, surveyed=True, attempts=F("attempts") - 1, **free
+                leases.release(outcomes.filter(pk__in=pks), state=state, finished_at=timezone.now())
+            leases.release(outcomes.filter(pk__in=aside), state=OutcomeState.ASIDE, attempts=0)
+            leases.release(
+                outcomes.filter(pk__in=alone),
+                state=OutcomeState.QUEUED,
+                surveyed=True,
+                attempts=F("attempts") - 1,
             )
             ledger.note_problems({pk: problems for pk, (_state, problems) in ended.items()})
             ledger.note_planned(aside, self.officers)
@@ -195,35 +192,19 @@ class _Batch:
 def _claim(run: SyncRun) -> _Batch | None:
     queued = run.outcomes.filter(state=OutcomeState.QUEUED, surveyed=False)
     for size in (BATCH, BATCH // 10, 1):
-        token, now = uuid.uuid4(), timezone.now()
         busy = LearnerOutcome.objects.filter(is_working=True, learner_type=host.learner_type())
         free = queued.exclude(learner_pk__in=busy.values("learner_pk")).order_by("id")
         try:
-            outcomes = _take(free, size, token, now)
+            lease, outcomes = leases.claim_some(free, size, **leases.work_begun())
         except IntegrityError:
             continue  # a refresh of one of them has just begun
         for outcome in outcomes:
             outcome.attempts += 1
         if outcomes:
-            return _Batch(run, token, {outcome.learner_pk: outcome for outcome in outcomes})
+            return _Batch(run, lease, {outcome.learner_pk: outcome for outcome in outcomes})
         break
     # The remaining learners are being processed elsewhere: by another worker of this run, or by a refresh.
-    return None if not queued.update(surveyed=True) else _Batch(run, uuid.uuid4(), {})
-
-
-@retried
-@transaction.atomic
-def _take(free: QuerySet[LearnerOutcome], size: int, token: uuid.UUID, now: datetime) -> list[LearnerOutcome]:
-    locked = free.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
-    outcomes = list(locked[:size])
-    LearnerOutcome.objects.filter(pk__in=[outcome.pk for outcome in outcomes]).update(
-        state=OutcomeState.WORKING,
-        claimed_by=token,
-        lease_expires_at=now + deployment.lease,
-        started_at=now,
-        attempts=F("attempts") + 1,
-    )
-    return outcomes
+    return None if not queued.update(surveyed=True) else _Batch(run, Lease(), {})
 
 
 def _onefile_id(learner: Any) -> int | None:

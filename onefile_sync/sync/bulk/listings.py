@@ -13,24 +13,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Exists, F, OuterRef, QuerySet
 from django.utils import timezone
 
 from onefile_sync import events
-from onefile_sync.conf import deployment
 from onefile_sync.models import ListedPage, Listing, ListingKind, OneFileSettings, StagedRecord, SyncRun
 from onefile_sync.onefile.client import MAX_PAGES, OneFile
 from onefile_sync.onefile.errors import OneFileError, Scope
 from onefile_sync.onefile.records import LearningAim, Review, SearchPage
 from onefile_sync.sync.connection.list_evidence import ListEvidence
+from onefile_sync.sync.runs import leases
 from onefile_sync.transactions import retried
 
 from . import staging
 from .sample import Sample
 from .selection import mark_what_is_due
 from .staging import CODECS
-from .steps import Piece, free, new_lease
+from .steps import Piece
 
 #: Pages of one list that are read at a time, up to the page that was the last one the night before.
 AHEAD = 2
@@ -98,13 +98,11 @@ def _claim_centres(run: SyncRun, listed: Sequence[Listing]) -> _Centres | None:
     return claimed and _Centres(run, *claimed)
 
 
-@retried
 def _claim_listing(candidates: QuerySet[Listing]) -> tuple[QuerySet[Listing], Listing] | None:
-    lease = new_lease()
-    for listing in free(candidates.filter(finished_at=None)).order_by("pk"):
-        mine = Listing.objects.filter(pk=listing.pk)
-        if free(mine.filter(finished_at=None)).update(**lease):
-            return mine.filter(claimed_by=lease["claimed_by"]), listing
+    for listing in leases.free(candidates.filter(finished_at=None)).order_by("pk"):
+        this = Listing.objects.filter(pk=listing.pk)
+        if lease := leases.claim(leases.free(this.filter(finished_at=None))):
+            return lease.held(this), listing
     return None
 
 
@@ -130,7 +128,7 @@ class _Centres(Piece):
     @retried
     @transaction.atomic
     def _write_down(self, centres: list[int], fallback: str) -> None:
-        if self.mine.update(finished_at=timezone.now(), lease_expires_at=None, fallback=fallback):
+        if leases.release(self.mine, finished_at=timezone.now(), fallback=fallback):
             # Without a list of centres, the reviews of all centres are read from one list.
             wanted = (centres or [0]) if OneFileSettings.load().download_reviews else []
             Listing.objects.bulk_create(
@@ -146,12 +144,9 @@ def _claim_page(run: SyncRun, listed: Sequence[Listing]) -> _Page | None:
         wanted = listing.kind in CODECS and listing.finished_at is None
         page = _next_page(listing.pk) if wanted else None
         if page is not None:
-            return _Page(run, _this(page), listing, page)
+            mine = ListedPage.objects.filter(pk=page.pk, claimed_by=page.claimed_by)
+            return _Page(run, mine, listing, page)
     return None
-
-
-def _this(page: ListedPage) -> QuerySet[ListedPage]:
-    return ListedPage.objects.filter(pk=page.pk, claimed_by=page.claimed_by)
 
 
 @retried
@@ -161,19 +156,18 @@ def _next_page(listing_pk: int) -> ListedPage | None:
     listing = Listing.objects.select_for_update().get(pk=listing_pk)
     if listing.finished_at is not None:
         return None
-    lease, under_way = new_lease(), list(ListedPage.objects.filter(listing=listing).order_by("number"))
+    under_way = list(ListedPage.objects.filter(listing=listing).order_by("number"))
     for page in under_way:
         if listing.last_page is not None and page.number > listing.last_page:
             page.delete()  # an abandoned page beyond the end of the list
-        elif page.lease_expires_at is None or page.lease_expires_at < timezone.now():
-            ListedPage.objects.filter(pk=page.pk).update(**lease)
-            page.claimed_by = lease["claimed_by"]
+        elif leases.is_free(page) and (lease := leases.claim(ListedPage.objects.filter(pk=page.pk))):
+            page.claimed_by = lease.token
             return page
     # The first page is read alone, as it shows whether the list exists and what its items are like.
     at_a_time = AHEAD if listing.items and not _may_be_past_the_end(listing) else 1
     if listing.last_page is not None or len(under_way) >= at_a_time:
         return None
-    return ListedPage.objects.create(listing=listing, number=_hand_out(listing), **lease)
+    return ListedPage.objects.create(listing=listing, number=_hand_out(listing), **leases.Lease().columns)
 
 
 def _may_be_past_the_end(listing: Listing) -> bool:
@@ -225,8 +219,7 @@ class _Page(Piece):
     def _note(self, read: SearchPage[LearningAim] | SearchPage[Review]) -> int | None:
         listing = Listing.objects.select_for_update().get(pk=self.listing.pk)
         following = listing.next_page
-        lease_expires_at = timezone.now() + deployment.lease
-        if listing.fallback or not self.mine.update(number=following, lease_expires_at=lease_expires_at):
+        if listing.fallback or not leases.renew(self.mine, number=following):
             return None
         kept = CODECS[listing.kind]
         if self.page.number == 1:
@@ -285,9 +278,8 @@ def _pages_last_time(listing: Listing, first_page: SearchPage[Any]) -> int | Non
 @retried
 def _fall_back(listing: Listing, code: str) -> None:
     """Give up a list that cannot be used: learners are read one by one instead."""
-    fell_back = Listing.objects.filter(pk=listing.pk, fallback="").update(
-        fallback=code, finished_at=timezone.now(), lease_expires_at=None
-    )
+    unfinished = Listing.objects.filter(pk=listing.pk, fallback="")
+    fell_back = leases.release(unfinished, fallback=code, finished_at=timezone.now())
     if fell_back:
         listing.pages.all().delete()
         events.warning("listing_fell_back", run=listing.run_id, kind=listing.kind, code=code)
@@ -309,21 +301,9 @@ def _claim_sample(run: SyncRun, listed: Sequence[Listing]) -> Sample | None:
 
 
 def _claim_records(run: SyncRun, _listed: Sequence[Listing]) -> _Records | None:
-    lease = new_lease()
-    rows = _take(run, lease)
-    if not rows:
-        return None
-    return _Records(run, StagedRecord.objects.filter(due_in=run.pk, claimed_by=lease["claimed_by"]), rows)
-
-
-@retried
-@transaction.atomic
-def _take(run: SyncRun, lease: dict[str, Any]) -> list[StagedRecord]:
-    due = free(StagedRecord.objects.filter(due_in=run.pk)).order_by("pk")
-    locked = due.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
-    rows = list(locked[:CHUNK])
-    StagedRecord.objects.filter(pk__in=[row.pk for row in rows]).update(**lease)
-    return rows
+    due = StagedRecord.objects.filter(due_in=run.pk)
+    lease, rows = leases.claim_some(leases.free(due).order_by("pk"), CHUNK)
+    return _Records(run, lease.held(due), rows) if rows else None
 
 
 @dataclass(slots=True)

@@ -15,6 +15,7 @@ from onefile_sync.models import Listing, StagedRecord
 from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.errors import OneFileError, Scope
 from onefile_sync.onefile.records import LearningAim, Review
+from onefile_sync.sync.runs.leases import release
 
 from .staging import CODECS, RecordCodec
 from .steps import Piece, read_one, search_for
@@ -39,7 +40,7 @@ class Sample(Piece):
                 events.warning("listing_differs", run=self.run.pk, kind=self.listing.kind)
                 break
         values: dict[str, Any] = {"items": Listing.Items.THIN, "differs": True} if differs else {}
-        self.mine.update(finished_at=timezone.now(), lease_expires_at=None, **values)
+        release(self.mine, finished_at=timezone.now(), **values)
         if compared:
             of_kind = self.run.listings.filter(kind=self.listing.kind, differs=True)
             self.lists.note_sample(kept.kind, differs=differs or of_kind.exists())

@@ -23,6 +23,7 @@ from onefile_sync.models import LearnerOutcome, ListingKind, StagedRecord, SyncR
 from onefile_sync.onefile.parsing import NOT_CONCLUDED_FROM
 from onefile_sync.onefile.records import LearningAim, Review
 from onefile_sync.sync.connection.list_evidence import ListEvidence
+from onefile_sync.sync.runs.leases import FREE
 from onefile_sync.transactions import retried
 
 Record = TypeVar("Record", LearningAim, Review)
@@ -189,7 +190,7 @@ def stage(
                 **row,
             )
         )
-    through: dict[str, Any] = {} if listed else {"due_in": None, "claimed_by": None, "lease_expires_at": None}
+    through: dict[str, Any] = {} if listed else {"due_in": None, **FREE}
     told: dict[str, Any] = {"read_at": now, "told_in": run.pk}
     StagedRecord.objects.filter(pk__in=same).update(listed_in=run.pk, **told, **through)
     StagedRecord.objects.filter(pk__in=same_place).update(listed_in=run.pk, **through)
@@ -240,7 +241,7 @@ def _with_values(
 OF_SOMEBODY_ELSE = "-"
 PLACE = ["owner_id", "centre_id", "learner_type", "learner_pk", "listed_in", "left_out"]
 VALUES = ["values", "digest", "settled", "unchanged", "read_at", "told_in", "read_alone"]
-VALUES += ["due_in", "claimed_by", "lease_expires_at"]
+VALUES += ["due_in", *FREE]
 
 
 def _upsert(rows: Sequence[StagedRecord], names: Sequence[str]) -> None:
@@ -290,7 +291,7 @@ def forget(kept: RecordCodec, record_id: int) -> None:
 def could_not_read(kept: RecordCodec, ids: Iterable[int]) -> None:
     """Mark records that could not be read individually. The exchange reads them again and reports the failure."""
     StagedRecord.objects.filter(kind=kept.kind, onefile_id__in=ids).update(
-        digest="", values={}, unchanged=0, due_in=None, claimed_by=None, lease_expires_at=None
+        digest="", values={}, unchanged=0, due_in=None, **FREE
     )
 
 

@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Q, QuerySet
-from django.utils import timezone
+from django.db.models import QuerySet
 
-from onefile_sync.conf import deployment
 from onefile_sync.models import ListingKind, StagedRecord, SyncRun
 from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.errors import OneFileError, Scope
 from onefile_sync.onefile.records import LearningAim, Review
 from onefile_sync.sync.connection.list_evidence import ListEvidence
 from onefile_sync.sync.connection.rate_limit import RateLimitLost
-from onefile_sync.sync.runs.leases import TimeIsUp
+from onefile_sync.sync.runs.leases import TimeIsUp, release
 from onefile_sync.transactions import retried
 
 from . import staging
 from .staging import RecordCodec
-
-
-def free(rows: QuerySet[Any]) -> QuerySet[Any]:
-    """The rows that no worker has claimed, or whose lease has expired."""
-    return rows.filter(Q(lease_expires_at=None) | Q(lease_expires_at__lt=timezone.now()))
 
 
 @dataclass(slots=True)
@@ -50,7 +42,7 @@ class Piece:
 
     @retried
     def let_go(self) -> None:
-        self.mine.update(claimed_by=None, lease_expires_at=None)
+        release(self.mine)
 
     def keep(self, kept: RecordCodec, records: Sequence[LearningAim | Review]) -> None:
         """Store records that were read individually."""
@@ -74,10 +66,6 @@ class Piece:
             silent = _silent_now(onefile, kept, row, record)
         self.lists.compare(kept.kind, silent, record)
         return record
-
-
-def new_lease() -> dict[str, Any]:
-    return {"claimed_by": uuid.uuid4(), "lease_expires_at": timezone.now() + deployment.lease}
 
 
 def read_one(onefile: OneFile, kept: RecordCodec, record_id: int) -> LearningAim | Review:

@@ -1,26 +1,27 @@
-"""Claims learners one at a time, with a lease, and recovers expired leases.
+"""Leases: which worker has a row, and until when. A killed worker therefore loses nothing.
 
-The outcome row is both the record and the lock. A worker that processes a learner holds a claim with a lease; the
-database allows one working row per learner. :func:`recover_expired` queues learners again whose lease has expired, so
-a killed worker loses nothing.
+Learners, listings, pages and records are leased in the same way: :func:`claim` or :func:`claim_some`, then
+:func:`renew` during the work, and :func:`release` at the end. Listings, pages and records can be claimed again as soon
+as their lease has expired. A learner is first queued again by :func:`recover_expired`, because the outcome row is both
+the record and the lock: it counts attempts, and the database allows one working row per learner.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypedDict
+from typing import Any, TypedDict, TypeVar
 
-from django.db import IntegrityError, models, transaction
-from django.db.models import F
+from django.db import IntegrityError, connection, models, transaction
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from onefile_sync import events, host
 from onefile_sync.conf import deployment
 from onefile_sync.host.snapshot import Officers
-from onefile_sync.models import LearnerOutcome, OutcomeState, SyncRun
+from onefile_sync.models import LearnerOutcome, Leased, OutcomeState, SyncRun
 from onefile_sync.sync.planning.types import FieldChange, FoundProblem, Subject
 from onefile_sync.transactions import retried
 
@@ -35,6 +36,78 @@ CANDIDATES = 20
 
 #: The fraction of a lease after which a worker renews it. The last renewal shows whether the worker is still alive.
 SHOWN_EVERY = 1 / 30
+
+
+Row = TypeVar("Row", bound=models.Model)
+
+#: The columns of a row that no worker has.
+FREE: Mapping[str, None] = {"claimed_by": None, "lease_expires_at": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A worker's lease on rows, from ``since`` for ``LEASE_SECONDS``, unless it is renewed."""
+
+    token: uuid.UUID = field(default_factory=uuid.uuid4)
+    since: datetime = field(default_factory=timezone.now)
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        return {"claimed_by": self.token, "lease_expires_at": self.since + deployment.lease}
+
+    def held(self, rows: QuerySet[Row]) -> QuerySet[Row]:
+        """The rows that this lease still holds."""
+        return rows.filter(claimed_by=self.token)
+
+
+def expired(rows: QuerySet[Row]) -> QuerySet[Row]:
+    """The rows whose lease has expired."""
+    return rows.filter(lease_expires_at__lt=timezone.now())
+
+
+def free(rows: QuerySet[Row]) -> QuerySet[Row]:
+    """The rows that no worker has claimed, or whose lease has expired."""
+    return rows.filter(Q(lease_expires_at=None) | Q(lease_expires_at__lt=timezone.now()))
+
+
+def is_free(row: Leased) -> bool:
+    """Whether :func:`free` would select this row."""
+    return row.lease_expires_at is None or row.lease_expires_at < timezone.now()
+
+
+@retried
+def claim(rows: QuerySet[Any], **values: Any) -> Lease | None:
+    """Claim the row in ``rows`` and set ``values``; ``None`` if another worker was faster."""
+    lease = Lease()
+    with transaction.atomic():
+        return lease if rows.update(**lease.columns, **values) else None
+
+
+@retried
+def claim_some(rows: QuerySet[Row], most: int, **values: Any) -> tuple[Lease, list[Row]]:
+    """Claim some rows and set ``values``. Rows that another worker is claiming at the moment are skipped."""
+    lease = Lease()
+    with transaction.atomic():
+        locked = rows.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
+        taken = list(locked[:most])
+        rows.model._default_manager.filter(pk__in=[row.pk for row in taken]).update(**lease.columns, **values)
+    return lease, taken
+
+
+def renew(held: QuerySet[Any], **values: Any) -> datetime | None:
+    """Renew the lease in full and return the current time; ``None`` if the rows are no longer ours."""
+    now = timezone.now()
+    return now if held.update(lease_expires_at=now + deployment.lease, **values) else None
+
+
+def release(held: QuerySet[Any], **values: Any) -> int:
+    """Give up the lease and set ``values``; return how many rows were still ours."""
+    return held.update(**FREE, **values)
+
+
+def work_begun() -> dict[str, Any]:
+    """The values to set on the outcomes of claimed learners."""
+    return {"state": OutcomeState.WORKING, "started_at": timezone.now(), "attempts": F("attempts") + 1}
 
 
 class Cost(TypedDict):
@@ -61,7 +134,7 @@ class Claim:
     """One learner of one run, ours until the lease ends; :meth:`renew` while working."""
 
     outcome: LearnerOutcome
-    token: uuid.UUID
+    lease: Lease
     renewed_at: datetime
 
     def renew(self) -> None:
@@ -72,16 +145,14 @@ class Claim:
     @retried
     def hold(self) -> datetime:
         """Renew the lease in full and return the current time. Raises :class:`LostClaim`."""
-        now = timezone.now()
-        if not self._mine().update(lease_expires_at=now + deployment.lease):
+        since = renew(self._mine())
+        if since is None:
             raise LostClaim(self.outcome.pk)
-        self.renewed_at = now
-        return now
+        self.renewed_at = since
+        return since
 
-    def _mine(self) -> models.QuerySet[LearnerOutcome]:
-        return LearnerOutcome.objects.filter(
-            pk=self.outcome.pk, state=OutcomeState.WORKING, claimed_by=self.token
-        )
+    def _mine(self) -> QuerySet[LearnerOutcome]:
+        return self.lease.held(LearnerOutcome.objects.filter(pk=self.outcome.pk, state=OutcomeState.WORKING))
 
     def put_back(self, cost: Cost, *, counts: bool = True) -> None:
         """Queue the learner again. Changes recorded so far stay.
@@ -110,11 +181,10 @@ class Claim:
 
     @retried
     def _let_go(self, state: OutcomeState, cost: Cost, **values: Any) -> int:
-        return self._mine().update(
+        return release(
+            self._mine(),
             **values,
             state=state,
-            lease_expires_at=None,
-            claimed_by=None,
             api_calls=F("api_calls") + cost["api_calls"],
             rate_limited=F("rate_limited") + cost["rate_limited"],
         )
@@ -126,36 +196,23 @@ def claim_next(run: SyncRun) -> Claim | None:
     busy = LearnerOutcome.objects.filter(is_working=True, learner_type=learner_type)
     queued = run.outcomes.filter(state=OutcomeState.QUEUED).exclude(learner_pk__in=busy.values("learner_pk"))
     for outcome in queued.order_by("id")[:CANDIDATES]:
-        claim = _claim(outcome)
-        if claim is not None:
-            return claim
+        claimed = _claim(outcome)
+        if claimed is not None:
+            return claimed
     return None
 
 
 def _claim(outcome: LearnerOutcome) -> Claim | None:
-    token, now = uuid.uuid4(), timezone.now()
     try:
-        claimed = _take(outcome, token, now)
+        lease = claim(LearnerOutcome.objects.filter(pk=outcome.pk, state=OutcomeState.QUEUED), **work_begun())
     except IntegrityError:  # another run is processing the learner
         return None
-    if not claimed:
+    if lease is None:
         return None
     outcome.refresh_from_db()
     if outcome.attempts > 1 or outcome.run.guarded:
         outcome.changes.filter(made=False).delete()  # planned by an earlier attempt; they are planned again
-    return Claim(outcome, token, now)
-
-
-@retried
-@transaction.atomic
-def _take(outcome: LearnerOutcome, token: uuid.UUID, now: datetime) -> int:
-    return LearnerOutcome.objects.filter(pk=outcome.pk, state=OutcomeState.QUEUED).update(
-        state=OutcomeState.WORKING,
-        claimed_by=token,
-        lease_expires_at=now + deployment.lease,
-        started_at=now,
-        attempts=F("attempts") + 1,
-    )
+    return Claim(outcome, lease, lease.since)
 
 
 def recover_expired() -> None:
@@ -165,12 +222,11 @@ def recover_expired() -> None:
     """
     if not heartbeat.clock_is_right():
         return
-    now = timezone.now()
-    expired = LearnerOutcome.objects.filter(is_working=True, lease_expires_at__lt=now)
-    for outcome in expired:
-        mine = expired.filter(pk=outcome.pk, claimed_by=outcome.claimed_by)
+    left_behind = expired(LearnerOutcome.objects.filter(is_working=True))
+    for outcome in left_behind:
+        still_so = left_behind.filter(pk=outcome.pk, claimed_by=outcome.claimed_by)
         given_up = outcome.attempts >= MOST_ATTEMPTS
-        taken_up = _give_up(mine, outcome, now) if given_up else _queue_again(mine)
+        taken_up = _give_up(still_so, outcome) if given_up else _queue_again(still_so)
         if taken_up:
             events.warning("lease_expired", run=outcome.run_id, outcome=outcome.pk, attempts=outcome.attempts)
     for run in SyncRun.objects.filter(state__in=lifecycle.AT_WORK):
@@ -178,14 +234,14 @@ def recover_expired() -> None:
 
 
 @retried
-def _queue_again(mine: models.QuerySet[LearnerOutcome]) -> int:
-    return mine.update(state=OutcomeState.QUEUED, claimed_by=None, lease_expires_at=None)
+def _queue_again(left_behind: QuerySet[LearnerOutcome]) -> int:
+    return release(left_behind, state=OutcomeState.QUEUED)
 
 
 @retried
 @transaction.atomic
-def _give_up(mine: models.QuerySet[LearnerOutcome], outcome: LearnerOutcome, now: datetime) -> int:
-    ended = mine.update(state=OutcomeState.FAILED, claimed_by=None, lease_expires_at=None, finished_at=now)
+def _give_up(left_behind: QuerySet[LearnerOutcome], outcome: LearnerOutcome) -> int:
+    ended = release(left_behind, state=OutcomeState.FAILED, finished_at=timezone.now())
     if ended:
         about = Subject("learner", outcome.learner_pk, outcome.onefile_id)
         ledger.note_problems({outcome.pk: [FoundProblem("interrupted", about)]})

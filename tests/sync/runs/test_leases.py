@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -12,7 +13,18 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from onefile_sync.host.snapshot import Officers
-from onefile_sync.models import LearnerOutcome, OutcomeState, RunKind, RunState
+from onefile_sync.models import (
+    LearnerOutcome,
+    Leased,
+    ListedPage,
+    Listing,
+    ListingKind,
+    OutcomeState,
+    RunKind,
+    RunState,
+    StagedRecord,
+    SyncRun,
+)
 from onefile_sync.sync.planning.types import FieldChange, FoundProblem, Subject
 from onefile_sync.sync.runs import leases, ledger, lifecycle
 from tests.factories import Host
@@ -308,3 +320,53 @@ class TestLeases:
             leases.recover_expired()
             again = claimed(run)
         assert again.outcome.changes.count() == 1
+
+
+def a_listing(run: SyncRun) -> Listing:
+    return Listing.objects.create(run=run, kind=ListingKind.AIM)
+
+
+def a_page(run: SyncRun) -> ListedPage:
+    return ListedPage.objects.create(listing=a_listing(run), number=1)
+
+
+def a_record(run: SyncRun) -> StagedRecord:
+    return StagedRecord.objects.create(kind=ListingKind.AIM, onefile_id=70, due_in=run.pk)
+
+
+@pytest.mark.parametrize("make", [a_listing, a_page, a_record])
+class TestLeasesOfWhatIsRead:
+    """Listings, pages and records: whoever comes first has one until the lease has run out."""
+
+    def test_one_is_had_once_until_it_is_released(
+        self, host: Host, make: Callable[[SyncRun], Leased]
+    ) -> None:
+        rows = type(make(run_of([]))).objects.all()
+
+        lease = leases.claim(leases.free(rows))
+
+        assert lease is not None
+        assert leases.claim(leases.free(rows)) is None
+        assert leases.claim_some(leases.free(rows), 5)[1] == []
+        assert leases.release(lease.held(rows)) == 1
+        assert leases.is_free(rows.get())
+        assert len(leases.claim_some(leases.free(rows), 5)[1]) == 1
+
+    def test_a_lease_that_ran_out_is_anybodys_and_one_that_is_renewed_is_not(
+        self, host: Host, make: Callable[[SyncRun], Leased]
+    ) -> None:
+        rows = type(make(run_of([]))).objects.all()
+        with time_machine.travel(NOON, tick=False) as clock:
+            first = leases.claim(leases.free(rows))
+            assert first is not None
+            clock.shift(SHORTLY_BEFORE)
+            assert leases.renew(first.held(rows)) == NOON + SHORTLY_BEFORE
+            clock.shift(SHORTLY_BEFORE)
+            assert leases.claim(leases.free(rows)) is None
+            clock.shift(timedelta(seconds=2))
+            second = leases.claim(leases.free(rows))
+
+        assert second is not None
+        assert leases.renew(first.held(rows)) is None
+        assert leases.release(first.held(rows)) == 0
+        assert rows.get().claimed_by == second.token
