@@ -1,4 +1,4 @@
-"""From OneFile's JSON to exact records, and from plain values to what OneFile takes.
+"""Parses OneFile's JSON into typed records, and writes plain values in OneFile's formats.
 
 ``unreadable`` of a record holds our names for its values, not OneFile's.
 """
@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 from .records import AimField, Centre, Customer, LearningAim, Review, User
 
-#: What a review has to say, and OneFile's names for it.
+#: The values of a review, with OneFile's names.
 REVIEW_NAMES: Mapping[str, str] = {
     "learner_id": "LearnerID",
     "assessor_id": "AssessorID",
@@ -29,18 +29,18 @@ REVIEW_NAMES: Mapping[str, str] = {
     "learner_signed_on": "LearnerSignedOn",
     "assessor_signed_on": "AssessorSignedOn",
 }
-#: Without these an item of a list is complete: nothing is concluded from their being blank.
+#: A list item is complete without these, as nothing is concluded from their being blank.
 NOT_CONCLUDED_FROM = frozenset({"visit_id", "assessor_signed_on"})
-#: What a client is known to send with an update of a learning aim, besides the values that the caller wants.
+#: Further properties that API clients are known to send with an update of a learning aim.
 OTHER_WRITABLE = ("Status", "StartDate", "PlannedEnd", "AchievedDate")
 
-#: OneFile sends moments; a date or time of day is taken from them only in the zone where the learners are (R27).
+#: The zone in which OneFile's date-times become dates and times of day (R27).
 LONDON = ZoneInfo("Europe/London")
-#: How OneFile's database says "no date".
+#: Dates by which databases represent "no date".
 NO_DATE = frozenset({date(1, 1, 1), date(1900, 1, 1)})
-#: Nothing that concerns a learner of today happened before it.
+#: Earlier years are unreadable, as no current learner has dates before it.
 EARLIEST_YEAR = 1900
-#: Beyond this no database column takes a number.
+#: The largest number that a database column can hold.
 LARGEST_NUMBER = 2**63 - 1
 
 NUMBER = re.compile(r"[+-]?[0-9]{1,19}(?:\.0*)?")
@@ -50,19 +50,19 @@ MOMENT = re.compile(
     r" ?(?P<zone>Z|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?)?)?",
     re.IGNORECASE,
 )
-#: How .NET wrote moments before it took to ISO 8601: milliseconds since 1970, and the offset of the place.
+#: The date-time format of .NET before ISO 8601: milliseconds since 1970, and the local offset.
 NET_MOMENT = re.compile(r"/Date\((?P<milliseconds>-?[0-9]{1,15})(?P<zone>[+-][0-9]{4})?\)/")
-#: … and how "no date", the beginning of the year 1, looks there; in some places that is before it by UTC.
+#: "No date" in that format: the beginning of the year 1, which may be earlier in UTC.
 NO_NET_DATE = -62_135_596_800_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-#: What stands before a text or after it and is not part of it: space, and the mark by which editors tell UTF-8.
+#: Characters removed before and after a text: white space and the byte order mark.
 AROUND = "\ufeff" + whitespace
 #: The encodings that an answer may be declared to have, by Python's names.
 ENCODING = re.compile(r"utf-(?:8|16|32)(?:-[bl]e)?|ascii|iso8859-[0-9]+|cp125[0-9]")
 
 
 class UnreadableError(ValueError):
-    """A value of OneFile's that means nothing to us. Carries no text: the value may be personal."""
+    """A value from OneFile that cannot be parsed. The error has no text, as the value may be personal."""
 
 
 def whole_number(value: object) -> int | None:
@@ -92,7 +92,7 @@ def reference(value: object) -> int | None:
 
 
 def text(value: object) -> str:
-    """Words or digits without the space around them. Raises UnreadableError for what no database column can keep."""
+    """Text or digits, stripped of white space. Raises UnreadableError for values that no database column can hold."""
     if is_blank(value):
         return ""
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST_NUMBER:
@@ -106,7 +106,7 @@ def text(value: object) -> str:
 
 
 def moment(value: object) -> datetime | None:
-    """A date-time in UTC, as which one without a zone is read; a bare date is midnight in London.
+    """A date-time in UTC. Without a zone it is read as UTC; a bare date is midnight in London.
 
     Raises UnreadableError.
     """
@@ -121,7 +121,7 @@ def moment(value: object) -> datetime | None:
 
 
 def is_moment(written: str) -> bool:
-    """Whether a text has a shape in which we read moments."""
+    """Whether a text has a date-time format that we can parse."""
     return bool(MOMENT.fullmatch(written) or NET_MOMENT.fullmatch(written))
 
 
@@ -131,7 +131,7 @@ def _moment(text: str) -> datetime | None:
         if milliseconds <= NO_NET_DATE:
             return None
         at = EPOCH + timedelta(milliseconds=milliseconds)
-        # The offset tells the day on the wall there; the milliseconds are UTC in any case.
+        # The milliseconds are always UTC; the offset only gives the local date.
         if at.date() in NO_DATE or at.astimezone(_zone(net["zone"] or "Z")).date() in NO_DATE:
             return None
         if at.year < EARLIEST_YEAR:
@@ -161,16 +161,16 @@ def _zone(written: str) -> tzinfo | None:
 
 
 def london_date(value: object) -> date | None:
-    """The date on which a moment falls in London, where OneFile's users are. Raises UnreadableError."""
+    """The date of a date-time in London, where OneFile's users are. Raises UnreadableError."""
     at = moment(value)
     return None if at is None else at.astimezone(LONDON).date()
 
 
 def decoded(content: bytes, declared: str = "") -> str:
-    """The text of an answer, without what stands around it.
+    """The text of an answer, stripped of white space and byte order mark.
 
-    A byte order mark, or the zeros of UTF-16, tell more than the ``declared`` encoding; one that nobody knows does
-    not count. Raises ValueError for bytes that are no text in that encoding.
+    A byte order mark, or the zeros of UTF-16, take precedence over the ``declared`` encoding. An unknown declared
+    encoding is ignored. Raises ValueError for bytes that are not text in the encoding.
     """
     seen = json.detect_encoding(content)
     return content.decode(seen if seen != "utf-8" else _encoding(declared), "surrogatepass").strip(AROUND)
@@ -181,12 +181,12 @@ def _encoding(declared: str) -> str:
         name = codecs.lookup(declared.strip(" \"'")).name
     except (LookupError, ValueError):
         return "utf-8"
-    # Of UTF-16 and UTF-32 we have seen that it is not.
+    # UTF-16 and UTF-32 would have been detected.
     return name if ENCODING.fullmatch(name) and not name.startswith(("utf-16", "utf-32")) else "utf-8"
 
 
 def from_json(text: str) -> object:
-    """Strict JSON. Raises ValueError, also for what Python would let pass (NaN) or choke on (nesting without end)."""
+    """Parse strict JSON. Raises ValueError, also for NaN, which Python accepts, and for endless nesting."""
     try:
         return json.loads(text, parse_constant=_no_such_number)
     except RecursionError:
@@ -194,7 +194,7 @@ def from_json(text: str) -> object:
 
 
 def session_token(text: str) -> str:
-    """The session token: bare, in quotes, or as a JSON text, in which .NET escapes the sign +; ``""`` for a record."""
+    """The session token: bare, quoted, or a JSON text, in which .NET escapes the sign +; ``""`` for an object."""
     try:
         sent = from_json(text)
     except ValueError:
@@ -216,7 +216,7 @@ Read = TypeVar("Read")
 
 
 class Item:
-    """One JSON object of OneFile's, property names in any case; remembers which of its values made no sense."""
+    """A JSON object from OneFile, with case-insensitive property names. Records which values could not be parsed."""
 
     def __init__(self, properties: Mapping[str, object]) -> None:
         self._properties: dict[str, object] = {}
@@ -239,7 +239,7 @@ class Item:
         return self._properties.get(name.casefold())
 
     def read(self, field_name: str, name: str, how: Callable[[object], Read]) -> Read:
-        """The property ``name``; if it makes no sense, a blank, and ``field_name`` joins ``unreadable``."""
+        """The property ``name``; if it cannot be parsed, a blank, and ``field_name`` is added to ``unreadable``."""
         try:
             return how(self.as_sent(name))
         except UnreadableError:
@@ -248,7 +248,7 @@ class Item:
 
 
 def item_with_id(sent: object) -> tuple[Item, int] | None:
-    """What a record can be made of: a JSON object with a usable ID. Anything else is ``None``."""
+    """The item and its ID, for a JSON object with a usable ID; ``None`` for anything else."""
     if not isinstance(sent, dict):
         return None
     item = Item(sent)
@@ -256,15 +256,15 @@ def item_with_id(sent: object) -> tuple[Item, int] | None:
 
 
 def aim_names(wanted: Sequence[AimField]) -> Mapping[str, str]:
-    """OneFile's names for what a learning aim has to say, by ours."""
+    """OneFile's names for the values of a learning aim, by ours."""
     return {"learner_id": "UserID", **{each.name: each.json_name for each in wanted}}
 
 
 def learning_aim(sent: object, wanted: Sequence[AimField], *, read_alone: bool = False) -> LearningAim | None:
-    """A learning aim with the values that are wanted, or ``None`` if no record can be made of it.
+    """A learning aim with the wanted values, or ``None`` if it cannot be parsed.
 
-    What an item of a search has no value for may have been left out, so such an item is ``silent`` about it. In a
-    record that was ``read_alone`` it is a blank.
+    A value missing from a search item may have been left out, so the item is ``silent`` about it. In a record that was
+    ``read_alone``, a missing value is a blank.
     """
     found = item_with_id(sent)
     if found is None:
@@ -276,7 +276,7 @@ def learning_aim(sent: object, wanted: Sequence[AimField], *, read_alone: bool =
         values={each.name: item.read(each.name, each.json_name, each.read) for each in wanted},
         unreadable=item.unreadable,
     )
-    # A value that we write and cannot read goes back as it came: an update that replaces the record must not lose it.
+    # An unreadable value that we write is sent back unchanged, so that an update which replaces the record keeps it.
     odd = {each.json_name: each.name for each in wanted if each.is_writable and each.name in item.unreadable}
     ours = {each.json_name.casefold() for each in wanted}
     others = [name for name in OTHER_WRITABLE if name.casefold() not in ours]
@@ -295,7 +295,7 @@ def _makes_sense(name: str, value: object) -> bool:
 
 
 def review(sent: object, *, read_alone: bool = False) -> Review | None:
-    """A review, or ``None`` if no record can be made of it. ``read_alone`` as for a learning aim."""
+    """A review, or ``None`` if it cannot be parsed. ``read_alone`` as for a learning aim."""
     found = item_with_id(sent)
     if found is None:
         return None
@@ -352,23 +352,23 @@ def customer(sent: object) -> Customer | None:
 
 
 def created_id(sent: object) -> int | None:
-    """The ID that a create answers with: a bare number, its digits, or an object with an ID; else ``None``."""
+    """The ID in the answer to a create: a bare number, its digits, or an object with an ID; else ``None``."""
     return Item(sent if isinstance(sent, dict) else {"ID": sent}).id
 
 
 def date_text(day: date) -> str:
-    """A date as OneFile takes it: midnight UTC.
+    """A date in OneFile's format: midnight UTC.
 
-    In London that is midnight or one o'clock of the same day, so the date stands whether the server reads the text as
-    UTC, as local time, or as nothing but a date.
+    In London that is midnight or one o'clock of the same day, so the date is the same whether the server reads the text
+    as UTC, as local time or as a bare date.
     """
     return f"{day.isoformat()}T00:00:00.000Z"
 
 
 def moment_text(at: datetime) -> str:
-    """An aware date-time as OneFile takes it: in UTC, to the second.
+    """An aware date-time in OneFile's format: in UTC, to the second.
 
-    Raises ValueError for one without a zone: UK time sent as UTC puts every visit of the summer an hour off.
+    Raises ValueError for one without a zone, as UK time sent as UTC would be an hour wrong in summer.
     """
     if at.tzinfo is None:
         raise ValueError("A date-time for OneFile needs a time zone.")

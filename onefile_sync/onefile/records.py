@@ -1,8 +1,8 @@
-"""What OneFile sends, as exact records: lenient in what is accepted, exact inside.
+"""Typed records for what OneFile sends.
 
-Every oddity of the wire ends here: absent, ``null`` and ``""`` all mean blank; numbers may come as text; date-times
-come with or without a zone (then UTC), with 0-7 digits of a second, and become London dates only after conversion.
-A value that cannot be read is blank *and* named in ``unreadable``, so that nobody mistakes it for a blank.
+Parsing accepts many forms: absent, ``null`` and ``""`` all mean blank; numbers may be text; date-times may have no zone
+(then they are UTC) and 0-7 digits of a second, and become London dates only after conversion. A value that cannot be
+read is blank *and* named in ``unreadable``, so that it is not treated as a blank.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ AimValue = int | str | date | None
 
 @dataclass(frozen=True, slots=True)
 class AimField:
-    """A value that the caller wants of a learning aim: our name for it, OneFile's, how it is read (a function of
-    :mod:`.parsing`), and whether updates set it.
+    """A value that the caller wants from a learning aim.
+
+    It has our name and OneFile's, a function of :mod:`.parsing` that reads it, and whether updates set it.
     """
 
     name: str
@@ -35,10 +36,10 @@ class AimField:
 class LearningAim:
     """A learner's copy of a standard. ``values`` has what the caller wanted, by our names.
 
-    ``silent`` names the fields for which an item of a list has no value: that is not to say that they are blank. What
-    is not ``complete`` leaves out something that matters; a record that was read by itself is complete, and not silent.
-    ``writable`` holds the other writable values exactly as read, to be sent along with an update. ``odd`` names those
-    of them that cannot be read: OneFile's name for each, and ours.
+    ``silent`` names the fields for which a list item has no value; they are not necessarily blank. A record that is not
+    ``complete`` lacks something that matters; an individually read record is complete and not silent.
+    ``writable`` holds the other writable values exactly as read, to be sent along with an update. ``odd`` maps
+    OneFile's names of unreadable ones among them to ours.
     """
 
     id: int
@@ -55,7 +56,7 @@ class LearningAim:
 class Review:
     """A review. ``scheduled_for`` is aware, in UTC; the others are London dates. ``complete``, ``silent`` as above.
 
-    ``assessor_signed_on`` is not synchronised: together with the learner's it tells a review that is through.
+    ``assessor_signed_on`` is not synchronised; a review that both have signed counts as settled.
     """
 
     id: int
@@ -73,7 +74,7 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """``name`` is first and last name, or whichever of them OneFile has."""
+    """A user. ``name`` is the first and last name, as far as OneFile has them."""
 
     id: int
     centre_id: int | None = None
@@ -83,7 +84,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Centre:
-    """What OneFile calls an organisation."""
+    """A centre; the API calls it an organisation."""
 
     id: int
     name: str
@@ -97,7 +98,7 @@ class Customer:
 
 @dataclass(frozen=True, slots=True)
 class SearchPage(Generic[Record]):
-    """One page of a search: its records, how many of its items could not be read at all, and how many it had."""
+    """One page of a search: its records, the number of unreadable items, and the number of all items."""
 
     records: tuple[Record, ...]
     unreadable_items: int
@@ -106,7 +107,7 @@ class SearchPage(Generic[Record]):
 
 @dataclass(frozen=True, slots=True)
 class SearchResult(Generic[Record]):
-    """The records of a search, one per ID, and how many items could not be read at all (no ID, not an object)."""
+    """The records of a search, one per ID, and the number of unreadable items (without an ID, or not an object)."""
 
     records: tuple[Record, ...] = ()
     unreadable_items: int = 0

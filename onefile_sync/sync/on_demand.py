@@ -1,4 +1,4 @@
-"""Opens runs that somebody asks for: refreshes and previews, queued for the workers or to be worked on here and now."""
+"""Opens requested runs: refreshes and previews, queued for the workers or processed in the calling process."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ def _other_day(day: date, dice: random.Random) -> date:
 
 
 def _other_uln(number: str, dice: random.Random) -> str:
-    """None, mistyped so that the check digit tells, or a valid one that is nobody's here."""
+    """Missing, mistyped so that the check digit is wrong, or valid but belonging to no learner here."""
     roll = dice.random()
     if roll < 0.4:
         return ""

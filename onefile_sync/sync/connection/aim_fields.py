@@ -1,4 +1,4 @@
-"""The synchronised fields as the OneFile client needs them: under which JSON name, and how a value is read."""
+"""The synchronised fields as the OneFile client needs them: with JSON names and parsing functions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from onefile_sync.fields import Kind, synchronised_fields, two_way_fields
 from onefile_sync.onefile import parsing
 from onefile_sync.onefile.records import AimField, AimValue
 
-#: How a value of each kind is read of what OneFile sends. What is sent is written as its type has it.
+#: The parsing function for each kind of value. Values that we send are written by their Python type.
 READ: Mapping[Kind, Callable[[object], AimValue]] = {
     Kind.NUMBER: parsing.count,
     Kind.TEXT: parsing.text,
@@ -18,7 +18,7 @@ READ: Mapping[Kind, Callable[[object], AimValue]] = {
 
 
 def aim_fields() -> tuple[AimField, ...]:
-    """Under the names that ``AIM_NAMES`` gives them, or else the table."""
+    """All synchronised fields, with their JSON names from ``AIM_NAMES`` or else from the table."""
     names, writable = deployment.aim_names, two_way_fields()
     return tuple(
         AimField(field.name, names.get(field.name, field.json_name), READ[field.kind], field.name in writable)
