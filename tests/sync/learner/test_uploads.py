@@ -38,7 +38,7 @@ from tests.scenarios.two_of_each import (
 
 ALWAYS = 1000
 #: Seconds; the client gives up after the one, the sandbox answers after the other.
-PATIENCE, TOO_LONG = 0.3, 1.5
+PATIENCE, TOO_LONG = 0.6, 2.0
 
 pytestmark = pytest.mark.matrix
 
@@ -64,8 +64,10 @@ def scenario(host: Host, world: World) -> TwoOfEach:
 
 
 @pytest.fixture(autouse=True)
-def impatient(host: Host, settings: Any) -> None:
-    settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "TIMEOUT_SECONDS": PATIENCE}
+def impatient(host: Host, settings: Any, request: pytest.FixtureRequest) -> None:
+    """Where a time-out is what the test is about: elsewhere a slow machine would bring one that nobody asked for."""
+    if "time-out" in request.node.name:
+        settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "TIMEOUT_SECONDS": PATIENCE}
 
 
 def uploaded(scenario: TwoOfEach, world: World) -> list[int]:
