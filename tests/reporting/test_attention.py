@@ -24,6 +24,8 @@ from onefile_sync.sync.planning.safety_stop import NOT_COMPARED
 from tests.conftest import dont_wait, preview, sync
 from tests.factories import Host
 
+pytestmark = pytest.mark.matrix
+
 FIRST_NIGHT = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
 A_DAY, AN_HOUR = timedelta(days=1), timedelta(hours=1)
 

@@ -36,6 +36,8 @@ from tests.conftest import dont_wait, sync
 from tests.factories import Host
 from tests.run_fixtures import Away, a_day_done, claimed, learners_of, refuse_the_token, run_of
 
+pytestmark = pytest.mark.matrix
+
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 FINE, WARNING, CRITICAL = services.Level.FINE, services.Level.WARNING, services.Level.CRITICAL
 HOUR, MINUTE, SECOND = timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1)

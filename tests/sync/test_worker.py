@@ -33,6 +33,8 @@ from tests.conftest import dont_wait
 from tests.factories import Host
 from tests.run_fixtures import Away, codes, learners_of, refuse_the_token, states
 
+pytestmark = pytest.mark.matrix
+
 Linked = Callable[[int], list[Any]]
 
 
