@@ -8,7 +8,6 @@ from typing import Any
 
 import hypothesis
 import pytest
-from coverage import Coverage
 from django.conf import settings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -20,11 +19,10 @@ from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World
 from tests.factories import HOSTS, Host
 from tests.matrix import mark_exhaustive
+from tests.measuring import choose_measured, measured_or_not
 
 pytest_plugins = ["tests.run_fixtures", "tests.staff_fixtures"]
 
-#: Folders whose tests are run without measuring their coverage.
-NOT_MEASURED = {"learner", "bulk", "reliability"}
 #: How many examples hypothesis makes up: "quick", "thorough" (make test-exhaustive) or "nightly".
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "quick")
 hypothesis.settings.register_profile("quick", max_examples=30, derandomize=True)
@@ -37,6 +35,7 @@ hypothesis.settings.load_profile(PROFILE)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Under settings with several databases (:mod:`tests.databases`) a test may use all of them."""
     mark_exhaustive(items)
+    choose_measured(items)
     if len(settings.DATABASES) == 1:
         return
     for item in items:
@@ -47,15 +46,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Coverage would double what the long tests take, and shorter ones reach the same lines."""
-    measuring = Coverage.current() if item.path.parent.name in NOT_MEASURED else None
-    if measuring is None:
+    with measured_or_not(item):
         return (yield)
-    measuring.stop()
-    try:
-        return (yield)
-    finally:
-        measuring.start()
 
 
 @pytest.fixture(params=HOSTS)
