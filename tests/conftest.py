@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from typing import Any
 
 import hypothesis
@@ -19,7 +19,6 @@ from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World
 from tests.factories import HOSTS, Host
 from tests.matrix import mark_exhaustive
-from tests.measuring import choose_measured, measured_or_not
 
 pytest_plugins = ["tests.run_fixtures", "tests.staff_fixtures"]
 
@@ -35,19 +34,12 @@ hypothesis.settings.load_profile(PROFILE)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Under settings with several databases (:mod:`tests.databases`) a test may use all of them."""
     mark_exhaustive(items)
-    choose_measured(items)
     if len(settings.DATABASES) == 1:
         return
     for item in items:
         marker = item.get_closest_marker("django_db")
         options = {**(marker.kwargs if marker else {}), "databases": "__all__"}
         item.add_marker(pytest.mark.django_db(**options), append=False)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    with measured_or_not(item):
-        return (yield)
 
 
 @pytest.fixture(params=HOSTS)
