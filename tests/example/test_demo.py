@@ -209,6 +209,7 @@ def manage(*arguments: str, **options) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("option", ["--port", "--sandbox-port"])
 @pytest.mark.parametrize("port", ["99999", "-1", "eighty", "１２"])
 def test_what_is_no_port_is_said_in_one_line(option, port):

@@ -70,6 +70,7 @@ def test_every_operation_is_tried(api: Any) -> None:
     assert {each.ok().definition.raw["operationId"] for each in api.get_all_operations()} == OPERATIONS
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("caller", ["clerk", "onlooker", "nobody"])
 @pytest.mark.parametrize("operation_id", sorted(OPERATIONS))
 def test_every_answer_is_described(
