@@ -9,6 +9,7 @@ from threading import Barrier
 import pytest
 from django.db import OperationalError, connection, transaction
 
+from onefile_sync import transactions
 from onefile_sync.models import Heartbeat
 from onefile_sync.sync.runs import heartbeat
 from onefile_sync.transactions import TRIES, drop_closed_connections, retried
@@ -198,3 +199,32 @@ def test_the_clocks_are_compared_in_utc_in_every_session_time_zone(several_at_on
         assert heartbeat.clock_is_right()
     finally:
         connection.close()
+
+
+class Connection:
+    """A connection as Django describes it, and whether it was closed."""
+
+    def __init__(self, *, is_usable: bool, in_atomic_block: bool = False, is_open: bool = True) -> None:
+        self.connection = object() if is_open else None
+        self.in_atomic_block = in_atomic_block
+        self.is_usable = lambda: is_usable
+        self.was_closed = False
+
+    def close(self) -> None:
+        self.was_closed = True
+
+
+@pytest.mark.parametrize(
+    ("connection", "is_closed"),
+    [
+        (Connection(is_usable=False), True),
+        (Connection(is_usable=True), False),
+        (Connection(is_usable=False, in_atomic_block=True), False),
+        (Connection(is_usable=False, is_open=False), False),
+    ],
+    ids=["dropped by the server", "in use", "in a transaction", "never opened"],
+)
+def test_only_a_connection_that_the_server_dropped_is_opened_again(connection, is_closed, monkeypatch):
+    monkeypatch.setattr(transactions.connections, "all", lambda initialized_only: [connection])
+    drop_closed_connections()
+    assert connection.was_closed is is_closed

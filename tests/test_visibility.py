@@ -279,3 +279,9 @@ def test_outcomes_of_deleted_learners_are_visible_to_users_who_see_everyone(host
     assert not access.may_see_outcome(asked_by(superuser=True), outcome)
     registered(ModelAdmin)
     assert access.may_see_outcome(asked_by(superuser=True), outcome)
+
+
+def test_a_row_of_another_model_is_not_a_learner_that_anybody_may_see(host, own) -> None:
+    some = visibility.VisibleLearners(type(own), type(own)._default_manager.filter(pk=own.pk))
+    assert some.includes(own)
+    assert not some.includes(host.officer())

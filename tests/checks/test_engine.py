@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.checks import run_checks
-from django.db import connection, connections
+from django.db import OperationalError, connection, connections
 
 from onefile_sync import checks, services
 from onefile_sync.checks import engine
@@ -88,3 +88,12 @@ def test_the_isolation_level_of_the_server_is_seen(settings: Any) -> None:
         assert ids(checks.check_database(databases=["default"])) == ["E052"]
     finally:
         connections.close_all()
+
+
+def test_a_database_that_does_not_answer_is_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_query: str) -> None:
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr(engine, "connections", {"default": Server(mysql_version=(10, 5, 29), execute=fail)})
+
+    assert ids(engine.messages(["default"])) == []

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
-from django.db import connections
+from django.db import OperationalError, connections
 from django.http import HttpResponse
 from django.test import RequestFactory
 from django_q.models import Schedule
@@ -81,6 +81,16 @@ def test_switched_off_nothing_is_wrong(in_order, ask):
     OneFileSettings.objects.update(enabled=False)
     Heartbeat.objects.all().delete()
     assert ask(format="text").status_code == 200
+
+
+def test_a_database_that_does_not_answer_is_reported(in_order, ask, monkeypatch):
+    def fail():
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr(services, "health", fail)
+    answer = ask(format="text")
+    assert answer.status_code == 500
+    assert text(answer) == "OneFileIntegration(): Unavailable: database\n"
 
 
 def test_the_page_and_the_object_say_the_same(in_order, ask):

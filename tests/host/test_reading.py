@@ -6,9 +6,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import ObjectDoesNotExist
 from django.utils import timezone
 
 from onefile_sync import host as picsweb_side
+from onefile_sync.host.elsewhere import follow
 from onefile_sync.host.snapshot import Attendance, LearnerRow, QualificationRow, ReviewRow
 from tests.college.models import Student
 
@@ -321,3 +323,22 @@ def test_all_shared_onefile_ids_are_found_in_one_query(host, django_assert_num_q
         host.learner(onefile_id=onefile_id)
     with django_assert_num_queries(1):
         assert picsweb_side.shared_onefile_ids() == {501}
+
+
+def test_a_learner_whose_name_cannot_be_made_up_is_called_by_the_primary_key(host, monkeypatch):
+    def fail(_self):
+        raise AttributeError("no such relation")
+
+    learner = host.learner(onefile_id=501)
+    monkeypatch.setattr(type(learner), "__str__", fail)
+    label = str(picsweb_side.read_learner(refetched(learner)).label)
+    assert label == f"{learner._meta.verbose_name} {learner.pk}"
+
+
+def test_a_path_over_a_row_that_is_not_there_leads_nowhere():
+    class Learner:
+        @property
+        def profile(self):
+            raise ObjectDoesNotExist
+
+    assert follow(Learner(), ["profile", "officer"]) is None

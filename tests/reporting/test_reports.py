@@ -272,6 +272,18 @@ class TestLearnerStatus:
     def test_of_a_learner_never_synchronised(self, host: Host, switched_on: OneFileSettings) -> None:
         assert services.learner_status(host.learner()) == services.LearnerStatus(None, None, None, None)
 
+    def test_says_nothing_but_that_the_mapping_is_wrong(
+        self, host: Host, switched_on: OneFileSettings, settings: Any
+    ) -> None:
+        learner = host.learner()
+        settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "REVIEW": {"model": "nowhere.Review"}}
+
+        status = services.learner_status(learner)
+
+        assert status.refusal is not None
+        assert status == services.LearnerStatus(status.refusal, None, None, None)
+        assert status.refusal.code == "mapping_wrong"
+
     def test_names_the_run_that_is_under_way(self, host: Host, switched_on: OneFileSettings) -> None:
         learner = host.learner()
         services.preview(learner)

@@ -1,0 +1,24 @@
+"""What our rows are called where Django shows them: in the shell, in error pages and in the admin."""
+
+import pytest
+from django.db import models
+
+from onefile_sync.models import AssessorName, Difference, ListedPage, ListedProperty, Listing, StagedRecord
+
+
+@pytest.mark.parametrize(
+    ("row", "name"),
+    [
+        (AssessorName(onefile_id=71, name="Gwen Price"), "Gwen Price"),
+        (AssessorName(onefile_id=71), "OneFile 71"),
+        (Difference(subject_kind="review", subject_pk="5", field="officer"), "review 5 officer"),
+        (Listing(kind="aim", centre_id=0), "aim"),
+        (Listing(kind="review", centre_id=8), "review 8"),
+        (ListedPage(number=3), "3"),
+        (ListedProperty(kind="aim", name="registration_date"), "aim registration_date"),
+        (StagedRecord(kind="review", onefile_id=2001), "review 2001"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, models.Model) else None,
+)
+def test_a_row_says_which_one_it_is(row: models.Model, name: str) -> None:
+    assert str(row) == name
