@@ -11,4 +11,4 @@ class OneFileSyncConfig(AppConfig):
         from . import checks  # noqa: F401 - importing registers the system checks
 
         if apps.is_installed("django_q"):
-            from .sync.runs import schedule_checks  # noqa: F401
+            from .sync.runs import schedule_checks  # noqa: F401 - importing registers the check
