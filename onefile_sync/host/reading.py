@@ -24,7 +24,6 @@ from onefile_sync.fields import Kind, kinds_by_name
 
 from .conditions import as_column, condition, with_conditions
 from .elsewhere import follow, source, with_a_place_for_reviews
-from .lookups import kept_for
 from .mapping import LEARNER, OFFICER, QUALIFICATION, REVIEW, Part
 from .snapshot import LearnerRow, Officers, QualificationRow, ReviewRow, roles_of
 from .values import local_date, local_midnight, plain, reader
@@ -268,10 +267,9 @@ def _reviews(learners: Sequence[Model]) -> dict[Any, list[ReviewRow]]:
     """By the learner's primary key."""
     officer_field, type_field = REVIEW.field("officer"), REVIEW.field("type")
     related = [field.name for field in (officer_field, type_field) if isinstance(field, ForeignKey)]
-    normal_types = [kept_for(REVIEW, type_field, each) for each in REVIEW.option("normal_types")]
-    officer_of, type_of = attrgetter(officer_field.name), attrgetter(type_field.attname)
+    officer_of = attrgetter(officer_field.name)
     in_fields = [role for role, kind in roles_of(ReviewRow).items() if kind is not Kind.CONDITION]
-    values = reader(REVIEW, ["onefile_id", *in_fields])
+    values = reader(REVIEW, ["onefile_id", "is_normal", *in_fields])
     found: dict[Any, list[ReviewRow]] = {}
     rows, conditions = with_conditions(_of(learners, REVIEW).select_related(*related), REVIEW)
     for row, learner_pk in _by_learner(rows, REVIEW, learners):
@@ -279,7 +277,6 @@ def _reviews(learners: Sequence[Model]) -> dict[Any, list[ReviewRow]]:
         review = ReviewRow(
             pk=str(row.pk),
             label=_label(row),
-            is_normal=type_of(row) in normal_types,
             officer_onefile_id=officer and officer.onefile_id,
             **values(row),
             **conditions(row),

@@ -27,7 +27,10 @@ class CannotHold(Exception):
 
 
 def plain(part: Part, instance: Model, role: str) -> Any:
-    """The plain value (:data:`onefile_sync.host.snapshot.Value`) of a role in one of PICSWeb's rows."""
+    """The plain value (:data:`onefile_sync.host.snapshot.Value`) of a role in one of PICSWeb's rows.
+
+    ``is_normal`` of a review is read in the same way, although the mapping has no field for it.
+    """
     return _how_to_read(part, role)(instance)
 
 
@@ -38,6 +41,8 @@ def reader(part: Part, roles: Iterable[str]) -> Callable[[Model], dict[str, Any]
 
 
 def _how_to_read(part: Part, role: str) -> Callable[[Model], Any]:
+    if role == "is_normal":
+        return _has_normal_type(part)
     if role == "proposed_time" and part.has_moment:
         moment_of = attrgetter(part.field("proposed_date").attname)
         return lambda instance: _time_of_moment(moment_of(instance))
@@ -54,6 +59,13 @@ def _how_to_read(part: Part, role: str) -> Callable[[Model], Any]:
             return lambda instance: None if stored(instance) is None else str(stored(instance))
         case _:
             return stored
+
+
+def _has_normal_type(part: Part) -> Callable[[Model], bool]:
+    field = part.field("type")
+    normal = [kept_for(part, field, each) for each in part.option("normal_types")]
+    type_of = attrgetter(field.attname)
+    return lambda review: type_of(review) in normal
 
 
 def stored(part: Part, role: str, value: Value) -> Any:

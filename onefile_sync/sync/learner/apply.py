@@ -154,7 +154,8 @@ def _upload(onefile: OneFile, plan: Plan, upload: ReviewUpload, visit_type: int,
     """Create a visit and a review, recording each step before the next one begins (R7)."""
     review = upload.review
     # Whatever a rule may have read when the review was chosen.
-    as_planned = {"onefile_id": None, **{name: getattr(review, name) for name in roles_of(ReviewRow)}}
+    read = ("is_normal", *roles_of(ReviewRow))
+    as_planned = {"onefile_id": None, **{name: getattr(review, name) for name in read}}
 
     def make_sure() -> None:
         if not host.still_holds("review", review.pk, as_planned):

@@ -111,7 +111,31 @@ class TestAClerk:
 
         assert len(world.visits) == 1
         assert looked_at
-        assert all(names == {"onefile_id", *roles_of(ReviewRow)} for names in looked_at)
+        assert all(names == {"onefile_id", "is_normal", *roles_of(ReviewRow)} for names in looked_at)
+
+    @pytest.mark.parametrize("operation", ["create_visit", "create_review"])
+    def test_who_changes_the_type_of_a_review_before_it_is_created_keeps_it_out_of_onefile(
+        self,
+        host: Host,
+        scenario: TwoOfEach,
+        world: World,
+        onefile: SandboxServer,
+        monkeypatch: pytest.MonkeyPatch,
+        operation: str,
+    ) -> None:
+        field = host.mapping["REVIEW"].get("type", "type")
+        another = host.translate("review", {"is_normal": False})[field]
+
+        def retype() -> None:
+            type(scenario.upload).objects.filter(pk=scenario.upload.pk).update(**{field: another})
+
+        meanwhile(monkeypatch, operation, retype)
+
+        told = problems(sync(scenario.learner)) + problems(sync(scenario.learner))
+
+        assert not created(scenario, world)
+        assert not is_any_open()
+        assert told.count("visit_left_over") == (1 if operation == "create_review" else 0)
 
     def test_who_moves_a_review_while_it_is_being_created_keeps_the_new_date(
         self, scenario: TwoOfEach, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
