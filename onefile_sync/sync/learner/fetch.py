@@ -15,7 +15,14 @@ from onefile_sync.onefile.errors import OneFileError, Scope
 from onefile_sync.onefile.records import LearningAim, Review, SearchResult
 from onefile_sync.sync.connection.list_evidence import ListEvidence
 from onefile_sync.sync.planning import rules
-from onefile_sync.sync.planning.types import FoundProblem, OneFileSide, OnRecord, Policy, Subject
+from onefile_sync.sync.planning.types import (
+    FoundProblem,
+    OneFileSide,
+    OnRecord,
+    Policy,
+    Subject,
+    about_learner,
+)
 
 from .sources import Record, RecordList, Source
 
@@ -54,7 +61,7 @@ def read_onefile(
     problems: list[FoundProblem] = []
     known_centre_id = source.known_centre_id(learner.centre_id)
     centre_id = known_centre_id or _find_centre(source, learner, problems)
-    about = Subject("learner", learner.pk, learner.onefile_id, learner.label)
+    about = about_learner(learner)
 
     linked_aims = {row.onefile_id for row in learner.qualifications if row.onefile_id is not None}
     aims: _Reading[LearningAim] = _Reading(about, ListingKind.AIM, "qualification", problems, lists)
@@ -116,7 +123,7 @@ def _find_centre(source: Source, learner: LearnerRow, problems: list[FoundProble
     except OneFileError as error:
         if error.scope is Scope.RUN:
             raise
-        about = Subject("learner", learner.pk, learner.onefile_id, learner.label)
+        about = about_learner(learner)
         problems.append(FoundProblem(error.code, about))
         return None
     # An unreadable centre might be the learner's.

@@ -40,6 +40,10 @@ from .types import (
     ReviewUpload,
     RowWrite,
     Subject,
+    about_learner,
+    about_qualification,
+    about_record,
+    about_review,
 )
 
 
@@ -82,7 +86,7 @@ class _Planner:
         self.plan_reviews(centre_id)
         for (code, assessor), reviews in sorted(self.unmatched_assessors.items()):
             details: dict[str, str | int] = {"assessor": assessor, "reviews": reviews}
-            self.problems.append(FoundProblem(code, _about_learner(self.learner), details))
+            self.problems.append(FoundProblem(code, about_learner(self.learner), details))
         return Plan(
             learner=self.learner,
             centre_id=centre_id,
@@ -96,7 +100,7 @@ class _Planner:
 
     def plan_centre(self, centre_id: int | None) -> None:
         if centre_id is not None and centre_id != self.learner.centre_id:
-            about = _about_learner(self.learner)
+            about = about_learner(self.learner)
             change = FieldChange(PICSWEB, about, "centre_id", self.learner.centre_id, centre_id, "centre")
             self.write("learner", self.learner.pk, self.unsettled([change]))
 
@@ -108,7 +112,7 @@ class _Planner:
         for qualification in self.learner.qualifications:
             if qualification.onefile_id is None:
                 continue
-            about = Subject("qualification", qualification.pk, qualification.onefile_id, qualification.label)
+            about = about_qualification(qualification)
             aim = aims.get(qualification.onefile_id)
             if qualification.onefile_id in shared:
                 self.problems.append(FoundProblem("qualification_duplicate", about))
@@ -186,7 +190,7 @@ class _Planner:
                 self.plan_download(review, review.onefile_id, records, shared)
         for record in records.values():
             if record.id not in linked | possible:
-                about = _about_record(record)
+                about = about_record(record)
                 changes = self.holdable(self.review_changes(ReviewRow("", "", None), record, about))
                 if self.learner.has_place_for_reviews:
                     self.creations.append(ReviewCreation(record.id, tuple(changes)))
@@ -198,7 +202,7 @@ class _Planner:
         for review in self.learner.hidden_reviews:
             said = (PICSWEB, "review", review.pk, "review_hidden") in self.on_record.differences
             if review.onefile_id in records and not said:
-                self.problems.append(FoundProblem("review_hidden", _about_review(review)))
+                self.problems.append(FoundProblem("review_hidden", about_review(review)))
         return {review.onefile_id for review in self.learner.hidden_reviews if review.onefile_id is not None}
 
     def plan_uploads_that_are_over(self) -> None:
@@ -206,13 +210,13 @@ class _Planner:
         for review in self.learner.reviews:
             begun = self.on_record.upload_of(review)
             if review.onefile_id is not None and begun is not None:
-                self.finished[review.pk] = FinishedUpload(_about_review(review), came_about=True)
+                self.finished[review.pk] = FinishedUpload(about_review(review), came_about=True)
             elif begun is not None:
-                self.tell_of_visits_left_by(begun, _about_review(review))
+                self.tell_of_visits_left_by(begun, about_review(review))
         there = {review.pk for review in self.learner.reviews}
         for pk, begun in self.on_record.uploads.items():
             if pk not in there and not begun.may_still_arrive:
-                self.finished[pk] = FinishedUpload(_about_learner(self.learner), came_about=False)
+                self.finished[pk] = FinishedUpload(about_learner(self.learner), came_about=False)
 
     def tell_of_visits_left_by(self, begun: OpenUpload, about: Subject) -> None:
         """Report visits left behind while the upload is still open, as it may never be completed."""
@@ -222,14 +226,14 @@ class _Planner:
 
     def is_of_this_learner(self, record: Review) -> bool:
         if "learner_id" in record.unreadable or record.learner_id not in (None, self.learner.onefile_id):
-            self.problems.append(FoundProblem("foreign_review", _about_record(record)))
+            self.problems.append(FoundProblem("foreign_review", about_record(record)))
             return False
         return True
 
     def plan_download(
         self, review: ReviewRow, onefile_id: int, records: Mapping[int, Review], shared: Iterable[int]
     ) -> None:
-        about = _about_review(review)
+        about = about_review(review)
         if onefile_id in shared:
             self.problems.append(FoundProblem("review_duplicate", about))
         elif onefile_id in records:
@@ -242,7 +246,7 @@ class _Planner:
         self, review: ReviewRow, records: Mapping[int, Review], linked: set[int], centre_id: int | None
     ) -> tuple[set[int], set[int]]:
         """Plan a review without a OneFile ID. Returns the OneFile IDs that are this review, and those that may be."""
-        about = _about_review(review)
+        about = about_review(review)
         begun = self.on_record.upload_of(review)
         resumed = rules.resume_upload(begun, records.values(), linked)
         if resumed.found is not None:
@@ -385,15 +389,3 @@ class _Planner:
 def _shared_ids(rows: Iterable[QualificationRow | ReviewRow]) -> frozenset[int]:
     counted = Counter(row.onefile_id for row in rows if row.onefile_id is not None)
     return frozenset(onefile_id for onefile_id, times in counted.items() if times > 1)
-
-
-def _about_learner(learner: LearnerRow) -> Subject:
-    return Subject("learner", learner.pk, learner.onefile_id, learner.label)
-
-
-def _about_review(review: ReviewRow) -> Subject:
-    return Subject("review", review.pk, review.onefile_id, review.label)
-
-
-def _about_record(record: Review) -> Subject:
-    return Subject("review", "", record.id)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from onefile_sync.host.snapshot import Label, LearnerRow, ReviewRow, Value, comparable
+from onefile_sync.host.snapshot import Label, LearnerRow, QualificationRow, ReviewRow, Value, comparable
 from onefile_sync.onefile.records import LearningAim, Review
 
 PICSWEB = "picsweb"
@@ -35,6 +35,23 @@ class Subject:
     pk: str = ""
     onefile_id: int | None = None
     label: Label = ""
+
+
+def about_learner(learner: LearnerRow) -> Subject:
+    return Subject("learner", learner.pk, learner.onefile_id, learner.label)
+
+
+def about_qualification(row: QualificationRow) -> Subject:
+    return Subject("qualification", row.pk, row.onefile_id, row.label)
+
+
+def about_review(row: ReviewRow) -> Subject:
+    return Subject("review", row.pk, row.onefile_id, row.label)
+
+
+def about_record(record: Review) -> Subject:
+    """A review in OneFile that PICSWeb does not have."""
+    return Subject("review", "", record.id)
 
 
 @dataclass(frozen=True, slots=True)
