@@ -242,6 +242,8 @@ class SubjectKind(models.TextChoices):
     LEARNER = "learner", _("Learner")
     QUALIFICATION = "qualification", _("Qualification")
     REVIEW = "review", _("Review")
+    OFFICER = "officer", _("Officer")
+    ORGANISATION = "organisation", _("Organisation")
 
 
 class About(OwnModel):

@@ -281,5 +281,7 @@ def _subject(label: str, kind: str, onefile_id: int | None) -> str:
         "learner": _("Learner with OneFile ID %s"),
         "qualification": _("Qualification with OneFile ID %s"),
         "review": _("Review with OneFile ID %s"),
+        "officer": _("Officer with OneFile ID %s"),
+        "organisation": _("Organisation with OneFile ID %s"),
     }
     return words[kind] % (onefile_id or "–")

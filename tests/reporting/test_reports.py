@@ -25,6 +25,7 @@ from onefile_sync.models import (
     Problem,
     RunKind,
     RunState,
+    SubjectKind,
     SyncRun,
 )
 from onefile_sync.reporting.reports import Reading
@@ -252,6 +253,17 @@ class TestReports:
         )
 
         assert services.report(outcome).problems[0].subject == "Normal 01/07/2026"
+
+    @pytest.mark.parametrize("kind", SubjectKind)
+    def test_a_subject_without_a_name_is_called_by_its_kind_and_id(
+        self, host: Host, kind: SubjectKind
+    ) -> None:
+        outcome = run_of(learners_of(host, 1)).outcomes.get()
+        Change.objects.create(
+            outcome=outcome, side="picsweb", field="onefile_id", subject_kind=kind, subject_onefile_id=71
+        )
+
+        assert services.report(outcome).changes[0].subject == f"{kind.label} with OneFile ID 71"
 
     def test_totals_add_up_over_the_learners(
         self, linked: Callable[[int], list[Any]], onefile: SandboxServer
