@@ -204,6 +204,12 @@ def _in_picsweb(part: str, roles: Mapping[str, Any]) -> dict[str, Any]:
 
 #: The college's field and what goes into it, by role.
 _IN_COLLEGE: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
+    "first_name": ("forename", lambda name: name),
+    "surname": ("family_name", lambda name: name),
+    "date_of_birth": ("born_on", lambda day: day),
+    "start_date": ("enrolled_at", london),
+    "reference": ("course_code", lambda reference: reference),
+    "name": ("trading_name", lambda name: name),
     "live": ("enrolled", bool),
     "in_learning": ("on_break", lambda in_learning: not in_learning),
     "ended_on": ("left_at", london),
@@ -234,6 +240,15 @@ def _in_college(part: str, roles: Mapping[str, Any]) -> dict[str, Any]:
         fields["planned_for"] = london(roles.get("proposed_date"), roles.get("proposed_time"))
     for role, value in roles.items():
         if role in ("proposed_date", "proposed_time"):
+            continue
+        if role == "ident":
+            fields["ident" if part == "officer" else "student_number"] = value
+            continue
+        if part == "officer" and role in ("first_name", "surname"):
+            fields["full_name"] = f"{roles['first_name']} {roles['surname']}"
+            continue
+        if part == "learner" and role == "email":
+            fields["contact"] = college.Contact.objects.create(email=value)
             continue
         field, to_college = _IN_COLLEGE.get(role, (role, lambda value: value))
         fields[field] = to_college(value)

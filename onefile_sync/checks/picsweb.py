@@ -16,13 +16,14 @@ from onefile_sync.conf import KEYS, deployment, former_keys, under_present_keys
 from onefile_sync.fields import Kind, synchronised_fields
 from onefile_sync.host.conditions import WrongCondition, condition, function_at
 from onefile_sync.host.mapping import (
+    FIELDS,
     LEARNER,
     MAY_BE_ELSEWHERE,
     OFFICER,
     OPTIONS,
     PARTS,
+    QUALIFICATION,
     REVIEW,
-    WRITTEN,
     Part,
     leads_to_a_row,
     related_model,
@@ -44,23 +45,11 @@ MIXINS: Mapping[str, type[Model]] = {
     "ORGANISATION": mixins.OneFileOrganisationMixin,
 }
 
-#: The field classes allowed for each kind of role.
-FIELDS: Mapping[Kind, tuple[type[Field[Any, Any]], ...]] = {
-    Kind.NUMBER: (models.IntegerField,),
-    Kind.TEXT: (models.CharField, models.TextField),
-    Kind.DATE: (models.DateField, models.DateTimeField),
-    Kind.TIME: (models.TimeField,),
-    Kind.ATTENDED: (models.CharField, models.IntegerField, models.BooleanField, models.ForeignKey),
-    Kind.TYPE: (models.CharField, models.IntegerField, models.ForeignKey),
-    Kind.LEARNER: (models.ForeignKey,),
-    Kind.OFFICER: (models.ForeignKey,),
-}
-
 #: The part to which a foreign key must lead.
 TARGETS: Mapping[Kind, Part] = {Kind.LEARNER: LEARNER, Kind.OFFICER: OFFICER}
 
-#: The parts whose fields the exchange writes, and the fields that the mixins add.
-WRITTEN_PARTS = tuple(part.key for part in WRITTEN.values() if part is not LEARNER)
+#: The parts whose roles the exchange writes, and the fields that the mixins add.
+WRITTEN_PARTS = (QUALIFICATION.key, REVIEW.key)
 OUR_FIELDS = ("onefile_id", "onefile_centre_id")
 
 
@@ -156,7 +145,7 @@ def _part(part: Part, written: Mapping[str, Any]) -> Iterator[CheckMessage]:
             id="onefile_sync.E004",
         )
         return
-    known = ["model", *part.roles, *OPTIONS.get(part.key, ())]
+    known = ["model", *part.roles, *part.optional_roles, *OPTIONS.get(part.key, ())]
     if unknown := sorted(str(role) for role in spec if role not in known):
         yield Error(
             f"{name} has unknown keys: {', '.join(unknown)}.",
@@ -197,6 +186,9 @@ def _part(part: Part, written: Mapping[str, Any]) -> Iterator[CheckMessage]:
         else:
             yield from _role(part, role, fields_by_role)
     yield from _shared(part, fields_by_role)
+    for role in part.optional_roles:
+        if role in spec and part.is_played(role):
+            yield from _optional_role(part, role)
     if part is LEARNER:
         yield from _visible_to()
     if part is REVIEW:
@@ -236,6 +228,22 @@ def _condition(part: Part, role: str) -> Iterator[CheckMessage]:
         )
 
 
+def _optional_role(part: Part, role: str) -> Iterator[CheckMessage]:
+    if not part.is_told_by_function(role):
+        yield from _role(part, role, {})
+        return
+    try:
+        function_at(part.field_name(role))
+    except WrongCondition as wrong:
+        what = "date" if part.kind(role) is Kind.DATE else "text"
+        yield Error(
+            f"ONEFILE_SYNC[{part.key!r}][{role!r}] cannot be used: {wrong}.",
+            hint=f"Write the dotted path of a function that takes the instance and returns a {what}, or leave it out.",
+            obj=part.model,
+            id="onefile_sync.E014",
+        )
+
+
 def _visible_to() -> Iterator[CheckMessage]:
     path = LEARNER.option("visible_to")
     if path is None:
@@ -263,7 +271,7 @@ def _role(part: Part, role: str, found: dict[str, Field[Any, Any]]) -> Iterator[
     except (FieldDoesNotExist, LookupError):
         yield Error(
             f"{where}: {part.model._meta.label} has no field {named!r}.",
-            hint=f'Write "{role}": the name of {wanted}{_or_none(role)}.{_candidates(part, role, kinds)}',
+            hint=f'Write "{role}": the name of {wanted}{_or_none(part, role)}.{_candidates(part, role, kinds)}',
             obj=part.model,
             id="onefile_sync.E008",
         )
@@ -271,7 +279,7 @@ def _role(part: Part, role: str, found: dict[str, Field[Any, Any]]) -> Iterator[
     if not isinstance(field, kinds):
         yield Error(
             f"{where}: {named!r} is {_a(type(field))}.",
-            hint=f"Name {wanted}{_or_none(role)}.{_candidates(part, role, kinds)}",
+            hint=f"Name {wanted}{_or_none(part, role)}.{_candidates(part, role, kinds)}",
             obj=field,
             id="onefile_sync.E009",
         )
@@ -284,7 +292,8 @@ def _role(part: Part, role: str, found: dict[str, Field[Any, Any]]) -> Iterator[
             id="onefile_sync.E010",
         )
         return
-    if part.key in WRITTEN_PARTS and fills_itself(field) and part.kind(role) is not Kind.LEARNER:
+    is_written = part.key in WRITTEN_PARTS and role in part.roles and part.kind(role) is not Kind.LEARNER
+    if is_written and fills_itself(field):
         yield Error(
             f"{where}: Django fills {named!r} itself on each save (auto_now, auto_now_add), over what OneFile has.",
             hint=f"Name {wanted} that keeps what is put into it.{_candidates(part, role, kinds)}",
@@ -300,7 +309,12 @@ def _a(kind: type[Field[Any, Any]]) -> str:
     return f"{'an' if kind.__name__[0] in 'AEIOU' else 'a'} {kind.__name__}"
 
 
-def _or_none(role: str) -> str:
+def _or_none(part: Part, role: str) -> str:
+    if role in part.optional_roles:
+        return (
+            ", a path to one over relations to single rows (relation__field), the dotted path of a function, or None "
+            "where you have none"
+        )
     if role == "learner":
         return (
             ", or a path to one over relations to single rows (relation__field). A function cannot say whose a row is, "

@@ -3,6 +3,21 @@
 The layers above use this package and never PICSWeb's models directly. Primary keys are text.
 """
 
+from .linkable import (
+    all_people,
+    count_linked,
+    linked_rows_of,
+    officers_in_use,
+    organisations,
+    organisations_in_use,
+    pks_with_onefile_id,
+    qualifications_of,
+    read_people,
+    references_in_use,
+    reviews_of,
+    rows_with_onefile_id,
+    unlinked_in_scope,
+)
 from .named_rows import is_a_row_missing
 from .reading import (
     learner_by_pk,
@@ -25,7 +40,9 @@ __all__ = [
     "NowhereToPut",
     "Rejected",
     "Saved",
+    "all_people",
     "can_hold",
+    "count_linked",
     "create_review",
     "is_a_row_missing",
     "learner_by_pk",
@@ -34,14 +51,25 @@ __all__ = [
     "learners_by_pk",
     "learners_sharing",
     "linked_aims",
+    "linked_rows_of",
+    "officers_in_use",
+    "organisations",
+    "organisations_in_use",
+    "pks_with_onefile_id",
+    "qualifications_of",
     "read_learner",
     "read_learners",
     "read_officers",
+    "read_people",
+    "references_in_use",
+    "reviews_of",
+    "rows_with_onefile_id",
     "save_fields",
     "saving",
     "scope",
     "shared_among",
     "shared_onefile_ids",
     "still_holds",
+    "unlinked_in_scope",
     "visible_learners",
 ]

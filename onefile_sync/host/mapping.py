@@ -1,7 +1,8 @@
 """The mapping of PICSWeb's models and fields: typed access to ``ONEFILE_SYNC``.
 
 A *part* is one of the five models (LEARNER, QUALIFICATION, …). A *role* is one of its fields, by its name in
-:mod:`onefile_sync.host.snapshot`. A role that the mapping leaves out is the field of the same name.
+:mod:`onefile_sync.host.snapshot`. A role that the mapping leaves out is the field of the same name. An *optional* role,
+which is only read, may have no field at all.
 """
 
 from __future__ import annotations
@@ -11,14 +12,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.apps import apps
-from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured, ValidationError
 from django.db import models, router
 from django.db.models import Field, Model
 
 from onefile_sync.conf import deployment
 from onefile_sync.fields import Kind, kinds_by_name
 
-from .snapshot import QualificationRow, ReviewRow, roles_of
+from .snapshot import (
+    OrganisationRow,
+    PersonRow,
+    QualificationLinkRow,
+    QualificationRow,
+    ReviewLinkRow,
+    ReviewRow,
+    roles_of,
+)
 
 #: Roles whose fields come from the mixins, so PICSWeb cannot choose their names.
 FROM_MIXINS: Mapping[str, str] = {"onefile_id": "onefile_id", "centre_id": "onefile_centre_id"}
@@ -34,8 +43,20 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
+#: The field classes allowed for each kind of role.
+FIELDS: Mapping[Kind, tuple[type[Field[Any, Any]], ...]] = {
+    Kind.NUMBER: (models.IntegerField,),
+    Kind.TEXT: (models.CharField, models.TextField),
+    Kind.DATE: (models.DateField, models.DateTimeField),
+    Kind.TIME: (models.TimeField,),
+    Kind.ATTENDED: (models.CharField, models.IntegerField, models.BooleanField, models.ForeignKey),
+    Kind.TYPE: (models.CharField, models.IntegerField, models.ForeignKey),
+    Kind.LEARNER: (models.ForeignKey,),
+    Kind.OFFICER: (models.ForeignKey,),
+}
+
 #: Roles whose value may be on another row, found by a path over relations. For a learner, a function may return the
-#: value instead; not for the role "learner", which is used in queries.
+#: value instead; not for the role "learner", which is used in queries. Optional roles may have either.
 MAY_BE_ELSEWHERE: Mapping[str, tuple[str, ...]] = {
     "LEARNER": ("main_officer", "ended_on"),
     "QUALIFICATION": ("learner",),
@@ -53,6 +74,7 @@ class Part:
 
     key: str
     own_roles: Mapping[str, Kind]
+    optional_roles: Mapping[str, Kind]
     has_synchronised_fields: bool = False
 
     @property
@@ -82,6 +104,25 @@ class Part:
     def option(self, name: str) -> Any:
         return self.written.get(name, OPTIONS[self.key][name])
 
+    @property
+    def is_mapped(self) -> bool:
+        """Whether the mapping names a model. Only ORGANISATION may be left out."""
+        return bool(self.written)
+
+    def is_played(self, role: str) -> bool:
+        """Whether an optional role has a field or a function.
+
+        It has none if the mapping says ``None``, or leaves the role out and the model has no suitable field of that
+        name.
+        """
+        if role in self.written:
+            return self.written[role] is not None
+        try:
+            found = self.model._meta.get_field(role)
+        except FieldDoesNotExist:
+            return False
+        return isinstance(found, FIELDS[self.optional_roles[role]])
+
     def field_name(self, role: str) -> Any:
         """The mapping's entry for a role: usually a field's name, but conditions have other forms too."""
         return FROM_MIXINS.get(role) or self.written.get(role, role)
@@ -99,16 +140,20 @@ class Part:
 
     def may_be_path(self, role: str) -> bool:
         """Whether the mapping's entry for a role is read as a path over relations."""
-        return isinstance(self.field_name(role), str) and role in MAY_BE_ELSEWHERE.get(self.key, ())
+        may_be = role in self.optional_roles or role in MAY_BE_ELSEWHERE.get(self.key, ())
+        return may_be and isinstance(self.field_name(role), str)
 
     def is_told_by_function(self, role: str) -> bool:
         """Whether the mapping names a function for a role that allows one."""
         name = self.field_name(role)
         is_of_learner = self.key == "LEARNER" and role in MAY_BE_ELSEWHERE["LEARNER"]
-        return is_of_learner and isinstance(name, str) and "." in name
+        may_be = is_of_learner or role in self.optional_roles
+        return may_be and isinstance(name, str) and "." in name
 
     def kind(self, role: str) -> Kind:
-        return Kind.NUMBER if role in FROM_MIXINS else self.roles[role]
+        if role in FROM_MIXINS:
+            return Kind.NUMBER
+        return self.optional_roles.get(role) or self.roles[role]
 
     @property
     def has_moment(self) -> bool:
@@ -140,6 +185,9 @@ def related_model(model: type[Model], name: str) -> type[Model]:
     return related
 
 
+#: What tells who an officer is. More is known of a learner.
+_OF_OFFICER = ("ident", "first_name", "surname", "email")
+
 LEARNER = Part(
     "LEARNER",
     {
@@ -148,17 +196,27 @@ LEARNER = Part(
         "in_learning": Kind.CONDITION,
         "ended_on": Kind.DATE,
     },
+    roles_of(PersonRow),
 )
 QUALIFICATION = Part(
     "QUALIFICATION",
     {"learner": Kind.LEARNER, **roles_of(QualificationRow)},
+    roles_of(QualificationLinkRow),
     has_synchronised_fields=True,
 )
-REVIEW = Part("REVIEW", {"learner": Kind.LEARNER, "type": Kind.TYPE, **roles_of(ReviewRow)})
-OFFICER = Part("OFFICER", {})
-ORGANISATION = Part("ORGANISATION", {})
+REVIEW = Part(
+    "REVIEW", {"learner": Kind.LEARNER, "type": Kind.TYPE, **roles_of(ReviewRow)}, roles_of(ReviewLinkRow)
+)
+OFFICER = Part("OFFICER", {}, {role: roles_of(PersonRow)[role] for role in _OF_OFFICER})
+ORGANISATION = Part("ORGANISATION", {}, roles_of(OrganisationRow))
 
 PARTS: tuple[Part, ...] = (LEARNER, QUALIFICATION, REVIEW, OFFICER, ORGANISATION)
 
-#: The parts that the exchange writes, by the ``kind`` that callers use.
-WRITTEN: Mapping[str, Part] = {"learner": LEARNER, "qualification": QUALIFICATION, "review": REVIEW}
+#: The parts whose rows are written, by the ``kind`` that callers use.
+WRITTEN: Mapping[str, Part] = {
+    "learner": LEARNER,
+    "qualification": QUALIFICATION,
+    "review": REVIEW,
+    "officer": OFFICER,
+    "organisation": ORGANISATION,
+}

@@ -44,7 +44,7 @@ def label(instance: Model) -> str:
 
 
 #: Made up when somebody reads it, which nobody does of a row that needs nothing: PICSWeb's __str__ may cost queries.
-_label = lazy(label, str)
+lazy_label = lazy(label, str)
 
 
 def shown(part: Part) -> QuerySet[Model]:
@@ -112,20 +112,36 @@ def scope(today: date) -> Iterator[Model]:
     They have a OneFile ID and a Live status, and are In Learning or ended within ``ENDED_WITHIN_DAYS`` before ``today``
     (a date in the deployment's time zone).
     """
+    return live_learners(lately_ended(today), linked=True)
+
+
+def lately_ended(today: date) -> date:
+    """The first day on which a learner may have ended to be in scope."""
+    return today - timedelta(days=deployment.ended_within_days)
+
+
+def live_learners(
+    ended_since: date | None, *, linked: bool | None = None, relations: Iterable[str] = ()
+) -> Iterator[Model]:
+    """The Live learners who are In Learning or, if a day is given, ended on that day or later. As :func:`scope`.
+
+    ``linked`` limits them to those with or without a OneFile ID. ``relations`` are fetched with them.
+    """
     live, in_learning = condition(LEARNER, "live"), condition(LEARNER, "in_learning")
-    since = today - timedelta(days=deployment.ended_within_days)
     ended_on = source(LEARNER, "ended_on")
-    candidates = shown(LEARNER).filter(onefile_id__isnull=False)
+    candidates = only_linked(shown(LEARNER), linked)
     if live.sql is not None:
         candidates = candidates.filter(live.sql)
-    if in_learning.sql is not None and ended_on.path:
+    if in_learning.sql is not None and ended_since is None:
+        candidates = candidates.filter(in_learning.sql)
+    elif in_learning.sql is not None and ended_since is not None and ended_on.path:
         is_moment = isinstance(LEARNER.field("ended_on"), DateTimeField)
-        earliest = local_midnight(since) if is_moment else since
+        earliest = local_midnight(ended_since) if is_moment else ended_since
         candidates = candidates.filter(in_learning.sql | Q(**{f"{ended_on.path}__gte": earliest}))
     elif in_learning.sql is not None:
         candidates = candidates.annotate(onefile_in_learning=as_column(in_learning.sql))
-    if ended_on.relations:
-        candidates = candidates.select_related(*ended_on.relations)
+    if fetched := {*ended_on.relations, *relations}:
+        candidates = candidates.select_related(*fetched)
 
     def belongs(learner: Model) -> bool:
         if not live.holds_where_sql_cannot_tell(learner):
@@ -133,10 +149,17 @@ def scope(today: date) -> Iterator[Model]:
         told = getattr(learner, "onefile_in_learning", True)
         if told and in_learning.holds_where_sql_cannot_tell(learner):
             return True
+        if ended_since is None:
+            return False
         ended = local_date(ended_on.read(learner))
-        return ended is not None and ended >= since
+        return ended is not None and ended >= ended_since
 
     return (learner for learner in candidates.order_by("pk").iterator(chunk_size=500) if belongs(learner))
+
+
+def only_linked(rows: QuerySet[Model], linked: bool | None) -> QuerySet[Model]:
+    """The rows with a OneFile ID or those without; all of them if ``linked`` is ``None``."""
+    return rows if linked is None else rows.filter(onefile_id__isnull=not linked)
 
 
 def learners_by_pk(pks: Iterable[str]) -> list[Model]:
@@ -172,7 +195,7 @@ def read_learners(learners: Sequence[Model]) -> Iterator[LearnerRow]:
         officer: Any = main_officer(learner)
         yield LearnerRow(
             pk=str(learner.pk),
-            label=_label(learner),
+            label=lazy_label(learner),
             main_officer=None if officer is None else str(officer.pk),
             main_officer_onefile_id=officer and officer.onefile_id,
             qualifications=tuple(qualifications.get(learner.pk, ())),
@@ -227,11 +250,11 @@ def _hidden(part: Part, rows: Sequence[Model]) -> set[Any]:
     return pks - set(shown(part).filter(pk__in=pks).values_list("pk", flat=True)) if hides(part) else set()
 
 
-def _of(learners: Sequence[Model], part: Part) -> QuerySet[Model]:
+def rows_of(learners: Sequence[Model], part: Part) -> QuerySet[Model]:
     return shown(part).filter(**{f"{part.field_name('learner')}__in": learners}).order_by("pk")
 
 
-def _by_learner(rows: QuerySet[Model], part: Part, learners: Sequence[Model]) -> Iterator[tuple[Model, Any]]:
+def by_learner(rows: QuerySet[Model], part: Part, learners: Sequence[Model]) -> Iterator[tuple[Model, Any]]:
     """Yield each row with its learner.
 
     PICSWeb's ``__str__`` may use the learner, so it is set on the row rather than fetched again for each one.
@@ -248,13 +271,13 @@ def _by_learner(rows: QuerySet[Model], part: Part, learners: Sequence[Model]) ->
 
 def _qualifications(learners: Sequence[Model]) -> dict[Any, list[QualificationRow]]:
     """By the learner's primary key."""
-    rows, conditions = with_conditions(_of(learners, QUALIFICATION), QUALIFICATION)
+    rows, conditions = with_conditions(rows_of(learners, QUALIFICATION), QUALIFICATION)
     values = reader(QUALIFICATION, kinds_by_name())
     found: dict[Any, list[QualificationRow]] = {}
-    for row, learner_pk in _by_learner(rows, QUALIFICATION, learners):
+    for row, learner_pk in by_learner(rows, QUALIFICATION, learners):
         qualification = QualificationRow(
             pk=str(row.pk),
-            label=_label(row),
+            label=lazy_label(row),
             onefile_id=plain(QUALIFICATION, row, "onefile_id"),
             values=values(row),
             **conditions(row),
@@ -271,12 +294,12 @@ def _reviews(learners: Sequence[Model]) -> dict[Any, list[ReviewRow]]:
     in_fields = [role for role, kind in roles_of(ReviewRow).items() if kind is not Kind.CONDITION]
     values = reader(REVIEW, ["onefile_id", "is_normal", *in_fields])
     found: dict[Any, list[ReviewRow]] = {}
-    rows, conditions = with_conditions(_of(learners, REVIEW).select_related(*related), REVIEW)
-    for row, learner_pk in _by_learner(rows, REVIEW, learners):
+    rows, conditions = with_conditions(rows_of(learners, REVIEW).select_related(*related), REVIEW)
+    for row, learner_pk in by_learner(rows, REVIEW, learners):
         officer: Any = officer_of(row)
         review = ReviewRow(
             pk=str(row.pk),
-            label=_label(row),
+            label=lazy_label(row),
             officer_onefile_id=officer and officer.onefile_id,
             **values(row),
             **conditions(row),
@@ -293,9 +316,9 @@ def _hidden_reviews(
     seen = {review.pk for reviews in read.values() for review in reviews}
     linked = everything(REVIEW).filter(**{f"{path}__in": learners}, onefile_id__isnull=False).order_by("pk")
     found: dict[Any, list[ReviewRow]] = {}
-    for row, learner_pk in _by_learner(linked, REVIEW, learners):
+    for row, learner_pk in by_learner(linked, REVIEW, learners):
         if str(row.pk) not in seen:
             found.setdefault(learner_pk, []).append(
-                ReviewRow(str(row.pk), _label(row), plain(REVIEW, row, "onefile_id"))
+                ReviewRow(str(row.pk), lazy_label(row), plain(REVIEW, row, "onefile_id"))
             )
     return found

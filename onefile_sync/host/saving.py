@@ -46,7 +46,8 @@ def can_hold(kind: str, field: str, value: Value) -> bool:
 
     Makes no query, except for an attendance that the mapping names by natural key.
 
-    ``kind`` is "learner", "qualification" or "review"; ``field`` a name of :mod:`onefile_sync.host.snapshot`.
+    ``kind`` is a key of :data:`onefile_sync.host.mapping.WRITTEN`; ``field`` a name of
+    :mod:`onefile_sync.host.snapshot`.
     """
     try:
         stored(WRITTEN[kind], field, value)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from enum import Enum
-from typing import Annotated, Any, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_origin, get_type_hints
 
 from onefile_sync.fields import Kind, blank_values
 
@@ -103,3 +103,61 @@ class Officers:
     by_onefile_id: Mapping[int, str] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
     ambiguous: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRow:
+    """A learner or an officer, with what tells who it is. What the mapping has no field for is blank.
+
+    ``centre_id`` and what follows ``email`` belong to learners.
+    """
+
+    pk: str
+    label: Label
+    kind: Literal["learner", "officer"]
+    onefile_id: int | None = None
+    centre_id: int | None = None
+    ident: Annotated[str, Kind.TEXT] = ""
+    first_name: Annotated[str, Kind.TEXT] = ""
+    surname: Annotated[str, Kind.TEXT] = ""
+    email: Annotated[str, Kind.TEXT] = ""
+    date_of_birth: Annotated[date | None, Kind.DATE] = None
+    uln: Annotated[str, Kind.TEXT] = ""
+    ni_number: Annotated[str, Kind.TEXT] = ""
+    start_date: Annotated[date | None, Kind.DATE] = None
+    planned_end_date: Annotated[date | None, Kind.DATE] = None
+
+
+@dataclass(frozen=True, slots=True)
+class OrganisationRow:
+    """An employer. What the mapping has no field for is blank."""
+
+    pk: str
+    label: Label
+    onefile_id: int | None = None
+    ident: Annotated[str, Kind.TEXT] = ""
+    name: Annotated[str, Kind.TEXT] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QualificationLinkRow:
+    """A learner's qualification, with what it is linked by. ``reference`` is PICSWeb's VQ Reference."""
+
+    pk: str
+    label: Label
+    learner_pk: str
+    onefile_id: int | None = None
+    reference: Annotated[str, Kind.TEXT] = ""
+    start_date: Annotated[date | None, Kind.DATE] = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewLinkRow:
+    """A learner's review, with what it is linked by. ``proposed`` is a moment if a time is known, else a date."""
+
+    pk: str
+    label: Label
+    learner_pk: str
+    onefile_id: int | None = None
+    proposed: datetime | date | None = None
+    actual_date: date | None = None

@@ -62,10 +62,14 @@ def _how_to_read(part: Part, role: str) -> Callable[[Model], Any]:
 
 
 def _has_normal_type(part: Part) -> Callable[[Model], bool]:
-    field = part.field("type")
-    normal = [kept_for(part, field, each) for each in part.option("normal_types")]
-    type_of = attrgetter(field.attname)
+    normal, type_of = normal_types(part), attrgetter(part.field("type").attname)
     return lambda review: type_of(review) in normal
+
+
+def normal_types(part: Part) -> list[Any]:
+    """The values of the type of normal reviews. One query for each natural key in the mapping."""
+    field = part.field("type")
+    return [kept_for(part, field, each) for each in part.option("normal_types")]
 
 
 def stored(part: Part, role: str, value: Value) -> Any:

@@ -13,6 +13,7 @@ from django_q.models import Schedule
 from example_project.picsweb.models import Officer, Qualification, Review
 from onefile_sync import checks, conf
 from onefile_sync.checks import picsweb
+from onefile_sync.host.mapping import LEARNER
 from onefile_sync.mixins import OneFileLearnerMixin
 from onefile_sync.models import OneFileSettings
 from onefile_sync.sync.runs.schedule import DAILY, SCHEDULED_TASKS, SWEEP
@@ -159,8 +160,28 @@ WRONG_ROLES = [
     ("LEARNER", {"in_learning": {"actual_end_date": "never"}}, "E015"),
     ("QUALIFICATION", {"has_units": "unit_set"}, "E015"),
     ("QUALIFICATION", {"certificate_received_date": "registration_date"}, "E018"),
+    ("LEARNER", {"ident": "number"}, "E008"),
+    ("LEARNER", {"ident": 5}, "E008"),
+    ("LEARNER", {"email": "main_officer__mail"}, "E008"),
+    ("LEARNER", {"uln": "date_of_birth"}, "E009"),
+    ("LEARNER", {"uln": "main_officer"}, "E009"),
+    ("LEARNER", {"date_of_birth": "surname"}, "E009"),
+    ("QUALIFICATION", {"reference": "units"}, "E008"),
+    ("OFFICER", {"surname": "tests.nowhere.surname_of"}, "E014"),
+    ("OFFICER", {"uln": "ident"}, "E007"),
+    ("ORGANISATION", {"name": "onefile_id"}, "E009"),
+    ("REVIEW", {"reference": "type"}, "E007"),
 ]
 RIGHT_ROLES = [
+    ("LEARNER", dict.fromkeys(LEARNER.optional_roles)),
+    ("LEARNER", {"email": "main_officer__email", "first_name": "tests.checks.test_checks.not_a_model"}),
+    (
+        "LEARNER",
+        {"start_date": "actual_end_date", "ident": "uln"},
+    ),  # read only, so a field may play two roles
+    ("OFFICER", {"surname": "tests.college.mapping.surname_of"}),
+    ("QUALIFICATION", {"start_date": "registration_date"}),
+    ("ORGANISATION", {"ident": None}),
     ("LEARNER", {"live": "tests.checks.test_checks.not_a_model"}),
     ("LEARNER", {"live": {"status": ["live", "dormant"], "email": ""}}),
     ("REVIEW", {"attended_values": {**VALUES, "unknown": ""}}),

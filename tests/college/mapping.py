@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .models import Enrolment, Student
+    from .models import Enrolment, Student, Tutor
 
 
 def is_studying(student: Student) -> bool:
@@ -18,6 +18,14 @@ def is_modular(enrolment: Enrolment) -> bool:
     return enrolment.module_set.exists()
 
 
+def first_name_of(tutor: Tutor) -> str:
+    return tutor.full_name.split(" ", 1)[0]
+
+
+def surname_of(tutor: Tutor) -> str:
+    return tutor.full_name.partition(" ")[2]
+
+
 COLLEGE = {
     "CALLS_PER_MINUTE": None,
     "LEARNER": {
@@ -26,6 +34,12 @@ COLLEGE = {
         "live": "enrolled",
         "in_learning": "tests.college.mapping.is_studying",
         "ended_on": "left_at",
+        "ident": "student_number",
+        "first_name": "forename",
+        "surname": "family_name",
+        "email": "contact__email",
+        "date_of_birth": "born_on",
+        "start_date": "enrolled_at",
     },
     "QUALIFICATION": {
         "model": "college.Enrolment",
@@ -37,6 +51,7 @@ COLLEGE = {
         "registration_date": "registered_at",
         "certificate_applied_date": "claimed_at",
         "certificate_received_date": "certificated_on",
+        "reference": "course_code",
     },
     "REVIEW": {
         "model": "college.Meeting",
@@ -52,6 +67,10 @@ COLLEGE = {
         "officer": "tutor",
         "trainee_signed_date": "signed_by_student_on",
     },
-    "OFFICER": {"model": "college.Tutor"},
-    "ORGANISATION": {"model": "college.Employer"},
+    "OFFICER": {
+        "model": "college.Tutor",
+        "first_name": "tests.college.mapping.first_name_of",
+        "surname": "tests.college.mapping.surname_of",
+    },
+    "ORGANISATION": {"model": "college.Employer", "name": "trading_name"},
 }

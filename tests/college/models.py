@@ -18,6 +18,8 @@ from onefile_sync.mixins import (
 class Tutor(OneFileOfficerMixin):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     full_name = models.CharField(max_length=300)
+    ident = models.CharField(max_length=20, blank=True, default="")
+    email = models.EmailField(blank=True, default="")
 
     def __str__(self) -> str:
         return self.full_name
@@ -31,6 +33,15 @@ class Employer(OneFileOrganisationMixin):
         return self.trading_name
 
 
+class Contact(models.Model):
+    """A student's e-mail and telephone."""
+
+    email = models.EmailField(blank=True, default="")
+
+    def __str__(self) -> str:
+        return self.email
+
+
 class PresentStudents(models.Manager["Student"]):
     """Students whom nobody has put in the bin."""
 
@@ -42,6 +53,12 @@ class Student(OneFileLearnerMixin):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     forename = models.CharField(max_length=100)
     family_name = models.CharField(max_length=100)
+    student_number = models.CharField(max_length=20, blank=True, default="")
+    contact = models.ForeignKey(Contact, null=True, blank=True, on_delete=models.SET_NULL)
+    born_on = models.DateField(null=True, blank=True)
+    uln = models.CharField(max_length=10, blank=True, default="")
+    ni_number = models.CharField(max_length=13, null=True, blank=True)  # noqa: DJ001 - on purpose: null
+    enrolled_at = models.DateTimeField(null=True, blank=True)
     enrolled = models.BooleanField(default=True)
     on_break = models.BooleanField(default=False)
     left_at = models.DateTimeField(null=True, blank=True)
@@ -60,6 +77,7 @@ class Enrolment(OneFileQualificationMixin):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     student = models.ForeignKey(Student, on_delete=models.CASCADE)
     course = models.CharField(max_length=200)
+    course_code = models.CharField(max_length=30, blank=True, default="")
     credits_total = models.PositiveSmallIntegerField(null=True, blank=True)
     credits_achieved = models.PositiveSmallIntegerField(null=True, blank=True)
     awarding_body_number = models.CharField(max_length=20, null=True, blank=True)  # noqa: DJ001 - on purpose: null

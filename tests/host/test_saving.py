@@ -99,6 +99,107 @@ class TestSavingWhatChanged:
         assert read(learner).centre_id == 8
 
 
+LINKED = ["learner", "qualification", "review", "officer", "organisation"]
+
+
+def a_row(host, kind, **roles):
+    parents = [host.learner()] if kind in ("qualification", "review") else []
+    return getattr(host, kind)(*parents, **roles)
+
+
+def onefile_id_of(row):
+    return type(row)._base_manager.get(pk=row.pk).onefile_id
+
+
+class TestLinkingAndUnlinking:
+    """The OneFile ID of a row of any kind."""
+
+    @pytest.mark.parametrize("kind", LINKED)
+    @pytest.mark.parametrize(("old", "new"), [(None, 7), (7, None), (7, 8)])
+    def test_the_id_is_set_or_cleared(self, host, kind, old, new):
+        row = a_row(host, kind, onefile_id=old)
+        saved = picsweb_side.save_fields(kind, str(row.pk), {"onefile_id": old}, {"onefile_id": new})
+        assert (saved.before["onefile_id"], saved.values["onefile_id"]) == (old, new)
+        assert onefile_id_of(row) == new
+
+    @pytest.mark.parametrize("kind", LINKED)
+    def test_a_row_that_was_linked_meanwhile_stays(self, host, kind):
+        row = a_row(host, kind, onefile_id=7)
+        assert not picsweb_side.save_fields(kind, str(row.pk), {"onefile_id": None}, {"onefile_id": 8})
+        assert onefile_id_of(row) == 7
+
+    @pytest.mark.parametrize("kind", LINKED)
+    @pytest.mark.parametrize("wanted", [7, None])
+    def test_a_model_that_keeps_its_own_id_is_reported(self, host, kind, wanted):
+        row = a_row(host, kind, onefile_id=3)
+
+        def keep(instance, **kwargs):
+            instance.onefile_id = 3
+
+        pre_save.connect(keep, sender=type(row))
+        try:
+            with pytest.raises(picsweb_side.Rejected) as caught:
+                picsweb_side.save_fields(kind, str(row.pk), {"onefile_id": 3}, {"onefile_id": wanted})
+        finally:
+            pre_save.disconnect(keep, sender=type(row))
+        assert (caught.value.kind, caught.value.pk, caught.value.fields) == (
+            kind,
+            str(row.pk),
+            ("onefile_id",),
+        )
+
+    @pytest.mark.parametrize("kind", ["officer", "organisation"])
+    def test_a_number_that_the_field_cannot_hold_is_refused(self, host, kind):
+        row = a_row(host, kind)
+        assert not picsweb_side.can_hold(kind, "onefile_id", -1)
+        with pytest.raises(picsweb_side.Rejected):
+            picsweb_side.save_fields(kind, str(row.pk), {"onefile_id": None}, {"onefile_id": -1})
+
+    @pytest.mark.parametrize("kind", ["officer", "organisation"])
+    def test_signals_tell_of_the_id_only(self, host, kind):
+        row, sent = a_row(host, kind), []
+
+        def listen(update_fields, **kwargs):
+            sent.append(update_fields)
+
+        post_save.connect(listen, sender=type(row))
+        try:
+            picsweb_side.save_fields(kind, str(row.pk), {"onefile_id": None}, {"onefile_id": 7})
+        finally:
+            post_save.disconnect(listen, sender=type(row))
+        assert sent == [{"onefile_id"}]
+
+    def test_two_rows_are_saved_together_or_not_at_all(self, host):
+        officer, learner = host.officer(), host.learner(onefile_id=None)
+
+        def link_both(onefile_id):
+            with picsweb_side.saving("learner", str(learner.pk)):
+                picsweb_side.save_fields(
+                    "learner", str(learner.pk), {"onefile_id": None}, {"onefile_id": 501}
+                )
+                picsweb_side.save_fields(
+                    "officer", str(officer.pk), {"onefile_id": None}, {"onefile_id": onefile_id}
+                )
+
+        with pytest.raises(picsweb_side.Rejected) as caught:
+            link_both(-1)
+        assert (caught.value.kind, caught.value.pk) == ("officer", str(officer.pk))
+        assert onefile_id_of(learner) is None
+
+        link_both(71)
+        assert (onefile_id_of(learner), onefile_id_of(officer)) == (501, 71)
+
+    @COLLEGE_ONLY
+    def test_unlinking_moves_the_stamp_of_the_last_change(self, host):
+        with time_machine.travel(datetime(2026, 1, 1, tzinfo=UTC)):
+            learner = host.learner(onefile_id=501, centre_id=8)
+        old = {"onefile_id": 501, "centre_id": 8}
+        picsweb_side.save_fields("learner", str(learner.pk), old, dict.fromkeys(old))
+        kept = type(learner).everybody.get()
+        assert (kept.onefile_id, kept.onefile_centre_id) == (None, None)
+        assert kept.edited_at > learner.edited_at + timedelta(days=1)
+
+
 class TestNothingIsLost:
     def test_a_clerks_edit_made_meanwhile_stays(self, host):
         learner = host.learner()
