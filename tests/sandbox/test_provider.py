@@ -11,7 +11,7 @@ import pytest
 import time_machine
 
 from onefile_sync.sandbox.demo_data.demo_data import DemoLearner, DemoReview, Provider
-from onefile_sync.sandbox.demo_data.identity import uln
+from onefile_sync.sandbox.demo_data.identifiers import uln
 from onefile_sync.sandbox.demo_data.provider import build, plain
 from onefile_sync.sandbox.entities import ASSESSOR, LONDON
 from onefile_sync.sandbox.world import World

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 from . import names
 from .demo_data import Provider
-from .identity import uln
+from .identifiers import uln
 
 Side = TypeVar("Side")
 

@@ -33,7 +33,7 @@ from .demo_data import (
     PicswebLearner,
     Provider,
 )
-from .identity import in_onefile, ni_number, uln
+from .identifiers import in_onefile, ni_number, uln
 from .learning import Colleague, Enrolment, Learning, Numbers, add_aim, add_aims, add_reviews, onefile_review
 from .mistakes import with_mistakes
 from .picsweb_side import unlinked_learner

@@ -20,7 +20,7 @@ from onefile_sync.sandbox.entities import (
 )
 
 from .demo_data import DemoLearner, DemoQualification, OneFileLearner, Provider
-from .identity import in_onefile
+from .identifiers import in_onefile
 
 SECOND_CENTRE_ID: Final = 5741
 
