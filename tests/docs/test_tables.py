@@ -220,7 +220,7 @@ class TestDesign:
         }
 
         own = {path for path in PACKAGE.iterdir() if path.suffix == ".py" or any(path.glob("**/*.*"))}
-        for folder in ("sync", "sync/*", "onefile", "web", "reporting", "setup", "messages"):
+        for folder in ("sync", "sync/*", "onefile", "web", "reporting", "setup", "linking", "messages"):
             own |= {
                 path for path in PACKAGE.glob(f"{folder}/*") if path.suffix == ".py" or any(path.glob("*.py"))
             }
