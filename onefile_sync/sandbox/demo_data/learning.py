@@ -90,7 +90,7 @@ def add_aims(learning: Learning, enrolment: Enrolment, dice: random.Random, numb
 
 def add_aim(
     learning: Learning,
-    standard: names.Standard,
+    standard: names.DemoStandard,
     enrolment: Enrolment,
     dice: random.Random,
     numbers: Numbers,

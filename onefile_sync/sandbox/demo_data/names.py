@@ -126,7 +126,7 @@ DISABILITIES: Final = ("", "", "", "Dyslexia", "Hearing impairment", "Mental hea
 
 
 @dataclass(frozen=True, slots=True)
-class Standard:
+class DemoStandard:
     """A qualification in OneFile's catalogue. The bracketed code in OneFile's title is PICSWeb's reference."""
 
     id: int
@@ -155,7 +155,7 @@ _PARTS: Final = (("AS", ""), ("OP", ": on-programme"), ("GW", ": gateway"), ("EP
 #: The parts of each apprenticeship.
 APPRENTICESHIPS: Final = tuple(
     tuple(
-        Standard(3001 + 10 * row + part, code + suffix, title + addition)
+        DemoStandard(3001 + 10 * row + part, code + suffix, title + addition)
         for part, (suffix, addition) in enumerate(_PARTS)
     )
     for row, (code, title) in enumerate(_APPRENTICESHIPS)
@@ -163,15 +163,15 @@ APPRENTICESHIPS: Final = tuple(
 
 #: Shorter qualifications taken alongside an apprenticeship. PICSWeb tracks those with units by unit.
 OTHER_QUALIFICATIONS: Final = (
-    Standard(3901, "60350123", "Functional Skills English Level 2"),
-    Standard(3902, "60350135", "Functional Skills Mathematics Level 2"),
-    Standard(
+    DemoStandard(3901, "60350123", "Functional Skills English Level 2"),
+    DemoStandard(3902, "60350135", "Functional Skills Mathematics Level 2"),
+    DemoStandard(
         3903,
         "60173322",
         "Certificate in Principles of Business Administration",
         ("Principles of administration", "Managing one's own work", "Communication in business"),
     ),
-    Standard(
+    DemoStandard(
         3904,
         "50112076",
         "Award in Health & Safety in the Workplace",
@@ -182,11 +182,11 @@ OTHER_QUALIFICATIONS: Final = (
 #: Standards that the centre has and no learner takes: pathways (another standard with the same code), a code that is
 #: nearly another one, a title with two brackets, and a standard without a code.
 STANDARDS_NOT_TAKEN: Final = (
-    Standard(3951, "196AS", "Business Administrator Level 3: public sector"),
-    Standard(3952, "196AS", "Business Administrator Level 3: legal"),
-    Standard(3953, "215AX", "Adult Care Worker Level 2 (old)"),
-    Standard(3954, "135GX", "Early Years Educator Level 3 [pilot]"),
-    Standard(3955, "", "Induction"),
+    DemoStandard(3951, "196AS", "Business Administrator Level 3: public sector"),
+    DemoStandard(3952, "196AS", "Business Administrator Level 3: legal"),
+    DemoStandard(3953, "215AX", "Adult Care Worker Level 2 (old)"),
+    DemoStandard(3954, "135GX", "Early Years Educator Level 3 [pilot]"),
+    DemoStandard(3955, "", "Induction"),
 )
 
 REGISTRATION_PREFIXES: Final = ("CG", "PN", "NCFE", "BTEC", "HAB")
