@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from datetime import time, timedelta
 from pathlib import Path
-from typing import Any, Generic, TypeVar, overload
+from typing import Any, Generic, NamedTuple, TypeVar, overload
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -38,6 +38,13 @@ FORMER_KEYS: Mapping[str, str] = {}
 API_PATH = "/api/v2.1"
 
 T = TypeVar("T")
+
+
+class Archived(NamedTuple):
+    """How a user in OneFile shows that they are archived: by a property, or by their role."""
+
+    property: str | None
+    roles: tuple[int, ...]
 
 
 class Setting(Generic[T]):
@@ -154,6 +161,20 @@ def _names(written: Any) -> Mapping[str, str]:
     return {_text(name): _text(value) for name, value in _part(written).items()}
 
 
+def _roles(written: Any) -> tuple[int, ...]:
+    if not isinstance(written, list | tuple):
+        raise ValueError
+    role = _whole_number(0)
+    return tuple(role(each) for each in written)
+
+
+def _archived(written: Any) -> Archived:
+    part = _part(written)
+    if not part.keys() <= {"property", "roles"}:
+        raise ValueError
+    return Archived(_or_none(_text)(part.get("property")), _roles(part.get("roles", [2])))
+
+
 def _token(written: Any) -> str | Mapping[str, str]:
     if not isinstance(written, Mapping):
         return _secret(written)
@@ -194,6 +215,15 @@ class Deployment:
         300, _or_none(_whole_number(1)), "a whole number from 1, or None for no rate limit"
     )
     aim_names = Setting({}, _names, "a dict of texts: the JSON names of values on a learning aim")
+    user_names = Setting({}, _names, "a dict of texts: the JSON names of values on a user")
+    standard_names = Setting({}, _names, "a dict of texts: the JSON names of values on a standard")
+    placement_names = Setting({}, _names, "a dict of texts: the JSON names of values on a placement")
+    assessor_roles = Setting([5, 4], _roles, "a list of whole numbers: the roles of users who are assessors")
+    archived = Setting(
+        {"property": None, "roles": [2]},
+        _archived,
+        'a dict with "property" (a JSON name or None) and "roles" (a list of whole numbers)',
+    )
     visit_types = Setting(
         {"not_specified": 0, "remote_session": 1, "face_to_face": 2},
         _visit_types,

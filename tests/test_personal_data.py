@@ -6,6 +6,9 @@ import logging
 import pickle
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from types import TracebackType
 from typing import Any
 
 import pytest
@@ -17,6 +20,7 @@ from django_q.models import OrmQ, Task
 from onefile_sync import host as picsweb
 from onefile_sync import services, tasks
 from onefile_sync.models import ApiSession, Change, OneFileSettings, Problem, SyncRun
+from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.errors import OneFileError
 from onefile_sync.onefile.retry import RetryPolicy
 from onefile_sync.sandbox.faults import Fault
@@ -156,6 +160,90 @@ def test_errors_carry_codes_and_nothing_else(
     assert error.__cause__ is None
     for canary in (TOKEN, NAME):
         assert canary not in "".join(told)
+
+
+DETAILS = {
+    "email": "canary@example.org",
+    "misid": "CANARY-MIS",
+    "uln": "9871234560",
+    "nino": "QQ987654C",
+    "dob": date(1987, 11, 23),
+}
+#: Not written where the search is called, as that line is in the traceback.
+SEARCHED = {"mis_value": "CANARY-MIS", "email": "canary@example.org", "last_name": NAME}
+TOLD_NEVER = (NAME, TOKEN, "canary@example.org", "CANARY-MIS", "9871234560", "QQ987654C", "1987")
+
+
+def test_a_persons_details_are_in_no_log_and_no_text_of_a_record(
+    learners: list[Any],
+    world: World,
+    onefile: SandboxServer,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    user = world.add_learner(first_name=NAME, last_name=NAME, **DETAILS)
+    client = connect(OneFileSettings.load(), RetryPolicy.person(), sleep=dont_wait)
+
+    person = client.person(user.id)
+    found = client.people(mis_value="CANARY-MIS", email="canary@example.org")
+    client.transport.close()
+
+    assert (person.email, person.ni_number, person.date_of_birth) == (
+        "canary@example.org",
+        "QQ987654C",
+        date(1987, 11, 23),
+    )
+    assert [each.id for each in found.records] == [user.id]
+    printed = capfd.readouterr()
+    said = "".join([repr(person), str(found), everything_said(caplog), printed.out, printed.err])
+    assert [canary for canary in TOLD_NEVER if canary in said] == []
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(operation="*", kind="reset", times=99),
+        Fault(operation="*", kind="status", status=400, body=b"QQ987654C canary@example.org", times=99),
+        Fault(operation="*", kind="broken_json", when="after", times=99),
+        Fault(operation="User/Search", kind="wrong_type", when="after", times=99),
+    ],
+    ids=lambda fault: f"{fault.kind} {fault.status}",
+)
+def test_a_persons_details_are_in_no_error_and_not_on_its_page(
+    learners: list[Any], world: World, onefile: SandboxServer, fault: Fault, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Django's own error report shows the variables of every frame, and so what was searched for."""
+    caplog.set_level(logging.DEBUG)
+    user = world.add_learner(first_name=NAME, last_name=NAME, **DETAILS)
+    calls: list[Callable[[OneFile], object]] = [
+        lambda api: api.people(**SEARCHED),
+    ]
+    if fault.operation == "*":
+        calls.append(lambda api: api.person(user.id))
+    for call in calls:
+        client = connect(OneFileSettings.load(), RetryPolicy.person(), sleep=dont_wait)
+        client.customer()
+        onefile.faults[:] = [replace(fault)]
+
+        with pytest.raises(OneFileError) as raised:
+            call(client)
+        client.transport.close()
+        onefile.faults.clear()
+
+        error = raised.value
+        report = ExceptionReporter(RequestFactory().get("/"), raised.type, error, client_frames(raised.tb))
+        told = [str(error), repr(error), "".join(traceback.format_exception(error)), everything_said(caplog)]
+        told += [report.get_traceback_html(), report.get_traceback_text()]
+        assert [canary for canary in TOLD_NEVER if canary in "".join(told)] == []
+
+
+def client_frames(trace: TracebackType) -> TracebackType:
+    """The traceback without the test's own frames, in which the canaries are."""
+    while "onefile_sync/onefile" not in trace.tb_frame.f_code.co_filename:
+        assert trace.tb_next is not None
+        trace = trace.tb_next
+    return trace
 
 
 def test_refusals_carry_codes_and_nothing_else(learners: list[Any], onefile: SandboxServer) -> None:

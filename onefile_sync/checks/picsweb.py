@@ -28,6 +28,7 @@ from onefile_sync.host.mapping import (
     leads_to_a_row,
     related_model,
 )
+from onefile_sync.onefile.centre_records import PLACEMENT_NAMES, STANDARD_NAMES, USER_NAMES
 from onefile_sync.onefile.tokens import is_safe_address
 from onefile_sync.onefile.transport import LONGEST_PAUSE
 
@@ -111,13 +112,13 @@ def _wrong_values() -> Iterator[CheckMessage]:
             hint="Write an address that begins with https://; http:// is for a sandbox on this machine only.",
             id="onefile_sync.E016",
         )
-    names = [field.name for field in synchronised_fields()]
-    if unknown := sorted(right.get("AIM_NAMES", {}).keys() - names):
-        yield Error(
-            f"ONEFILE_SYNC['AIM_NAMES'] names what a learning aim does not have: {', '.join(unknown)}.",
-            hint=f"Its keys may be: {', '.join(names)}.",
-            id="onefile_sync.E017",
-        )
+    for key, (record, names) in _known_names().items():
+        if unknown := sorted(right.get(key, {}).keys() - names):
+            yield Error(
+                f"ONEFILE_SYNC[{key!r}] names what {record} does not have: {', '.join(unknown)}.",
+                hint=f"Its keys may be: {', '.join(names)}.",
+                id="onefile_sync.E017",
+            )
     if (right.get("CALLS_PER_MINUTE") or 0) > ONEFILE_LIMIT:
         yield Warning(
             f"ONEFILE_SYNC['CALLS_PER_MINUTE'] is above {ONEFILE_LIMIT}, where OneFile begins to refuse calls.",
@@ -131,6 +132,16 @@ def _wrong_values() -> Iterator[CheckMessage]:
             hint=f"Write at least {least:.0f}: the longest pause after a 429, and a call's own time.",
             id="onefile_sync.W004",
         )
+
+
+def _known_names() -> Mapping[str, tuple[str, list[str]]]:
+    """The keys that have JSON names: what each names the values of, and our names for those values."""
+    return {
+        "AIM_NAMES": ("a learning aim", [field.name for field in synchronised_fields()]),
+        "USER_NAMES": ("a user", list(USER_NAMES)),
+        "STANDARD_NAMES": ("a standard", list(STANDARD_NAMES)),
+        "PLACEMENT_NAMES": ("a placement", list(PLACEMENT_NAMES)),
+    }
 
 
 def _part(part: Part, written: Mapping[str, Any]) -> Iterator[CheckMessage]:

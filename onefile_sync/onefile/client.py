@@ -2,13 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence, Set
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from datetime import date, datetime
 from typing import TypeVar
 
-from . import parsing
-from .operations import LARGEST_PAGE, LONGEST_PAGE, Operation
-from .records import AimField, AimValue, Centre, Customer, LearningAim, Review, SearchPage, SearchResult, User
+from django.views.decorators.debug import sensitive_variables
+
+from . import centre_records, parsing
+from .centre_records import PLACEMENT_NAMES, STANDARD_NAMES, USER_NAMES
+from .endpoints import (
+    CREATE_REVIEW,
+    CREATE_VISIT,
+    READ_CUSTOMER,
+    READ_LEARNING_AIM,
+    READ_REVIEW,
+    READ_USER,
+    SEARCH_CENTRES,
+    SEARCH_CLASSROOMS,
+    SEARCH_LEARNING_AIMS,
+    SEARCH_PLACEMENTS,
+    SEARCH_REVIEWS,
+    SEARCH_STANDARDS,
+    SEARCH_USERS,
+    UPDATE_LEARNING_AIM,
+)
+from .operations import Operation
+from .records import (
+    AimField,
+    AimValue,
+    Centre,
+    Customer,
+    LearningAim,
+    NamedRecord,
+    Person,
+    Review,
+    SearchPage,
+    SearchResult,
+    Standard,
+    User,
+)
 from .transport import Transport
 
 #: Half a million records at the default page size. A search that needs more pages is not making progress.
@@ -16,63 +48,39 @@ MAX_PAGES = 5_000
 #: OneFile's status number of a scheduled review. No API client is known to send another one.
 SCHEDULED = 1
 
-# API clients have seen both 404 and 400 for an unknown ID. OneFile answers 204 when there is nothing to return.
-_NO_SUCH_RECORD = {400: "not_found", 204: "not_found"}
-
-READ_CUSTOMER = Operation("read customer", "GET", "/Customer", repeatable=True)
-SEARCH_CENTRES = Operation(
-    "search centres",
-    "POST",
-    "/Organisation/Search/{}/{}",
-    repeatable=True,
-    max_bytes=LARGEST_PAGE,
-    max_seconds=LONGEST_PAGE,
-)
-READ_USER = Operation("read user", "GET", "/User/{}", repeatable=True, meanings=_NO_SUCH_RECORD)
-SEARCH_LEARNING_AIMS = Operation(
-    "search learning aims",
-    "POST",
-    "/LearningAim/Search/{}/{}",
-    repeatable=True,
-    max_bytes=LARGEST_PAGE,
-    max_seconds=LONGEST_PAGE,
-)
-READ_LEARNING_AIM = Operation(
-    "read learning aim", "GET", "/LearningAim/{}", repeatable=True, meanings=_NO_SUCH_RECORD
-)
-# The answer to an update is undocumented. We ignore it, as the learning aim is read again afterwards.
-UPDATE_LEARNING_AIM = Operation(
-    "update learning aim", "POST", "/LearningAim/{}", repeatable=True, has_answer=False
-)
-SEARCH_REVIEWS = Operation(
-    "search reviews",
-    "POST",
-    "/Review/Search/{}/{}",
-    repeatable=True,
-    max_bytes=LARGEST_PAGE,
-    max_seconds=LONGEST_PAGE,
-)
-READ_REVIEW = Operation("read review", "GET", "/Review/{}", repeatable=True, meanings=_NO_SUCH_RECORD)
-CREATE_VISIT = Operation("create visit", "POST", "/Visit", repeatable=False)
-CREATE_REVIEW = Operation("create review", "POST", "/Review", repeatable=False)
-
-Listed = TypeVar("Listed", Centre, LearningAim, Review)
-Single = TypeVar("Single", User, LearningAim, Review)
+Listed = TypeVar("Listed", Centre, LearningAim, Review, Person, NamedRecord, Standard)
+Single = TypeVar("Single", User, LearningAim, Review, Person)
 
 
 class OneFile:
     """The API for one customer. Every method raises :class:`onefile_sync.onefile.errors.OneFileError`.
 
     Not thread-safe, as its ``transport`` is not; ``transport`` also counts the calls. ``aim_fields`` are the values to
-    read of learning aims.
+    read of learning aims. The three mappings have OneFile's names for the values of a :class:`Person`, a placement and
+    a :class:`Standard`, by ours. Users with one of the ``archived_roles``, or with the ``archived_property``, are
+    archived.
     """
 
     def __init__(
-        self, transport: Transport, aim_fields: Sequence[AimField] = (), page_size: int = 100
+        self,
+        transport: Transport,
+        aim_fields: Sequence[AimField] = (),
+        page_size: int = 100,
+        *,
+        user_names: Mapping[str, str] = USER_NAMES,
+        placement_names: Mapping[str, str] = PLACEMENT_NAMES,
+        standard_names: Mapping[str, str] = STANDARD_NAMES,
+        archived_property: str | None = None,
+        archived_roles: Collection[int] = (2,),
     ) -> None:
         self.transport = transport
         self._aim_fields = aim_fields
         self.page_size = page_size
+        self._user_names = user_names
+        self._placement_names = placement_names
+        self._standard_names = standard_names
+        self._archived_property = archived_property
+        self._archived_roles = archived_roles
         self._longest_page: dict[str, int] = {}
 
     def customer(self) -> Customer:
@@ -87,6 +95,54 @@ class OneFile:
 
     def user(self, user_id: int) -> User:
         return self._read(READ_USER, user_id, parsing.user)
+
+    def person(self, user_id: int) -> Person:
+        """A user's details. Use :meth:`user` where the name, role and centre are enough."""
+        return self._read(READ_USER, user_id, lambda item: self._person(item, read_alone=True))
+
+    @sensitive_variables()
+    def people(
+        self,
+        *,
+        centre_id: int | None = None,
+        role: int | None = None,
+        mis_value: str = "",
+        email: str = "",
+        first_name: str = "",
+        last_name: str = "",
+    ) -> SearchResult[Person]:
+        """Search for users. Blank filters are not sent.
+
+        OneFile does not document whether text filters are exact, nor that they are honoured, so compare the records.
+        """
+        texts = {"mis_value": mis_value, "email": email, "first_name": first_name, "last_name": last_name}
+        filters = {self._user_names[name]: text or None for name, text in texts.items()}
+        return self._search(SEARCH_USERS, self._people_of(centre_id, role) | filters, self._person)
+
+    def page_of_people(self, number: int, *, centre_id: int | None, role: int | None) -> SearchPage[Person]:
+        """Read one page of the users of a centre with a role; ``None`` means every centre, or every role."""
+        return self._page(SEARCH_USERS, number, self._people_of(centre_id, role), self._person)
+
+    def page_of_placements(self, number: int, centre_id: int | None) -> SearchPage[NamedRecord]:
+        return self._page(
+            SEARCH_PLACEMENTS,
+            number,
+            {"OrganisationID": centre_id},
+            lambda item: centre_records.named_record(item, self._placement_names),
+        )
+
+    def page_of_classrooms(self, number: int, centre_id: int | None) -> SearchPage[NamedRecord]:
+        return self._page(
+            SEARCH_CLASSROOMS, number, {"OrganisationID": centre_id}, centre_records.named_record
+        )
+
+    def page_of_standards(self, number: int, centre_id: int | None) -> SearchPage[Standard]:
+        return self._page(
+            SEARCH_STANDARDS,
+            number,
+            {"OrganisationID": centre_id},
+            lambda item: centre_records.standard(item, self._standard_names),
+        )
 
     def learning_aims(
         self, learner_id: int, wanted: Collection[int] | None = None
@@ -110,9 +166,7 @@ class OneFile:
 
     def page_of_reviews(self, number: int, centre_id: int | None) -> SearchPage[Review]:
         """Read one page of the reviews of all learners in a centre."""
-        return self._page(
-            SEARCH_REVIEWS, number, _without_blanks({"OrganisationID": centre_id}), parsing.review
-        )
+        return self._page(SEARCH_REVIEWS, number, {"OrganisationID": centre_id}, parsing.review)
 
     def learning_aim(self, aim_id: int) -> LearningAim:
         return self._read(
@@ -158,7 +212,7 @@ class OneFile:
         or if the search has found exactly these IDs and the page's length does not look like a server's cap. Leave
         ``known`` out when a review will be created because it was not found: then a short page never ends the search.
         """
-        body = _without_blanks({"LearnerID": learner_id, "OrganisationID": centre_id})
+        body: dict[str, object] = {"LearnerID": learner_id, "OrganisationID": centre_id}
 
         def is_the_end(found: Set[int], length: int) -> bool:
             if known is None or length >= self.page_size:
@@ -224,6 +278,19 @@ class OneFile:
             },
         )
 
+    def _people_of(self, centre_id: int | None, role: int | None) -> dict[str, object]:
+        return {self._user_names["centre_id"]: centre_id, self._user_names["role"]: role}
+
+    def _person(self, sent: object, *, read_alone: bool = False) -> Person | None:
+        return centre_records.person(
+            sent,
+            self._user_names,
+            archived_property=self._archived_property,
+            archived_roles=self._archived_roles,
+            read_alone=read_alone,
+        )
+
+    @sensitive_variables()
     def _search(
         self,
         operation: Operation,
@@ -254,6 +321,7 @@ class OneFile:
                 return SearchResult(tuple(found.values()), unreadable_items)
         raise operation.failure("bad_answer")
 
+    @sensitive_variables()
     def _page(
         self,
         operation: Operation,
@@ -261,7 +329,7 @@ class OneFile:
         body: dict[str, object],
         parse: Callable[[object], Listed | None],
     ) -> SearchPage[Listed]:
-        items = self.transport.send(operation, (number, self.page_size), body)
+        items = self.transport.send(operation, (number, self.page_size), _without_blanks(body))
         if items is None:
             items = []
         if not isinstance(items, list):
@@ -270,6 +338,7 @@ class OneFile:
         records = [record for item in items if (record := parse(item)) is not None]
         return SearchPage(tuple(records), len(items) - len(records), len(items))
 
+    @sensitive_variables()
     def _read(self, operation: Operation, wanted: int, parse: Callable[[object], Single | None]) -> Single:
         record = parse(self.transport.send(operation, (wanted,)))
         if record is None or record.id != wanted:

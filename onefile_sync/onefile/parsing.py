@@ -55,6 +55,8 @@ NET_MOMENT = re.compile(r"/Date\((?P<milliseconds>-?[0-9]{1,15})(?P<zone>[+-][0-
 #: "No date" in that format: the beginning of the year 1, which may be earlier in UTC.
 NO_NET_DATE = -62_135_596_800_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: Texts that mean yes or no.
+FLAGS: Mapping[str, bool] = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 #: Characters removed before and after a text: white space and the byte order mark.
 AROUND = "\ufeff" + whitespace
 #: The encodings that an answer may be declared to have, by Python's names.
@@ -118,6 +120,15 @@ def moment(value: object) -> datetime | None:
         return _moment(value.strip())
     except (ValueError, OverflowError):
         raise UnreadableError from None
+
+
+def flag(value: object) -> bool | None:
+    """Yes or no, also as text or number; a date-time means yes, as of ``ArchivedOn``. Raises UnreadableError."""
+    if isinstance(value, str) and value.strip().casefold() in FLAGS:
+        return FLAGS[value.strip().casefold()]
+    if is_blank(value) or isinstance(value, bool):
+        return value if isinstance(value, bool) else None
+    return bool(whole_number(value)) if not isinstance(value, str) else moment(value) is not None
 
 
 def is_moment(written: str) -> bool:

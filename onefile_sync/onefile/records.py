@@ -83,6 +83,57 @@ class User:
 
 
 @dataclass(frozen=True, slots=True)
+class Person:
+    """A user's details. Dates are London dates; ``last_modified`` is aware, in UTC.
+
+    ``archived`` is ``None`` if OneFile does not say. ``silent`` names the fields for which a list item has no value;
+    they are not necessarily blank. An individually read record is not silent.
+    """
+
+    id: int
+    centre_id: int | None = None
+    role: int | None = None
+    first_name: str = field(default="", repr=False)
+    last_name: str = field(default="", repr=False)
+    email: str = field(default="", repr=False)
+    mis_value: str = field(default="", repr=False)
+    uln: str = field(default="", repr=False)
+    ni_number: str = field(default="", repr=False)
+    date_of_birth: date | None = field(default=None, repr=False)
+    start_date: date | None = field(default=None, repr=False)
+    planned_end_date: date | None = field(default=None, repr=False)
+    default_assessor_id: int | None = None
+    placement_id: int | None = None
+    classroom_id: int | None = None
+    last_modified: datetime | None = None
+    archived: bool | None = None
+    silent: frozenset[str] = frozenset()
+    unreadable: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class NamedRecord:
+    """A placement, which is OneFile's record of an employer, or a classroom. ``active`` is ``None`` if not known."""
+
+    id: int
+    centre_id: int | None = None
+    name: str = field(default="", repr=False)
+    mis_value: str = field(default="", repr=False)
+    email: str = field(default="", repr=False)
+    active: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standard:
+    """A qualification or apprenticeship standard. ``code`` is PICSWeb's VQ Reference, such as 196AS."""
+
+    id: int
+    title: str = ""
+    code: str = ""
+    centre_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Centre:
     """A centre; the API calls it an organisation."""
 

@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol
 from onefile_sync import host
 from onefile_sync.conf import deployment
 from onefile_sync.host.snapshot import LearnerRow, QualificationRow, ReviewRow
-from onefile_sync.onefile import client, parsing
+from onefile_sync.onefile import endpoints, parsing
 from onefile_sync.onefile.errors import OneFileError, Scope
 from onefile_sync.onefile.operations import Operation
 from onefile_sync.onefile.records import AimField, LearningAim, Review
@@ -33,8 +33,8 @@ LIKELY = ("cert", "element", "total", "done", "regist")
 
 # The probe reports a 204 as a separate answer, to distinguish it from an empty list.
 _TOLD_APART = {204: "not_found"}
-SEARCH_LEARNING_AIMS = replace(client.SEARCH_LEARNING_AIMS, meanings=_TOLD_APART)
-SEARCH_REVIEWS = replace(client.SEARCH_REVIEWS, meanings=_TOLD_APART)
+SEARCH_LEARNING_AIMS = replace(endpoints.SEARCH_LEARNING_AIMS, meanings=_TOLD_APART)
+SEARCH_REVIEWS = replace(endpoints.SEARCH_REVIEWS, meanings=_TOLD_APART)
 # OneFile does not document reading visits. If it is possible, the URL follows the pattern of its other reads.
 READ_VISIT = Operation("read visit", "GET", "/Visit/{}", repeatable=True)
 
@@ -163,10 +163,10 @@ def look(transport: Transport, learner: LearnerRow) -> ProbeReport:
     wanted = aim_fields()
     size = deployment.page_size
 
-    user_answer = _Answer(transport.send(client.READ_USER, (learner.onefile_id,)))
+    user_answer = _Answer(transport.send(endpoints.READ_USER, (learner.onefile_id,)))
     user = parsing.user(user_answer.content)
     if user is None:
-        raise client.READ_USER.failure("bad_answer")
+        raise endpoints.READ_USER.failure("bad_answer")
     centre_id = learner.centre_id or user.centre_id
 
     def read_aim(sent: object, *, read_alone: bool = False) -> LearningAim | None:
@@ -175,13 +175,13 @@ def look(transport: Transport, learner: LearnerRow) -> ProbeReport:
     aim_search = _Asking(transport, SEARCH_LEARNING_AIMS, {"UserID": learner.onefile_id})
     aims = aim_search.page(1, size)
     aim_id = _fullest(learner.qualifications) or _first_id(aims)
-    aim = _ask(transport, client.READ_LEARNING_AIM, (aim_id,)) if aim_id else None
+    aim = _ask(transport, endpoints.READ_LEARNING_AIM, (aim_id,)) if aim_id else None
 
     in_centre = {} if centre_id is None else {"OrganisationID": centre_id}
     review_search = _Asking(transport, SEARCH_REVIEWS, {"LearnerID": learner.onefile_id, **in_centre})
     reviews = review_search.page(1, size)
     review_id = _fullest(learner.reviews) or _first_id(reviews)
-    review = _ask(transport, client.READ_REVIEW, (review_id,)) if review_id else None
+    review = _ask(transport, endpoints.READ_REVIEW, (review_id,)) if review_id else None
     review_read = parsing.review(review.content) if review else None
     visit_id = review_read and review_read.visit_id
     visit = _ask(transport, READ_VISIT, (visit_id,)) if visit_id else None
@@ -190,7 +190,7 @@ def look(transport: Transport, learner: LearnerRow) -> ProbeReport:
     paging = _paging(*longer, size)
     unknown_id = {
         operation.name: _ask(transport, operation, (NO_SUCH_ID,)).described
-        for operation in (client.READ_USER, client.READ_LEARNING_AIM)
+        for operation in (endpoints.READ_USER, endpoints.READ_LEARNING_AIM)
     }
 
     kinds: Counter[str] = Counter()

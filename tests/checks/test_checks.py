@@ -95,6 +95,10 @@ WRONG_KEYS = [
     ({**PICSWEB.mapping, "BASE_URL": "http://10.0.0.1/api/v2.1"}, "E016"),
     ({**PICSWEB.mapping, "BASE_URL": "http://127.0.0.1@example.com/api/v2.1"}, "E016"),
     ({**PICSWEB.mapping, "AIM_NAMES": {"elements": "UnitCount"}}, "E017"),
+    ({**PICSWEB.mapping, "USER_NAMES": {"surname": "LastName"}}, "E017"),
+    ({**PICSWEB.mapping, "STANDARD_NAMES": {"reference": "Code"}}, "E017"),
+    ({**PICSWEB.mapping, "PLACEMENT_NAMES": {"address": "Address"}}, "E017"),
+    ({**PICSWEB.mapping, "ARCHIVED": {"role": [2]}}, "E003"),
     ({**PICSWEB.mapping, "CALLS_PER_MINUTE": 301}, "W001"),
 ]
 RIGHT_KEYS = [
@@ -103,6 +107,10 @@ RIGHT_KEYS = [
     {**PICSWEB.mapping, "BASE_URL": "https://wsapi.onefile.co.uk/api/v2.1"},
     {**PICSWEB.mapping, "CALLS_PER_MINUTE": 300},
     {**PICSWEB.mapping, "AIM_NAMES": {"elements_done": "UnitsDone"}},
+    {**PICSWEB.mapping, "USER_NAMES": {"last_name": "Surname"}},
+    {**PICSWEB.mapping, "STANDARD_NAMES": {"code": "Code"}},
+    {**PICSWEB.mapping, "PLACEMENT_NAMES": {"name": "Employer"}},
+    {**PICSWEB.mapping, "ARCHIVED": {"property": "Archived"}, "ASSESSOR_ROLES": [5]},
 ]
 VALUES = {"blank": "", "yes": "yes", "no": "no", "unknown": "unknown"}
 WRONG_ROLES = [

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
 from werkzeug import Response
 
+from onefile_sync.onefile.centre_records import PLACEMENT_NAMES, STANDARD_NAMES, USER_NAMES
 from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.errors import Scope
-from onefile_sync.onefile.records import Centre, Customer, LearningAim, User
+from onefile_sync.onefile.records import Centre, Customer, LearningAim, Person, SearchPage, User
 from onefile_sync.onefile.transport import Transport
 
 from .aims import aim_fields
@@ -65,6 +67,82 @@ def test_user(onefile: OneFile, exchange: Exchange) -> None:
     exchange.will_answer({"ID": 41, "FirstName": "Zoë", "OrganisationID": 5740, "Role": 1})
     assert onefile.user(41) == User(41, 5740, 1, "Zoë")
     assert exchange.asked == [("GET", "/User/41", None)]
+
+
+def test_person(onefile: OneFile, exchange: Exchange) -> None:
+    exchange.will_answer({"ID": 41, "FirstName": "Zoë", "ULN": "1234567890"})
+    read = onefile.person(41)
+    assert (read.first_name, read.uln, read.silent) == ("Zoë", "1234567890", frozenset())
+    assert exchange.asked == [("GET", "/User/41", None)]
+
+
+def test_people_are_searched_by_the_filters_that_are_given(onefile: OneFile, exchange: Exchange) -> None:
+    exchange.will_answer([{"ID": 41}, {"ID": 42}], [{"ID": 42}, None], NOTHING)
+    found = onefile.people(centre_id=5740, role=1, mis_value="10041", email="")
+    assert [(person.id, "uln" in person.silent) for person in found.records] == [(41, True), (42, True)]
+    body = {"OrganisationID": 5740, "Role": 1, "MISID": "10041"}
+    assert exchange.asked == [("POST", f"/User/Search/{number}/3", body) for number in (1, 2)]
+
+
+def test_people_are_searched_by_name_and_email(onefile: OneFile, exchange: Exchange) -> None:
+    exchange.will_answer(NOTHING)
+    onefile.people(email="a@b.example", first_name="Zoë", last_name="Quill")
+    assert exchange.asked[0][2] == {"Email": "a@b.example", "FirstName": "Zoë", "LastName": "Quill"}
+
+
+@pytest.mark.parametrize(
+    ("page", "path", "body"),
+    [
+        (
+            lambda api: api.page_of_people(2, centre_id=5740, role=5),
+            "User",
+            {"OrganisationID": 5740, "Role": 5},
+        ),
+        (lambda api: api.page_of_people(2, centre_id=None, role=None), "User", {}),
+        (lambda api: api.page_of_placements(2, 5740), "Placement", {"OrganisationID": 5740}),
+        (lambda api: api.page_of_classrooms(2, 5740), "Classroom", {"OrganisationID": 5740}),
+        (lambda api: api.page_of_standards(2, 5740), "Standard", {"OrganisationID": 5740}),
+        (lambda api: api.page_of_standards(2, None), "Standard", {}),
+    ],
+    ids=["people", "everybody", "placements", "classrooms", "standards", "all standards"],
+)
+def test_one_page_of_what_a_centre_has(
+    onefile: OneFile,
+    exchange: Exchange,
+    page: Callable[[OneFile], SearchPage[Person]],
+    path: str,
+    body: dict[str, int],
+) -> None:
+    exchange.will_answer([{"ID": 7}, {"Name": "x"}])
+    found = page(onefile)
+    assert ([record.id for record in found.records], found.unreadable_items, found.items) == ([7], 1, 2)
+    assert exchange.asked == [("POST", f"/{path}/Search/2/3", body)]
+
+
+def test_the_names_of_what_a_centre_has_are_configuration(transport: Transport, exchange: Exchange) -> None:
+    onefile = OneFile(
+        transport,
+        user_names={**USER_NAMES, "mis_value": "ExternalID"},
+        placement_names={**PLACEMENT_NAMES, "name": "Employer"},
+        standard_names={**STANDARD_NAMES, "code": "Code"},
+        archived_property="Gone",
+        archived_roles=[7],
+    )
+    exchange.will_answer(
+        {"ID": 41, "ExternalID": "X1", "Gone": True},
+        {"ID": 42, "Role": 7},
+        NOTHING,
+        [{"ID": 9, "Employer": "Mill"}],
+        [{"ID": 9, "Name": "Autumn"}],
+        [{"ID": 5, "Code": "196AS"}],
+    )
+    first, second = onefile.person(41), onefile.person(42)
+    assert (first.mis_value, first.archived, second.archived) == ("X1", True, True)
+    onefile.people(mis_value="X1")
+    assert exchange.asked[-1][2] == {"ExternalID": "X1"}
+    assert onefile.page_of_placements(1, None).records[0].name == "Mill"
+    assert onefile.page_of_classrooms(1, None).records[0].name == "Autumn"
+    assert onefile.page_of_standards(1, None).records[0].code == "196AS"
 
 
 def test_learning_aims_may_come_thin_and_are_read_one_by_one(onefile: OneFile, exchange: Exchange) -> None:
@@ -237,7 +315,7 @@ def test_a_create_without_an_id_in_its_answer_is_unsure(
     assert len(exchange.asked) == 1
 
 
-@pytest.mark.parametrize("read", [OneFile.user, OneFile.learning_aim, OneFile.review])
+@pytest.mark.parametrize("read", [OneFile.user, OneFile.person, OneFile.learning_aim, OneFile.review])
 @pytest.mark.parametrize(
     "answer", [{"ID": 42}, {"Name": "x"}, {"ID": None}, {}, [], [{"ID": 41}], "41", 41, Response()]
 )
@@ -257,7 +335,7 @@ def test_a_customer_without_an_id_is_a_bad_answer(
     assert failure_of(onefile.customer).code == "bad_answer"
 
 
-@pytest.mark.parametrize("read", [OneFile.user, OneFile.learning_aim, OneFile.review])
+@pytest.mark.parametrize("read", [OneFile.user, OneFile.person, OneFile.learning_aim, OneFile.review])
 @pytest.mark.parametrize("status", [404, 400, 204, 410])
 def test_an_unknown_id_is_not_found(onefile: OneFile, exchange: Exchange, read, status: int) -> None:
     exchange.will_answer(Response(status=status))

@@ -10,15 +10,15 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from onefile_sync.onefile import client
+from onefile_sync.onefile import endpoints
 from onefile_sync.onefile.errors import OneFileError
 from onefile_sync.onefile.operations import Operation
 from onefile_sync.onefile.transport import Transport
 
 from .fakes import RESET, SILENCE, raw_answer
 
-#: Every operation of the client.
-OPERATIONS = [each for each in vars(client).values() if isinstance(each, Operation)]
+#: Every operation that the client uses.
+OPERATIONS = [each for each in vars(endpoints).values() if isinstance(each, Operation)]
 
 READ = Operation("read review", "GET", "/Review/{}", repeatable=True, meanings={400: "not_found"})
 SEARCH = Operation("search reviews", "POST", "/Review/Search/{}/{}", repeatable=True)

@@ -13,6 +13,7 @@ from django.views.decorators.debug import sensitive_variables
 from onefile_sync import crypto
 from onefile_sync.conf import deployment
 from onefile_sync.models import ApiSession, OneFileSettings
+from onefile_sync.onefile.centre_records import PLACEMENT_NAMES, STANDARD_NAMES, USER_NAMES
 from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.retry import RetryPolicy
 from onefile_sync.onefile.transport import SessionStore, Transport
@@ -96,7 +97,16 @@ def connect(
         proxy=deployment.proxy,
         told=LastFailure(belongs_to, keeps=sessions is None),
     )
-    return OneFile(transport, aim_fields=aim_fields(), page_size=deployment.page_size)
+    return OneFile(
+        transport,
+        aim_fields=aim_fields(),
+        page_size=deployment.page_size,
+        user_names={**USER_NAMES, **deployment.user_names},
+        placement_names={**PLACEMENT_NAMES, **deployment.placement_names},
+        standard_names={**STANDARD_NAMES, **deployment.standard_names},
+        archived_property=deployment.archived.property,
+        archived_roles=deployment.archived.roles,
+    )
 
 
 class OwnSession:
