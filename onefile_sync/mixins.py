@@ -67,6 +67,12 @@ class OneFileLearnerMixin(models.Model):
     onefile_differences = RecordedAbout(
         "onefile_sync.Difference", content_type_field="learner_type", object_id_field="learner_pk"
     )
+    onefile_links = RecordedAbout(
+        "onefile_sync.RecordLink", content_type_field="subject_type", object_id_field="subject_pk"
+    )
+    onefile_suggestions = RecordedAbout(
+        "onefile_sync.MatchSuggestion", content_type_field="subject_type", object_id_field="subject_pk"
+    )
 
     class Meta:
         abstract = True
@@ -82,6 +88,9 @@ class OneFileQualificationMixin(models.Model):
         db_index=True,
         help_text=_("The learning aim's ID in OneFile."),
     )
+    onefile_links = RecordedAbout(
+        "onefile_sync.RecordLink", content_type_field="subject_type", object_id_field="subject_pk"
+    )
 
     class Meta:
         abstract = True
@@ -92,6 +101,9 @@ class OneFileReviewMixin(models.Model):
 
     onefile_id = models.PositiveBigIntegerField(
         _("OneFile System ID"), null=True, blank=True, db_index=True, editable=False
+    )
+    onefile_links = RecordedAbout(
+        "onefile_sync.RecordLink", content_type_field="subject_type", object_id_field="subject_pk"
     )
 
     class Meta:
@@ -108,6 +120,12 @@ class OneFileOfficerMixin(models.Model):
         db_index=True,
         help_text=_("The assessor's user ID in OneFile."),
     )
+    onefile_links = RecordedAbout(
+        "onefile_sync.RecordLink", content_type_field="subject_type", object_id_field="subject_pk"
+    )
+    onefile_suggestions = RecordedAbout(
+        "onefile_sync.MatchSuggestion", content_type_field="subject_type", object_id_field="subject_pk"
+    )
 
     class Meta:
         abstract = True
@@ -118,6 +136,12 @@ class OneFileOrganisationMixin(models.Model):
 
     onefile_id = models.PositiveBigIntegerField(
         _("OneFile ID"), null=True, blank=True, db_index=True, help_text=_("The placement's ID in OneFile.")
+    )
+    onefile_links = RecordedAbout(
+        "onefile_sync.RecordLink", content_type_field="subject_type", object_id_field="subject_pk"
+    )
+    onefile_suggestions = RecordedAbout(
+        "onefile_sync.MatchSuggestion", content_type_field="subject_type", object_id_field="subject_pk"
     )
 
     class Meta:

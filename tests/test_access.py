@@ -115,6 +115,7 @@ SETTINGS_FORM = {
     "environment": "sandbox",
     "visit_type": "face_to_face",
     "safety_stop_percent": "35",
+    "match_by": "automatic",
     "safety_stop_learners": "9",
 }
 

@@ -24,7 +24,7 @@ from onefile_sync.fields import Kind, kinds_by_name
 
 from .conditions import as_column, condition, with_conditions
 from .elsewhere import follow, source, with_a_place_for_reviews
-from .mapping import LEARNER, OFFICER, QUALIFICATION, REVIEW, Part
+from .mapping import LEARNER, OFFICER, QUALIFICATION, REVIEW, WRITTEN, Part
 from .snapshot import LearnerRow, Officers, QualificationRow, ReviewRow, roles_of
 from .values import local_date, local_midnight, plain, reader
 
@@ -73,6 +73,19 @@ def learner_model() -> type[Model]:
 def learner_type() -> ContentType:
     """The content type of PICSWeb's learner model, by which our own rows refer to learners."""
     return ContentType.objects.get_for_model(LEARNER.model)
+
+
+def model_of(kind: str) -> type[Model]:
+    """PICSWeb's model of a kind of row: learner, qualification, review, officer or organisation."""
+    return WRITTEN[kind].model
+
+
+def onefile_ids(kind: str, pks: Iterable[str]) -> dict[str, int | None]:
+    """The OneFile IDs of these rows, including hidden ones, by primary key. Deleted rows are left out. One query."""
+    part = WRITTEN[kind]
+    keys = [key for pk in pks if (key := part.to_pk(pk)) is not None]
+    rows = everything(part).filter(pk__in=keys).order_by("pk")
+    return {str(pk): onefile_id for pk, onefile_id in rows.values_list("pk", "onefile_id")}
 
 
 def learner_by_pk(pk: str) -> Model | None:

@@ -1,5 +1,5 @@
-"""Which OneFile record a row of PICSWeb is: the matches found, and the links that people or OneFile's answers made.
+"""Which row of PICSWeb is which record of OneFile.
 
-In: rows of PICSWeb and records of OneFile that are not linked, as plain values. Out: pairs with their evidence. Called
-by ``reporting`` and ``services``.
+In: PICSWeb's rows, OneFile's lists and records, decisions of staff. Out: OneFile IDs on PICSWeb's rows, with a link on
+record for each. The services call it; the exchange does not, it reads the OneFile IDs.
 """

@@ -1,6 +1,7 @@
 """Looks up the texts of a code: what happened, what to do about it and who acts.
 
-Every code has exactly one row, in :mod:`.problems`, :mod:`.refusal_reasons` or :mod:`.failures`.
+Every code has exactly one row, in :mod:`.problems`, :mod:`.refusal_reasons`, :mod:`.link_refusals` or
+:mod:`.failures`.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from django.utils.translation import gettext
 from .explanation import Explanation
 from .failures import FAILURES
 from .labels import field_label
+from .link_refusals import LINK_REFUSALS
 from .problems import PROBLEMS
 from .refusal_reasons import REFUSALS
 
 #: All rows.
-CATALOGUE: tuple[Explanation, ...] = (*PROBLEMS, *REFUSALS, *FAILURES)
+CATALOGUE: tuple[Explanation, ...] = (*PROBLEMS, *REFUSALS, *LINK_REFUSALS, *FAILURES)
 
 _BY_CODE = {row.code: row for row in CATALOGUE}
 

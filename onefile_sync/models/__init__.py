@@ -1,9 +1,12 @@
 """Our own tables: the settings that staff edit, state shared by all processes, the ledger and the staging tables."""
 
+from .directory import DirectoryEntry, DirectoryKind, DirectoryList
 from .lists import ListedProperty
+from .record_links import LinkEnding, LinkMethod, MatchSuggestion, RecordLink, SuggestionState
 from .runs import (
     OPEN_OUTCOMES,
     UNDER_WAY,
+    WITHOUT_LEARNERS,
     Change,
     Difference,
     Ending,
@@ -16,40 +19,59 @@ from .runs import (
     Side,
     SubjectKind,
     SyncRun,
-    UploadIntent,
 )
 from .shared import ApiSession, AssessorName, Heartbeat
-from .staff import DemographicsMode, Environment, OneFileSettings, SettingsGroup, VisitType
+from .staff import (
+    DemographicsMode,
+    Environment,
+    MatchBy,
+    OneFileSettings,
+    SettingsGroup,
+    Tenant,
+    VisitType,
+)
 from .staged import Leased, ListedPage, Listing, ListingKind, StagedRecord
+from .upload_intents import UploadIntent
 
 __all__ = [
     "OPEN_OUTCOMES",
     "UNDER_WAY",
+    "WITHOUT_LEARNERS",
     "ApiSession",
     "AssessorName",
     "Change",
     "DemographicsMode",
     "Difference",
+    "DirectoryEntry",
+    "DirectoryKind",
+    "DirectoryList",
     "Ending",
     "Environment",
     "Heartbeat",
     "LearnerOutcome",
     "Leased",
+    "LinkEnding",
+    "LinkMethod",
     "ListedPage",
     "ListedProperty",
     "Listing",
     "ListingKind",
+    "MatchBy",
+    "MatchSuggestion",
     "Move",
     "OneFileSettings",
     "OutcomeState",
     "Problem",
+    "RecordLink",
     "RunKind",
     "RunState",
     "SettingsGroup",
     "Side",
     "StagedRecord",
     "SubjectKind",
+    "SuggestionState",
     "SyncRun",
+    "Tenant",
     "UploadIntent",
     "VisitType",
 ]

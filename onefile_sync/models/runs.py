@@ -1,4 +1,4 @@
-"""The ledger: runs, an outcome for each learner in a run, changes and problems; and upload intents.
+"""The ledger: runs, an outcome for each learner in a run, changes and problems.
 
 References to PICSWeb's rows are generic foreign keys with a text column ``…_pk``, so that any type of primary key
 (integer, UUID) fits.
@@ -24,6 +24,14 @@ class RunKind(models.TextChoices):
     REFRESH = "refresh", _("Refresh")
     DAILY = "daily", _("Daily sync")
     PREVIEW = "preview", _("Preview")
+    LISTS = "lists", _("Read OneFile's lists")
+    LINKS = "links", _("Refresh Qualification Links")
+    MATCH = "match", _("Match with OneFile")
+    LINKING = "linking", _("Link what was ticked")
+
+
+#: The runs without learners: they are over at ``read_at``, or with a ``failure``.
+WITHOUT_LEARNERS = (RunKind.LISTS, RunKind.LINKS, RunKind.MATCH, RunKind.LINKING)
 
 
 class RunState(models.TextChoices):
@@ -56,6 +64,9 @@ class SyncRun(OwnModel):
     until ``read_at`` what they leave out (:mod:`onefile_sync.sync.bulk.listings`). ``put_off`` counts the reviews that
     this run does not read again. ``worked_at`` is when a worker last worked on the run.
 
+    A run without learners (:data:`WITHOUT_LEARNERS`) reads OneFile's lists, or matches or links records, until
+    ``read_at``. ``failure`` is the code of why it ended before; ``expected_calls`` is what was said before it began.
+
     ``without_reviews`` is set if learners were compared while downloads of reviews were switched off: nothing is then
     known of their reviews.
 
@@ -87,6 +98,8 @@ class SyncRun(OwnModel):
     worked_at = models.DateTimeField(null=True, editable=False)
     api_calls = models.PositiveIntegerField(_("API calls for everyone"), default=0)
     rate_limited = models.PositiveIntegerField(default=0)
+    failure = models.CharField(_("failure"), max_length=40, blank=True, default="", editable=False)
+    expected_calls = models.PositiveIntegerField(null=True, editable=False)
     put_off = models.PositiveIntegerField(_("reviews put off"), default=0)
     without_reviews = models.BooleanField(default=False, editable=False)
     held_at = models.DateTimeField(_("held"), null=True, editable=False)
@@ -139,6 +152,10 @@ class SyncRun(OwnModel):
     @property
     def is_preview(self) -> bool:
         return self.kind == RunKind.PREVIEW
+
+    @property
+    def has_no_learners(self) -> bool:
+        return self.kind in WITHOUT_LEARNERS
 
     @property
     def is_for_a_person(self) -> bool:
@@ -346,43 +363,3 @@ class Difference(OwnModel):
 
     def __str__(self) -> str:
         return f"{self.subject_kind} {self.subject_pk} {self.field}"
-
-
-class UploadIntent(OwnModel):
-    """Stored before a review is created in OneFile and finished afterwards, so that a crash in between is noticed (R7).
-
-    ``review_pk`` is PICSWeb's review. ``finished_at`` is null while the result of the creation is unknown.
-    ``in_doubt_since`` is when the last create without a recorded answer was sent; OneFile may still be processing it
-    until a lease has passed. ``visits_in_doubt`` counts visits that OneFile may have created without our knowing their
-    IDs. ``new_visit_refused_at`` is when OneFile refused the review in the recorded visit, created just before.
-    """
-
-    learner_type = models.ForeignKey(ContentType, on_delete=models.CASCADE, related_name="+")
-    learner_pk = models.CharField(max_length=64)
-    learner = LearnerKey("learner_type", "learner_pk")
-    review_pk = models.CharField(max_length=64)
-    scheduled_for = models.DateTimeField()
-    visit_id = models.PositiveBigIntegerField(null=True)
-    review_id = models.PositiveBigIntegerField(null=True)
-    in_doubt_since = models.DateTimeField(null=True)
-    visits_in_doubt = models.PositiveSmallIntegerField(default=0)
-    new_visit_refused_at = models.DateTimeField(null=True)
-    created_at = models.DateTimeField(default=timezone.now)
-    finished_at = models.DateTimeField(null=True)
-    is_open = models.GeneratedField(  # for the same reason as LearnerOutcome.is_working
-        expression=Case(When(Q(finished_at=None), then=Value(True))),
-        output_field=models.BooleanField(null=True),
-        db_persist=True,
-    )
-
-    class Meta:
-        verbose_name = _("upload intent")
-        constraints = [
-            models.UniqueConstraint(
-                fields=["is_open", "learner_type", "review_pk"], name="onefile_one_open_upload"
-            )
-        ]
-        indexes = [models.Index(fields=["learner_type", "learner_pk"], name="onefile_intent_learner")]
-
-    def __str__(self) -> str:
-        return f"{self.review_pk} ({'finished' if self.finished_at else 'open'})"

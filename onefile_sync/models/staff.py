@@ -42,6 +42,35 @@ class DemographicsMode(models.TextChoices):
     PULL = "pull", _("Update PICS from OneFile Data")
 
 
+class MatchBy(models.TextChoices):
+    """How officers and organisations are known in OneFile (R15, R16)."""
+
+    AUTOMATIC = "automatic", _("Automatic: MIS Value where OneFile has several centres, else OneFile ID")
+    ONEFILE_ID = "onefile_id", _("OneFile ID")
+    MIS_VALUE = "mis_value", _("MIS Value")
+
+
+class Tenant(OwnModel):
+    """One customer's OneFile: the data that a customer token opens at an address.
+
+    OneFile IDs belong to a tenant; the same number is another person elsewhere. ``token_digest`` is a keyed digest of
+    address and customer token. A new token of the same customer (``customer_id``) is the same tenant.
+    """
+
+    environment = models.CharField(_("environment"), max_length=10, choices=Environment)
+    address = models.TextField(_("address"))
+    token_digest = models.CharField(max_length=64, unique=True)
+    customer_id = models.PositiveBigIntegerField(null=True)
+    known_since = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("OneFile environment")
+        verbose_name_plural = _("OneFile environments")
+
+    def __str__(self) -> str:
+        return f"{self.get_environment_display()} ({self.address})"
+
+
 class SettingsGroup(models.TextChoices):
     """The headings of the settings page, in order."""
 
@@ -49,6 +78,7 @@ class SettingsGroup(models.TextChoices):
     CONNECTION = "connection", _("Connection")
     REVIEWS = "reviews", _("Reviews")
     QUALIFICATIONS = "qualifications", _("Qualifications")
+    LINKING = "linking", _("Linking")
     SAFETY_STOP = "safety_stop", _("Safety stop")
 
 
@@ -70,6 +100,10 @@ class OneFileSettings(OwnModel):
     The customer token is stored encrypted, set with :meth:`set_customer_token` and never shown again. It belongs to
     the environment and address for which it was entered (``token_environment``, ``token_address``), and is sent
     nowhere else.
+
+    ``linked_tenant`` is the OneFile whose IDs stand in PICSWeb's rows; null until that is recorded, when it is the one
+    in use. While links are being moved to another, it is ``moving_to``, and nothing else runs. ``links_recorded``: at
+    least one link has been recorded, so that links have to be asked for; never unset.
     """
 
     enabled = under(SettingsGroup.STATUS, models.BooleanField(_("Integration Enabled"), default=False))
@@ -115,6 +149,15 @@ class OneFileSettings(OwnModel):
             ),
         ),
     )
+    match_by = under(
+        SettingsGroup.LINKING,
+        models.CharField(
+            _("Match officers and organisations by"),
+            max_length=10,
+            choices=MatchBy,
+            default=MatchBy.AUTOMATIC,
+        ),
+    )
     safety_stop_percent = under(
         SettingsGroup.SAFETY_STOP,
         models.PositiveSmallIntegerField(
@@ -158,6 +201,14 @@ class OneFileSettings(OwnModel):
         choices=DemographicsMode,
         default=DemographicsMode.NONE,
     )
+
+    linked_tenant = models.ForeignKey(
+        Tenant, null=True, editable=False, on_delete=models.SET_NULL, related_name="+"
+    )
+    moving_to = models.ForeignKey(
+        Tenant, null=True, editable=False, on_delete=models.SET_NULL, related_name="+"
+    )
+    links_recorded = models.BooleanField(default=False, editable=False)
 
     class Meta:
         verbose_name = _("OneFile settings")

@@ -17,7 +17,7 @@ from django.db import connection, connections
 
 from onefile_sync import events, host
 from onefile_sync.conf import deployment
-from onefile_sync.models import OneFileSettings, OutcomeState, SyncRun
+from onefile_sync.models import OneFileSettings, OutcomeState, RunKind, SyncRun
 from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.errors import OneFileError
 from onefile_sync.onefile.retry import RetryPolicy
@@ -30,6 +30,12 @@ from .connection.session import NotConnected, connect
 from .learner.exchange import Exchange, policy_of
 from .learner.sources import LiveSource
 from .runs import leases, lifecycle
+
+#: Does one step of a run: returns false if other workers have claimed all that remain. It is given the run, a client,
+#: and a function that says whether time is up, and raises as :func:`onefile_sync.sync.bulk.listings.read_on` does.
+Step = Callable[[SyncRun, OneFile, Callable[[], bool]], bool]
+#: The steps of runs without learners, by the kind of run. The packages above this one add theirs.
+STEPS: dict[str, Step] = {}
 
 #: Seconds between two checks while other workers process the last learners.
 LOOK_AGAIN = 1.0
@@ -71,7 +77,8 @@ def work_on(
         ours = SyncRun.objects.get(pk=run.pk)
         return WorkerThread(ours, retry_policy, is_over, too_long, after_each, after_piece, sleep).work()
 
-    hands = deployment.calls_at_once if run.reads_everyone and connection.vendor != "sqlite" else 1
+    by_pieces = run.reads_everyone or run.has_no_learners
+    hands = deployment.calls_at_once if by_pieces and connection.vendor != "sqlite" else 1
     if hands == 1:
         return hand()
     with ThreadPoolExecutor(hands) as threads:
@@ -146,8 +153,10 @@ class WorkerThread:
     def next_thing(self, onefile: OneFile, settings: OneFileSettings) -> bool:
         """Do the next piece of work. Returns false to end the task, as OneFile accepts no more calls for now."""
         run = self.run
+        if run.has_no_learners:
+            return self.read(onefile, STEPS[run.kind])
         if run.reads_everyone and run.read_at is None:
-            return self.read(onefile)
+            return self.read(onefile, listings.read_on)
         if run.reads_everyone and not self.all_surveyed:
             ended = compare.survey(run, policy_of(settings), lambda ids: self.learn_names(onefile, ids))
             self.all_surveyed = ended is None
@@ -160,10 +169,10 @@ class WorkerThread:
             return True
         return self.exchange(self.current, onefile, settings)
 
-    def read(self, onefile: OneFile) -> bool:
+    def read(self, onefile: OneFile, do_step: Step) -> bool:
         self.current = None
         try:
-            if not listings.read_on(self.run, onefile, self.time_is_up):
+            if not do_step(self.run, onefile, self.time_is_up):
                 self.sleep(LOOK_SOON)
             self.after_piece()
         except (leases.TimeIsUp, RateLimitLost):
@@ -224,4 +233,6 @@ def _connection(settings: OneFileSettings) -> tuple[str, str]:
 
 def _somebody_waits_for(run: SyncRun) -> bool:
     """Whether a person is waiting for the run. A refresh of many learners has no priority over the daily sync."""
+    if run.kind in (RunKind.LISTS, RunKind.LINKS):
+        return True
     return run.is_for_a_person and run.outcomes.all()[: AT_A_GLANCE + 1].count() <= AT_A_GLANCE

@@ -34,6 +34,7 @@ AS_IT_WAS = {
     "visit_type": "not_specified",
     "skip_elements_with_units": "on",
     "safety_stop_percent": "20",
+    "match_by": "automatic",
     "safety_stop_learners": "25",
 }
 

@@ -14,6 +14,7 @@ FORM = {
     "visit_type": "not_specified",
     "upload_reviews": "on",
     "safety_stop_percent": "20",
+    "match_by": "automatic",
     "safety_stop_learners": "25",
 }
 

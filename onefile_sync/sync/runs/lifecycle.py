@@ -15,6 +15,7 @@ from onefile_sync import events, host
 from onefile_sync.conf import deployment
 from onefile_sync.models import (
     UNDER_WAY,
+    WITHOUT_LEARNERS,
     Ending,
     LearnerOutcome,
     OneFileSettings,
@@ -132,7 +133,7 @@ def advance(run: SyncRun) -> bool:
         return True
     if run.ending:
         _leave_out(run, Ending(run.ending))
-    if run.outcomes.filter(state__in=UNDER_WAY).exists():
+    if _has_work_left(run):
         return False
     nothing_left = _advance_locked(run)
     run.refresh_from_db()
@@ -145,9 +146,15 @@ def _advance_locked(run: SyncRun) -> bool:
     locked = SyncRun.objects.select_for_update().get(pk=run.pk)
     if locked.state not in AT_WORK:
         return True
-    if run.outcomes.filter(state__in=UNDER_WAY).exists():
+    if _has_work_left(locked):
         return False
     return _advance(locked)
+
+
+def _has_work_left(run: SyncRun) -> bool:
+    if run.has_no_learners:
+        return run.read_at is None and not (run.failure or run.ending)
+    return run.outcomes.filter(state__in=UNDER_WAY).exists()
 
 
 def _advance(run: SyncRun) -> bool:
@@ -267,7 +274,12 @@ def give_up(
     *,
     of: tuple[OutcomeState, ...] = (OutcomeState.QUEUED, OutcomeState.ASIDE),
 ) -> None:
-    """End all waiting learners of a run with the same problem. Learners being processed are finished."""
+    """End all waiting learners of a run with the same problem. Learners being processed are finished.
+
+    A run without learners ends with the failure ``code``.
+    """
+    if run.has_no_learners:
+        SyncRun.objects.filter(pk=run.pk, state__in=AT_WORK, failure="").update(failure=code)
     for waiting in _in_batches(run, of):
         _end(waiting, state, code, of)
 
@@ -307,10 +319,11 @@ def daily_attempts() -> models.QuerySet[SyncRun]:
 
 
 def waiting() -> models.QuerySet[SyncRun]:
-    """The open runs with queued learners and none being processed."""
+    """The open runs with queued learners and none being processed, and those without learners that are not over."""
     queued = LearnerOutcome.objects.filter(run=OuterRef("pk"), state=OutcomeState.QUEUED)
     working = LearnerOutcome.objects.filter(run=OuterRef("pk"), state=OutcomeState.WORKING)
-    return SyncRun.objects.filter(Exists(queued), ~Exists(working), state__in=AT_WORK)
+    unfinished = Q(kind__in=WITHOUT_LEARNERS, read_at=None)
+    return SyncRun.objects.filter(Exists(queued) | unfinished, ~Exists(working), state__in=AT_WORK)
 
 
 def stalled_runs() -> models.QuerySet[SyncRun]:
