@@ -20,7 +20,7 @@ from onefile_sync import events as events_module
 from onefile_sync import services
 from onefile_sync.conf import KEYS
 from onefile_sync.contrib.health_check import OneFileIntegration
-from onefile_sync.fields import blank_values
+from onefile_sync.fields import Kind, blank_values
 from onefile_sync.host.mapping import OPTIONS, PARTS
 from onefile_sync.management.commands.onefile_status import as_json
 from onefile_sync.management.commands.onefile_sync import summarise
@@ -56,6 +56,17 @@ class TestInstall:
         assert told == {
             (part.key, name) for part in PARTS for name in (*part.roles, *OPTIONS.get(part.key, ()))
         }
+
+    def test_every_optional_role_of_the_mapping(self) -> None:
+        rows = table("install.md", "optional roles")
+
+        assert [(code(key), code(role)) for key, role, _ in rows] == [
+            (part.key, role) for part in PARTS for role in part.optional_roles
+        ]
+        kinds = {Kind.TEXT: "text", Kind.DATE: "a date or date-time"}
+        by_key = {part.key: part for part in PARTS}
+        for key, role, value in rows:
+            assert value.partition(":")[0] == kinds[by_key[code(key)].optional_roles[code(role)]]
 
     @pytest.mark.django_db
     def test_every_permission(self) -> None:
