@@ -40,8 +40,9 @@ class Demonstration:
     """
 
     children: demo.Children
-    learners: int
-    seed: int
+    #: The options that ``seed_demo`` and ``onefile_sandbox`` share.
+    provider: list[str]
+    unlinked: bool
     port: int
     sandbox_port: int
     say: Callable[[str], None]
@@ -81,13 +82,14 @@ class Demonstration:
         if Learner.objects.exists():
             self.say(
                 f"  This PICSWeb already holds {Learner.objects.count()} learners, which are kept. The sandbox belongs "
-                f"to them if they were seeded with --learners {self.learners} --seed {self.seed}."
+                f"to them if they were seeded with {' '.join(self.provider)}."
             )
             return
         if connection.vendor == "sqlite":
             with connection.cursor() as cursor:
                 cursor.execute(f"PRAGMA application_id = {demo.MADE_BY_THE_DEMO}")
-        call_command("seed_demo", learners=self.learners, seed=self.seed, stdout=StringIO())
+        unlinked = ["--unlinked"] if self.unlinked else []
+        call_command("seed_demo", *self.provider, *unlinked, stdout=StringIO())
 
     def create_log_ins(self) -> None:
         """``admin`` may do everything; ``clerk`` may view learners and the outcomes of refreshes."""
@@ -114,8 +116,7 @@ class Demonstration:
             "sandbox",
             "onefile_sandbox",
             f"--port={self.sandbox_port}",
-            f"--learners={self.learners}",
-            f"--seed={self.seed}",
+            *self.provider,
             f"--rate-limit={os.environ['ONEFILE_CALLS_PER_MINUTE']}",
         )
         worker = self.children.start("worker", "qcluster")
@@ -169,7 +170,7 @@ class Demonstration:
 
     def stay_up(self, sleep: Callable[[float], None]) -> None:
         """Print the addresses and watch the processes until interrupted."""
-        learner = self.first_learner()
+        learner = self.first_learner() or Learner.objects.order_by("pk").first()
         plan = (
             self.site.rstrip("/") + learner.get_absolute_url() if learner else "none: there are no learners"
         )

@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from example_project import demo
 from example_project.demo import Child, Children, DemoFailed
@@ -218,6 +219,20 @@ def test_what_is_no_port_is_said_in_one_line(option, port):
     assert process.returncode == 2
     assert said.splitlines()[-1].endswith(f"argument {option}: a port is a number from 0 to 65535")
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"unlinked": True}, "--check refreshes learners"),
+        ({"officers": 1}, "--officers is a number"),
+        ({"errors_percent": 101}, "--errors-percent is a number"),
+        ({"learners": -1}, "--learners must not be negative"),
+    ],
+)
+def test_options_that_do_not_fit_are_said_before_anything_starts(options, said):
+    with pytest.raises(CommandError, match=said):
+        call_command("demo", check=True, **options)
 
 
 def test_ctrl_c_while_it_is_still_starting_ends_it_without_a_traceback(tmp_path):

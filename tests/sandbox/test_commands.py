@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 import threading
+from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
@@ -21,7 +22,14 @@ from django.core.management import CommandError, call_command
 
 from example_project.picsweb.management.commands.seed_demo import fill, seed
 from example_project.picsweb.models import Learner, Officer, Organisation, Qualification, Review, Unit
+from onefile_sync import host
+from onefile_sync.host.mapping import LEARNER, OFFICER
 from onefile_sync.models import OneFileSettings
+from onefile_sync.sandbox.demo_data.command_line import (
+    add_provider_arguments,
+    provider_arguments,
+    provider_of,
+)
 from onefile_sync.sandbox.demo_data.provider import build
 from onefile_sync.sandbox.server import CUSTOMER_TOKEN, SandboxServer
 from onefile_sync.sandbox.switches import Switches
@@ -187,6 +195,50 @@ def test_seeding_with_errors_fits_the_sandbox_of_the_same_numbers() -> None:
     assert [learner.surname for learner in Learner.objects.order_by("ident")] == [
         learner.picsweb.surname for learner in provider.learners
     ]
+
+
+@pytest.mark.parametrize("given", [[], ["--officers=9", "--two-centres", "--errors-percent=20", "--seed=4"]])
+def test_the_options_of_a_provider_are_passed_on_to_another_command(given: list[str]) -> None:
+    parser = ArgumentParser()
+    add_provider_arguments(parser)
+    options = vars(parser.parse_args(["--learners=10", *given]))
+
+    passed_on = vars(parser.parse_args(provider_arguments(options)))
+
+    assert passed_on == options
+    assert provider_of(passed_on, TODAY) == provider_of(options, TODAY)
+
+
+@pytest.mark.django_db
+def test_a_qualification_starts_with_its_learning_aim() -> None:
+    provider = build(10, 3, TODAY, two_centres=True)
+    fill(provider)
+    starts = dict(Qualification.objects.values_list("onefile_id", "start_date"))
+    aims = [aim for learner in provider.learners if learner.onefile for aim in learner.onefile.aims]
+    assert None not in starts.values()
+    assert {aim.id: aim.start_date for aim in aims}.items() <= starts.items()
+
+
+@pytest.mark.django_db
+def test_linking_reads_of_a_seeded_picsweb_what_the_provider_has() -> None:
+    provider = build(10, 3, TODAY)
+    fill(provider)
+    people = {row.ident: row for row in host.all_people("learner")}
+    for story in provider.learners:
+        row = people[story.picsweb.ident]
+        assert all(
+            getattr(row, name) == getattr(story.picsweb, name)
+            for name in (*LEARNER.optional_roles, "onefile_id")
+        )
+    officers = {row.ident: row for row in host.all_people("officer")}
+    assert all(
+        getattr(officers[story.ident], name) == getattr(story, name)
+        for story in provider.officers
+        for name in OFFICER.optional_roles
+    )
+    assert {row.ident: row.name for row in host.organisations()} == {
+        story.ident: story.name for story in provider.organisations
+    }
 
 
 @pytest.mark.django_db

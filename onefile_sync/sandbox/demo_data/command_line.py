@@ -40,8 +40,15 @@ def add_provider_arguments(parser: ArgumentParser) -> None:
     )
 
 
-def provider_of(options: Mapping[str, Any], today: date | None = None) -> Provider:
-    """Build the provider that the options ask for. Raises ``CommandError`` for a number out of range."""
+def provider_arguments(options: Mapping[str, Any]) -> list[str]:
+    """The options as arguments for another command that takes them."""
+    numbers = {name: options[name] for name in ("learners", "seed", "officers", "errors_percent")}
+    given = [f"--{name.replace('_', '-')}={number}" for name, number in numbers.items() if number is not None]
+    return [*given, "--two-centres"] if options["two_centres"] else given
+
+
+def check_provider(options: Mapping[str, Any]) -> None:
+    """Raise ``CommandError`` for a number out of range."""
     if options["learners"] < 0:
         raise CommandError(_("--learners must not be negative."))
     officers = options["officers"]
@@ -49,11 +56,16 @@ def provider_of(options: Mapping[str, Any], today: date | None = None) -> Provid
         raise CommandError(_("--officers is a number from 2 to %s.") % MOST_OFFICERS)
     if not 0 <= options["errors_percent"] <= 100:
         raise CommandError(_("--errors-percent is a number from 0 to 100."))
+
+
+def provider_of(options: Mapping[str, Any], today: date | None = None) -> Provider:
+    """Build the provider that the options ask for. Raises ``CommandError`` for a number out of range."""
+    check_provider(options)
     provider = build(
         options["learners"],
         options["seed"],
         today,
-        officers=officers,
+        officers=options["officers"],
         two_centres=options["two_centres"],
         errors_percent=options["errors_percent"],
     )

@@ -44,6 +44,7 @@ class DemoQualification:
     reference: str
     title: str
     onefile_id: int | None
+    start_date: date | None = None
     assessor: str | None = None
     total_elements: int | None = None
     elements_done: int | None = None

@@ -125,6 +125,7 @@ def add_aim(
         reference=standard.reference,
         title=standard.title,
         onefile_id=aim.id,
+        start_date=enrolment.start,
         assessor=enrolment.main.officer.ident,
         total_elements=None if how_far_picsweb_is == "blank" else total,
         elements_done={"in step": done, "behind": max(0, done - dice.randint(1, 6)), "blank": None}[

@@ -142,7 +142,12 @@ def _not_enrolled(make: MakeLearner) -> DemoLearner:
     learner = make("not in OneFile")
     references = ("196AS", "215AZ", "[122 as]", "501/1207/6")
     qualifications = tuple(
-        DemoQualification(reference=reference, title=f"Qualification {number}", onefile_id=None)
+        DemoQualification(
+            reference=reference,
+            title=f"Qualification {number}",
+            onefile_id=None,
+            start_date=learner.picsweb.start_date,
+        )
         for number, reference in enumerate(references, start=1)
     )
     return replace(learner, picsweb=replace(learner.picsweb, qualifications=qualifications))

@@ -23,6 +23,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from example_project import demo
 from example_project.demonstration import Demonstration
 from example_project.visitor import PageProblem
+from onefile_sync.sandbox.demo_data.command_line import (
+    add_provider_arguments,
+    check_provider,
+    provider_arguments,
+)
 
 PORT = 8000
 SANDBOX_PORT = 8765
@@ -38,10 +43,8 @@ class Command(BaseCommand):
         parser.add_argument(
             "--check", action="store_true", help="try everything out, print a summary and stop"
         )
-        parser.add_argument("--learners", type=int, default=50, metavar="N", help="learners to seed (50)")
-        parser.add_argument(
-            "--seed", type=int, default=1, metavar="N", help="seed of the made-up learners (1)"
-        )
+        add_provider_arguments(parser)
+        parser.add_argument("--unlinked", action="store_true", help="PICSWeb knows no OneFile ID yet")
         parser.add_argument("--port", type=port_number, metavar="N", help=f"port of the web site ({PORT})")
         parser.add_argument(
             "--sandbox-port", type=port_number, metavar="N", help=f"port of the sandbox ({SANDBOX_PORT})"
@@ -49,6 +52,9 @@ class Command(BaseCommand):
         parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
 
     def handle(self, **options: Any) -> None:
+        if options["check"] and options["unlinked"]:
+            raise CommandError("--check refreshes learners, which --unlinked leaves without a OneFile ID.")
+        check_provider(options)
         try:
             if options["folder"] is None:
                 self.start_in_own_environment(options)
@@ -84,8 +90,8 @@ class Command(BaseCommand):
             f"--folder={folder}",
             f"--port={site_port}",
             f"--sandbox-port={sandbox_port}",
-            f"--learners={options['learners']}",
-            f"--seed={options['seed']}",
+            *provider_arguments(options),
+            *(["--unlinked"] if options["unlinked"] else []),
             *(["--check"] if check else []),
         ]
         environment = demo.environment(sandbox_port, throw_away_in=folder if check else None)
@@ -133,8 +139,8 @@ class Command(BaseCommand):
         with demo.Children(options["folder"], os.environ) as children:
             demonstration = Demonstration(
                 children,
-                learners=options["learners"],
-                seed=options["seed"],
+                provider=provider_arguments(options),
+                unlinked=options["unlinked"],
                 port=options["port"],
                 sandbox_port=options["sandbox_port"],
                 say=self.say,

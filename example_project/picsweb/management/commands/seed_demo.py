@@ -152,6 +152,7 @@ def add_learners(
                 reference=known.reference,
                 title=known.title,
                 onefile_id=known.onefile_id,
+                start_date=known.start_date,
                 assessor=officers[known.assessor] if known.assessor else None,
                 total_elements=known.total_elements,
                 elements_done=known.elements_done,
