@@ -48,7 +48,14 @@ from .reporting.reports import (
     rule_text,
     totals,
 )
-from .setup.connection_test import ConnectionReport, check_connection, look_closely, test_connection
+from .setup.centre_probe import CentreReport
+from .setup.connection_test import (
+    ConnectionReport,
+    check_connection,
+    look_at_linking,
+    look_closely,
+    test_connection,
+)
 from .setup.probe import ProbeReport, learner_to_probe
 from .sync import daily, on_demand
 from .sync.daily import perform, resume, start_daily, start_scheduled_daily, sweep, work
@@ -83,6 +90,7 @@ __all__ = [
     "RULES",
     "SCHEDULED_TASKS",
     "SWEEP",
+    "CentreReport",
     "ChangeLine",
     "ConnectionReport",
     "Finding",
@@ -124,6 +132,7 @@ __all__ = [
     "preview",
     "preview_now",
     "probe",
+    "probe_centres",
     "progress",
     "prune",
     "read_out",
@@ -199,6 +208,18 @@ def probe(learner_pk: str | None = None) -> ProbeReport:
     refuse_wrong_mapping()
     refuse_missing_rows()
     return look_closely(learner_to_probe(learner_pk, daily.today()))
+
+
+def probe_centres(
+    users: tuple[int, int] | None = None, *, standards: bool = False, search: bool = False
+) -> CentreReport:
+    """Report what linking has to know of OneFile. ``users`` are the OneFile IDs of an active and an archived user.
+
+    ``standards`` looks at the standards of up to five centres; ``search``, which needs ``users``, at searches for a MIS
+    Value. About fifteen read calls. Works while the integration is off. Raises :class:`Refused`.
+    """
+    refuse_wrong_mapping()
+    return look_at_linking(users, standards=standards, search=search)
 
 
 def last_daily_run() -> SyncRun | None:

@@ -76,9 +76,9 @@ class OneFile:
         self.transport = transport
         self._aim_fields = aim_fields
         self.page_size = page_size
-        self._user_names = user_names
+        self.user_names = user_names
         self._placement_names = placement_names
-        self._standard_names = standard_names
+        self.standard_names = standard_names
         self._archived_property = archived_property
         self._archived_roles = archived_roles
         self._longest_page: dict[str, int] = {}
@@ -98,7 +98,17 @@ class OneFile:
 
     def person(self, user_id: int) -> Person:
         """A user's details. Use :meth:`user` where the name, role and centre are enough."""
-        return self._read(READ_USER, user_id, lambda item: self._person(item, read_alone=True))
+        return self._read(READ_USER, user_id, lambda item: self.as_person(item, read_alone=True))
+
+    def as_person(self, sent: object, *, read_alone: bool = False) -> Person | None:
+        """A user as OneFile sends it, or ``None`` if it cannot be parsed."""
+        return centre_records.person(
+            sent,
+            self.user_names,
+            archived_property=self._archived_property,
+            archived_roles=self._archived_roles,
+            read_alone=read_alone,
+        )
 
     @sensitive_variables()
     def people(
@@ -116,12 +126,12 @@ class OneFile:
         OneFile does not document whether text filters are exact, nor that they are honoured, so compare the records.
         """
         texts = {"mis_value": mis_value, "email": email, "first_name": first_name, "last_name": last_name}
-        filters = {self._user_names[name]: text or None for name, text in texts.items()}
-        return self._search(SEARCH_USERS, self._people_of(centre_id, role) | filters, self._person)
+        filters = {self.user_names[name]: text or None for name, text in texts.items()}
+        return self._search(SEARCH_USERS, self._people_of(centre_id, role) | filters, self.as_person)
 
     def page_of_people(self, number: int, *, centre_id: int | None, role: int | None) -> SearchPage[Person]:
         """Read one page of the users of a centre with a role; ``None`` means every centre, or every role."""
-        return self._page(SEARCH_USERS, number, self._people_of(centre_id, role), self._person)
+        return self._page(SEARCH_USERS, number, self._people_of(centre_id, role), self.as_person)
 
     def page_of_placements(self, number: int, centre_id: int | None) -> SearchPage[NamedRecord]:
         return self._page(
@@ -141,7 +151,7 @@ class OneFile:
             SEARCH_STANDARDS,
             number,
             {"OrganisationID": centre_id},
-            lambda item: centre_records.standard(item, self._standard_names),
+            lambda item: centre_records.standard(item, self.standard_names),
         )
 
     def learning_aims(
@@ -279,16 +289,7 @@ class OneFile:
         )
 
     def _people_of(self, centre_id: int | None, role: int | None) -> dict[str, object]:
-        return {self._user_names["centre_id"]: centre_id, self._user_names["role"]: role}
-
-    def _person(self, sent: object, *, read_alone: bool = False) -> Person | None:
-        return centre_records.person(
-            sent,
-            self._user_names,
-            archived_property=self._archived_property,
-            archived_roles=self._archived_roles,
-            read_alone=read_alone,
-        )
+        return {self.user_names["centre_id"]: centre_id, self.user_names["role"]: role}
 
     @sensitive_variables()
     def _search(

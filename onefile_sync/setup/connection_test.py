@@ -18,6 +18,7 @@ from onefile_sync.sync.connection.session import NotConnected, OwnSession, conne
 from onefile_sync.sync.eligibility import PACE_LOST, Refusal, Refused, refuse_wrong_mapping
 from onefile_sync.sync.runs.leases import Cost
 
+from .centre_probe import CentreReport, look_at_centres
 from .probe import ProbeReport, look
 
 
@@ -92,3 +93,11 @@ def look_closely(learner: LearnerRow) -> ProbeReport:
         onefile = connect(OneFileSettings.load(), RetryPolicy.person())
         with closing(onefile.transport):
             return look(onefile.transport, learner)
+
+
+def look_at_linking(users: tuple[int, int] | None, *, standards: bool, search: bool) -> CentreReport:
+    """Probe two users, standards and searches in OneFile. Raises :class:`Refused`."""
+    with _trouble_told():
+        onefile = connect(OneFileSettings.load(), RetryPolicy.person())
+        with closing(onefile.transport):
+            return look_at_centres(onefile, users, standards=standards, search=search)

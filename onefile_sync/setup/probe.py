@@ -9,20 +9,20 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from datetime import date
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from onefile_sync import host
 from onefile_sync.conf import deployment
 from onefile_sync.host.snapshot import LearnerRow, QualificationRow, ReviewRow
 from onefile_sync.onefile import endpoints, parsing
-from onefile_sync.onefile.errors import OneFileError, Scope
 from onefile_sync.onefile.operations import Operation
 from onefile_sync.onefile.records import AimField, LearningAim, Review
 from onefile_sync.onefile.transport import Transport
 from onefile_sync.sync.connection.aim_fields import aim_fields
 from onefile_sync.sync.eligibility import NO_ONEFILE_ID, Refusal, Refused
 
-from .redaction import is_date, kind_of, shown
+from .probe_answers import ProbeAnswer, Property, ask
+from .redaction import is_date, shown
 
 #: An ID that no record has, but that every database accepts as an ID.
 NO_SUCH_ID = 2**31 - 1
@@ -49,14 +49,6 @@ class ReadRecord(Protocol):
 
 
 NameState = Literal["present", "blank", "absent", "unreadable", "unknown"]
-
-
-@dataclass(frozen=True, slots=True)
-class Property:
-    """A property of some records, with the number of records for each kind of value."""
-
-    name: str
-    kinds: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +155,7 @@ def look(transport: Transport, learner: LearnerRow) -> ProbeReport:
     wanted = aim_fields()
     size = deployment.page_size
 
-    user_answer = _Answer(transport.send(endpoints.READ_USER, (learner.onefile_id,)))
+    user_answer = ProbeAnswer(transport.send(endpoints.READ_USER, (learner.onefile_id,)))
     user = parsing.user(user_answer.content)
     if user is None:
         raise endpoints.READ_USER.failure("bad_answer")
@@ -175,21 +167,21 @@ def look(transport: Transport, learner: LearnerRow) -> ProbeReport:
     aim_search = _Asking(transport, SEARCH_LEARNING_AIMS, {"UserID": learner.onefile_id})
     aims = aim_search.page(1, size)
     aim_id = _fullest(learner.qualifications) or _first_id(aims)
-    aim = _ask(transport, endpoints.READ_LEARNING_AIM, (aim_id,)) if aim_id else None
+    aim = ask(transport, endpoints.READ_LEARNING_AIM, (aim_id,)) if aim_id else None
 
     in_centre = {} if centre_id is None else {"OrganisationID": centre_id}
     review_search = _Asking(transport, SEARCH_REVIEWS, {"LearnerID": learner.onefile_id, **in_centre})
     reviews = review_search.page(1, size)
     review_id = _fullest(learner.reviews) or _first_id(reviews)
-    review = _ask(transport, endpoints.READ_REVIEW, (review_id,)) if review_id else None
+    review = ask(transport, endpoints.READ_REVIEW, (review_id,)) if review_id else None
     review_read = parsing.review(review.content) if review else None
     visit_id = review_read and review_read.visit_id
-    visit = _ask(transport, READ_VISIT, (visit_id,)) if visit_id else None
+    visit = ask(transport, READ_VISIT, (visit_id,)) if visit_id else None
 
     longer = (aim_search, aims) if len(aims.listed) > len(reviews.listed) else (review_search, reviews)
     paging = _paging(*longer, size)
     unknown_id = {
-        operation.name: _ask(transport, operation, (NO_SUCH_ID,)).described
+        operation.name: ask(transport, operation, (NO_SUCH_ID,)).described
         for operation in (endpoints.READ_USER, endpoints.READ_LEARNING_AIM)
     }
 
@@ -221,56 +213,6 @@ def look(transport: Transport, learner: LearnerRow) -> ProbeReport:
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
-    """An answer, or the error of a refused call."""
-
-    content: object = None
-    refused: OneFileError | None = None
-
-    @property
-    def described(self) -> str:
-        """The answer in two or three words, without its values."""
-        if self.refused is not None:
-            no_status = self.refused.status is None or self.refused.code == "bad_answer"
-            return self.refused.code if no_status else f"status {self.refused.status}"
-        if isinstance(self.content, list):
-            return f"list of {len(self.content)}" if self.content else "empty list"
-        if self.content is None:
-            return "empty body"
-        return "object" if isinstance(self.content, dict) else "neither list nor object"
-
-    @property
-    def listed(self) -> list[Any]:
-        return self.content if isinstance(self.content, list) else []
-
-    @property
-    def records(self) -> list[dict[str, object]]:
-        return [each for each in (*self.listed, self.content) if isinstance(each, dict)]
-
-    @property
-    def properties(self) -> tuple[Property, ...]:
-        kinds: dict[str, Counter[str]] = {}
-        for record in self.records:
-            for name, value in record.items():
-                kinds.setdefault(shown(name), Counter())[kind_of(name, value)] += 1
-        return tuple(Property(name, dict(counted)) for name, counted in kinds.items())
-
-
-def _ask(
-    transport: Transport,
-    operation: Operation,
-    path_args: Sequence[object],
-    body: Mapping[str, object] | None = None,
-) -> _Answer:
-    try:
-        return _Answer(transport.send(operation, path_args, body))
-    except OneFileError as error:
-        if error.scope is Scope.RUN:
-            raise
-        return _Answer(refused=error)
-
-
-@dataclass(frozen=True, slots=True)
 class _Asking:
     """A search that can be sent with or without paging."""
 
@@ -278,15 +220,15 @@ class _Asking:
     operation: Operation
     body: Mapping[str, object]
 
-    def page(self, number: int, size: int) -> _Answer:
-        return _ask(self.transport, self.operation, (number, size), self.body)
+    def page(self, number: int, size: int) -> ProbeAnswer:
+        return ask(self.transport, self.operation, (number, size), self.body)
 
-    def unpaged(self) -> _Answer:
+    def unpaged(self) -> ProbeAnswer:
         without_page = replace(self.operation, path=self.operation.path.removesuffix("/{}/{}"))
-        return _ask(self.transport, without_page, (), self.body)
+        return ask(self.transport, without_page, (), self.body)
 
 
-def _paging(search: _Asking, first_page: _Answer, page_size: int) -> Paging | None:
+def _paging(search: _Asking, first_page: ProbeAnswer, page_size: int) -> Paging | None:
     found = len(first_page.listed)
     if not found:
         return None
@@ -327,13 +269,17 @@ def _fullest(rows: Sequence[QualificationRow] | Sequence[ReviewRow]) -> int | No
     return max(linked, key=values).onefile_id
 
 
-def _first_id(answer: _Answer) -> int | None:
+def _first_id(answer: ProbeAnswer) -> int | None:
     ids = (found[1] for found in map(parsing.item_with_id, answer.records) if found)
     return next(ids, None)
 
 
 def _search(
-    answer: _Answer, alone: _Answer | None, read: ReadRecord, names: Mapping[str, str], details: Iterable[str]
+    answer: ProbeAnswer,
+    alone: ProbeAnswer | None,
+    read: ReadRecord,
+    names: Mapping[str, str],
+    details: Iterable[str],
 ) -> Search:
     """Describe the answer to a search.
 
@@ -356,7 +302,7 @@ def _search(
     return Search(answer.described, len(answer.listed), items, answer.properties, *told)
 
 
-def _detail(answer: _Answer, read: ReadRecord | None = None) -> Detail:
+def _detail(answer: ProbeAnswer, read: ReadRecord | None = None) -> Detail:
     record = read(answer.content) if read else None
     return Detail(answer.described, answer.properties, tuple(sorted(record.unreadable)) if record else ())
 

@@ -10,6 +10,13 @@ from django.core.management.base import CommandError, CommandParser
 from onefile_sync import services
 from onefile_sync.management.onefile_command import OneFileCommand
 
+FILTERS = {
+    "exact": "The filter is exact: only the whole value is found.",
+    "partial": "The filter is partial: a part of the value is enough.",
+    "ignored": "The filter is ignored: users come whatever is searched for.",
+    "no match": "OneFile does not find the active user by MIS Value.",
+    "unknown": "It cannot be told whether the filter is exact: take an active user with a MIS Value.",
+}
 YES_NO = {True: "yes", False: "no", None: "cannot be told"}
 
 
@@ -17,6 +24,7 @@ class Command(OneFileCommand):
     help = (
         "Reads a few records of one learner in OneFile and reports what OneFile sends: names of properties, "
         "kinds of values and counts, never values. Changes nothing. Use it to set AIM_NAMES and PAGE_SIZE. "
+        "With --users, --standards and --search it reports what linking has to know instead. "
         "Exit code 0: done; 2: could not run."
     )
     #: The command reports a wrong set-up itself, in one line and with its own exit code.
@@ -29,14 +37,42 @@ class Command(OneFileCommand):
             help="a learner's primary key; without it, the first learner of the daily run with a linked "
             "qualification",
         )
+        parser.add_argument(
+            "--users",
+            nargs=2,
+            type=int,
+            metavar=("ACTIVE", "ARCHIVED"),
+            help="instead of a learner: compare two users, given by their OneFile IDs, to set ARCHIVED and USER_NAMES",
+        )
+        parser.add_argument(
+            "--standards",
+            action="store_true",
+            help="instead of a learner: look at the standards of up to five centres, to set STANDARD_NAMES",
+        )
+        parser.add_argument(
+            "--search",
+            action="store_true",
+            help="with --users: whether searches for a MIS Value are exact, partial or ignored",
+        )
         parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        users, standards, search = options["users"], options["standards"], options["search"]
+        if search and not users:
+            raise CommandError("--search needs --users.", returncode=2)
+        if options["learner"] is not None and (users or standards):
+            raise CommandError("--users and --standards do not go with --learner.", returncode=2)
+        report: services.ProbeReport | services.CentreReport
         try:
-            report = services.probe(options["learner"])
+            if users or standards:
+                report = services.probe_centres(users and tuple(users), standards=standards, search=search)
+                words = centres_in_words(report)
+            else:
+                report = services.probe(options["learner"])
+                words = in_words(report)
         except services.Refused as refused:
             raise CommandError(refused.reason, returncode=2) from None
-        self.stdout.write(json.dumps(asdict(report)) if options["json"] else "\n".join(in_words(report)))
+        self.stdout.write(json.dumps(asdict(report)) if options["json"] else "\n".join(words))
 
 
 def in_words(report: services.ProbeReport) -> Iterator[str]:
@@ -55,6 +91,37 @@ def in_words(report: services.ProbeReport) -> Iterator[str]:
     yield from _section("An ID that cannot exist", _pairs(report.unknown_id))
     yield from _section("Dates (d: digit, a: letter)", [f"  {shape}" for shape in report.date_shapes])
     yield from _section("Blanks", _blanks(report))
+
+
+def centres_in_words(report: services.CentreReport) -> Iterator[str]:
+    yield f"What OneFile sends for linking ({report.api_calls} calls)"
+    if users := report.users:
+        yield from _section("Active user", _record("read", users.active))
+        yield f"  counts as archived (ARCHIVED): {YES_NO[users.active_counts_as_archived]}"
+        yield from _section("Archived user", _record("read", users.archived))
+        yield f"  counts as archived (ARCHIVED): {YES_NO[users.archived_counts_as_archived]}"
+        differing = (f"  {each.name:<28} {each.active} / {each.archived}" for each in users.differing)
+        yield from _section("What differs between them (active / archived)", differing)
+        yield from _section("Names on a user (USER_NAMES)", _pairs(users.names))
+    if standards := report.standards:
+        yield from _section("Standards (STANDARD_NAMES)", _properties(standards.properties))
+        yield f"  with a code: {standards.with_code} of {standards.found}, in {standards.centres} centres"
+        yield f"  one ID stands in two centres: {YES_NO[standards.same_id_in_two_centres]}"
+        if standards.standard is not None:
+            yield from _record("read alone", standards.standard)
+    if search := report.search:
+        yield from _section("Searches for users by MIS Value", _filters(search))
+
+
+def _filters(search: Any) -> Iterator[str]:
+    for what, number in (
+        ("the active user's", search.known),
+        ("its beginning", search.beginning),
+        ("nobody's", search.nobody),
+    ):
+        yield f"  {what:<28} {'not searched' if number is None else f'{number} users'}"
+    yield f"  {FILTERS[search.filters]}"
+    yield f"  a search for the active user's role finds the archived user: {YES_NO[search.archived_found]}"
 
 
 def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
