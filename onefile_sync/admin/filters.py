@@ -26,7 +26,7 @@ Choices = Sequence[tuple[str, Any]]
 class AttentionFilter(admin.SimpleListFilter):
     """Runs or outcomes with problems that still need attention today."""
 
-    title = _("what needs attention")
+    title = _("attention needed")
     parameter_name = "attention"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
@@ -50,7 +50,7 @@ class AttentionFilter(admin.SimpleListFilter):
 class StandingFilter(admin.SimpleListFilter):
     """Problems by whether they are still open. Shows open problems by default."""
 
-    title = _("whether it still stands")
+    title = _("status")
     parameter_name = "standing"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
@@ -67,7 +67,7 @@ class StandingFilter(admin.SimpleListFilter):
 
     def choices(self, changelist: ChangeList) -> Iterator[Any]:
         offered = super().choices(changelist)
-        yield {**next(offered), "display": _("Still to be dealt with")}
+        yield {**next(offered), "display": _("Open")}
         yield from offered
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
@@ -133,7 +133,7 @@ def titled(title: Any) -> type[admin.FieldListFilter]:
     return Titled
 
 
-ABOUT = ("subject_kind", titled(_("what it is about")))
+ABOUT = ("subject_kind", titled(_("type of record")))
 
 
 class MonthFilter(admin.SimpleListFilter):

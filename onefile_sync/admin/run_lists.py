@@ -252,7 +252,7 @@ class ProblemAdmin(AboutMixin, ReadOnlyMixin, ProblemModelAdmin):
         context["subtitle"] = self.in_words(context["original"])
         return super().render_change_form(request, context, *args, **kwargs)
 
-    @admin.display(description=_("which"), empty_value="–")
+    @admin.display(description=_("record"), empty_value="–")
     def which(self, problem: Problem) -> str:
         """The qualification or review concerned; blank for the learner, who has a column already."""
         return "" if problem.subject_kind == SubjectKind.LEARNER else problem.subject_label

@@ -222,7 +222,7 @@ class OneFileSettingsAdmin(SettingsModelAdmin):
     def token_status(self, settings: OneFileSettings) -> str:
         """Whether there is a token and where it comes from; never the token itself."""
         if _deployment_token(settings.environment):
-            return _("The installation's own settings give a token, and that one is used.")
+            return _("A token is set in the installation's own settings, and that one is used.")
         if not settings.has_customer_token:
             return _("No token is stored.")
         if not settings.token_belongs_here:

@@ -148,7 +148,7 @@ FAILURES: tuple[Explanation, ...] = (
     Explanation(
         "redirected",
         Move.OURS,
-        _("The address that is set for OneFile points on to another address."),
+        _("The address that is set for OneFile redirects to another address."),
         _(
             "This call changed nothing, and PICSWeb did not follow, so that the customer token reaches nobody "
             "else. Ask your support team to check the address of OneFile in the settings."

@@ -40,8 +40,8 @@ PROBLEMS: tuple[Explanation, ...] = (
         "aim_gone",
         Move.YOURS,
         _(
-            "OneFile has no learning aim with the OneFile ID of this qualification: we asked for that record itself. "
-            "PICSWeb's qualification was left as it is."
+            "OneFile has no learning aim with the OneFile ID of this qualification, even when asked for that record "
+            "directly. PICSWeb's qualification was left as it is."
         ),
         _(
             "Look for the learning aim in OneFile. If it is there, correct the qualification's OneFile ID; if it was "
@@ -52,8 +52,8 @@ PROBLEMS: tuple[Explanation, ...] = (
         "review_gone",
         Move.YOURS,
         _(
-            "OneFile has no review with this OneFile ID: we asked for that record itself. PICSWeb's review was left as "
-            "it is."
+            "OneFile has no review with this OneFile ID, even when asked for that record directly. PICSWeb's review "
+            "was left as it is."
         ),
         _(
             "Look for the review in OneFile. If it was deleted by mistake, ask OneFile to restore it; if on purpose, "
@@ -295,7 +295,9 @@ PROBLEMS: tuple[Explanation, ...] = (
     Explanation(
         "stopped",
         Move.OURS,
-        _("Something went wrong inside PICSWeb. What had been saved stays; the other learners went on."),
+        _(
+            "Something went wrong inside PICSWeb. What had been saved stays; the other learners were still processed."
+        ),
         _("Refresh the learner again; if it goes wrong again, tell your support team."),
     ),
 )

@@ -24,7 +24,7 @@ REFUSALS: tuple[Explanation, ...] = (
         "paused",
         Move.YOURS,
         _("The OneFile integration is paused."),
-        _("Untick Paused in the OneFile settings to go on."),
+        _("Untick Paused in the OneFile settings to continue."),
     ),
     Explanation(
         "no_token",

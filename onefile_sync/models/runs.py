@@ -270,10 +270,10 @@ class About(OwnModel):
     ``subject_onefile_id`` is the ID in OneFile.
     """
 
-    subject_kind = models.CharField(_("about"), max_length=15, choices=SubjectKind)
+    subject_kind = models.CharField(_("type of record"), max_length=15, choices=SubjectKind)
     subject_pk = models.CharField(max_length=64, blank=True, default="")
     subject_onefile_id = models.PositiveBigIntegerField(_("OneFile ID"), null=True)
-    subject_label = models.CharField(_("which"), max_length=200, blank=True, default="")
+    subject_label = models.CharField(_("record"), max_length=200, blank=True, default="")
 
     class Meta:
         abstract = True

@@ -161,12 +161,13 @@ class OneFileSettings(OwnModel):
     safety_stop_percent = under(
         SettingsGroup.SAFETY_STOP,
         models.PositiveSmallIntegerField(
-            _("Hold a run that would replace values of more than"),
+            _("Hold a run above this percentage of learners"),
             default=20,
             validators=[MinValueValidator(0), MaxValueValidator(100)],
             help_text=_(
-                "Percentage of the learners compared, in a daily sync or a refresh of several learners. Above it, no "
-                "values are replaced until a person applies the run; 100 means never."
+                "A daily sync or a refresh of several learners is held if it would replace values of more than this "
+                "percentage of the learners compared. No values are replaced until a person applies the run. 100 means "
+                "that no run is ever held."
             ),
         ),
     )
@@ -177,7 +178,8 @@ class OneFileSettings(OwnModel):
             default=25,
             validators=[MinValueValidator(1)],
             help_text=_(
-                "Below this number nothing is held, so that a few learners do not stop a small provider's sync."
+                "A run that would replace values of fewer learners is never held, so that a few learners do not stop "
+                "a small provider's sync."
             ),
         ),
     )

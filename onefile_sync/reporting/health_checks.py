@@ -41,7 +41,7 @@ SLOW = 0.5
 class IntegrationCheck(HealthCheck):
     code = "integration"
     question = _("Is the integration on?")
-    remedy = _("Untick Paused in the OneFile settings to go on.")
+    remedy = _("Untick Paused in the OneFile settings to continue.")
 
     def unusable(self, settings: OneFileSettings) -> Finding | None:
         """The finding that makes all other questions pointless: the integration is off, or its mapping is wrong."""
@@ -91,7 +91,7 @@ class SchedulesCheck(HealthCheck):
 class WorkerCheck(AgeCheck):
     code = "worker"
     question = _("Is a worker running?")
-    remedy = _("Start one: “python manage.py qcluster”. If one runs, restart it.")
+    remedy = _("Start one: “python manage.py qcluster”. If one is already running, restart it.")
     limits = AgeLimits(timedelta(minutes=5), timedelta(minutes=15))
 
     def look(self, _settings: OneFileSettings, now: datetime) -> Finding:
@@ -117,7 +117,7 @@ class ClocksCheck(HealthCheck):
             return self.found(Level.FINE, _("The clocks of all workers agree with the database's."))
         return self.found(
             Level.CRITICAL,
-            _("Seconds by which a worker's clock is ahead (below zero: behind). That worker takes no work."),
+            _("Seconds by which a worker's clock is ahead (negative: behind). That worker takes no work."),
             round(max(off, key=lambda beat: abs(beat.clock_ahead)).clock_ahead),
         )
 
@@ -169,7 +169,7 @@ class LastAttemptCheck(HealthCheck):
 
 class HeldCheck(HealthCheck):
     code = "held"
-    question = _("Does a run wait for a decision?")
+    question = _("Is a run waiting for a decision?")
     remedy = _("Open the run, check which learners it concerns, and apply or discard it.")
 
     def look(self, _settings: OneFileSettings, _now: datetime) -> Finding:
@@ -223,7 +223,7 @@ class OldestOfTheDayCheck(QueuedCheck):
 
 class OpenUploadsCheck(AgeCheck):
     code = "open_uploads"
-    question = _("Are uploads of reviews unfinished?")
+    question = _("Are any review uploads unfinished?")
     remedy = _("Refresh the learners concerned: their reports say what prevents the upload.")
     limits = AgeLimits(timedelta(days=1), timedelta(days=7))
 
@@ -231,7 +231,7 @@ class OpenUploadsCheck(AgeCheck):
         still_open = UploadIntent.objects.filter(finished_at=None)
         oldest = still_open.aggregate(since=Min("created_at"))["since"]
         level = Level.FINE if oldest is None else self.limits.level(now - oldest)
-        text = _("Reviews whose upload has started and is not confirmed.")
+        text = _("Reviews whose upload was started but is not confirmed yet.")
         return self.found(level, text, still_open.count())
 
 

@@ -211,8 +211,8 @@ def how_it_read(run: SyncRun) -> list[str]:
     if run.put_off:
         notes.append(
             _(
-                "%(number)d settled reviews were put off, as one night is too short to read all: each is read every "
-                "%(days)d days."
+                "%(number)d settled reviews were left for another night, as one night is too short to read them all. "
+                "Each is read every %(days)d days."
             )
             % {"number": run.put_off, "days": ROTATION}
         )

@@ -26,7 +26,7 @@ READING_ORDER = (
 )
 
 _IN_WORDS: dict[str, Promise] = {
-    OutcomeState.QUEUED: gettext_lazy("Waiting for its turn."),
+    OutcomeState.QUEUED: gettext_lazy("Waiting to be processed."),
     OutcomeState.WORKING: gettext_lazy("Being compared with OneFile now."),
     OutcomeState.ASIDE: gettext_lazy("Put aside: existing values would be replaced. Nothing was written."),
     OutcomeState.UPDATED: gettext_lazy("Brought up to date."),

@@ -340,7 +340,7 @@ class TestAction:
 
     def test_confirmation_says_that_the_safety_stop_guards_many(self, client):
         learners = [LearnerFactory(onefile_id=700 + number) for number in range(3)]
-        guarded = "The safety stop guards this refresh as it does the daily sync."
+        guarded = "The safety stop applies to this refresh as it does to the daily sync."
         OneFileSettings.objects.update(safety_stop_learners=3)
         assert guarded in words(self._choose(client, *learners))
         assert guarded not in words(self._choose(client, *learners[:2]))

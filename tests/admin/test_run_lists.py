@@ -156,7 +156,7 @@ def test_problems_are_offered_in_words_and_those_that_stand_unless_all_are_asked
     }.items():
         assert f'<a href="?code={code}">{offered}</a>' in text
     assert "Aim gone" not in text, "nobody has met that one"
-    assert '<li class="selected"> <a href="?">Still to be dealt with</a>' in text
+    assert '<li class="selected"> <a href="?">Open</a>' in text
     assert '<a href="?standing=all">All</a>' in text
 
 
@@ -409,11 +409,11 @@ def test_the_numbers_of_runs_are_counted_for_the_page_and_not_for_each_run(daily
 @pytest.mark.parametrize(
     ("name", "titles"),
     [
-        ("learneroutcome", ["what needs attention", "outcome", "kind of run", "state of the run", "month"]),
-        ("change", ["made or planned", "side", "rule", "what it is about", "kind of run", "month"]),
+        ("learneroutcome", ["attention needed", "outcome", "kind of run", "state of the run", "month"]),
+        ("change", ["made or planned", "side", "rule", "type of record", "kind of run", "month"]),
         (
             "problem",
-            ["whether it still stands", "who acts", "problem", "what it is about", "kind of run", "month"],
+            ["status", "who acts", "problem", "type of record", "kind of run", "month"],
         ),
     ],
 )

@@ -172,5 +172,5 @@ def test_how_it_is_doing(staff: Page, office: Office, picture: Picture) -> None:
     staff.get_by_role("link", name="Check again").click()
     first = staff.locator("table.onefile-health tbody tr").first
     expect(first).to_contain_text("The integration is paused.")
-    expect(first).to_contain_text("Untick Paused in the OneFile settings to go on.")
+    expect(first).to_contain_text("Untick Paused in the OneFile settings to continue.")
     picture(staff, "health-paused")

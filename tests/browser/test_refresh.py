@@ -100,7 +100,7 @@ def test_what_needs_attention_is_said_with_whose_move_it_is(
 
     problem = staff.locator(".onefile-problems li")
     expect(problem).to_contain_text(
-        "OneFile has no review with this OneFile ID: we asked for that record itself. "
+        "OneFile has no review with this OneFile ID, even when asked for that record directly. "
         "PICSWeb's review was left as it is."
     )
     expect(problem).to_contain_text(
@@ -145,7 +145,7 @@ def test_refresh_of_selected_learners_says_first_who_and_who_not(
         # The page was kept up to date in place, not loaded again.
         expect(staff.locator("body")).to_have_attribute("data-opened", "once")
         expect(
-            staff.locator("section.onefile-learner").filter(has_text="Waiting for its turn.")
+            staff.locator("section.onefile-learner").filter(has_text="Waiting to be processed.")
         ).to_have_count(0)
     picture(staff, "run-under-way")
     office.lose_the_other_worker(run)

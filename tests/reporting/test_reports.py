@@ -70,7 +70,7 @@ class TestReadingForEveryone:
 
         (said,) = services.how_it_read(daily)
 
-        assert said.startswith("12 settled reviews were put off")
+        assert said.startswith("12 settled reviews were left for another night")
 
     def test_is_the_headline_until_learners_are_compared(self) -> None:
         def headline(pages: int, left: int | None) -> str:

@@ -478,7 +478,7 @@ class TestTrouble:
     def test_that_meets_every_call_ends_it(self, onefile: SandboxServer, story: Story) -> None:
         onefile.faults.append(Fault(operation="Review/Search", kind="status", status=301, times=9))
 
-        assert "points on to another address" in refusal_of()
+        assert "redirects to another address" in refusal_of()
 
     def test_with_the_token(self, onefile: SandboxServer, story: Story) -> None:
         refuse_the_token(onefile)

@@ -24,10 +24,10 @@ QUESTIONS = [
     "Do the machines&#x27; clocks agree?",
     "When did the last daily sync finish?",
     "How did the last attempt at a daily sync end?",
-    "Does a run wait for a decision?",
+    "Is a run waiting for a decision?",
     "How long has a refresh been waiting?",
     "How long has the daily sync been waiting?",
-    "Are uploads of reviews unfinished?",
+    "Are any review uploads unfinished?",
     "Is a session with OneFile open?",
     "Did OneFile answer the last call?",
     "How fast do we call OneFile?",
@@ -75,7 +75,7 @@ def test_it_works_with_warnings(in_order, page):
     assert first == (
         "Is the integration on?",
         "Warning",
-        "The integration is paused. What to do: Untick Paused in the OneFile settings to go on.",
+        "The integration is paused. What to do: Untick Paused in the OneFile settings to continue.",
     )
     assert {state for _question, state, _answer in others} == {"Fine"}
     assert text.count("What to do:") == 1
@@ -94,7 +94,7 @@ def test_the_worst_comes_first(in_order, page):
         ("Is there a customer token?", "Fine"),
     ]
     assert text.count("What to do:") == 3
-    assert "Start one: “python manage.py qcluster”. If one runs, restart it." in text
+    assert "Start one: “python manage.py qcluster”. If one is already running, restart it." in text
 
 
 def test_switched_off_there_is_one_answer_and_it_is_not_called_fine(page):
@@ -142,7 +142,7 @@ def test_times_are_shown_in_local_time_and_shares_in_per_cent(in_order, page):
     state, answer = answers["How fast do we call OneFile?"]
     assert state == "Warning"
     assert answer.startswith("37% – ")
-    assert answers["Are uploads of reviews unfinished?"][1].startswith("0 – ")
+    assert answers["Are any review uploads unfinished?"][1].startswith("0 – ")
 
 
 def test_a_held_sync_is_linked_for_users_who_may_open_it(in_order, learner, page):

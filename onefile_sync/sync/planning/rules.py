@@ -87,7 +87,7 @@ OTHER_RULES: tuple[Rule, ...] = (
         "centre",
         _("OneFile centre of a learner"),
         Direction.TO_PICSWEB,
-        _("Found out from OneFile once and kept, because OneFile asks for it with every review."),
+        _("Looked up in OneFile once and kept, because OneFile requires it with every review."),
         "design, decision 8",
     ),
     Rule(
