@@ -15,6 +15,7 @@ from onefile_sync.messages import catalogue
 from onefile_sync.messages.labels import field_label
 from onefile_sync.models import (
     OPEN_OUTCOMES,
+    Change,
     LearnerOutcome,
     ListedPage,
     ListingKind,
@@ -246,7 +247,7 @@ def report(outcome: LearnerOutcome) -> OutcomeReport:
             subject=_subject(change.subject_label, change.subject_kind, change.subject_onefile_id),
             field=field_label(change.field),
             old=change.old,
-            new=change.new or (_("given by OneFile") if change.field == "onefile_id" else ""),
+            new=change.new or (_("given by OneFile") if _is_to_be_linked(change) else ""),
             rule_text=rule_text(change.rule),
             made=change.made,
         )
@@ -266,6 +267,11 @@ def report(outcome: LearnerOutcome) -> OutcomeReport:
             )
         )
     return OutcomeReport(outcome, changes, lines)
+
+
+def _is_to_be_linked(change: Change) -> bool:
+    """Whether OneFile will give the record's ID. A change without an ID after it may also be an unlinking."""
+    return change.field == "onefile_id" and not change.old
 
 
 def rule_text(rule: str) -> str:

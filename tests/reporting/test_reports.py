@@ -265,6 +265,16 @@ class TestReports:
 
         assert services.report(outcome).changes[0].subject == f"{kind.label} with OneFile ID 71"
 
+    def test_an_unlinking_is_not_said_to_get_an_id(self, host: Host) -> None:
+        outcome = run_of(learners_of(host, 1)).outcomes.get()
+        Change.objects.create(
+            outcome=outcome, side="picsweb", field="onefile_id", old="71", new="", subject_kind="officer"
+        )
+
+        (line,) = services.report(outcome).changes
+
+        assert (line.old, line.new) == ("71", "")
+
     def test_totals_add_up_over_the_learners(
         self, linked: Callable[[int], list[Any]], onefile: SandboxServer
     ) -> None:
