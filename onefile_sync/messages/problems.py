@@ -69,6 +69,15 @@ PROBLEMS: tuple[Explanation, ...] = (
         ),
     ),
     Explanation(
+        "reviews_not_paired",
+        Move.YOURS,
+        _(
+            "Nobody has said yet which reviews of PICSWeb and OneFile are the same since this learner was linked. "
+            "Until then no review is uploaded or downloaded."
+        ),
+        _("Open Link to a OneFile learner on the learner's page and pair the reviews."),
+    ),
+    Explanation(
         "review_nowhere_to_put",
         Move.YOURS,
         _(

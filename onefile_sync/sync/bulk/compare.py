@@ -139,7 +139,7 @@ class _Batch:
         staged = staged_for(self.run, list(self.outcomes))
         lists = ListEvidence.load(self.run.address)
         sides: list[tuple[LearnerRow, OneFileSide]] = []
-        on_record = read_on_record(str(learner.pk) for learner in known)
+        on_record = read_on_record((str(learner.pk) for learner in known), links=policy.links_recorded)
         for row in host.read_learners(known):
             if row.pk in staged and self.outcomes[row.pk].attempts == 1:
                 try:

@@ -149,7 +149,7 @@ class Exchange:
         if learner is None or getattr(learner, "onefile_id", None) is None:
             return None
         pk = str(learner.pk)
-        self.on_record = read_on_record([pk])[pk]
+        self.on_record = read_on_record([pk], links=policy.links_recorded)[pk]
         row = host.read_learner(learner)
         lists = ListEvidence.load(self.settings.address)
         try:

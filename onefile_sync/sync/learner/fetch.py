@@ -78,13 +78,14 @@ def read_onefile(
     )
     # Before a review is created again, the search for it must be complete, so a short page must not end it.
     linked = None if begun else _linked_reviews(learner)
-    needs_reviews = policy.download_reviews or begun
+    wait = on_record.reviews_wait(learner)
+    needs_reviews = (policy.download_reviews or begun) and not wait
     if needs_reviews:
         reviews.search(lambda: source.reviews(learner.onefile_id, centre_id, linked))
 
     made_sure = known_centre_id is None and centre_id is not None
     nothing_there = not aims.records and not reviews.records
-    to_upload = policy.upload_reviews and any(map(rules.may_be_uploaded, learner.reviews))
+    to_upload = policy.upload_reviews and not wait and any(map(rules.may_be_uploaded, learner.reviews))
     if not made_sure and (nothing_there or to_upload or _seems_elsewhere(learner, reviews)):
         try:
             present_centre_id = _make_sure_of(source, learner)
@@ -99,7 +100,7 @@ def read_onefile(
                     reviews.search(lambda: source.reviews(learner.onefile_id, centre_id, linked))
     reviews.fill_in(source.review, learner.reviews, rules.TELL_AN_UPLOAD if begun else frozenset())
     aims.look_for(linked_aims, source.learning_aim)
-    if policy.download_reviews:
+    if policy.download_reviews and not wait:
         reviews.look_for(_linked_reviews(learner), source.review)
     return OneFileSide(
         centre_id=centre_id,

@@ -9,12 +9,14 @@ from django.utils import timezone
 
 from onefile_sync import host
 from onefile_sync.conf import deployment
-from onefile_sync.models import Difference, UploadIntent
+from onefile_sync.models import Difference, RecordLink, SubjectKind, UploadIntent
 from onefile_sync.sync.planning.types import OnRecord, OpenUpload
 
 
-def read_on_record(learner_pks: Iterable[str]) -> dict[str, OnRecord]:
+def read_on_record(learner_pks: Iterable[str], *, links: bool = False) -> dict[str, OnRecord]:
     """Read open uploads and differences, by the learner's primary key as text. Two queries for any number of learners.
+
+    With ``links``, a third query finds the learners whose reviews have not been paired yet.
 
     Call this before reading PICSWeb's rows. If an upload is finished in between, it then counts as open and is looked
     for in OneFile; in the other order it would seem never to have begun.
@@ -29,7 +31,16 @@ def read_on_record(learner_pks: Iterable[str]) -> dict[str, OnRecord]:
     noted = Difference.objects.filter(mine).values_list("learner_pk", *names)
     for learner_pk, side, kind, pk, field, offered, kept in noted:
         differences.setdefault(learner_pk, {})[side, kind, pk, field] = (offered, kept)
-    return {pk: OnRecord(uploads.get(pk, {}), differences.get(pk, {})) for pk in pks}
+    unpaired = _unpaired(pks) if links else {}
+    return {pk: OnRecord(uploads.get(pk, {}), differences.get(pk, {}), unpaired.get(pk)) for pk in pks}
+
+
+def _unpaired(learner_pks: list[str]) -> dict[str, int]:
+    """The OneFile IDs of the learners whose link says that their reviews wait, by primary key."""
+    waiting = RecordLink.objects.filter(
+        subject_kind=SubjectKind.LEARNER, subject_pk__in=learner_pks, ended_at=None, reviews_pending=True
+    )
+    return dict(waiting.values_list("subject_pk", "onefile_id"))
 
 
 def _open_upload(intent: UploadIntent) -> OpenUpload:

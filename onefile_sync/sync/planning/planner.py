@@ -171,6 +171,9 @@ class _Planner:
     # Reviews
 
     def plan_reviews(self, centre_id: int | None) -> None:
+        if self.on_record.reviews_wait(self.learner):
+            self.problems.append(FoundProblem("reviews_not_paired", about_learner(self.learner)))
+            return
         shared = _shared_ids(self.learner.reviews)
         linked = {review.onefile_id for review in self.learner.reviews if review.onefile_id is not None}
         records = {record.id: record for record in self.onefile.reviews if self.is_of_this_learner(record)}

@@ -23,6 +23,8 @@ class Policy:
     upload_reviews: bool = True
     download_reviews: bool = True
     skip_elements_with_units: bool = True
+    #: Whether a link may say that a learner's reviews wait until a person has paired them.
+    links_recorded: bool = False
     #: Whether to send a value again that OneFile did not keep before, because a person requested the refresh.
     send_again: bool = False
 
@@ -116,10 +118,17 @@ class OnRecord:
 
     ``uploads`` are the open ones, by the primary key of PICSWeb's review, which may have been deleted. ``differences``
     are values that a side stores differently from what it was sent, and that have already been reported.
+    ``unpaired_with`` is the OneFile ID with which the learner was linked, if nobody has said yet which reviews are the
+    same.
     """
 
     uploads: Mapping[str, OpenUpload] = field(default_factory=dict)
     differences: Differences = field(default_factory=dict)
+    unpaired_with: int | None = None
+
+    def reviews_wait(self, learner: LearnerRow) -> bool:
+        """Whether the learner's reviews go neither way until a person has paired them."""
+        return self.unpaired_with == learner.onefile_id
 
     def upload_of(self, review: ReviewRow) -> OpenUpload | None:
         return self.uploads.get(review.pk)
