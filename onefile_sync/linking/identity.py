@@ -45,10 +45,10 @@ def ni_number(text: str) -> str:
     return found[1] if found else ""
 
 
-def ni_number_alike(text: str) -> str:
+def ni_numbers_alike(text: str) -> tuple[str, ...]:
     """Return what stays the same if digits of a National Insurance number change places, as they do in typing."""
     number = ni_number(text)
-    return number[:2] + "".join(sorted(number[2:]))
+    return (number[:2] + "".join(sorted(number[2:])),) if number else ()
 
 
 def mis_value(text: str) -> str:
@@ -68,11 +68,13 @@ def date_of_birth(day: date | None) -> str:
     return "" if day is None or day == _NO_DATE else day.isoformat()
 
 
-def date_of_birth_alike(day: date | None) -> str:
-    """Return what stays the same if day and month of the date change places."""
+def dates_of_birth_alike(day: date | None) -> tuple[str, ...]:
+    """Return what two dates have in common if day and month change places, or if only one of three parts is wrong."""
     if day is None or day == _NO_DATE:
-        return ""
-    return "-".join(map(str, (day.year, *sorted((day.month, day.day)))))
+        return ()
+    low, high = sorted((day.month, day.day))
+    exchanged = f"{day.year} {low}/{high}"
+    return exchanged, f"{day.year}-{day.month}-", f"{day.year}--{day.day}", f"-{day.month}-{day.day}"
 
 
 def name(text: str) -> str:

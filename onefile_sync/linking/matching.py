@@ -51,8 +51,10 @@ Key = tuple[str, Hashable]
 class Identity:
     """A learner or an officer on one side. ``key`` is unique on its side.
 
-    ``centre`` is the OneFile centre, "" in PICSWeb: an e-mail counts if nobody else of that side and centre has it.
-    ``dob_alike`` and ``ni_alike`` are equal where the values differ by a slip only, which is no contradiction then.
+    ``centre`` is the OneFile centre, "" in PICSWeb: an e-mail counts if nobody else of that side and centre has it. As
+    an e-mail says nothing of the role, match one role at a time, or let ``centre`` tell the roles apart.
+    Dates of birth and NI numbers that differ are a slip and no contradiction if the two have one of ``dob_alike`` or
+    ``ni_alike`` in common. Leave these blank to have each difference contradict.
     ``linked`` people match nobody, but their e-mail still counts as theirs. Where names are digests, equal texts must
     give equal digests in ``surname`` and ``first``, so that exchanged names are noticed.
     """
@@ -66,8 +68,8 @@ class Identity:
     dob: str = ""
     surname: str = ""
     first: str = ""
-    dob_alike: str = ""
-    ni_alike: str = ""
+    dob_alike: tuple[str, ...] = ()
+    ni_alike: tuple[str, ...] = ()
     start: date | None = None
     linked: bool = False
 
@@ -110,12 +112,12 @@ def match_learners(
     """Pair learners, sorted by key. ``not_same`` has keys of ours and theirs that a person said are not the same.
 
     First name and surname exchanged on one side count as both names. A surname changed by marriage is no evidence and
-    no contradiction. Different ULNs, NI numbers or dates of birth are contradictions, unless they differ only by a
-    slip. A blank never is one.
+    no contradiction. Different ULNs, NI numbers or dates of birth are contradictions; if they differ only by a slip,
+    the pair is not contradicted, but not certain either. A blank is neither.
 
-    A row has either one pair with a level of its own, or only pairs that are ``SEVERAL``. A pair that is the only one
-    at its level for both rows hides their pairs at lower levels. A contradicted pair hides nothing, and where it has
-    two of ULN, NI number and MIS Value it is not hidden: it may be the right one with a mistake.
+    A row has either one pair with a level of its own, or only pairs that are ``SEVERAL``: those at its best level, and
+    any with two of ULN, NI number and MIS Value, which may be the right one with a mistake. A pair that is the only one
+    for both rows hides their pairs at lower levels, unless it is contradicted.
     """
     return _match_people(ours, theirs, not_same, _learner_level)
 
@@ -123,7 +125,11 @@ def match_learners(
 def match_officers(
     ours: Iterable[Identity], theirs: Iterable[Identity], not_same: Collection[tuple[str, str]] = ()
 ) -> list[Pair]:
-    """Pair officers with the assessors of one role, as :func:`match_learners` does. Both names are a possible match."""
+    """Pair officers with the assessors of one centre, as :func:`match_learners` does.
+
+    MIS Value and surname are certain, and so are e-mail and both names. MIS Value and e-mail or first name are strong.
+    Both names alone are possible.
+    """
     return _match_people(ours, theirs, not_same, _officer_level, names_alone=True)
 
 
@@ -183,7 +189,7 @@ def _without_placeholders(
         for field in fields
         for rows in sides
         for value, holders in Counter(getattr(row, field) for row in rows).items()
-        if holders > MOST_WITH_ONE_VALUE
+        if value and holders > MOST_WITH_ONE_VALUE
     }
 
     def cleaned(row: Row) -> Row:
@@ -242,6 +248,8 @@ def _pair(ours: Row, theirs: Row, fields: Iterable[str], level_of: LevelOf) -> P
     contradictions = tuple(field for field in different if field not in slips)
     if contradictions:
         level = Confidence.CONTRADICTED
+    elif slips and level is Confidence.CERTAIN:
+        level = Confidence.STRONG
     return Pair(
         ours=ours.key,
         theirs=theirs.key,
@@ -255,8 +263,8 @@ def _pair(ours: Row, theirs: Row, fields: Iterable[str], level_of: LevelOf) -> P
 
 
 def _is_slip(one: Row, other: Row, field: str) -> bool:
-    alike = getattr(one, f"{field}_alike", "")
-    return bool(alike) and alike == getattr(other, f"{field}_alike", "")
+    ours, theirs = (getattr(row, f"{field}_alike", ()) for row in (one, other))
+    return not set(ours).isdisjoint(theirs)
 
 
 def _names_exchanged(one: Identity, other: Identity) -> bool:
@@ -283,6 +291,8 @@ def _learner_level(evidence: AbstractSet[str]) -> Confidence | None:
 def _officer_level(evidence: AbstractSet[str]) -> Confidence | None:
     if evidence >= {"mis", "surname"} or evidence >= {"email", "first", "surname"}:
         return Confidence.CERTAIN
+    if "mis" in evidence and evidence & {"email", "first"}:
+        return Confidence.STRONG
     return Confidence.POSSIBLE if evidence >= {"first", "surname"} else _learner_level(evidence)
 
 
@@ -303,17 +313,14 @@ def _decided(pairs: Iterable[Pair]) -> list[Pair]:
     for pair in pairs:
         tiers[_tier(pair)].append(pair)
     shown: list[Pair] = []
-    taken = _Rows()
     pairs_of = _Rows()
     for tier in sorted(tiers):
-        fresh = [pair for pair in tiers[tier] if not taken.of(pair)]
+        settled = _Rows(pair for pair in shown if pair.best.rank < tier and pairs_of.most(pair) == 1)
+        fresh = [pair for pair in tiers[tier] if not settled.most(pair)]
         pairs_of.add(fresh)
         shown += fresh
-        taken.add(
-            pair for pair in fresh if pairs_of.of(pair) == 1 and pair.best is not Confidence.CONTRADICTED
-        )
     return sorted(
-        (replace(pair, level=Confidence.SEVERAL) if pairs_of.of(pair) > 1 else pair for pair in shown),
+        (replace(pair, level=Confidence.SEVERAL) if pairs_of.most(pair) > 1 else pair for pair in shown),
         key=lambda pair: (pair.ours, pair.theirs),
     )
 
@@ -321,23 +328,23 @@ def _decided(pairs: Iterable[Pair]) -> list[Pair]:
 class _Rows:
     """How many pairs the rows of either side have."""
 
-    def __init__(self) -> None:
+    def __init__(self, pairs: Iterable[Pair] = ()) -> None:
         self._ours: Counter[str] = Counter()
         self._theirs: Counter[str] = Counter()
+        self.add(pairs)
 
     def add(self, pairs: Iterable[Pair]) -> None:
         for pair in pairs:
             self._ours[pair.ours] += 1
             self._theirs[pair.theirs] += 1
 
-    def of(self, pair: Pair) -> int:
-        """The number of pairs of one of its rows: the one that has more."""
+    def most(self, pair: Pair) -> int:
+        """The number of pairs of its two rows: of the one that has more."""
         return max(self._ours[pair.ours], self._theirs[pair.theirs])
 
 
 def _tier(pair: Pair) -> int:
-    """Pairs of an earlier tier hide those of later ones."""
-    if pair.best is Confidence.CONTRADICTED:
-        identified_twice = len(set(IDENTIFIERS) & set(pair.evidence)) > 1
-        return (Confidence.CERTAIN if identified_twice else Confidence.POSSIBLE).rank
-    return pair.best.rank
+    """Pairs compete within a tier, and those of an earlier one may hide those of later ones."""
+    if len(set(IDENTIFIERS) & set(pair.evidence)) > 1:
+        return Confidence.CERTAIN.rank
+    return min(pair.best.rank, Confidence.POSSIBLE.rank)
