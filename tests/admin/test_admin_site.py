@@ -1,4 +1,4 @@
-"""A project whose learners are on an admin site of its own: our pages, their breadcrumbs and the settings are there."""
+"""A project with its learners on a separate admin site: our pages, breadcrumbs and settings are on it too."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OURS = [
 
 @pytest.fixture
 def office():
-    """Makes the learners' site. Nothing stays registered: Django keeps every site in mind for as long as it can."""
+    """Create the learners' site and remove it afterwards, as Django would keep it registered."""
     made = []
 
     def make(with_class=LearnerAdmin):
@@ -43,7 +43,7 @@ def office():
 
 @pytest.fixture(params=["alone", "beside the default site"])
 def second_site(request, settings, office):
-    """The learners' site: alone among the addresses, or beside the default one, which has no learners then."""
+    """The learners' site: the only one in the URLs, or beside the default site, which then has no learners."""
     site = office()
     if request.param == "alone":
         settings.ROOT_URLCONF = (path("office/", site.urls), *OURS)

@@ -1,4 +1,4 @@
-"""PICSWeb's learner admin with the mixin: buttons, panel, action, and other extensions beside it."""
+"""PICSWeb's learner admin with the mixin: buttons, panel, action, and other extensions alongside."""
 
 import pytest
 from django.contrib import admin
@@ -28,7 +28,7 @@ def page(browser, clerk, learner):
 
 
 def _button(name, learner):
-    """The form that a button posts. It stands by itself: themes put the buttons into the page's own form."""
+    """The form that a button posts. It is separate, as themes put the buttons inside the page's own form."""
     address = reverse(f"admin:picsweb_learner_onefile_{name}", args=[learner.pk])
     return f'<form method="post" action="{address}" id="onefile-{name}"'
 
@@ -38,7 +38,7 @@ def test_the_buttons_are_there_beside_the_admins_own(page, learner):
     for name in ("refresh", "preview"):
         assert f'<button type="submit" form="onefile-{name}">' in text
         assert _button(name, learner) in text
-        # Not within the page's form, where a form would be lost.
+        # Outside the page's form, as browsers drop a nested form.
         assert text.index(_button(name, learner)) > text.index("</form>", text.index('id="learner_form"'))
     assert "historylink" in text
 
@@ -131,7 +131,7 @@ def test_the_page_for_a_new_learner_is_the_hosts_own(admin_user, browser):
 
 
 class TestUnsavedEdits:
-    """Refresh and Preview go by what is saved; what is typed on the page and not saved is not lost without a word."""
+    """Refresh and Preview use the saved values, and staff are warned before they lose unsaved input."""
 
     @pytest.fixture
     def editor(self, staff, browser):
@@ -192,7 +192,7 @@ class TestUnsavedEdits:
         assert not SyncRun.objects.exists()
 
     def test_those_who_can_edit_meet_the_buttons_that_save_nothing_only_with_their_warning(self, page):
-        """The script that warns is what shows them."""
+        """The warning script shows them."""
         text = page()
         assert (
             '<li class="onefile-tool" data-onefile-tool hidden><button type="submit" form="onefile-refresh">'
@@ -206,13 +206,13 @@ class TestUnsavedEdits:
             assert f'name="_onefile_{name}" value="yes" form="learner_form">{label}</button>' in text
 
     def test_enter_saves_and_does_nothing_else(self, page):
-        """A browser takes the first button of a form for it."""
+        """Pressing Enter submits a form with its first button."""
         text = page()
         assert text.index('name="_save"') < text.index('form="learner_form"')
 
 
 class TestOtherExtensions:
-    """Whatever template the page was to have is extended, whoever chose it."""
+    """Our template extends the one that the page would have used, regardless of who chose that."""
 
     @pytest.fixture(autouse=True)
     def picsweb_template(self, settings, tmp_path):
@@ -329,7 +329,7 @@ class TestAction:
                 "will not be refreshed",
             )
         ]
-        assert told == sorted(told), "what happens to them is said of those who will be refreshed"
+        assert told == sorted(told), "the explanation belongs to the learners who will be refreshed"
         assert not SyncRun.objects.exists()
 
     def test_names_are_listed_up_to_a_limit(self, client):
@@ -401,7 +401,7 @@ class TestAction:
         ]
 
     def test_a_refusal_at_the_last_moment_is_shown(self, client, learner, monkeypatch):
-        """Between sorting out and queueing, the only learner left was started by somebody else."""
+        """Between the check and the queueing, someone else started the only accepted learner."""
         from onefile_sync import services
         from onefile_sync.models import RunKind
 
@@ -420,7 +420,7 @@ class TestAction:
 
 
 def test_deleting_a_learner_takes_along_what_was_recorded_without_asking_for_more(learner, staff, browser):
-    """The ledger is read-only, and still whoever may delete a learner may delete them."""
+    """Although the ledger is read-only, users who may delete learners can still delete one with outcomes."""
     run = a_run((learner, "updated"))
     a_change(run.outcomes.get())
     client = browser(staff("delete_learner", "delete_qualification", "delete_review", "delete_placement"))

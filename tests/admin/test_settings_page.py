@@ -1,4 +1,4 @@
-"""The OneFile settings page: one form, a token that goes in and never comes out, Test connection."""
+"""The OneFile settings page: one form, a token that is never shown again, and Test connection."""
 
 import sys
 from dataclasses import fields
@@ -25,7 +25,7 @@ from tests.staff_fixtures import TOKEN, a_run, words
 FORM = "/admin/onefile_sync/onefilesettings/1/change/"
 NEW_TOKEN = "another-token-that-no-page-shows"
 
-#: The form as it stands in a browser that changes nothing.
+#: The form as a browser submits it without changes.
 AS_IT_WAS = {
     "enabled": "on",
     "environment": "sandbox",
@@ -98,7 +98,7 @@ def test_blank_keeps_the_token_a_new_one_replaces_it_and_it_can_be_forgotten(typ
 
 
 def test_the_token_is_in_no_page_message_or_history(client, admin_user, browser):
-    """The fixture's browser looks for the old token in every answer; this looks for the new one."""
+    """The fixture's client checks every answer for the old token; this one checks for the new one."""
     posted = client.post(FORM, {**AS_IT_WAS, "new_customer_token": NEW_TOKEN}, follow=True)
     wrong = client.post(FORM, {**AS_IT_WAS, "new_customer_token": NEW_TOKEN, "visit_type": "nonsense"})
     history = browser(admin_user).get(FORM.replace("change", "history"))
@@ -245,7 +245,7 @@ def test_the_next_daily_sync_is_shown_or_how_to_schedule_it(client):
 
 
 class TestAnotherEnvironment:
-    """A token belongs to its environment: the page asks for another one, and warns about the IDs."""
+    """A token belongs to its environment: for another one, the page asks for a new token and warns about the IDs."""
 
     @pytest.mark.parametrize("enabled", [True, False])
     def test_an_integration_that_is_on_needs_the_token_of_the_new_environment(self, enabled, client):
@@ -317,11 +317,11 @@ class TestAnotherEnvironment:
 
 
 class TestTestConnection:
-    """*Test connection* asks OneFile with what is typed in the form, and saves nothing."""
+    """*Test connection* calls OneFile with the unsaved values of the form and saves nothing."""
 
     @pytest.fixture
     def asked(self, monkeypatch):
-        """What OneFile would have been asked with: environment, token, and whether the token may go there."""
+        """The settings for the call: environment, token, and whether the token may be sent there."""
         asked = []
 
         def test_connection(settings):
@@ -403,7 +403,7 @@ class TestTestConnection:
         assert '<li class="error">OneFile could not be reached.</li>' in words(self._test(client))
 
     def test_it_really_asks(self, client):
-        """Without a token there is nothing to ask OneFile with, and the page says so."""
+        """Without a token OneFile cannot be called, and the page says so."""
         OneFileSettings.objects.update(encrypted_customer_token="")
 
         text = words(self._test(client, enabled=""))
@@ -416,14 +416,14 @@ class TestTestConnection:
         assert "belongs to another environment or address, so it was not sent" in text
 
     def test_it_is_not_within_a_transaction_of_the_request(self, client):
-        """Meanwhile it would hold up the calls of all processes."""
+        """Otherwise it would hold up the calls of all processes."""
         view = resolve(FORM).func
 
         assert "default" in view._non_atomic_requests
 
 
 class TestErrorReports:
-    """What Django's report of an error shows of a form in which a token was typed, by e-mail and on a page."""
+    """What Django's error reports, by e-mail and as a page, show of a form with a token."""
 
     @pytest.fixture
     def reports(self):

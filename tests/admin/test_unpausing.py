@@ -1,4 +1,4 @@
-"""Unticking Paused puts the work that waited meanwhile back into the queue."""
+"""Unticking Paused queues the work that has been waiting."""
 
 import pytest
 from django.urls import reverse

@@ -1,4 +1,4 @@
-"""What is still to be dealt with: which later outcome of a learner settles which problem, and which does not."""
+"""Open problems: which later outcomes of a learner settle a problem, and which do not."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LEARNER: dict[str, Any] = {"subject_kind": "learner", "subject_pk": "7", "subjec
 REVIEW: dict[str, Any] = {"subject_kind": "review", "subject_pk": "12", "subject_onefile_id": 9001}
 ANOTHER_REVIEW: dict[str, Any] = {"subject_kind": "review", "subject_pk": "13", "subject_onefile_id": 9002}
 AIM: dict[str, Any] = {"subject_kind": "qualification", "subject_pk": "12", "subject_onefile_id": 4001}
-#: Reading a record fails under its OneFile ID: PICSWeb's row is not looked at for that.
+#: A record that could not be read is reported under its OneFile ID, without PICSWeb's row.
 READING_THE_REVIEW: dict[str, Any] = {"subject_kind": "review", "subject_onefile_id": 9001}
 
 
@@ -50,7 +50,7 @@ def learner(host: Host) -> Any:
 
 @pytest.fixture
 def night(learner: Any, now: time_machine.Traveller) -> Any:
-    """Makes the learner's outcome of a run, with its problems; each is a day later than the one before."""
+    """Create the learner's outcome in a run, with problems, each a day after the previous one."""
 
     def night(
         state: str,
@@ -84,7 +84,7 @@ def out_of_reach() -> list[Problem]:
 
 
 class TestManyLearners:
-    """Most were seen whole last night, so that older outcomes are looked at only where they may still count."""
+    """Most learners were fully compared last night, so older outcomes are read only where they may still count."""
 
     def test_each_outcome_counts_as_it_would_alone(self, night: Any, host: Host) -> None:
         people = [host.learner(onefile_id=600 + number) for number in range(50)]
@@ -148,7 +148,7 @@ class TestWhatSettlesAProblem:
 
     @pytest.mark.parametrize("code", NOT_COMPARED)
     def test_no_answer_that_onefile_does_not_know_the_learner(self, night: Any, code: str) -> None:
-        """Under another customer's token all learners are unknown for a night."""
+        """With another customer's token, OneFile knew none of the learners for a night."""
         met = night("attention", {"code": "bad_value", **REVIEW})
         unknown = night("attention", {"code": code, **LEARNER})
         assert still_open() == met + unknown
@@ -161,7 +161,7 @@ class TestWhatSettlesAProblem:
         assert still_open() == met
 
     def test_no_comparison_during_which_the_learner_was_edited(self, night: Any) -> None:
-        """It gave up before all was saved, so it cannot tell what would not have been."""
+        """It was interrupted before everything was saved, so it does not show what could not be saved."""
         met = night("attention", {"code": "not_saved", **REVIEW}, {"code": "officer_unmatched", **LEARNER})
         gave_up = night("attention", {"code": "kept_changing", **LEARNER})
         assert still_open() == met + gave_up
@@ -221,7 +221,7 @@ class TestWhatCouldNotBeReadTonight:
 
 
 class TestANightWithoutReviews:
-    """Downloads of reviews were switched off, so nobody looked at them."""
+    """Downloads of reviews were switched off, so reviews were not compared."""
 
     @pytest.mark.parametrize("state", ["unchanged", "updated", "attention"])
     def test_keeps_the_problems_of_reviews_and_settles_the_others(self, night: Any, state: str) -> None:
@@ -241,7 +241,7 @@ class TestANightWithoutReviews:
         assert still_open() == []
 
     def test_settles_what_was_said_of_an_upload(self, night: Any) -> None:
-        """Uploads were not switched off, and would have met it again."""
+        """Uploads were still switched on and would have found the problem again."""
         night("attention", {"code": "no_officer", **REVIEW}, {"code": "refused", **REVIEW})
         night("unchanged", without_reviews=True)
         assert still_open() == []
@@ -296,7 +296,7 @@ class TestEachIsShownOnce:
         assert still_open() == [named, not_read]
 
     def test_a_visit_left_over_stays_until_its_run_is_deleted(self, night: Any) -> None:
-        """It is told once, and no comparison sees whether it is still there."""
+        """It is reported once, and no comparison can see whether it still exists."""
         visits = night(
             "attention",
             {"code": "visit_left_over", **REVIEW, "details": {"when": "01/07/2026 10:00"}},
@@ -307,7 +307,7 @@ class TestEachIsShownOnce:
 
 
 class TestADifferenceThatIsSaidOnce:
-    """A value that a side keeps in its own way is not met again, so no comparison says that it is gone."""
+    """A value that a side stores differently is reported once, so no later comparison can report that it is settled."""
 
     @pytest.mark.parametrize(
         ("code", "side", "details"),
@@ -342,7 +342,7 @@ class TestADifferenceThatIsSaidOnce:
 
 
 class TestALearnerWhoLeft:
-    """Left the scope of the daily sync, was unlinked, or was deleted behind Django's back."""
+    """The learner left the scope of the daily sync, was unlinked, or was deleted without Django."""
 
     def test_is_kept_apart_from_the_next_daily_sync_on(self, night: Any, host: Host) -> None:
         met = night("attention", {"code": "bad_value", **REVIEW})
@@ -375,11 +375,11 @@ class TestALearnerWhoLeft:
 
 
 class TestInRealRuns:
-    """With a OneFile that answers, or does not."""
+    """With a OneFile that answers or does not answer."""
 
     @pytest.fixture
     def linked_review(self, host: Host, world: World) -> Any:
-        """A learner whose review has an assessor whom no officer is linked to."""
+        """A learner with a review by an assessor to whom no officer is linked."""
         person = world.add_learner()
         record = world.add_review(person.id, assessor_id=world.add_assessor().id)
         learner = host.learner(onefile_id=person.id)

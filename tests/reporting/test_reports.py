@@ -1,4 +1,4 @@
-"""What people are told: where a run stands, what became of a learner, in whole sentences."""
+"""Texts for people: the progress of a run and the outcome of a learner, in whole sentences."""
 
 from __future__ import annotations
 

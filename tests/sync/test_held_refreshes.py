@@ -1,4 +1,4 @@
-"""The safety stop on refreshes that somebody asks for: of many learners it holds, of one learner never."""
+"""The safety stop on requested refreshes: one of many learners may be held, one of a single learner never."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ class TestDeciding:
     def test_comes_before_the_same_learners_are_refreshed_together_again(
         self, held_refresh: SyncRun, linked: Linked
     ) -> None:
-        """Or held refreshes would pile up, and nobody knew which one to decide about."""
+        """Otherwise held refreshes would pile up, and it would be unclear which one to decide about."""
         learners = people(held_refresh)
 
         with pytest.raises(services.Refused) as refused:

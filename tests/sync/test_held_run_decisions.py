@@ -109,7 +109,7 @@ class TestApplying:
         assert states(held) == ["updated", "updated"]
 
     def test_leaves_time_for_a_worker_to_come(self, held: SyncRun) -> None:
-        """The run was begun long ago; that says nothing about whether there is a worker now."""
+        """The run began long ago, which does not mean that no worker is running now."""
         SyncRun.objects.update(created_at=timezone.now() - A_DAY)
         LearnerOutcome.objects.update(started_at=timezone.now() - A_DAY)
         held.refresh_from_db()

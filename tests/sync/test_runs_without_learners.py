@@ -1,4 +1,4 @@
-"""Runs that read lists, match or link: they have no learners, and are over when their steps are."""
+"""Runs that read lists, match or link: they have no learners and end with their last step."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def steps(monkeypatch):
-    """What the steps of a run do, one after the other; what a step returns or raises."""
+    """The steps of a run in order: what each of them returns or raises."""
     to_do: list[object] = []
 
     def step(run: SyncRun, _onefile: object, _time_is_up: object) -> bool:

@@ -1,4 +1,4 @@
-"""How long somebody who watches is kept waiting while OneFile answers with something that cannot be read."""
+"""How long a person has to wait while OneFile's answers are unreadable."""
 
 from __future__ import annotations
 

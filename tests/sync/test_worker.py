@@ -1,4 +1,4 @@
-"""Work on a run: what ends it for everybody, what stops it for a while, and what touches one learner only."""
+"""Processing a run: what ends it for all learners, what interrupts it, and what affects one learner only."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def perform(run: SyncRun, after_each: Callable[[], None] = lambda: None) -> Sync
 
 
 def once(action: Callable[[], Any]) -> Callable[[], None]:
-    """Do something after the first learner and not again."""
+    """Do something once, after the first learner."""
     left = [action]
 
     def act() -> None:
@@ -54,7 +54,7 @@ def once(action: Callable[[], Any]) -> Callable[[], None]:
 
 
 class TestWhichOneFile:
-    """A run writes down which OneFile it called, so that its page can name it when the settings have moved on."""
+    """A run records which OneFile it called, so that its page can name it after the settings have changed."""
 
     def test_a_run_names_the_onefile_that_it_called(
         self, linked: Linked, onefile: SandboxServer, configure: Callable[..., None]
@@ -219,7 +219,7 @@ class TestWhatMeetsOne:
 
 
 class TestAPaceThatCannotBeReached:
-    """Redis, which keeps it, is away: nobody knows whose turn it is, so nobody calls, and nobody has failed."""
+    """Redis, which stores the rate limit, is unreachable: no call is made, and no learner fails."""
 
     def test_ends_the_task_and_leaves_everybody_waiting(
         self, linked: Linked, onefile: SandboxServer, away: Away
@@ -301,7 +301,7 @@ class TestAWorkerThatDies:
         read = picsweb.read_officers
 
         def taken_over(*anything: Any, **more: Any) -> Any:
-            # The lease has run out meanwhile, and another worker has brought the learner to an end.
+            # The lease has expired meanwhile, and another worker has finished the learner.
             LearnerOutcome.objects.update(state=OutcomeState.UNCHANGED, claimed_by=None)
             return read(*anything, **more)
 

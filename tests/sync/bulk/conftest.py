@@ -1,4 +1,4 @@
-"""The sandbox gives whole records or a few properties in its lists; nobody waits, and everything is at once."""
+"""Lists of the sandbox with full records or with a few properties; no test waits for anything."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from onefile_sync.sandbox.switches import Switches
 
 @pytest.fixture(params=["thin", "rich"])
 def items(request: pytest.FixtureRequest) -> Any:
-    """What OneFile's lists give of each record."""
+    """How much of each record OneFile's lists contain."""
     return request.param
 
 

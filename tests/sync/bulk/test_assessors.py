@@ -1,4 +1,4 @@
-"""An assessor to whom no officer is linked is named: OneFile is asked once, and staff read the name with the number."""
+"""Assessors without a linked officer: their names are read from OneFile once and shown with their IDs."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def gwen(world: World) -> Any:
 
 @pytest.fixture
 def learner(host: Host, world: World, onefile: SandboxServer, gwen: Any) -> Any:
-    """A learner with a review of an assessor to whom nobody is linked."""
+    """A learner with a review by an assessor to whom no officer is linked."""
     return learner_of(host, world, gwen.id)
 
 
@@ -149,7 +149,7 @@ class TestOneWhomOneFileDoesNotName:
 class TestTheDailySync:
     @pytest.fixture
     def learners(self, host: Host, world: World, onefile: SandboxServer, gwen: Any) -> list[Any]:
-        """In step but for the officers of their reviews: nobody has to be asked about."""
+        """Learners who differ only in the officers of their reviews, so that no call is needed for any of them."""
         learners = [learner_of(host, world, gwen.id) for _learner in range(3)]
         daily()
         AssessorName.objects.all().delete()

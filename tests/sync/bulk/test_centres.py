@@ -1,4 +1,4 @@
-"""What a list of centres leaves out, or has in a form that cannot be read."""
+"""Lists of centres that are incomplete or partly unreadable."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.scenarios.two_of_each import build_two_of_each
 
 @pytest.fixture
 def elsewhere(host: Host, world: World) -> Any:
-    """A learner of another centre, who has a new review there."""
+    """A learner of another centre with a new review there."""
     learner, *_others = build_in_step(host, world, 3)
     centre = world.add_centre(name="Care")
     world.users[learner.onefile_id].organisation_id = centre.id
@@ -92,7 +92,7 @@ def test_a_centre_that_cannot_be_read_may_be_the_learners(
 def test_lists_that_name_everybody_whatever_the_centre_put_nobody_elsewhere(
     elsewhere: Any, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A server may pay no heed to the centre that is asked for."""
+    """A server may ignore the requested centre."""
     page_of_reviews = OneFile.page_of_reviews
     monkeypatch.setattr(
         OneFile, "page_of_reviews", lambda self, number, _centre_id: page_of_reviews(self, number, None)

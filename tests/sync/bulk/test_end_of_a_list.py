@@ -1,4 +1,4 @@
-"""How many calls the end of a list costs: pages are read several at a time, and none is asked for in vain there."""
+"""How many calls the end of a list costs when pages are read concurrently: no request overshoots it in vain."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.parametrize("host", ["picsweb"], indirect=True)
 
 
 class TwoThreads:
-    """Two threads that read the learning aims of everyone, one answer at a time."""
+    """Two threads that read all learners' learning aims, one answer at a time."""
 
     def __init__(self) -> None:
         OneFileSettings.objects.update(download_reviews=False)
@@ -41,19 +41,19 @@ class TwoThreads:
         return connect(OneFileSettings.load(), RetryPolicy.unattended(), sleep=dont_wait)
 
     def begin(self, thread: int) -> int:
-        """Take up a page; 0 where there is none to take up."""
+        """Claim a page; 0 if there is none to claim."""
         self.run.refresh_from_db()
         self.pages[thread] = listings._claim_page(self.run, self.run.listings.all())
         return self.pages[thread].page.number if self.pages[thread] else 0
 
     def finish(self, thread: int) -> int:
-        """Read that page; the number of the page that the thread reads next, 0 where it reads none."""
+        """Read the claimed page. Returns the number of the thread's next page, or 0 if there is none."""
         page = self.pages[thread]
         return page.page.number if page._write_down(page._read(self.clients[thread])) else 0
 
 
 def learning_aims(host: Host, world: World, number: int) -> None:
-    """This number of learning aims in OneFile, of learners with two each."""
+    """Put this number of learning aims into OneFile, two for each learner."""
     build_in_step(host, world, number // 2)
 
 

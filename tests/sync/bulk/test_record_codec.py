@@ -1,4 +1,4 @@
-"""The stored form of a record, word for word: if it changed, an update would write every record again."""
+"""The exact stored form of a record: if it changed, an upgrade would rewrite every record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A worker that reads for everyone may be killed or stopped at any call; the next worker continues from there."""
+"""A worker that reads OneFile for everyone may be killed or stopped at any call; the next one continues there."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ PAST_THE_LEASE = timedelta(minutes=12)
 
 
 class Killed(BaseException):
-    """Nothing in the package catches it."""
+    """An exception that nothing in the package catches."""
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +55,7 @@ def a_client() -> OneFile:
 
 
 def read_on(run: SyncRun, onefile: OneFile, pieces: int) -> None:
-    """Read a few pieces, a page or a few records each."""
+    """Carry out a few steps, each of which reads a page or a few records."""
     for _piece in range(pieces):
         listings.read_on(run, onefile, lambda: True)
         run.refresh_from_db()

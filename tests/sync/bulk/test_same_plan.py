@@ -1,4 +1,4 @@
-"""Reading everyone at once or one after the other: the same is found, planned, done and reported."""
+"""Reading all learners at once or one by one leads to the same findings, plans, changes and reports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was read of everyone stands in for OneFile, and never for what was not read."""
+"""The staged source returns what was read for everyone, and calls OneFile for anything that was not read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.sync.planning.rows_and_records import AIM, CENTRE, LEARNER, REVIEW, a
 
 
 class OneFileThere:
-    """A client that writes down what it is asked."""
+    """A client that records the calls made to it."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[Any, ...]] = []
@@ -100,7 +100,7 @@ class TestAList:
         )
         assert client.asked == []
         assert aims.ask_again() == SearchResult((aim(registration_number="live"),), unreadable_items=1)
-        # Asked again, OneFile is asked for all: no ID is good enough to stop at.
+        # The second search reads every page: it does not stop when it has found a certain ID.
         assert reviews.ask_again() == SearchResult((record(),), unreadable_items=1)
         assert client.asked == [("learning_aims", LEARNER, {AIM}), ("reviews", LEARNER, CENTRE, None)]
 

@@ -1,4 +1,4 @@
-"""What was read for everyone is written down once, and not again each night."""
+"""Records read for everyone are stored once and not rewritten every night."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def learner(host: Host) -> Any:
 
 
 def night(learner: Any, kept: staging.RecordCodec, *records: Any) -> int:
-    """A night on which lists have these records; returns how many rows were written again."""
+    """Stage one night's lists with these records. Returns how many rows were rewritten."""
     run, _created = lifecycle.open_run(RunKind.DAILY, [learner])
     with CaptureQueriesContext(connection) as queries:
         staging.stage(run, kept, records, ListEvidence(), centre_id=0)

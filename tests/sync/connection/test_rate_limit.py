@@ -1,4 +1,4 @@
-"""The budget of calls that all processes share: never above the limit, nearly all of it used, people first."""
+"""The call rate that all processes share: never above the limit, almost fully used, and people go first."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from onefile_sync.sync.connection.rate_limit import RateLimitState, pause, reser
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 LIMIT = 300
-#: One place in the queue at that limit, 97 % of which are spaced evenly; five places a person may go ahead.
+#: One turn at that limit, of which 97 % is spaced evenly; a person may go five turns ahead.
 PLACE = timedelta(minutes=1) / (LIMIT * 0.97)
 AHEAD = 5
 
 
 def places(number: float | None) -> datetime | None:
-    """The time this number of turns after noon."""
+    """The time at this number of turns after noon."""
     return None if number is None else NOON + number * PLACE
 
 
@@ -38,7 +38,7 @@ class TestTakingAPlace:
             (0, 0, 1),
             (0.5, 0.5, 1.5),
             (1, 1, 2),
-            # Nobody wanted the last place, or the last thousand: one of them is made up for.
+            # Whether one turn was unused or a thousand: one of them may be made up for.
             (-0.5, 0, 0.5),
             (-1, 0, 0),
             (-1000, 0, 0),
@@ -146,11 +146,11 @@ class TestAfterARefusal:
     @pytest.mark.parametrize(
         ("before", "seconds", "until", "share"),
         [
-            # The first of an incident slows down.
+            # The first 429 of an incident slows the rate down.
             (RateLimitState(), 30, 30, 0.75),
             (RateLimitState(paused_until=NOON - timedelta(seconds=1)), 30, 30, 0.75),
             (RateLimitState(paused_until=NOON), 30, 30, 0.75),
-            # Those that were under way when it came do not; the longest pause counts.
+            # Further 429s of calls already under way do not; the longest pause counts.
             (
                 RateLimitState(paused_until=NOON + timedelta(seconds=20), share=0.75, slowed_at=NOON),
                 30,
@@ -163,7 +163,7 @@ class TestAfterARefusal:
                 20,
                 0.75,
             ),
-            # The next incident goes by the rate that met it, and there is a slowest one.
+            # The next incident reduces the rate in use at that time, down to a minimum.
             (RateLimitState(share=0.7, slowed_at=NOON - timedelta(minutes=10)), 30, 30, 0.6),
             (RateLimitState(share=0.1, slowed_at=NOON), 30, 30, 0.1),
             (RateLimitState(share=0.12, slowed_at=NOON), 30, 30, 0.1),
@@ -191,7 +191,7 @@ class TestAfterARefusal:
 
 @dataclass(frozen=True)
 class Caller:
-    """Someone who calls: when they come, how often they call, and what lies between two calls (seconds, in turn)."""
+    """A caller: when it starts, how often it calls, and the seconds between its calls, used in turn."""
 
     ahead: bool
     comes: float = 0.0
@@ -202,7 +202,7 @@ class Caller:
 def simulate(
     limit: int, callers: list[Caller], until: float, state: RateLimitState | None = None
 ) -> list[list[float]]:
-    """The moments (in seconds) at which each caller calls: what :class:`SharedRateLimiter` does, without its sleep."""
+    """When each caller calls, in seconds: what :class:`SharedRateLimiter` does, but without sleeping."""
     state, order = state or RateLimitState(), count()
     made: list[list[float]] = [[] for _caller in callers]
     rests = [cycle(caller.between) for caller in callers]
@@ -227,7 +227,7 @@ def simulate(
 
 
 def most_in_a_minute(made: list[list[float]]) -> int:
-    """The most calls in any window of a minute, both ends included."""
+    """The largest number of calls in any minute, counting both ends."""
     moments = sorted(moment for calls in made for moment in calls)
     return max((bisect_left(moments, first + 60.000001) - at for at, first in enumerate(moments)), default=0)
 
@@ -296,7 +296,7 @@ class TestTheLimit:
 
         moments = sorted(moment for calls in made for moment in calls if moment < 60)
         assert moments[0] == pytest.approx(30, abs=1e-4)
-        # Then at three quarters of the rate, and no more at once than may go ahead.
+        # Then at three quarters of the rate, with no larger burst than people may go ahead.
         assert moments.count(moments[0]) == (1 + AHEAD if ahead else 1)
         assert len(moments) == pytest.approx(0.75 * 0.97 * LIMIT / 2, abs=1 + AHEAD)
 
@@ -313,7 +313,7 @@ class TestTheOthers:
 
     @pytest.mark.parametrize("ahead", [True, False])
     def test_ignore_times_written_by_a_wrong_clock(self, ahead: bool) -> None:
-        """A machine ten minutes ahead has called once, and was refused once."""
+        """A machine whose clock is ten minutes ahead made one call and had another one refused."""
         left = RateLimitState(NOON + timedelta(minutes=10), paused_until=NOON + timedelta(minutes=11))
 
         after, place = reserve(left, NOON, LIMIT, ahead=ahead)

@@ -1,4 +1,4 @@
-"""The way to OneFile: the session that all processes share, the customer token, and how long an answer may take."""
+"""Connecting to OneFile: the shared session, the customer token, and how long an answer may take."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ ELSEWHERE = pytest.mark.parametrize("go_elsewhere", [choose_live, move_the_serve
 
 
 class TestATokenBelongsToItsEnvironment:
-    """It was entered for one environment at one address, and is sent nowhere else."""
+    """The token was entered for one environment at one address, and is not sent anywhere else."""
 
     @ELSEWHERE
     def test_the_token_that_staff_entered_is_not_sent_elsewhere(
@@ -253,7 +253,7 @@ class TestATokenBelongsToItsEnvironment:
 
 
 class TestTheMigration:
-    """A token that was stored by an earlier release belongs to the environment with which it was saved."""
+    """A token stored by an earlier release belongs to the environment that was saved with it."""
 
     @pytest.mark.parametrize(
         ("base_url", "kept"), [(None, "https://wsapi2.onefile.co.uk/api/v2.1"), ("nowhere", "")]

@@ -1,4 +1,4 @@
-"""The rate limit as each process sees it, and where it is kept: in our own table, or in Redis."""
+"""The rate limit as each process sees it, stored in our own table or in Redis."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
 
 class Process:
-    """A process with a rate limiter of its own over the shared row; its waiting moves the clock."""
+    """A process with its own rate limiter over the shared row; its waiting moves the clock."""
 
     def __init__(
         self, now: time_machine.Traveller, calls_per_minute: int | None, *, for_a_person: bool = False
@@ -44,7 +44,7 @@ class Process:
         self.rate_limiter = SharedRateLimiter(calls_per_minute, None, self.sleep, for_a_person=for_a_person)
 
     def sleep(self, seconds: float) -> None:
-        """Something may happen ``meanwhile``, half-way through."""
+        """``meanwhile`` is called half-way through the wait."""
         self.waits.append(round(seconds, 6))
         self.now.shift(seconds / 2)
         if self.meanwhile:
@@ -180,7 +180,7 @@ class TestSharedPace:
         shared.wait()
         shared.wait()
 
-        # For how long the call would wait for its turn.
+        # How long the call would wait for its turn.
         assert asked == [0, APART]
 
     @pytest.mark.parametrize("calls_per_minute", [60, None])
@@ -229,7 +229,7 @@ class TestDatabaseStore:
 
 
 def keeps_what_it_is_given(store: rate_limit.Store) -> None:
-    """A store hands out what was last put into it, and nothing of what went wrong."""
+    """A store returns the state that was last stored, and nothing of a change that failed."""
     full = RateLimitState(NOON, NOON + timedelta(microseconds=1), 0.42, NOON - timedelta(hours=1))
 
     assert store.change(lambda state: (full, state)) == RateLimitState()
@@ -267,7 +267,7 @@ def test_the_state_lies_where_the_queue_is(settings: Any, cluster: dict[str, Any
 
 
 class OneValue:
-    """As much of redis-py's client as the store uses, for one key; or for a Redis that cannot be reached."""
+    """The part of redis-py's client that the store uses, for one key or for an unreachable Redis."""
 
     def __init__(self, *, is_away: bool = False) -> None:
         self.is_away = is_away
@@ -282,7 +282,7 @@ class OneValue:
         self.value = value.encode()
 
     def multi(self) -> None:
-        """From here on commands would be queued."""
+        """From here on, redis-py would queue the commands."""
 
     def transaction(self, step: Callable[[OneValue], Any], *_watched: str, value_from_callable: bool) -> Any:
         return step(self)
@@ -332,7 +332,7 @@ class TestRedisStore:
 
         def waits() -> list[float]:
             asked: list[float] = []
-            # Nobody really waits, so that the places lie one behind the other.
+            # No thread really waits, so the reserved turns follow one another.
             shared = SharedRateLimiter(60, None, asked.append, for_a_person=True, store=store)
             ready.wait()
             for _call in range(calls):

@@ -56,7 +56,7 @@ def is_any_open() -> bool:
 
 
 def meanwhile(monkeypatch: pytest.MonkeyPatch, operation: str, happens: Callable[[], None]) -> None:
-    """Let something happen right before the first time that OneFile is asked for an operation."""
+    """Call ``happens`` immediately before the first call of an operation."""
     real, happened = getattr(OneFile, operation), []
 
     def ask(self: OneFile, *about: Any, **values: Any) -> Any:
@@ -95,7 +95,7 @@ class TestAClerk:
         assert corrected
         assert getattr(scenario.qualification, field) == "CORRECTED"
 
-    def test_may_have_edited_whatever_a_rule_reads_of_a_review_so_all_of_it_is_looked_at_again(
+    def test_may_have_edited_any_value_that_a_rule_reads_so_all_of_them_are_checked_again(
         self, scenario: TwoOfEach, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         real, looked_at = picsweb.still_holds, []
@@ -255,7 +255,7 @@ class TestAnAssessor:
 def test_a_visit_of_another_learner_is_not_used(
     scenario: TwoOfEach, world: World, onefile: SandboxServer
 ) -> None:
-    """The refresh got as far as the visit under a wrong OneFile ID, which has been corrected since."""
+    """An earlier refresh created the visit under a wrong OneFile ID, which has since been corrected."""
     stranger = world.add_learner()
     visit = world.add_visit(stranger.id, date_from=AUTUMN_AT_TEN, date_to=AUTUMN_AT_TEN + timedelta(hours=1))
     begun(scenario, visit_id=visit.id)
@@ -312,7 +312,7 @@ def test_the_ledger_tells_of_a_create_whose_answer_was_lost(
 def test_a_worker_who_was_frozen_for_a_lease_changes_nothing_with_its_late_answer(
     scenario: TwoOfEach, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The other one who took the learner over has sent a review, in a visit of its own, and lost the answer."""
+    """The worker that took the learner over has sent a review in a visit of its own and lost the answer."""
     real, sent = OneFile.create_visit, []
 
     def create_visit(self: OneFile, *about: Any, **values: Any) -> int:
@@ -361,7 +361,7 @@ def test_changing_the_token_during_a_run_makes_the_rest_wait_for_it(
 def test_a_create_is_reported_once_although_the_worker_died_before_storing_its_id(
     scenario: TwoOfEach, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    """Whatever is on record of it by then: OneFile's answer, or nothing yet."""
+    """Whether OneFile's answer has been recorded by then or not."""
     module, name = (apply.uploads, "note_review") if step == "note_review" else (apply, "_save")
     real, gone = getattr(module, name), []
 

@@ -49,7 +49,7 @@ def scenario(host: Host, world: World) -> EveryRule:
 
 
 def row_of(scenario: EveryRule) -> LearnerRow:
-    """The learner as PICSWeb has them now, qualifications in the order of the learning aims."""
+    """The learner's current row, with qualifications in the order of the learning aims."""
     learner = picsweb.learner_by_pk(str(scenario.learner.pk))
     assert learner is not None
     row = picsweb.read_learner(learner)
@@ -120,7 +120,7 @@ def test_a_preview_lists_what_a_refresh_does_and_writes_nothing(
 
     done = sync(scenario.learner)
 
-    # The ID of the uploaded review is OneFile's to give.
+    # OneFile assigns the ID of the uploaded review.
     given = {change for change in changes(done) if change[1] == "onefile_id" and change[2] == ""}
     foreseen_ids = {change for change in changes(foreseen) if change[1] == "onefile_id"}
     assert changes(done) - given == changes(foreseen) - foreseen_ids
@@ -144,7 +144,7 @@ class TestCallsForThreeAimsAndEightReviews:
         first = sync(scenario.learner)
         later = sync(scenario.learner)
 
-        # Where lists give everything, one call of the first is to confirm that what they leave out is blank.
+        # Where lists contain every value, the first refresh makes one call to confirm that a missing value is blank.
         calls = {"rich": (4, 2)}.get(items, (14, 13))
         assert (first.api_calls, later.api_calls) == calls
         assert sum(onefile.calls.values()) == sum(calls)

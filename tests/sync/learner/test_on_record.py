@@ -1,4 +1,4 @@
-"""What our own tables hold of learners, as a plan gets it."""
+"""What our own tables record about learners, as the planner receives it."""
 
 from __future__ import annotations
 

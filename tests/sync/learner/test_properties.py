@@ -1,4 +1,4 @@
-"""What holds of every exchange, whatever the two sides look like. ``HYPOTHESIS_PROFILE=nightly`` looks longer."""
+"""Properties of every exchange, for any data on both sides. ``HYPOTHESIS_PROFILE=nightly`` searches longer."""
 
 from __future__ import annotations
 
@@ -79,14 +79,14 @@ def moments() -> st.SearchStrategy[datetime | None]:
 
 
 def wires(*names: str) -> st.SearchStrategy[dict[str, object]]:
-    """Mostly nothing wrong; now and then a property of nonsense."""
+    """Mostly nothing wrong; occasionally a nonsensical property."""
     nonsense = st.dictionaries(st.sampled_from(names), st.sampled_from(NONSENSE), max_size=2)
     return st.just({}) | st.just({}) | nonsense
 
 
 @dataclass(frozen=True)
 class Story:
-    """Both sides of a learner, as arguments to make their rows with. A link is the place in the other list."""
+    """Both sides of a learner, as arguments for their rows. A link is an index into the other list."""
 
     qualifications: Sequence[Mapping[str, Any]]
     reviews: Sequence[Mapping[str, Any]]
@@ -179,7 +179,7 @@ stories = st.builds(
 
 
 class InProcess:
-    """The sandbox without its sockets, in the place of the transport."""
+    """The sandbox without sockets, in place of the transport."""
 
     def __init__(self, world: World, switches: Switches) -> None:
         self.api = Api(world, switches, lambda: datetime.now(UTC))
@@ -205,7 +205,7 @@ class InProcess:
 
 @dataclass
 class Stage:
-    """A learner on a host and in a world of their own, ready for an exchange."""
+    """A learner in one host and in a world of their own, ready for an exchange."""
 
     world: World
     learner: Any
@@ -244,7 +244,7 @@ def set_the_stage(host: Host, story: Story) -> Stage:
     another = world.add_learner(id=502)
     foreign_aim = world.add_aim(another.id, progress=1.0)
 
-    # A search result with anything of a full record counts as one, so thin ones can only be wrong in what they have.
+    # A search result with any value of a full record counts as full, so a thin one can only be wrong in what it has.
     thin = {"ID", "UserID"} if story.items == "thin" else set()
     aims = [
         world.add_aim(
@@ -282,7 +282,7 @@ def set_the_stage(host: Host, story: Story) -> Stage:
         if host.name == "college" and values["proposed_date"] is None:
             values["proposed_time"] = None
         if host.name == "college" and values["proposed_time"] == time(1, 30):
-            # Date and time are one moment there, and this one does not exist on a day OneFile may move it to.
+            # Date and time are one field there, and this time does not exist on a day to which OneFile may move it.
             values["proposed_time"] = time(10, 0)
         values["officer"] = None if officer is None else staff[officer]
         review = host.review(learner, onefile_id=linked_to(records, link), **values)
@@ -316,7 +316,7 @@ def host(request: pytest.FixtureRequest, settings: Any, db: None) -> Host:
 
 @contextmanager
 def staged(host: Host, story: Story) -> Iterator[Stage]:
-    """Everything that an example writes is gone after it."""
+    """Everything that an example writes is removed afterwards."""
     with transaction.atomic():
         yield set_the_stage(host, story)
         transaction.set_rollback(True)
@@ -328,7 +328,7 @@ Values = dict[tuple[str, str, str], Any]
 
 
 def without_space(value: Any) -> Any:
-    """Space around a text means nothing, and a text of nothing else is blank."""
+    """White space around a text is ignored, and a text of white space only is blank."""
     return value.strip() or None if isinstance(value, str) else value
 
 
@@ -371,7 +371,7 @@ def difference(before: Values, after: Values) -> dict[tuple[str, str, str], tupl
 
 
 def as_listed(changes: Sequence[FieldChange], side: str) -> dict[tuple[str, str, str], tuple[Any, Any]]:
-    """What changes say of existing rows, as a difference."""
+    """What the changes say about existing rows, as a difference."""
     kinds = {"qualification": "aim"} if side == "onefile" else {}
     return {
         (
@@ -397,7 +397,7 @@ def test_applying_a_plan_changes_exactly_what_it_lists(host: Host, story: Story)
         assert not applied.stale
         found = [write.found for write in plan.writes if write.found]
         listed = [*found, *plan.changes()]
-        # An ID that is OneFile's or PICSWeb's to give is not known before; nor is what OneFile does not take.
+        # An ID that OneFile or PICSWeb assigns is not known beforehand; nor is a value that OneFile does not store.
         assert applied.changes == len(stage.made) == len(listed) or applied.problems
         there = difference(onefile_before, in_onefile(stage.world))
         new_reviews = {key[1] for key in there if key[0] == "review"}
@@ -470,7 +470,7 @@ def test_each_review_of_picswebs_has_one_of_onefiles_at_most(host: Host, story: 
         assert len(made) <= eligible
 
 
-# Plans of anything at all
+# Plans for arbitrary data
 
 ids = st.sampled_from([1, 2, 3, 4])
 any_text = st.text(max_size=60)
@@ -594,7 +594,7 @@ def test_a_plan_can_be_made_of_anything(
     assert not any(change.field in holds for change in changes if change.side == "picsweb")
     assert all(rules.is_blank(change.old) for change in changes if change.side == "onefile")
     blanked = {change.field for change in changes if change.side == "picsweb" and rules.is_blank(change.new)}
-    # The ID that OneFile will give to an upload is not known yet.
+    # The ID that OneFile will assign to an upload is not known yet.
     assert blanked <= ({"actual_date", "onefile_id"} if plan.uploads else {"actual_date"})
     linked = [
         change.new for write in plan.writes for change in write.changes if change.field == "onefile_id"

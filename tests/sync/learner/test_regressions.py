@@ -1,4 +1,4 @@
-"""What must not happen again: each of these once went wrong."""
+"""Regressions: each of these once went wrong."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class TestTheCentre:
     def test_of_a_corrected_onefile_id_is_the_right_learners(
         self, scenario: EveryRule, world: World, onefile: SandboxServer, configure: Callable[..., None]
     ) -> None:
-        """The wrong ID belonged to another centre, whose ID was kept."""
+        """The wrong ID belonged to another centre, whose ID was stored."""
         elsewhere = world.add_centre(name="Care")
         stranger = world.add_learner(organisation_id=elsewhere.id)
         model = type(scenario.learner)
@@ -264,7 +264,7 @@ class TestAValueThatOneFileDoesNotTakeBack:
     def test_is_not_left_out_where_onefile_is_only_away(
         self, scenario: EveryRule, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """It might be blanked there: so OneFile has to answer, and not to take it."""
+        """It might be blanked there, so OneFile has to refuse the full update first."""
         aim = scenario.aims[0]
         aim.wire = {"StartDate": "soon"}
         carry_out, updates = onefile._api.carry_out, list[Any]()
@@ -304,7 +304,7 @@ class TestProblems:
     def test_solved_in_a_later_round_are_not_reported(
         self, host: Host, scenario: EveryRule, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A clerk's edit makes the learner be planned again; the second look finds the review that was created."""
+        """After a clerk's edit the learner is planned again; the second search finds the review that was created."""
         onefile.faults.append(Fault(operation="Review/create", kind="html", when="after"))
         save, edited = picsweb.save_fields, []
 
@@ -379,7 +379,7 @@ class TestTheRateLimit:
 def test_a_learner_who_would_take_longer_than_the_task_may_is_put_back(
     scenario: EveryRule, onefile: SandboxServer, settings: Any
 ) -> None:
-    """Or django-q2 would kill the worker in its sleep."""
+    """Otherwise django-q2 would kill the worker while it sleeps."""
     slept: list[float] = []
     run = refresh_by_a_worker(scenario.learner)
     settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "TASK_SECONDS": 30}

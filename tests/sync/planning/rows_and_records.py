@@ -1,4 +1,4 @@
-"""Short words for rows and records, so that a test says only what matters in it."""
+"""Short constructors for rows and records, so that a test states only what matters to it."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ OFFICERS = Officers(by_onefile_id={GWEN: "gwen", TOM: "tom"}, names={"gwen": "Gw
 SPRING = date(2026, 4, 14)
 SUMMER = date(2026, 7, 1)
 TEN = time(10, 0)
-#: Ten o'clock on that day in summer, British Summer Time.
+#: Ten o'clock British Summer Time on that day.
 SUMMER_AT_TEN = datetime(2026, 7, 1, 9, 0, tzinfo=UTC)
 SUMMER_AT_MIDNIGHT = datetime(2026, 6, 30, 23, 0, tzinfo=UTC)
 
 
 def qualification(**values: Any) -> QualificationRow:
-    """Synchronised fields by their names; what is not named is blank."""
+    """The synchronised fields by name; fields not given are blank."""
     return QualificationRow(**{"pk": "q1", "label": "196AS", "onefile_id": AIM, **with_values(values)})
 
 
 def with_values(given: dict[str, Any]) -> dict[str, Any]:
-    """What a row or a record is made of: the synchronised fields among what is given go into ``values``."""
+    """Arguments for a row or a record: the synchronised fields among those given go into ``values``."""
     blank = blank_values()
     others = {name: given[name] for name in given if name not in blank}
     return {**others, "values": blank | {name: given[name] for name in given if name in blank}}
 
 
 def review(**values: Any) -> ReviewRow:
-    """A review of PICSWeb's that OneFile has."""
+    """A review in PICSWeb that is linked to one in OneFile."""
     return ReviewRow(**{"pk": "r1", "label": "Normal review", "onefile_id": REVIEW, **values})
 
 
 def new_review(**values: Any) -> ReviewRow:
-    """A review of PICSWeb's that OneFile does not have and may be given."""
+    """A review in PICSWeb that may be uploaded to OneFile."""
     plain = {"onefile_id": None, "proposed_date": SUMMER, "proposed_time": TEN}
     return review(**{**plain, "officer": "gwen", "officer_onefile_id": GWEN, **values})
 

@@ -1,4 +1,4 @@
-"""What a plan makes of a whole learner: several rows together, doubles, cut-off uploads, values that do not fit."""
+"""Plans for a whole learner: several rows, duplicates, uploads that were cut off, values that do not fit."""
 
 from __future__ import annotations
 
@@ -182,12 +182,12 @@ def test_without_a_centre_a_review_cannot_be_uploaded() -> None:
 
 
 def begun(**values: Any) -> dict[str, OpenUpload]:
-    """The upload of the new review was begun."""
+    """The upload of the new review was begun earlier."""
     return {"r1": OpenUpload(SUMMER_AT_TEN, **values)}
 
 
 class TestAnUploadThatWasCutOff:
-    """R7: what may have been created is looked for before anything is created again."""
+    """R7: a review that may have been created is looked for before one is created again."""
 
     def test_onefile_had_answered_with_the_id(self) -> None:
         made = plan(learner(new_review()), onefile(record(started_on=SUMMER)), begun=begun(review_id=REVIEW))

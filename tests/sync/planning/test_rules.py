@@ -1,4 +1,4 @@
-"""The contract as a table: each row is a situation and what the rule makes of it."""
+"""The rules as a table: each row is a situation and what its rule changes."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def to_onefile(field: str, old: Any, new: Any) -> tuple[str, str, Any, Any]:
 
 
 def two_way_cases(name: str, ours: Any, theirs: Any, blank: Any) -> Iterator[Case]:
-    """The truth table of R5, for one name."""
+    """The truth table of R5 for one field."""
     yield case(name, "both blank", qualification(), aim())
     yield case(name, "blank in OneFile", qualification(**{name: ours}), aim(), to_onefile(name, blank, ours))
     yield case(
@@ -348,7 +348,7 @@ def test_code_docs_and_tests_name_the_same_rules() -> None:
     ]
 
     assert documented == coded
-    # Two rules have tests of their own above, as they are not about one row and one record.
+    # Two rules have their own tests above, as they do not concern one row and one record.
     assert {situation.rule for situation in CASES} | {"centre", "units"} == {
         rule.code for rule in rules.RULES
     }

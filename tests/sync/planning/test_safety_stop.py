@@ -1,4 +1,4 @@
-"""What the safety stop goes by: which plans replace a value that PICSWeb has, and how many learners are too many."""
+"""The safety stop: which plans replace a value in PICSWeb, and how many learners are too many."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_progress_does_not_hide_what_else_is_replaced() -> None:
     assert would_replace(ours, aim(total_elements=20, elements_done=14, registration_number="R-1"))
 
 
-#: A review as both sides have it.
+#: A review that is the same on both sides.
 OURS: dict[str, Any] = {"proposed_date": SUMMER, "proposed_time": TEN, "officer": "gwen"}
 THEIRS: dict[str, Any] = {"scheduled_for": SUMMER_AT_TEN, "assessor_id": GWEN}
 
@@ -111,7 +111,7 @@ THEIRS: dict[str, Any] = {"scheduled_for": SUMMER_AT_TEN, "assessor_id": GWEN}
         ({"attended": Attendance.YES, "actual_date": SUMMER}, {"started_on": SUMMER}, False),
         ({"attended": Attendance.YES, "actual_date": SPRING}, {"started_on": SUMMER}, True),
         ({"attended": Attendance.YES, "actual_date": SUMMER}, {}, True),
-        # Blanked, as OneFile says that it was not started.
+        # The actual date is blanked, as the review was not started in OneFile.
         ({"attended": Attendance.UNKNOWN, "actual_date": SUMMER}, {}, True),
         ({"proposed_date": SPRING}, {}, True),
         ({"proposed_date": None, "proposed_time": None}, {}, False),

@@ -1,4 +1,4 @@
-"""Claims: one worker at a time processes a learner, under a lease, and each learner gets exactly one outcome."""
+"""Leases: one worker at a time processes a learner, and each learner gets exactly one outcome."""
 
 from __future__ import annotations
 
@@ -290,7 +290,7 @@ class TestLeases:
         )
 
         class Expired(list[Any]):
-            """The rows as this sweep saw them, before the other sweep was done with them."""
+            """The rows as this sweep read them, before the other sweep had recovered them."""
 
             def filter(self, **_conditions: Any) -> Any:
                 return run.outcomes.none()
@@ -336,7 +336,7 @@ def a_record(run: SyncRun) -> StagedRecord:
 
 @pytest.mark.parametrize("make", [a_listing, a_page, a_record])
 class TestLeasesOfWhatIsRead:
-    """Listings, pages and records: whoever comes first has one until the lease has run out."""
+    """Listings, pages and records: the first worker to claim one holds it until its lease expires."""
 
     def test_one_is_had_once_until_it_is_released(
         self, host: Host, make: Callable[[SyncRun], Leased]

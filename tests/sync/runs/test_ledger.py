@@ -1,4 +1,4 @@
-"""The ledger: what happened to a learner, as staff read it."""
+"""The ledger: the record of what happened to a learner."""
 
 from __future__ import annotations
 

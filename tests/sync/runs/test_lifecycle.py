@@ -34,7 +34,7 @@ def finish(
 
 
 def ends(run: SyncRun) -> tuple[str, str, str | None]:
-    """How a run stands: state, ending, and the key that it keeps others out with."""
+    """A run's state, ending and open key, which prevents a second run."""
     run.refresh_from_db()
     return run.state, run.ending, run.open_key
 
@@ -329,7 +329,7 @@ class TestCancelling:
         following = services.start_daily()
 
         assert following != run
-        # The one whom the cancelled run is still at has to wait for their turn in the new one.
+        # The learner whom the cancelled run is still processing has to wait in the new run.
         assert claimed(following).outcome.learner_pk != at_work.outcome.learner_pk
         assert leases.claim_next(following) is None
         finish(at_work)

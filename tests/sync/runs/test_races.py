@@ -1,4 +1,4 @@
-"""Several workers at the same moment, on a database where they really are."""
+"""Several workers at once, on a database that really runs them concurrently."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def host(request: pytest.FixtureRequest, settings: Any, transactional_db: None) 
 
 
 def at_once(work: Callable[[], Result]) -> list[Result]:
-    """The same work in several threads, each with a connection of its own, begun together."""
+    """Run the same work in several threads, started together, each with its own connection."""
     ready = Barrier(WORKERS)
 
     def begin() -> Result:
@@ -141,7 +141,7 @@ def test_calls_of_all_workers_are_spaced_evenly(host: Host) -> None:
 
     seconds = sorted(each for asked in at_once(waits) for each in asked)
 
-    # Nobody really waits here, so that the places in the queue lie one second behind the other.
+    # No thread really waits here, so the reserved turns are one second apart.
     apart = [later - earlier for earlier, later in pairwise(seconds)]
     assert len(seconds) >= WORKERS * 5 - 1
     assert min(apart) > 0.5

@@ -1,4 +1,4 @@
-"""The two schedules: installed by a command, an operator's changes kept, at the same hour on the wall all year."""
+"""The two schedules: a command installs them, an operator's changes are kept, and UK clock changes are followed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def configured(settings: Any, **values: Any) -> None:
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Any:
-    """Runs the command and gives back what it says."""
+    """Run the command and return its output."""
 
     def command(action: str) -> str:
         call_command("onefile_schedule", action)
@@ -62,7 +62,7 @@ class TestInstall:
         assert schedule.cluster == "onefile"
 
     def test_keeps_the_sweeps_successes_out_of_the_list_of_tasks(self, run: Any) -> None:
-        """One a minute would push everybody else's out of it."""
+        """One a minute would push all other tasks out of it."""
         run("install")
 
         scheduler(broker=get_broker())
@@ -175,7 +175,7 @@ def test_anything_else_is_no_action() -> None:
     [
         (datetime(2026, 1, 5, 1, 59, tzinfo=UTC), "02:00", datetime(2026, 1, 5, 2, 0, tzinfo=UTC)),
         (datetime(2026, 1, 5, 2, 0, tzinfo=UTC), "02:00", datetime(2026, 1, 6, 2, 0, tzinfo=UTC)),
-        # In summer two o'clock on the wall is one o'clock UTC, and midnight there is the day before in UTC.
+        # In summer, two o'clock UK time is one o'clock UTC, and midnight UK time is on the day before in UTC.
         (datetime(2026, 7, 1, 0, 30, tzinfo=UTC), "02:00", datetime(2026, 7, 1, 1, 0, tzinfo=UTC)),
         (datetime(2026, 7, 1, 23, 30, tzinfo=UTC), "02:00", datetime(2026, 7, 2, 1, 0, tzinfo=UTC)),
         # The clocks go forward at one on 29 March 2026 and back at two on 25 October 2026.
@@ -184,7 +184,7 @@ def test_anything_else_is_no_action() -> None:
         (datetime(2026, 3, 29, 1, 30, tzinfo=UTC), "02:30", datetime(2026, 3, 30, 1, 30, tzinfo=UTC)),
         (datetime(2026, 10, 24, 2, 0, tzinfo=UTC), "02:30", datetime(2026, 10, 25, 2, 30, tzinfo=UTC)),
         (datetime(2026, 10, 24, 2, 0, tzinfo=UTC), "01:30", datetime(2026, 10, 25, 0, 30, tzinfo=UTC)),
-        # The second half past one of that night is not another day.
+        # The second half past one of that night is still the same day.
         (datetime(2026, 10, 25, 1, 0, tzinfo=UTC), "01:30", datetime(2026, 10, 26, 1, 30, tzinfo=UTC)),
     ],
 )

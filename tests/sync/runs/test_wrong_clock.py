@@ -1,4 +1,4 @@
-"""A machine whose clock is wrong takes no work: it would take learners away from those who are at them."""
+"""A machine whose clock is wrong takes no work: it would take over learners whom others are processing."""
 
 from __future__ import annotations
 
