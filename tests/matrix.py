@@ -1,7 +1,7 @@
 """Tests with many parameters: ``make test`` runs a part of the cases, ``make test-exhaustive`` runs the others.
 
 The part is the same every time, and each value of each parameter is in it. Of three parameters with two values each it
-holds every pair of values. A test that differs in nothing but the host is run on one of them.
+holds every pair of values. Whatever the other parameters are, a case is run on one of the hosts, which take turns.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
+from zlib import crc32
 
 import pytest
 
@@ -25,8 +26,8 @@ def mark_exhaustive(items: Sequence[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("matrix") and hasattr(item, "callspec"):
             tests[item.nodeid.partition("[")[0]].append(item)
-    for turn, (name, cases) in enumerate(sorted(tests.items())):
-        chosen = selection([values_of(case) for case in cases], turn)
+    for name, cases in tests.items():
+        chosen = selection([values_of(case) for case in cases], crc32(name.encode()))
         if not chosen:
             raise pytest.UsageError(f"{name}: no part of its cases holds every value of every parameter")
         for number, case in enumerate(cases):
@@ -50,15 +51,18 @@ def values_of(case: Any) -> dict[str, object]:
 def selection(cases: Sequence[dict[str, object]], turn: int) -> set[int]:
     """Which of the cases hold each value of each parameter; empty if they are no full product of them.
 
-    Where the host is all that differs, one after the other has its turn.
+    Each is run on one host. ``turn`` says which host is the first.
     """
-    columns = [numbered([case[name] for case in cases]) for name in cases[0]]
-    if [name for name, column in zip(cases[0], columns, strict=True) if len(set(column)) > 1] == ["host"]:
-        return {turn % len(cases)}
-    *_fewer, second, _most = sorted([1, 1, *(len(set(column)) for column in columns)])
+    columns = {name: numbered([case[name] for case in cases]) for name in cases[0]}
+    hosts = columns.pop("host", (0,) * len(cases))
+    *_fewer, second, _most = sorted([1, 1, *(len(set(column)) for column in columns.values())])
     one_in = min(second, ONE_IN_AT_MOST)
-    chosen = {number for number, values in enumerate(zip(*columns, strict=True)) if sum(values) % one_in == 0}
-    complete = all({column[number] for number in chosen} == set(column) for column in columns)
+    chosen = set()
+    for number, host in enumerate(hosts):
+        at, left_over = divmod(sum(column[number] for column in columns.values()), one_in)
+        if left_over == 0 and (at + turn) % len(set(hosts)) == host:
+            chosen.add(number)
+    complete = all({column[number] for number in chosen} == set(column) for column in columns.values())
     return chosen if complete else set()
 
 
