@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.core.management import load_command_class
+from django.db import transaction
 from django.utils import timezone
 from django_q.models import OrmQ
 from django_q.signing import SignedPackage
@@ -20,12 +21,14 @@ from onefile_sync.host.snapshot import LearnerRow
 from onefile_sync.models import Environment, LearnerOutcome, OneFileSettings, RunKind, RunState, SyncRun
 from onefile_sync.reporting import health_checks
 from onefile_sync.sandbox.server import SandboxServer
+from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World
 from onefile_sync.sync import daily
 from onefile_sync.sync.connection import rate_limit
 from onefile_sync.sync.runs import leases, lifecycle
-from tests.conftest import dont_wait
+from tests.conftest import dont_wait, problems, sync
 from tests.factories import Host
+from tests.scenarios.two_of_each import build_two_of_each, ending
 
 TOKEN = "a-customer-token"
 #: A date that PICSWeb alone has, and one on which a review is yet to be.
@@ -42,6 +45,11 @@ class Said:
 
 
 Manage = Callable[..., Said]
+#: How both sides of a learner look, as text (:func:`tests.scenarios.two_of_each.ending`).
+Ending = tuple[list[str], list[str]]
+
+#: What :func:`without_trouble` found, by host and OneFile.
+_endings: dict[tuple[str, str], Ending] = {}
 
 
 @pytest.fixture(autouse=True)
@@ -94,6 +102,21 @@ def differing(host: Host, world: World) -> Callable[[int], list[Any]]:
         return learners
 
     return make
+
+
+@pytest.fixture
+def without_trouble(host: Host, world: World, switches: Switches, onefile: SandboxServer) -> Ending:
+    """How a learner with two of each looks after a refresh in which nothing goes wrong, beside such a OneFile."""
+    like = host.name, repr(switches)
+    if like not in _endings:
+        with transaction.atomic():
+            twin = build_two_of_each(host, world)
+            assert problems(sync(twin.learner)) == []
+            _endings[like] = ending(twin, world)
+            transaction.set_rollback(
+                True
+            )  # else the first test that asks would begin with more than the others
+    return _endings[like]
 
 
 @pytest.fixture

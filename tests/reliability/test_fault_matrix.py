@@ -53,14 +53,6 @@ def scenario(host: Host, world: World) -> TwoOfEach:
     return build_two_of_each(host, world)
 
 
-@pytest.fixture
-def without_trouble(host: Host, world: World, onefile: SandboxServer) -> tuple[list[str], list[str]]:
-    """How both sides of such a learner look after a refresh in which nothing goes wrong."""
-    twin = build_two_of_each(host, world)
-    assert problems(sync(twin.learner)) == []
-    return ending(twin, world)
-
-
 def cases() -> Iterator[Any]:
     """Every operation × every fault × once or always; but for one of each kind of operation a fault, exhaustive."""
     for number, fault in enumerate(FAULTS):

@@ -48,14 +48,6 @@ def scenario(host: Host, world: World) -> TwoOfEach:
     return build_two_of_each(host, world)
 
 
-@pytest.fixture
-def without_fault(host: Host, world: World, onefile: SandboxServer) -> tuple[list[str], list[str]]:
-    """How both sides of such a learner look after a refresh in which nothing goes wrong."""
-    twin = build_two_of_each(host, world)
-    assert problems(sync(twin.learner)) == []
-    return ending(twin, world)
-
-
 def moves(outcome: LearnerOutcome) -> set[tuple[str, str]]:
     """The code of each problem and who has to act; the row says what the catalogue says."""
     found = set(outcome.problems.values_list("code", "move"))
@@ -63,7 +55,9 @@ def moves(outcome: LearnerOutcome) -> set[tuple[str, str]]:
     return found
 
 
-def assert_goes_on_to(without_fault: tuple[list[str], list[str]], scenario: TwoOfEach, world: World) -> None:
+def assert_goes_on_to(
+    without_trouble: tuple[list[str], list[str]], scenario: TwoOfEach, world: World
+) -> None:
     """Once the fault is gone, one refresh leads to where no fault would have led, and another changes nothing.
 
     Only of a visit whose answer was lost a person must be told: OneFile cannot be asked for visits.
@@ -71,7 +65,7 @@ def assert_goes_on_to(without_fault: tuple[list[str], list[str]], scenario: TwoO
     let_doubts_pass()
     recovered = sync(scenario.learner)
     assert set(problems(recovered)) <= {"visit_left_over"}
-    assert ending(scenario, world) == without_fault
+    assert ending(scenario, world) == without_trouble
     assert_linked_once(scenario, world)
     writes = world.writes
     assert sync(scenario.learner).state == OutcomeState.UNCHANGED
@@ -147,7 +141,7 @@ def test_a_bad_learning_aim_is_reported_and_the_rest_goes_on(
     scenario: TwoOfEach,
     world: World,
     onefile: SandboxServer,
-    without_fault: tuple[list[str], list[str]],
+    without_trouble: tuple[list[str], list[str]],
 ) -> None:
     scenario.aim.wire = {name: value}
 
@@ -167,7 +161,7 @@ def test_a_bad_learning_aim_is_reported_and_the_rest_goes_on(
     assert struck.values["registration_date"] in (None, SUMMER)
 
     scenario.aim.wire = {}
-    assert_goes_on_to(without_fault, scenario, world)
+    assert_goes_on_to(without_trouble, scenario, world)
 
 
 BAD_REVIEWS = [
@@ -200,7 +194,7 @@ def test_a_bad_review_is_reported_and_the_rest_goes_on(
     scenario: TwoOfEach,
     world: World,
     onefile: SandboxServer,
-    without_fault: tuple[list[str], list[str]],
+    without_trouble: tuple[list[str], list[str]],
 ) -> None:
     record = getattr(scenario, struck)
     record.wire = {name: value}
@@ -219,7 +213,7 @@ def test_a_bad_review_is_reported_and_the_rest_goes_on(
     assert world.reviews[_uploaded(scenario)].visit_id in world.visits
 
     record.wire = {}
-    assert_goes_on_to(without_fault, scenario, world)
+    assert_goes_on_to(without_trouble, scenario, world)
 
 
 def _uploaded(scenario: TwoOfEach) -> int:
@@ -238,7 +232,7 @@ class TestHarmlessOddities:
         scenario: TwoOfEach,
         world: World,
         onefile: SandboxServer,
-        without_fault: tuple[list[str], list[str]],
+        without_trouble: tuple[list[str], list[str]],
     ) -> None:
         scenario.aim.wire = {
             "ID": f" {scenario.aim.id} ",
@@ -256,7 +250,7 @@ class TestHarmlessOddities:
         assert problems(sync(scenario.learner)) == []
 
         scenario.aim.wire, scenario.held.wire = {}, {}
-        assert ending(scenario, world) == without_fault
+        assert ending(scenario, world) == without_trouble
 
 
 ANSWERS: dict[str, dict[str, Any]] = {
@@ -296,7 +290,7 @@ def test_an_operation_that_answers_nonsense_spoils_nothing_else(
     scenario: TwoOfEach,
     world: World,
     onefile: SandboxServer,
-    without_fault: tuple[list[str], list[str]],
+    without_trouble: tuple[list[str], list[str]],
 ) -> None:
     onefile.faults.append(Fault(operation=operation, times=ALWAYS, **ANSWERS[answer]))
 
@@ -336,12 +330,12 @@ def test_an_operation_that_answers_nonsense_spoils_nothing_else(
     assert review_of(scenario, scenario.held).proposed_date in (SPRING, SUMMER)
 
     onefile.faults.clear()
-    assert_goes_on_to(without_fault, scenario, world)
+    assert_goes_on_to(without_trouble, scenario, world)
 
 
 @pytest.mark.parametrize("operation", ["LearningAim/Search", "Review/Search"])
 def test_a_listing_that_is_null_deletes_and_blanks_nothing(
-    operation: str, scenario: TwoOfEach, world: World, onefile: SandboxServer, without_fault: Any
+    operation: str, scenario: TwoOfEach, world: World, onefile: SandboxServer, without_trouble: Any
 ) -> None:
     onefile.faults.append(Fault(operation=operation, kind="status", status=200, body=b"null", times=ALWAYS))
 
@@ -349,7 +343,7 @@ def test_a_listing_that_is_null_deletes_and_blanks_nothing(
 
     assert moves(outcome) == set()
     onefile.faults.clear()
-    assert_goes_on_to(without_fault, scenario, world)
+    assert_goes_on_to(without_trouble, scenario, world)
 
 
 @pytest.mark.parametrize("unknown_id", [404, 400])
@@ -535,7 +529,7 @@ class TestChangedInOneFileMeanwhile:
         assert_qualification_went_on(scenario, scenario.other_aim)
 
     def test_a_value_that_onefile_drops_is_reported(
-        self, scenario: TwoOfEach, world: World, onefile: SandboxServer, without_fault: Any
+        self, scenario: TwoOfEach, world: World, onefile: SandboxServer, without_trouble: Any
     ) -> None:
         scenario.aim.wire = {"RegistrationNumber": ABSENT}
 
@@ -544,7 +538,7 @@ class TestChangedInOneFileMeanwhile:
         assert moves(outcome) == {("push_not_taken", "ours")}
         assert qualification_of(scenario, scenario.aim).values["registration_number"] == "PICS-1"
         scenario.aim.wire, scenario.aim.registration_number = {}, ""
-        assert_goes_on_to(without_fault, scenario, world)
+        assert_goes_on_to(without_trouble, scenario, world)
 
     def test_a_review_that_onefile_moves_as_it_takes_it_is_reported(
         self, scenario: TwoOfEach, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
@@ -728,7 +722,7 @@ def test_a_value_that_onefile_took_is_on_record_even_if_it_cannot_be_read_again(
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_what_would_meet_every_learner_ends_the_run_and_what_was_done_stays(
-    operation: str, scenario: TwoOfEach, world: World, onefile: SandboxServer, without_fault: Any
+    operation: str, scenario: TwoOfEach, world: World, onefile: SandboxServer, without_trouble: Any
 ) -> None:
     onefile.faults.append(Fault(operation=operation, kind="status", status=401, times=ALWAYS))
 
@@ -737,7 +731,7 @@ def test_what_would_meet_every_learner_ends_the_run_and_what_was_done_stays(
     assert outcome.state == OutcomeState.FAILED
     assert moves(outcome) == {("session_refused", "ours")}
     onefile.faults.clear()
-    assert_goes_on_to(without_fault, scenario, world)
+    assert_goes_on_to(without_trouble, scenario, world)
 
 
 def test_an_internal_error_stops_one_learner_and_reveals_no_values(
