@@ -196,6 +196,7 @@ def everything() -> list[Any]:
     return [list(table._default_manager.order_by("pk").values()) for table in tables]
 
 
+@pytest.mark.matrix
 @pytest.mark.usefixtures("no_network")
 @pytest.mark.parametrize("who", WHO)
 @pytest.mark.parametrize("page", PAGES)
@@ -308,6 +309,7 @@ def without_key(answer: HttpResponse, key: object) -> tuple[str, dict[str, str]]
     return body.replace(f"/{key}/", "/…/").replace(f"“{key}”", "“…”"), told
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("who", ["staff without", "restricted staff"])
 @pytest.mark.parametrize("page", [page for page in PAGES if " as " not in page])
 def test_an_invisible_row_is_answered_like_a_missing_one(page, who, addresses, staff, restrict, browser):

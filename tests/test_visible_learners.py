@@ -147,6 +147,7 @@ QUERIES = (
 )
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("query", QUERIES)
 @pytest.mark.parametrize("model", ["syncrun", "learneroutcome", "change", "problem"])
 def test_no_list_filter_or_count_tells_of_others(model, query, client, run, others):
