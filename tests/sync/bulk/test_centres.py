@@ -19,6 +19,8 @@ from tests.factories import Host
 from tests.scenarios.everyone import build_in_step, daily
 from tests.scenarios.two_of_each import build_two_of_each
 
+pytestmark = pytest.mark.matrix
+
 
 @pytest.fixture
 def elsewhere(host: Host, world: World) -> Any:
