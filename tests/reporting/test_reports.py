@@ -191,6 +191,7 @@ class TestReports:
             "when": "01/07/2026 10:00",
             "fields": "38",
             "kept": "39",
+            "onefile_id": 40,
         }
         row = catalogue.explain(code)
         Problem.objects.create(
