@@ -1,4 +1,4 @@
-"""System checks: one wrong thing at a time, and the id and hint it is told by."""
+"""System checks: one mistake at a time, with the id and hint that report it."""
 
 from enum import Enum
 from pathlib import Path
@@ -25,7 +25,7 @@ MISSING = Enum("Missing", "KEY").KEY
 
 
 def changed(mapping, part, **values):
-    """A mapping with some keys of one part changed, or taken away."""
+    """A mapping with some keys of one part changed or removed."""
     spec = {key: value for key, value in {**mapping[part], **values}.items() if value is not MISSING}
     return {**mapping, part: spec}
 
@@ -411,7 +411,7 @@ CLUSTERS = [
 class TestTheCluster:
     @pytest.fixture(autouse=True)
     def queue(self, settings, monkeypatch):
-        """The database of the queue: SQLite set up as it should be, whatever the tests run on."""
+        """The queue's database: correctly configured SQLite, regardless of the tests' own database."""
         queue = {"ENGINE": "django.db.backends.sqlite3", "OPTIONS": {"transaction_mode": "IMMEDIATE"}}
         monkeypatch.setitem(settings.DATABASES, "default", queue)
         return queue
@@ -509,7 +509,7 @@ class TestTheCluster:
 
 
 class QueueElsewhere:
-    """A database router that keeps django-q2's tables in a database of their own."""
+    """A database router that keeps django-q2's tables in a separate database."""
 
     def db_for_read(self, model, **hints):
         return "queue" if model is Schedule else None
@@ -537,7 +537,7 @@ def the_other(scheduled):
 
 
 def messages_of(databases):
-    """What the checks of the database say, in the order in which Django runs them."""
+    """The messages of the database checks, in the order in which Django runs them."""
     return [*checks.check_database(databases=databases), *check_schedules(databases=databases)]
 
 

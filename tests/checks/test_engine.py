@@ -1,4 +1,4 @@
-"""Databases that would lose or double something, and settings without time zones, are refused by ``check``."""
+"""``check`` refuses databases that would lose or duplicate data, and settings without time zones."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_without_time_zones_nothing_is_begun(settings: Any, db: None) -> None:
 
 
 class Server:
-    """A database as Django describes it, that answers what it is told to."""
+    """A database as Django describes it, with given answers."""
 
     vendor, mysql_is_mariadb, mysql_version = "mysql", True, (10, 6, 12)
 

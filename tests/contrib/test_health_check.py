@@ -1,4 +1,4 @@
-"""The check for django-health-check, in the package's own view: what a monitor of PICSWeb is answered."""
+"""The check for django-health-check in that package's own view: what a monitor of PICSWeb receives."""
 
 from __future__ import annotations
 

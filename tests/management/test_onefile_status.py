@@ -1,4 +1,4 @@
-"""``manage.py onefile_status`` and the check for django-health-check: what monitors are told."""
+"""What monitors receive from ``manage.py onefile_status`` and from the check for django-health-check."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class TestTheCommand:
 
 
 class TestTheHealthCheck:
-    """The plug-in for django-health-check. What a monitor shows may be public, so it is told codes."""
+    """The plug-in for django-health-check. A monitor's page may be public, so it receives codes only."""
 
     def test_is_content_when_all_is_fine(self, in_order: OneFileSettings) -> None:
         OneFileIntegration().run()

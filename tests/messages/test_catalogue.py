@@ -1,4 +1,4 @@
-"""The catalogue of messages: one row for each code, and a row for each code that the package can come to."""
+"""The catalogue of messages: exactly one row for each code that the package can report."""
 
 from __future__ import annotations
 

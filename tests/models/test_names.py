@@ -1,4 +1,4 @@
-"""What our rows are called where Django shows them: in the shell, in error pages and in the admin."""
+"""The names of our rows where Django shows them: in the shell, in error pages and in the admin."""
 
 import pytest
 from django.db import models

@@ -1,4 +1,4 @@
-"""Who calls, and which addresses they call."""
+"""The callers and the addresses that they call."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def view_learner(host: Host) -> str:
 
 
 def absent_learner(host: Host) -> str:
-    """A primary key such as the host has, of nobody."""
+    """A primary key of the host's type that belongs to no learner."""
     return _ABSENT[host.name]
 
 
 def member_of_staff(*permissions: str) -> User:
-    """Somebody with these permissions and no others."""
+    """A user with these permissions and no others."""
     user = User.objects.create_user(f"staff-{next(_numbers)}")
     for permission in permissions:
         app_label, codename = permission.split(".")
@@ -46,12 +46,12 @@ def signed_in(user: User) -> APIClient:
 
 
 def clerk(host: Host) -> APIClient:
-    """Somebody who may view learners and refresh them."""
+    """A user who may view and refresh learners."""
     return signed_in(member_of_staff(REFRESH, view_learner(host)))
 
 
 def supervisor(host: Host) -> APIClient:
-    """Somebody who may view learners and runs."""
+    """A user who may view learners and runs."""
     return signed_in(member_of_staff(VIEW_RUNS, view_learner(host)))
 
 

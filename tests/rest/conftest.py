@@ -1,4 +1,4 @@
-"""Callers who may do this or that, and the integration switched on, on both hosts."""
+"""Callers with various permissions, and the integration switched on, on both hosts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def host(request, settings, db):
 
 @pytest.fixture(autouse=True)
 def integration(db):
-    """Switched on, with a customer token; and no refresh counted against anybody yet."""
+    """The integration switched on, with a customer token and no requests counted by the throttle yet."""
     cache.clear()
     integration = OneFileSettings(enabled=True)
     integration.set_customer_token("a-customer-token")

@@ -23,7 +23,7 @@ COMMITTED = ROOT / "docs" / "openapi.yaml"
 
 
 def test_the_committed_description_is_what_the_code_says(tmp_path):
-    """The example PICSWeb's own command makes the same of it, and warns of nothing."""
+    """The command of the example PICSWeb generates the same description without warnings."""
     written = tmp_path / "openapi.yaml"
     command = [
         sys.executable,

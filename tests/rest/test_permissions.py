@@ -1,4 +1,4 @@
-"""Who may ask for a refresh, follow a run and read how a learner stands."""
+"""Who may request a refresh, follow a run and read a learner's status."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .callers import (
 
 CALLERS = ("anonymous", "without permission", "with just the permission", "superuser")
 
-#: The answer to each of the callers above. What an address does not offer is 405, once the caller is signed in.
+#: The answer to each of the callers above. A method that is not offered is 405 once the caller is signed in.
 ANSWERS = {
     ("refresh", "get"): (403, 405, 405, 405),
     ("refresh", "post"): (403, 403, 202, 202),
@@ -78,7 +78,7 @@ def test_a_run_is_queued_only_for_accepted_callers(host, who):
 
 
 def test_refreshing_needs_both_permissions(host):
-    """To refresh, and to view the learner in PICSWeb: neither alone is enough."""
+    """A refresh requires two permissions: to refresh learners, and to view the learner in PICSWeb."""
     learner = host.learner()
     assert signed_in(member_of_staff(REFRESH)).post(refresh_url(learner)).status_code == 404
     assert signed_in(member_of_staff(view_learner(host))).post(refresh_url(learner)).status_code == 403

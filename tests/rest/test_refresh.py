@@ -1,4 +1,4 @@
-"""Asking for a learner's refresh."""
+"""Requesting a learner's refresh."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Following a run and reading what became of each learner."""
+"""Following a run and reading each learner's outcome."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests that Schemathesis makes up from the description: no 5xx, and no answer that is not described."""
+"""Requests that Schemathesis generates from the description: no 5xx and no undescribed answer."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ CSRF_TOKEN = "c" * 32
 
 @pytest.fixture(scope="module")
 def api() -> Any:
-    """The description, and the web application that is to keep to it."""
+    """The description, and the web application that must conform to it."""
     api = schemathesis.openapi.from_dict(SchemaGenerator().get_schema(public=True))
     api.app = get_wsgi_application()
     return api
@@ -51,7 +51,7 @@ def api() -> Any:
 
 @pytest.fixture
 def headers_of(host: Any) -> Callable[[str], dict[str, str]]:
-    """The headers of a request by somebody who may do all of it, may look at learners only, or is not signed in."""
+    """Request headers of a user with every permission, of one who may only view learners, and of nobody."""
 
     def headers(caller: str) -> dict[str, str]:
         if caller == "nobody":

@@ -1,4 +1,4 @@
-"""Asking for a refresh through real web servers: what a test client lets pass, they may refuse."""
+"""Requesting a refresh through real web servers, which may refuse what a test client accepts."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ FILL = dedent(
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """A PICSWeb with one learner who can be refreshed, and no worker: what is asked for is queued."""
+    """A PICSWeb with one learner who can be refreshed and no worker, so that requests stay queued."""
     shared = demo.environment(1, throw_away_in=tmp_path_factory.mktemp("picsweb"))
     subprocess.run([sys.executable, "-c", FILL], cwd=ROOT, env=shared, check=True)
     return shared

@@ -1,4 +1,4 @@
-"""How a learner stands with OneFile."""
+"""A learner's OneFile status."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .callers import (
 
 
 def finished(learner, state, *, kind="refresh", ago=timedelta(0)):
-    """The outcome of a run that is over."""
+    """The outcome of a finished run."""
     moment = timezone.now() - ago
     run = SyncRun.objects.create(
         kind=kind, state="finished", created_at=moment, started_at=moment, finished_at=moment

@@ -1,4 +1,4 @@
-"""A worker makes several calls of a daily sync at a time, each with a connection of its own to the database."""
+"""A worker makes several calls of a daily sync concurrently, each with its own database connection."""
 
 from __future__ import annotations
 

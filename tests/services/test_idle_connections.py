@@ -1,4 +1,4 @@
-"""The server closes connections that are idle for long: a task that waited for OneFile goes on with new ones."""
+"""The server closes idle connections: a task that has waited for OneFile continues with new ones."""
 
 from __future__ import annotations
 

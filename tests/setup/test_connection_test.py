@@ -1,4 +1,4 @@
-"""*Test connection*: whose token it is, or in one sentence why it does not work."""
+"""*Test connection* names the token's customer, or says in one sentence why the test failed."""
 
 from __future__ import annotations
 

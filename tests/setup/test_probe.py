@@ -1,4 +1,4 @@
-"""`onefile_probe`: finds out what OneFile really sends, and tells no value of anybody's."""
+"""`onefile_probe` finds out what OneFile really sends and prints no personal value."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ pytestmark = pytest.mark.matrix
 
 START = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 SILENT = Switches(rate_limit=0)
-#: What OneFile holds of the learner; none of it may be told.
+#: The learner's values in OneFile, none of which may be printed.
 PERSONAL = ("Angharad", "Quillfeather", "angharad@example.org", "REG-77431", "Tŷ Mawr", "2026", "07700900321")
 
 
 @dataclass
 class Story:
-    """A learner in PICSWeb, and the same in OneFile."""
+    """A learner in PICSWeb, and the same learner in OneFile."""
 
     learner: Any
     user: entities.SandboxUser
@@ -48,7 +48,7 @@ class Story:
 
 @pytest.fixture(autouse=True)
 def nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A person at a terminal waits between two tries; the tests do not."""
+    """A person at a terminal waits between two attempts; the tests do not."""
     monkeypatch.setattr(connection_test, "connect", partial(connection_test.connect, sleep=dont_wait))
 
 
@@ -87,7 +87,7 @@ def ask(**options: Any) -> str:
 
 
 def found(**options: Any) -> dict[str, Any]:
-    """The one object that ``--json`` prints."""
+    """The object that ``--json`` prints."""
     report: dict[str, Any] = json.loads(ask(json=True, **options))
     return report
 
@@ -258,7 +258,7 @@ class TestPages:
     def test_smaller_than_asked_for_come_with_advice(
         self, onefile: SandboxServer, story: Story, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A server that gives two records at most to a page would make the sync stop too early."""
+        """With a server that caps pages at two records, the sync would stop too early."""
         onefile.world.add_review(story.user.id, scheduled_for=START)
         on_page = onefile._api.on_page
         monkeypatch.setattr(

@@ -1,8 +1,8 @@
-"""The pages of a PICSWeb that is connected to OneFile."""
+"""Fixtures for the pages of a PICSWeb that is connected to OneFile."""
 
 import pytest
 
 
 @pytest.fixture(autouse=True)
 def connected(integration) -> None:
-    """Every page is seen with the integration in use."""
+    """The integration is switched on for every page."""

@@ -1,4 +1,4 @@
-"""*Is it working?*: each question with its answer, the worst first, and what to do where something is wrong."""
+"""*Is it working?*: each question with its answer, the worst first, and what to do about a fault."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def page(browser, staff):
 
 
 def rows(text: str) -> list[tuple[str, str, str]]:
-    """(question, state, answer) of each line, tags left out."""
+    """(question, state, answer) of each line, without tags."""
     body = text[text.index("<tbody>") : text.index("</tbody>")]
     lines = re.findall(r'<th scope="row">(.*?)</th> <td>(.*?)</td> <td>(.*?)</td>', body)
     return [tuple(" ".join(re.sub("<[^>]+>", "", cell).split()) for cell in line) for line in lines]
@@ -162,7 +162,7 @@ def test_the_settings_are_linked_for_users_who_may_see_them(in_order, page):
 
 
 def test_nothing_on_it_is_a_secret(in_order, page):
-    """The fixture's browser looks for the customer token in every answer."""
+    """The fixture's client checks every answer for the customer token."""
     services.sweep()
     ApiSession.objects.update_or_create(pk=1, defaults={"encrypted_token": "c1pher", "issued_at": long_ago()})
     assert "c1pher" not in page()

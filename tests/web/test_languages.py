@@ -1,4 +1,4 @@
-"""Other languages write numbers in other ways. People may read them so; attributes, IDs and addresses stay plain."""
+"""Numbers are localised in texts, but not in attributes, IDs and addresses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ONEFILE_ID, AIM = 1250006, 4500321
 
 
 class Attributes(HTMLParser):
-    """The attributes of a page, but for those that people read; and its text."""
+    """A page's attributes, except those that people read, and its text."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ def learner(db):
 
 @pytest.fixture
 def run(learner):
-    """A daily sync under way that has 300 of 1,101 learners done, with rows whose numbers are long."""
+    """A running daily sync with 300 of 1,101 learners done and rows with long numbers."""
     run = a_run(kind="daily", state="running")
     LearnerOutcome.objects.bulk_create(
         LearnerOutcome(
@@ -105,7 +105,7 @@ PAGES = (
     "run", "page of a run", "cancelling", "outcome", "health", "learner", "learners", "settings", "runs", "a run",
     "outcomes", "an outcome", "changes", "a change", "problems", "a problem", "delivery plan", "list of learners",
 )  # fmt: skip
-#: Where IDs of OneFile can be read, and so copied.
+#: Pages that show OneFile IDs, which staff copy.
 COPIED = {
     "outcomes": ONEFILE_ID, "an outcome": ONEFILE_ID, "a change": AIM, "a problem": AIM, "learners": ONEFILE_ID,
     "delivery plan": ONEFILE_ID, "list of learners": ONEFILE_ID,

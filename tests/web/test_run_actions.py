@@ -1,4 +1,4 @@
-"""The pages on which somebody decides about a run: cancel it, or apply or discard one that the safety stop holds."""
+"""The pages for cancelling a run, and for applying or discarding one that the safety stop holds."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def link_to(decision: str, run: SyncRun) -> str:
 
 
 def explained(code: str) -> str:
-    """What a report says of a problem, as it stands in a page."""
+    """A problem's text as it appears on a page."""
     return escape(services.read_out(code, {})[0])
 
 
