@@ -6,6 +6,7 @@ The layers above use this package and never PICSWeb's models directly. Primary k
 from .linkable import (
     all_people,
     count_linked,
+    link_values,
     linked_rows_of,
     officers_in_use,
     organisations,
@@ -52,6 +53,7 @@ __all__ = [
     "learner_type",
     "learners_by_pk",
     "learners_sharing",
+    "link_values",
     "linked_aims",
     "linked_rows_of",
     "officers_in_use",

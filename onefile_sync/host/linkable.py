@@ -161,6 +161,17 @@ def linked_rows_of(learner_pk: str) -> list[tuple[str, str, int]]:
     ]
 
 
+def link_values(kind: str, pk: str) -> dict[str, int | None] | None:
+    """What linking writes of a row, hidden or not: the OneFile ID, and a learner's centre. ``None`` without the row."""
+    part = WRITTEN[kind]
+    row = everything(part).filter(pk=part.to_pk(pk)).first() if part.to_pk(pk) is not None else None
+    if row is None:
+        return None
+    return {
+        role: plain(part, row, role) for role in ("onefile_id", *(["centre_id"] if part is LEARNER else []))
+    }
+
+
 def count_linked() -> dict[str, int]:
     """How many rows of each kind have a OneFile ID, including hidden ones. One query for each kind."""
     return {

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypedDict
 
 from django.contrib.contenttypes.models import ContentType
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, router, transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from onefile_sync import events, host
@@ -45,17 +46,29 @@ def link(
     """Write a OneFile ID into a row that has none, and record the link. ``by`` is the user's primary key.
 
     ``kind`` is a :class:`~onefile_sync.models.SubjectKind`. A learner's centre is written as well, if it is given.
+    A row that has this OneFile ID already keeps the link it has; an ID that was typed gets one.
+
     Raises :class:`LinkRefused`: ``link_taken`` if another row has this OneFile ID, ``link_exists`` if the row has
-    another one, ``link_row_gone`` if it was deleted, ``link_not_taken`` if PICSWeb refuses the value.
+    another one, ``link_row_gone`` if it was deleted, ``link_changed`` if somebody changed it meanwhile,
+    ``link_not_taken`` if PICSWeb refuses the value, ``link_elsewhere`` if PICSWeb's IDs are those of another tenant.
     """
     record_use(tenant)
+    values = _Values(
+        centre_id=centre_id,
+        how=how,
+        evidence=list(evidence),
+        parent=parent,
+        reviews_pending=reviews_pending,
+        linked_by_id=by,
+    )
     try:
-        made = _write(
-            kind, pk, onefile_id, tenant, how, centre_id, list(evidence), by, parent, reviews_pending
-        )
+        made, is_new = _write(kind, pk, onefile_id, tenant, values)
     except IntegrityError:  # another person linked the row or the record at the same moment
-        raise LinkRefused("link_taken", onefile_id=onefile_id) from None
-    events.info("linked", kind=kind, row=pk, onefile_id=onefile_id, how=how)
+        if _is_claimed(tenant, kind, pk, onefile_id):
+            raise LinkRefused("link_taken", onefile_id=onefile_id) from None
+        raise LinkRefused("link_changed") from None
+    if is_new:
+        _on_commit(lambda: events.info("linked", kind=kind, row=pk, onefile_id=onefile_id, how=how))
     return made
 
 
@@ -68,7 +81,7 @@ def unlink(
     by: Any = None,
     parent: RecordLink | None = None,
 ) -> RecordLink | None:
-    """Clear a row's OneFile ID and end its link, which keeps what is needed to restore it.
+    """Clear a row's OneFile ID, and a learner's centre, and end its link, which keeps what is needed to restore it.
 
     Returns the ended link, or ``None`` if the row had no OneFile ID. OneFile is not touched. A link is recorded even
     for an ID that was typed into the row. Raises :class:`LinkRefused`.
@@ -76,7 +89,8 @@ def unlink(
     record_use(tenant)
     ended = _clear(kind, pk, tenant, ending, by, parent)
     if ended is not None:
-        events.info("unlinked", kind=kind, row=pk, onefile_id=ended.onefile_id, ending=ending)
+        known_as = ended.onefile_id
+        _on_commit(lambda: events.info("unlinked", kind=kind, row=pk, onefile_id=known_as, ending=ending))
     return ended
 
 
@@ -97,56 +111,69 @@ def open_links(tenant: Tenant, kind: str, pks: Sequence[str]) -> list[RecordLink
 
 @retried
 def record_use(tenant: Tenant) -> None:
-    """Note that links are recorded from now on, and whose IDs PICSWeb's rows hold, before the first link is written."""
+    """Note that links are recorded from now on, and whose IDs PICSWeb's rows hold, before the first link is written.
+
+    Raises :class:`LinkRefused` if the IDs are those of another tenant and are not being moved to this one.
+    """
     settings = OneFileSettings.load()
-    if not settings.links_recorded or settings.linked_tenant_id is None:
-        settings.links_recorded = True
-        settings.linked_tenant = settings.linked_tenant or tenant
-        settings.save()
+    if settings.links_recorded and tenant.pk in (settings.linked_tenant_id, settings.moving_to_id):
+        return
+    if settings.linked_tenant_id is not None and tenant.pk not in (
+        settings.linked_tenant_id,
+        settings.moving_to_id,
+    ):
+        raise LinkRefused("link_elsewhere")
+    # Not by saving the settings as read: somebody may be changing them at the moment.
+    OneFileSettings.objects.get_or_create(pk=1)
+    OneFileSettings.objects.filter(pk=1, linked_tenant=None).update(linked_tenant=tenant)
+    OneFileSettings.objects.filter(pk=1).update(links_recorded=True)
+
+
+class _Values(TypedDict):
+    """The columns of a new link that its maker decides."""
+
+    centre_id: int
+    how: LinkMethod
+    evidence: list[str]
+    parent: RecordLink | None
+    reviews_pending: bool
+    linked_by_id: Any
 
 
 @retried
 @transaction.atomic
-def _write(
-    kind: str,
-    pk: str,
-    onefile_id: int,
-    tenant: Tenant,
-    how: LinkMethod,
-    centre_id: int,
-    evidence: list[str],
-    by: Any,
-    parent: RecordLink | None,
-    reviews_pending: bool,
-) -> RecordLink:
-    held = host.onefile_ids(kind, [pk])
-    if pk not in held:
+def _write(kind: str, pk: str, onefile_id: int, tenant: Tenant, values: _Values) -> tuple[RecordLink, bool]:
+    """The link, and whether it is new."""
+    held = host.link_values(kind, pk)
+    if held is None:
         raise LinkRefused("link_row_gone")
-    if held[pk] not in (None, onefile_id):
-        raise LinkRefused("link_exists", onefile_id=held[pk] or 0)
+    if held["onefile_id"] not in (None, onefile_id):
+        raise LinkRefused("link_exists", onefile_id=held["onefile_id"] or 0)
     _end_outdated(tenant, kind, pk, onefile_id)
+    if (known := _recorded(tenant, kind, pk, onefile_id)) is not None:
+        return known, False
+    if _is_claimed(tenant, kind, pk, onefile_id):
+        raise LinkRefused("link_taken", onefile_id=onefile_id)
+    in_its_place = Q(centre_id=values["centre_id"]) | Q(onefile_id=onefile_id)
+    _end(_open(tenant, kind).filter(in_its_place, subject_pk=pk, how=LinkMethod.MIS_VALUE))
     # Before PICSWeb's row is written: the unique constraint makes a second worker wait here, and fail.
     made = RecordLink.objects.create(
         tenant=tenant,
         subject_kind=kind,
         subject_type=_content_type(kind),
         subject_pk=pk,
-        centre_id=centre_id,
         onefile_id=onefile_id,
-        how=how,
-        evidence=evidence,
-        parent=parent,
-        reviews_pending=reviews_pending,
-        linked_by_id=by,
+        **values,
     )
-    others = [
-        other for other in host.pks_with_onefile_id(kind, [onefile_id]).get(onefile_id, []) if other != pk
-    ]
-    if others:
+    holders = host.pks_with_onefile_id(kind, [onefile_id]).get(onefile_id, [])
+    if any(holder != pk for holder in holders):
         raise LinkRefused("link_taken", onefile_id=onefile_id)
-    if held[pk] is None and not _save(kind, pk, None, onefile_id):
-        raise LinkRefused("link_exists", onefile_id=onefile_id)
-    return made
+    wanted = {"onefile_id": onefile_id}
+    if "centre_id" in held and values["centre_id"]:
+        wanted["centre_id"] = values["centre_id"]
+    if any(held[name] != value for name, value in wanted.items()):
+        _save(kind, pk, held, wanted)
+    return made, True
 
 
 @retried
@@ -154,49 +181,73 @@ def _write(
 def _clear(
     kind: str, pk: str, tenant: Tenant, ending: LinkEnding, by: Any, parent: RecordLink | None
 ) -> RecordLink | None:
-    onefile_id = host.onefile_ids(kind, [pk]).get(pk)
-    if onefile_id is None:
+    held = host.link_values(kind, pk)
+    onefile_id = held["onefile_id"] if held is not None else None
+    if held is None or onefile_id is None:
         return None
     _end_outdated(tenant, kind, pk, onefile_id)
-    mine = RecordLink.objects.filter(tenant=tenant, subject_kind=kind, subject_pk=pk, ended_at=None)
-    kept = mine.filter(onefile_id=onefile_id).first() or RecordLink(
+    kept = _recorded(tenant, kind, pk, onefile_id) or RecordLink(
         tenant=tenant,
         subject_kind=kind,
         subject_type=_content_type(kind),
         subject_pk=pk,
+        centre_id=held.get("centre_id") or 0,
         onefile_id=onefile_id,
         how=LinkMethod.UNRECORDED,
-        linked_at=timezone.now(),
     )
     kept.ended_at, kept.ending, kept.ended_by_id = timezone.now(), ending, by
     kept.parent = parent or kept.parent
     kept.save()
-    mine.update(ended_at=timezone.now(), ending=ending, ended_by_id=by)
-    if not _save(kind, pk, onefile_id, None):
-        raise LinkRefused("link_changed")
+    _save(kind, pk, held, dict.fromkeys(held))
     return kept
 
 
-def _save(kind: str, pk: str, old: int | None, new: int | None) -> bool:
-    """Whether PICSWeb took the OneFile ID; false if somebody changed it meanwhile."""
+def _save(kind: str, pk: str, old: Mapping[str, int | None], new: Mapping[str, int | None]) -> None:
+    """Raises :class:`LinkRefused` if PICSWeb refuses the values, or somebody changed the row meanwhile."""
     try:
-        return host.save_fields(kind, pk, {"onefile_id": old}, {"onefile_id": new}) is not None
+        saved = host.save_fields(kind, pk, old, new)
     except host.Rejected:
         raise LinkRefused("link_not_taken") from None
+    if saved is None:
+        raise LinkRefused("link_changed")
+
+
+def _recorded(tenant: Tenant, kind: str, pk: str, onefile_id: int) -> RecordLink | None:
+    """The link on record of a row with this OneFile ID."""
+    return _claiming(tenant, kind).filter(subject_pk=pk, onefile_id=onefile_id).first()
+
+
+def _is_claimed(tenant: Tenant, kind: str, pk: str, onefile_id: int) -> bool:
+    """Whether another row is linked to this record of OneFile, however it was linked."""
+    return _open(tenant, kind).filter(onefile_id=onefile_id).exclude(subject_pk=pk).exists()
+
+
+def _open(tenant: Tenant, kind: str) -> QuerySet[RecordLink]:
+    return RecordLink.objects.filter(tenant=tenant, subject_kind=kind, ended_at=None)
+
+
+def _claiming(tenant: Tenant, kind: str) -> QuerySet[RecordLink]:
+    """The open links that say what PICSWeb's rows hold."""
+    return _open(tenant, kind).exclude(how=LinkMethod.MIS_VALUE)
 
 
 def _end_outdated(tenant: Tenant, kind: str, pk: str, onefile_id: int) -> None:
-    """End links that PICSWeb's rows contradict, as another OneFile ID was typed into them."""
-    claiming = RecordLink.objects.filter(tenant=tenant, subject_kind=kind, ended_at=None).exclude(
-        how=LinkMethod.MIS_VALUE
-    )
-    for each in [
-        *claiming.filter(onefile_id=onefile_id).exclude(subject_pk=pk),
-        *claiming.filter(subject_pk=pk),
-    ]:
-        if host.onefile_ids(kind, [each.subject_pk]).get(each.subject_pk) != each.onefile_id:
-            RecordLink.objects.filter(pk=each.pk).update(ended_at=timezone.now(), ending=LinkEnding.REPLACED)
+    """End links that PICSWeb's rows contradict, as another OneFile ID was typed into them, or they were deleted."""
+    links = list(_claiming(tenant, kind).filter(Q(onefile_id=onefile_id) | Q(subject_pk=pk)))
+    held = host.onefile_ids(kind, [each.subject_pk for each in links])
+    outdated = [each.pk for each in links if held.get(each.subject_pk) != each.onefile_id]
+    if outdated:
+        _end(RecordLink.objects.filter(pk__in=outdated))
+
+
+def _end(links: QuerySet[RecordLink]) -> None:
+    links.update(ended_at=timezone.now(), ending=LinkEnding.REPLACED)
 
 
 def _content_type(kind: str) -> ContentType:
     return ContentType.objects.get_for_model(host.model_of(kind))
+
+
+def _on_commit(work: Callable[[], None]) -> None:
+    """A link that is rolled back with others was not made."""
+    transaction.on_commit(work, using=router.db_for_write(RecordLink))

@@ -34,6 +34,12 @@ LINK_REFUSALS: tuple[Explanation, ...] = (
         _("Open the record again."),
     ),
     Explanation(
+        "link_elsewhere",
+        Move.YOURS,
+        _("The OneFile IDs in PICSWeb belong to another OneFile than the one that the settings lead to."),
+        _("Choose its environment and customer token in the OneFile settings, or move the links first."),
+    ),
+    Explanation(
         "link_not_taken",
         Move.OURS,
         _("PICSWeb did not accept the OneFile ID."),
