@@ -26,6 +26,8 @@ from tests.conftest import dont_wait
 from tests.error_reports import everything_shown
 from tests.factories import Host
 
+pytestmark = pytest.mark.matrix
+
 TOKEN = "customer-71c1-qzx"
 SESSION = "session-88f2-qzx"
 #: What all of them have, and no line of a test, because reports quote the lines around.

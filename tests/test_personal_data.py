@@ -32,6 +32,8 @@ from tests.conftest import dont_wait
 from tests.factories import Host
 from tests.run_fixtures import codes, queued_tasks, states
 
+pytestmark = pytest.mark.matrix
+
 TOKEN = "canary-customer-token-71c1"
 NAME = "Canaryforename"
 REGISTRATION = "CANARY-REG-9"

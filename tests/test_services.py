@@ -31,6 +31,8 @@ from tests.conftest import dont_wait
 from tests.factories import Host
 from tests.run_fixtures import FREE, codes, learners_of, queued_runs, run_of, states
 
+pytestmark = pytest.mark.matrix
+
 Commit = Callable[[], Any]
 
 

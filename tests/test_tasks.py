@@ -29,6 +29,8 @@ from onefile_sync.sync.runs.queue import WORK
 from tests.factories import Host
 from tests.run_fixtures import claimed, learners_of, queued_runs, queued_tasks, run_of, states
 
+pytestmark = pytest.mark.matrix
+
 Commit = Callable[[], Any]
 Linked = Callable[[int], list[Any]]
 

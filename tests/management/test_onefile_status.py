@@ -19,6 +19,8 @@ from onefile_sync.models import OneFileSettings, RunKind, RunState, SyncRun
 from tests.factories import Host
 from tests.run_fixtures import Away, Manage
 
+pytestmark = pytest.mark.matrix
+
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 

@@ -427,6 +427,7 @@ def undone_afterwards() -> Iterator[None]:
 
 
 @pytest.mark.hypothesis
+@pytest.mark.matrix
 @pytest.mark.parametrize("host", HOSTS)
 def test_both_sides_always_agree_in_the_end(host: str, settings: Any, db: None, figures: Any) -> None:
     chosen = HOSTS[host]

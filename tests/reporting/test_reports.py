@@ -37,6 +37,8 @@ from tests.conftest import dont_wait, preview, sync
 from tests.factories import Host
 from tests.run_fixtures import FREE, learners_of, run_of
 
+pytestmark = pytest.mark.matrix
+
 #: Eleven o'clock in London.
 KILLED_AT = datetime(2026, 6, 1, 10, 0, tzinfo=UTC)
 

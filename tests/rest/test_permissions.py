@@ -24,6 +24,8 @@ from .callers import (
     view_learner,
 )
 
+pytestmark = pytest.mark.matrix
+
 CALLERS = ("anonymous", "without permission", "with just the permission", "superuser")
 
 #: The answer to each of the callers above. A method that is not offered is 405 once the caller is signed in.

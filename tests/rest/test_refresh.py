@@ -19,6 +19,8 @@ from .callers import (
     view_learner,
 )
 
+pytestmark = pytest.mark.matrix
+
 
 def test_asking_queues_a_refresh_and_says_where_to_follow_it(host, django_capture_on_commit_callbacks):
     asker = member_of_staff(REFRESH, view_learner(host))

@@ -13,6 +13,8 @@ from onefile_sync.models import Change, LearnerOutcome, Problem, SyncRun
 
 from .callers import clerk, outcomes_url, refresh_url, run_url, status_url, supervisor
 
+pytestmark = pytest.mark.matrix
+
 
 def a_run(host, *states, **values):
     """A run with one learner in each of these states."""

@@ -22,6 +22,8 @@ from .callers import (
     view_learner,
 )
 
+pytestmark = pytest.mark.matrix
+
 
 def finished(learner, state, *, kind="refresh", ago=timedelta(0)):
     """The outcome of a finished run."""

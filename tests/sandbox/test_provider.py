@@ -118,7 +118,9 @@ def is_valid_uln(uln: str) -> bool:
     return uln.isdigit() and not uln.startswith("0") and weighed % 11 == 10
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.exhaustive) for seed in range(1, 5))]
+)
 def test_ulns_are_valid_and_numbers_are_nobody_elses(seed: int) -> None:
     learners = [learner.picsweb for learner in build(2000, seed, TODAY).learners]
     assert all(is_valid_uln(learner.uln) for learner in learners)

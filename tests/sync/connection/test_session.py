@@ -21,7 +21,7 @@ from onefile_sync.sync.connection.session import NotConnected, SharedSession, co
 from tests.factories import Host
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.matrix]
 
 
 class TestSharedSession:

@@ -46,6 +46,8 @@ from tests.conftest import PROFILE
 from tests.factories import HOSTS, Host
 from tests.scenarios.two_of_each import flat
 
+pytestmark = pytest.mark.matrix
+
 EXAMPLES = {"quick": 15, "thorough": 60, "nightly": 3000}[PROFILE]
 BOUNDS = settings(
     phases=[

@@ -30,6 +30,8 @@ from onefile_sync.sync.runs import leases, ledger, lifecycle
 from tests.factories import Host
 from tests.run_fixtures import FREE, claimed, codes, learners_of, run_of, states
 
+pytestmark = pytest.mark.matrix
+
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 LEASE = timedelta(minutes=5)
 SHORTLY_BEFORE, SHORTLY_AFTER = LEASE - timedelta(seconds=1), LEASE + timedelta(seconds=1)

@@ -22,6 +22,8 @@ from tests.conftest import dont_wait
 from tests.factories import Host
 from tests.run_fixtures import FREE, claimed, codes, learners_of, rows_of, run_of, states, stop_at
 
+pytestmark = pytest.mark.matrix
+
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 Linked = Callable[[int], list[Any]]
 Commit = Callable[[], Any]
