@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from . import report
+from .matching import matching
 from .provider import AIMS, REVIEWS
 from .report import Bar
 from .runs import LIMIT, NIGHT, Measured, Site, clicks, site
@@ -31,7 +32,7 @@ def main() -> None:
     parser.add_argument(
         "--scale", type=int, default=60, help="times as many calls a minute as OneFile allows"
     )
-    parser.add_argument("--only", default="flat,rate,clicks,days", help="which measurements")
+    parser.add_argument("--only", default="flat,rate,clicks,days,matching", help="which measurements")
     parser.add_argument("--out", type=Path, default=Path("docs"), help="where images/performance.svg goes")
     options = parser.parse_args()
     sizes = [int(size) for size in options.sizes.split(",")]
@@ -48,6 +49,8 @@ def main() -> None:
         print("\nOneFile allows so many times as many calls here; the times are scaled back.\n")
         print(report.table(measured))
         report.plot(measured, options.out / "images" / "performance.svg")
+    if "matching" in wanted:
+        bars += matching(sizes[-1])
     print(*bars, sep="\n")
     sys.exit(any(bar.met is False for bar in bars))
 
