@@ -11,4 +11,5 @@ class OneFileSyncConfig(AppConfig):
         from . import checks  # noqa: F401 - importing registers the system checks
 
         if apps.is_installed("django_q"):
+            from .linking import run_steps  # noqa: F401 - importing registers the steps
             from .sync.runs import schedule_checks  # noqa: F401 - importing registers the check

@@ -50,6 +50,13 @@ REFUSALS: tuple[Explanation, ...] = (
         safe=_("Nothing was changed."),
     ),
     Explanation(
+        "environment_changed",
+        Move.YOURS,
+        _("The OneFile environment or the customer token was changed while this run was reading OneFile."),
+        _("Start it again."),
+        safe=_("What was read before stays with the environment it came from."),
+    ),
+    Explanation(
         "no_onefile_id",
         Move.YOURS,
         _("The learner has no OneFile ID."),

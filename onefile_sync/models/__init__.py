@@ -1,6 +1,6 @@
 """Our own tables: the settings that staff edit, state shared by all processes, the ledger and the staging tables."""
 
-from .directory import DirectoryEntry, DirectoryKind, DirectoryList
+from .kept_lists import DirectoryEntry, DirectoryKind, DirectoryList
 from .lists import ListedProperty
 from .record_links import LinkEnding, LinkMethod, MatchSuggestion, RecordLink, SuggestionState
 from .runs import (

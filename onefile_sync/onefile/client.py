@@ -93,6 +93,9 @@ class OneFile:
     def centres(self, customer_id: int) -> SearchResult[Centre]:
         return self._search(SEARCH_CENTRES, {"CustomerID": customer_id}, parsing.centre)
 
+    def page_of_centres(self, number: int, customer_id: int) -> SearchPage[Centre]:
+        return self._page(SEARCH_CENTRES, number, {"CustomerID": customer_id}, parsing.centre)
+
     def user(self, user_id: int) -> User:
         return self._read(READ_USER, user_id, parsing.user)
 

@@ -54,6 +54,7 @@ REFRESH_HELD = Refusal("refresh_held")
 NOBODY = Refusal("nobody")
 MAPPING_WRONG = Refusal("mapping_wrong")
 ROW_MISSING = Refusal("row_missing")
+ENVIRONMENT_CHANGED = Refusal("environment_changed")
 
 
 def refusal_for_everyone(settings: OneFileSettings) -> Refusal | None:

@@ -30,7 +30,8 @@ class DirectoryList(Leased):
 
     ``centre_id`` is 0 for the list of centres. ``role`` is OneFile's role of the users, else 0. ``read_at`` is when the
     list was last read to its end. ``run`` reads the list while ``finished_at`` is null; ``failure`` is the code of why
-    it could not.
+    it could not. ``page_digest`` tells whether the next page is the same as the last one. ``new_entries``,
+    ``renamed_entries`` and ``gone_entries`` count what ``run`` has found.
     """
 
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="lists")
@@ -44,6 +45,10 @@ class DirectoryList(Leased):
     next_page = models.PositiveIntegerField(default=1)
     finished_at = models.DateTimeField(null=True)
     failure = models.CharField(max_length=40, blank=True, default="")
+    page_digest = models.CharField(max_length=32, blank=True, default="")
+    new_entries = models.PositiveIntegerField(default=0)
+    renamed_entries = models.PositiveIntegerField(default=0)
+    gone_entries = models.PositiveIntegerField(default=0)
 
     class Meta:
         verbose_name = _("list of OneFile")
