@@ -14,6 +14,7 @@ from typing import Any, Literal
 from django.db.models import F, Model, QuerySet
 
 from onefile_sync.fields import Kind
+from onefile_sync.idents import ident_key
 
 from .elsewhere import source
 from .mapping import LEARNER, OFFICER, ORGANISATION, QUALIFICATION, REVIEW, WRITTEN, Part
@@ -65,6 +66,17 @@ def officers_in_use(today: date) -> list[PersonRow]:
     pairs = reviews.values_list(f"{REVIEW.field_name('learner')}__pk", officer_of_review).distinct()
     used |= {pk for learner, pk in pairs.iterator(chunk_size=_CHUNK) if learner in learners}
     return list(_people("officer", shown(OFFICER).filter(pk__in=used)))
+
+
+def officers_by_ident() -> dict[str, list[str]]:
+    """The primary keys of the officers with each Ident, by the key of :mod:`onefile_sync.idents`. One query."""
+    found: dict[str, list[str]] = {}
+    if OFFICER.is_played("ident"):
+        relations, details = _details(OFFICER, ["ident"])
+        for row in _lazily(shown(OFFICER), relations):
+            found.setdefault(ident_key(details(row)["ident"]), []).append(str(row.pk))
+    found.pop("", None)
+    return found
 
 
 def organisations(

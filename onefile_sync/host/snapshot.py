@@ -98,11 +98,28 @@ class Officers:
 
     ``names`` maps an officer's primary key to the officer's name, for display. An assessor to whom several officers are
     linked is in ``ambiguous`` instead of ``by_onefile_id``.
+
+    Where the customer has ``several_centres``, an officer has a user in each: ``users`` has their IDs by the officer's
+    primary key and the centre, and ``centres`` the centre of each user, as far as it is known.
     """
 
     by_onefile_id: Mapping[int, str] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
     ambiguous: frozenset[int] = frozenset()
+    several_centres: bool = False
+    users: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    centres: Mapping[int, int] = field(default_factory=dict)
+
+    def assessor_in(self, centre_id: int, officer: str | None, own: int | None) -> int | None:
+        """The user of an officer in a centre; ``None`` if the only known users belong to other centres.
+
+        ``own`` is the OneFile ID on the officer's record. It is used if its centre is unknown.
+        """
+        if not self.several_centres or officer is None:
+            return own
+        if (officer, centre_id) in self.users:
+            return self.users[officer, centre_id]
+        return own if own is not None and self.centres.get(own, centre_id) == centre_id else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ import unicodedata
 from datetime import date
 from typing import Final
 
+from onefile_sync.idents import ident_key
+
 #: Letters that Unicode does not decompose into a letter and an accent.
 _LETTERS: Final = str.maketrans(
     {"æ": "ae", "œ": "oe", "ß": "ss", "þ": "th"} | dict(zip("ðđłøħıŋŧ", "ddlohint", strict=True))
@@ -53,7 +55,7 @@ def ni_numbers_alike(text: str) -> tuple[str, ...]:
 
 def mis_value(text: str) -> str:
     """Return an Ident or a MIS Value without spaces and case."""
-    return "".join(text.split()).casefold()
+    return ident_key(text)
 
 
 def email(text: str) -> str:

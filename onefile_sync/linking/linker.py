@@ -42,11 +42,13 @@ def link(
     by: Any = None,
     parent: RecordLink | None = None,
     reviews_pending: bool = False,
+    in_row: bool = True,
 ) -> RecordLink:
     """Write a OneFile ID into a row that has none, and record the link. ``by`` is the user's primary key.
 
     ``kind`` is a :class:`~onefile_sync.models.SubjectKind`. A learner's centre is written as well, if it is given.
-    A row that has this OneFile ID already keeps the link it has; an ID that was typed gets one.
+    A row that has this OneFile ID already keeps the link it has; an ID that was typed gets one. ``in_row=False`` is for
+    the user that an officer has in a further centre: it is put on record instead of an earlier one, and the row stays.
 
     Raises :class:`LinkRefused`: ``link_taken`` if another row has this OneFile ID, ``link_exists`` if the row has
     another one, ``link_row_gone`` if it was deleted, ``link_changed`` if somebody changed it meanwhile,
@@ -60,6 +62,7 @@ def link(
         parent=parent,
         reviews_pending=reviews_pending,
         linked_by_id=by,
+        in_row=in_row,
     )
     try:
         made, is_new = _write(kind, pk, onefile_id, tenant, values)
@@ -103,10 +106,7 @@ def open_links(tenant: Tenant, kind: str, pks: Sequence[str]) -> list[RecordLink
         tenant=tenant, subject_kind=kind, subject_pk__in=pks, ended_at=None
     ).order_by("pk")
     held = host.onefile_ids(kind, pks)
-    of_other_centres = LinkMethod.MIS_VALUE
-    return [
-        each for each in found if held.get(each.subject_pk) == each.onefile_id or each.how == of_other_centres
-    ]
+    return [each for each in found if not each.in_row or held.get(each.subject_pk) == each.onefile_id]
 
 
 @retried
@@ -138,6 +138,7 @@ class _Values(TypedDict):
     parent: RecordLink | None
     reviews_pending: bool
     linked_by_id: Any
+    in_row: bool
 
 
 @retried
@@ -147,7 +148,7 @@ def _write(kind: str, pk: str, onefile_id: int, tenant: Tenant, values: _Values)
     held = host.link_values(kind, pk)
     if held is None:
         raise LinkRefused("link_row_gone")
-    if held["onefile_id"] not in (None, onefile_id):
+    if values["in_row"] and held["onefile_id"] not in (None, onefile_id):
         raise LinkRefused("link_exists", onefile_id=held["onefile_id"] or 0)
     _end_outdated(tenant, kind, pk, onefile_id)
     if (known := _recorded(tenant, kind, pk, onefile_id)) is not None:
@@ -155,7 +156,7 @@ def _write(kind: str, pk: str, onefile_id: int, tenant: Tenant, values: _Values)
     if _is_claimed(tenant, kind, pk, onefile_id):
         raise LinkRefused("link_taken", onefile_id=onefile_id)
     in_its_place = Q(centre_id=values["centre_id"]) | Q(onefile_id=onefile_id)
-    _end(_open(tenant, kind).filter(in_its_place, subject_pk=pk, how=LinkMethod.MIS_VALUE))
+    _end(_open(tenant, kind).filter(in_its_place, subject_pk=pk, in_row=False))
     # Before PICSWeb's row is written: the unique constraint makes a second worker wait here, and fail.
     made = RecordLink.objects.create(
         tenant=tenant,
@@ -168,6 +169,8 @@ def _write(kind: str, pk: str, onefile_id: int, tenant: Tenant, values: _Values)
     holders = host.pks_with_onefile_id(kind, [onefile_id]).get(onefile_id, [])
     if any(holder != pk for holder in holders):
         raise LinkRefused("link_taken", onefile_id=onefile_id)
+    if not values["in_row"]:
+        return made, True
     wanted = {"onefile_id": onefile_id}
     if "centre_id" in held and values["centre_id"]:
         wanted["centre_id"] = values["centre_id"]
@@ -228,7 +231,7 @@ def _open(tenant: Tenant, kind: str) -> QuerySet[RecordLink]:
 
 def _claiming(tenant: Tenant, kind: str) -> QuerySet[RecordLink]:
     """The open links that say what PICSWeb's rows hold."""
-    return _open(tenant, kind).exclude(how=LinkMethod.MIS_VALUE)
+    return _open(tenant, kind).filter(in_row=True)
 
 
 def _end_outdated(tenant: Tenant, kind: str, pk: str, onefile_id: int) -> None:

@@ -193,6 +193,17 @@ PROBLEMS: tuple[Explanation, ...] = (
         _("Enter the assessor's OneFile ID on the officer's record, then refresh again."),
     ),
     Explanation(
+        "officer_of_other_centre",
+        Move.YOURS,
+        _(
+            "This review was not uploaded: its officer is linked to a OneFile assessor of another centre only."
+        ),
+        _(
+            "Look up the officer's OneFile ID in the learner's centre, or enter the officer's Ident as the assessor's "
+            "MIS Value there and read OneFile's lists, then refresh again."
+        ),
+    ),
+    Explanation(
         "no_officer",
         Move.YOURS,
         _("This review was not uploaded: neither the review nor the learner has an officer."),

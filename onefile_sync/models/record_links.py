@@ -44,7 +44,8 @@ class LinkEnding(models.TextChoices):
 class RecordLink(OwnModel):
     """One row of PICSWeb and one record of OneFile, of one tenant.
 
-    ``centre_id`` is 0 where it is unknown or does not matter. An officer may have one link for each centre.
+    ``centre_id`` is 0 where it is unknown or does not matter. An officer or organisation may have one link for each
+    centre: ``in_row`` says whether the OneFile ID is the one that stands in the row; the others are on record only.
     ``evidence`` is a list of codes of :mod:`onefile_sync.linking.matching`, contradictions with a leading minus.
     ``parent`` is the learner's link with which a qualification or review was linked or unlinked: linking the learner to
     the same OneFile record again restores these. ``reviews_pending``: until a person has said which reviews are the
@@ -57,6 +58,7 @@ class RecordLink(OwnModel):
     subject_pk = models.CharField(max_length=64)
     centre_id = models.PositiveBigIntegerField(default=0)
     onefile_id = models.PositiveBigIntegerField()
+    in_row = models.BooleanField(default=True)
     how = models.CharField(max_length=12, choices=LinkMethod)
     evidence = models.JSONField(default=list, blank=True)
     parent = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="parts")

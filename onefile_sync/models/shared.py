@@ -57,9 +57,9 @@ class Heartbeat(OwnModel):
 
 
 class AssessorName(OwnModel):
-    """The name of a OneFile assessor, for problems that ask staff to link an officer.
+    """The name of a OneFile assessor, for problems that ask staff to link an officer; centre and MIS Value.
 
-    ``address`` is the OneFile to which the ID belongs. The name is blank if OneFile did not return it.
+    ``address`` is the OneFile to which the ID belongs. What OneFile did not return is blank.
     """
 
     #: Maximum characters of an address and of a name.
@@ -68,6 +68,8 @@ class AssessorName(OwnModel):
     address = models.CharField(max_length=LONGEST)
     onefile_id = models.PositiveBigIntegerField()
     name = models.CharField(max_length=LONGEST, blank=True, default="")
+    centre_id = models.PositiveBigIntegerField(null=True)
+    mis_value = models.CharField(max_length=LONGEST, blank=True, default="")
     read_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

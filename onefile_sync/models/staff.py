@@ -54,13 +54,15 @@ class Tenant(OwnModel):
     """One customer's OneFile: the data that a customer token opens at an address.
 
     OneFile IDs belong to a tenant; the same number is another person elsewhere. ``token_digest`` is a keyed digest of
-    address and customer token. A new token of the same customer (``customer_id``) is the same tenant.
+    address and customer token. A new token of the same customer (``customer_id``) is the same tenant. ``centres`` is
+    the number of centres when they were last listed.
     """
 
     environment = models.CharField(_("environment"), max_length=10, choices=Environment)
     address = models.TextField(_("address"))
     token_digest = models.CharField(max_length=64, unique=True)
     customer_id = models.PositiveBigIntegerField(null=True)
+    centres = models.PositiveSmallIntegerField(null=True)
     known_since = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -226,7 +228,7 @@ class OneFileSettings(OwnModel):
     @classmethod
     def load(cls) -> OneFileSettings:
         """The stored settings; the defaults if none are stored."""
-        return cls.objects.filter(pk=1).first() or cls(pk=1)
+        return cls.objects.select_related("linked_tenant").filter(pk=1).first() or cls(pk=1)
 
     @classmethod
     def shown(cls) -> dict[SettingsGroup, list[str]]:

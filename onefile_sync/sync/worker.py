@@ -27,7 +27,7 @@ from .bulk import compare, listings
 from .connection import assessors
 from .connection.rate_limit import RateLimitLost
 from .connection.session import NotConnected, connect
-from .learner.exchange import Exchange, policy_of
+from .learner.exchange import Exchange
 from .learner.sources import LiveSource
 from .runs import leases, lifecycle
 
@@ -158,7 +158,7 @@ class WorkerThread:
         if run.reads_everyone and run.read_at is None:
             return self.read(onefile, listings.read_on)
         if run.reads_everyone and not self.all_surveyed:
-            ended = compare.survey(run, policy_of(settings), lambda ids: self.learn_names(onefile, ids))
+            ended = compare.survey(run, settings, lambda ids: self.learn_names(onefile, ids))
             self.all_surveyed = ended is None
             for _learner in range(ended or 0):
                 self.after_each()

@@ -147,6 +147,7 @@ class TestLinking:
             centre_id=5740,
             onefile_id=ID + 1,
             how=LinkMethod.MIS_VALUE,
+            in_row=False,
         )
         link(officer, tenant, "officer", centre_id=5740, how=LinkMethod.LOOKED_UP)
         by_mis_value.refresh_from_db()
@@ -174,6 +175,7 @@ class TestRefusals:
             centre_id=5741,
             onefile_id=ID,
             how=LinkMethod.MIS_VALUE,
+            in_row=False,
         )
         assert refused(link, host.officer(), tenant, "officer") == "link_taken"
 
@@ -245,6 +247,7 @@ class TestUnlinking:
             centre_id=5741,
             onefile_id=ID + 1,
             how=LinkMethod.MIS_VALUE,
+            in_row=False,
         )
         unlink(officer, tenant, "officer")
         assert [each.pk for each in linker.open_links(tenant, "officer", [str(officer.pk)])] == [other.pk]

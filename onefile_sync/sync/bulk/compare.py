@@ -6,7 +6,7 @@ Learners for whom something has to be written or read from OneFile are left to t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -17,10 +17,12 @@ from django.utils import timezone
 
 from onefile_sync import events, host
 from onefile_sync.host.snapshot import LearnerRow, Officers
-from onefile_sync.models import LearnerOutcome, ListingKind, OutcomeState, RunKind, SyncRun
+from onefile_sync.models import LearnerOutcome, ListingKind, OneFileSettings, OutcomeState, RunKind, SyncRun
 from onefile_sync.sync.connection import assessors
 from onefile_sync.sync.connection.list_evidence import ListEvidence
+from onefile_sync.sync.learner.exchange import policy_of
 from onefile_sync.sync.learner.fetch import read_onefile
+from onefile_sync.sync.learner.officers import is_by_mis_value, read_officers
 from onefile_sync.sync.learner.on_record import read_on_record
 from onefile_sync.sync.learner.sources import Source
 from onefile_sync.sync.planning.planner import make_plan
@@ -30,8 +32,6 @@ from onefile_sync.sync.planning.types import (
     FoundProblem,
     OneFileSide,
     Plan,
-    Policy,
-    assessors_of,
 )
 from onefile_sync.sync.runs import leases, ledger
 from onefile_sync.sync.runs.leases import Lease
@@ -102,7 +102,7 @@ class _Lists:
         return tuple(records or ()) if self.usable[kind] else None
 
 
-def survey(run: SyncRun, policy: Policy, learn_names: Callable[[set[int]], None]) -> int | None:
+def survey(run: SyncRun, settings: OneFileSettings, learn_names: Callable[[set[int]], None]) -> int | None:
     """Compare the next batch of a run. Returns how many learners were finished, and ``None`` when all were compared.
 
     ``learn_names`` receives the OneFile IDs of assessors in the problems, if any, before the problems are recorded.
@@ -111,9 +111,11 @@ def survey(run: SyncRun, policy: Policy, learn_names: Callable[[set[int]], None]
     if batch is None:
         return None
     try:
-        batch.compare(policy)
+        batch.compare(settings)
         if met := batch.assessors():
             learn_names(met)
+            if is_by_mis_value(settings):
+                batch.compare(settings)  # now their MIS Values are known, and so may be their officers
         return batch.write()
     except Exception as error:  # noqa: BLE001 - R25: one learner's failure must not stop the others
         events.error("survey_stopped", run=run.pk, error=type(error).__name__)
@@ -132,7 +134,8 @@ class _Batch:
     aside: dict[int, Sequence[FieldChange]] = field(default_factory=dict)
     officers: Officers = field(default_factory=Officers)
 
-    def compare(self, policy: Policy) -> None:
+    def compare(self, settings: OneFileSettings) -> None:
+        self.ended, self.aside, policy = {}, {}, policy_of(settings)
         learners = [learner for learner in host.learners_by_pk(self.outcomes) if _onefile_id(learner)]
         shared = host.shared_among([_onefile_id(learner) for learner in learners])
         known = [learner for learner in learners if _onefile_id(learner) not in shared]
@@ -146,7 +149,7 @@ class _Batch:
                     sides.append((row, read_onefile(staged[row.pk], row, on_record[row.pk], policy, lists)))
                 except NotStaged:
                     continue
-        self.officers = _officers_in(sides)
+        self.officers = read_officers(sides, settings)
         for row, side in sides:
             self.note(row.pk, make_plan(row, on_record[row.pk], side, self.officers, policy, host.can_hold))
 
@@ -210,12 +213,3 @@ def _claim(run: SyncRun) -> _Batch | None:
 def _onefile_id(learner: Any) -> int | None:
     onefile_id: int | None = getattr(learner, "onefile_id", None)
     return onefile_id
-
-
-def _officers_in(sides: Iterable[tuple[LearnerRow, OneFileSide]]) -> Officers:
-    assessors: set[int] = set()
-    officers: set[str] = set()
-    for row, side in sides:
-        assessors |= assessors_of(row, side)
-        officers |= {review.officer for review in row.reviews if review.officer is not None}
-    return host.read_officers(assessors, also=officers)

@@ -115,6 +115,7 @@ class _Centres(Piece):
         try:
             listed = onefile.centres(onefile.customer().id)
             centres = [centre.id for centre in listed.records]
+            _note_centres(len(centres))
             if listed.unreadable_items:  # the reviews of an unreadable centre would be missed
                 centres, fallback = [], "bad_answer"
         except OneFileError as error:
@@ -134,6 +135,15 @@ class _Centres(Piece):
             Listing.objects.bulk_create(
                 Listing(run=self.run, kind=ListingKind.REVIEW, centre_id=centre_id) for centre_id in wanted
             )
+
+
+@retried
+def _note_centres(number: int) -> None:
+    """Record how many centres the customer has: with several, an officer has a user in each."""
+    tenant = OneFileSettings.load().linked_tenant
+    if tenant is not None and tenant.centres != number:
+        tenant.centres = number
+        tenant.save(update_fields=["centres"])
 
 
 # The pages

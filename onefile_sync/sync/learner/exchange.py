@@ -30,7 +30,6 @@ from onefile_sync.sync.planning.types import (
     Plan,
     Policy,
     Subject,
-    assessors_of,
 )
 from onefile_sync.sync.runs.leases import MOST_ATTEMPTS, Claim, Cost, LostClaim, PutBack, TimeIsUp
 from onefile_sync.sync.runs.ledger import note_changes, note_differences, state_of
@@ -39,6 +38,7 @@ from onefile_sync.transactions import retried
 from . import uploads
 from .apply import Applied, apply_plan
 from .fetch import NotTheLearner, read_onefile
+from .officers import read_officers
 from .on_record import read_on_record
 from .sources import LiveSource, Source
 
@@ -159,8 +159,7 @@ class Exchange:
         finally:
             lists.save()
         self.source = None  # staged records may be out of date by the next round, so it reads OneFile
-        officers = {review.officer for review in row.reviews if review.officer is not None}
-        self.officers = host.read_officers(assessors_of(row, onefile), also=officers)
+        self.officers = read_officers([(row, onefile)], self.settings, self.onefile)
         return make_plan(row, self.on_record, onefile, self.officers, policy, host.can_hold)
 
     def record(self, changes: Sequence[FieldChange]) -> None:

@@ -299,13 +299,15 @@ class _Planner:
 
     def upload(self, review: ReviewRow, about: Subject, centre_id: int | None) -> None:
         by_officer = review.officer is not None
-        assessor = review.officer_onefile_id if by_officer else self.learner.main_officer_onefile_id
+        officer = review.officer if by_officer else self.learner.main_officer
+        own = review.officer_onefile_id if by_officer else self.learner.main_officer_onefile_id
         if centre_id is None:
             self.problems.append(FoundProblem("centre_unknown", about))
             return
+        assessor = self.officers.assessor_in(centre_id, officer, own)
         if assessor is None:
-            has_officer = by_officer or self.learner.main_officer is not None
-            self.problems.append(FoundProblem("officer_not_linked" if has_officer else "no_officer", about))
+            elsewhere = "officer_not_linked" if own is None else "officer_of_other_centre"
+            self.problems.append(FoundProblem("no_officer" if officer is None else elsewhere, about))
             return
         assert review.proposed_date is not None  # noqa: S101 - for mypy: may_be_uploaded checks it
         starts = rules.scheduled_for(review.proposed_date, review.proposed_time)

@@ -44,9 +44,10 @@ OTHER_RULES: tuple[Rule, ...] = (
         _("PICSWeb review not yet in OneFile"),
         Direction.TO_ONEFILE,
         _(
-            "A Normal review with a proposed date, no actual date and no attendance yet is created in OneFile."
+            "A Normal review with a proposed date, no actual date and no attendance yet is created in OneFile, for the "
+            "officer's user in the learner's centre."
         ),
-        "seed, R7, R8, R9",
+        "seed, R7, R8, R9, R15",
     ),
     Rule(
         "review_match",
@@ -66,8 +67,11 @@ OTHER_RULES: tuple[Rule, ...] = (
         "review_officer",
         _("Officer of a review"),
         Direction.TO_PICSWEB,
-        _("The officer who is linked to OneFile's assessor; without a match the officer is left as it is."),
-        "seed, R12",
+        _(
+            "The officer who is linked to OneFile's assessor, in whichever centre; without a match the officer is left "
+            "as it is."
+        ),
+        "seed, R12, R15",
     ),
     Rule(
         "review_signed",

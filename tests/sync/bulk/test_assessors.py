@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from onefile_sync import services
 from onefile_sync.models import AssessorName, LearnerOutcome, SyncRun
+from onefile_sync.onefile.records import Person
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
@@ -218,7 +219,7 @@ def test_names_that_were_read_long_ago_are_pruned(learner: Any, now: time_machin
 
 
 def test_those_that_were_read_are_kept_when_onefile_stops_answering(
-    world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
+    world: World, onefile: SandboxServer
 ) -> None:
     class Stopped(Exception):
         pass
@@ -228,17 +229,14 @@ def test_those_that_were_read_are_kept_when_onefile_stops_answering(
 
         asked = 0
 
-        def user(self, user_id: int) -> Any:
+        def person(self, user_id: int) -> Person:
             self.asked += 1
             if self.asked > 2:
                 raise Stopped
-            return world.users[user_id]
+            return Person(user_id, first_name="Gwen", last_name="Price")
 
     people = sorted(world.add_assessor().id for _number in range(3))
     stopping: Any = Stopping()
-    for each in people:
-        monkeypatch.setattr(type(world.users[each]), "name", "Gwen Price", raising=False)
-
     with pytest.raises(Stopped):
         assessors.learn_names(stopping, people)
 
