@@ -20,7 +20,7 @@ from onefile_sync.sync.planning.types import FoundProblem, Subject
 from onefile_sync.sync.runs import leases, lifecycle
 from tests.conftest import dont_wait
 from tests.factories import Host
-from tests.run_fixtures import FREE, claimed, codes, learners_of, rows_of, run_of, states, stop_at
+from tests.run_fixtures import FREE, claimed, codes, how, learners_of, rows_of, run_of, states, stop_at
 
 pytestmark = pytest.mark.matrix
 
@@ -396,3 +396,46 @@ def test_a_run_that_was_ended_early_is_not_the_last_daily_sync(host: Host) -> No
     services.cancel(run_of(learners, kind=RunKind.DAILY))
 
     assert services.last_daily_run() == whole
+
+
+class TestWhileAnotherWorkerIsFaster:
+    """What a worker saw before it locked the run may have changed until then."""
+
+    @pytest.fixture
+    def before_the_lock(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
+        """Do something between the first look whether there is work left and the second."""
+        look = lifecycle._has_work_left
+
+        def do(action: Callable[[], object]) -> None:
+            left = [action]
+
+            def looked(run: SyncRun) -> bool:
+                has_work = look(run)
+                while left:
+                    left.pop()()
+                return has_work
+
+            monkeypatch.setattr(lifecycle, "_has_work_left", looked)
+
+        return do
+
+    def test_a_run_that_was_closed_stays_as_it_was_closed(self, host: Host, before_the_lock: Any) -> None:
+        run = run_of([])
+        closed = {
+            "state": RunState.FINISHED,
+            "ending": "cancelled",
+            "finished_at": datetime(2026, 7, 1, tzinfo=UTC),
+        }
+        before_the_lock(lambda: SyncRun.objects.update(**closed))
+
+        assert lifecycle.advance(run)
+        assert SyncRun.objects.filter(**closed).get() == run
+
+    def test_a_run_with_new_work_is_not_closed(self, host: Host, before_the_lock: Any) -> None:
+        run = run_of(learners_of(host, 1))
+        outcomes = run.outcomes.all()
+        outcomes.update(state="unchanged")
+        before_the_lock(lambda: outcomes.update(state="queued"))
+
+        assert not lifecycle.advance(run)
+        assert how(run) == ("queued", "")
