@@ -122,16 +122,22 @@ def mark_gone(listed: DirectoryList, run_pk: UUID) -> int:
 
 
 def digests_of(person: Person) -> dict[str, str]:
-    """Keyed digests of what identifies a learner, by the names of :class:`.matching.Identity`; none of blanks."""
+    """Keyed digests of what identifies a learner, by the names of :class:`.matching.Identity`; none of blanks.
+
+    Those of ``dob_alike`` and ``ni_alike``, which are several, stand behind each other with spaces between them.
+    """
     values = {
-        "email": identity.email(person.email),
-        "uln": identity.uln(person.uln),
-        "ni": identity.ni_number(person.ni_number),
-        "ni_alike": identity.ni_number_alike(person.ni_number),
-        "dob": identity.date_of_birth(person.date_of_birth),
-        "dob_alike": identity.date_of_birth_alike(person.date_of_birth),
+        "email": (identity.email(person.email),),
+        "uln": (identity.uln(person.uln),),
+        "ni": (identity.ni_number(person.ni_number),),
+        "ni_alike": identity.ni_numbers_alike(person.ni_number),
+        "dob": (identity.date_of_birth(person.date_of_birth),),
+        "dob_alike": identity.dates_of_birth_alike(person.date_of_birth),
     }
-    return {name: digest(name, value) for name, value in values.items() if value}
+    digests = {
+        name: " ".join(digest(name, each) for each in several if each) for name, several in values.items()
+    }
+    return {name: several for name, several in digests.items() if several}
 
 
 def digest(name: str, value: str) -> str:
