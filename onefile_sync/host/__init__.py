@@ -6,6 +6,7 @@ The layers above use this package and never PICSWeb's models directly. Primary k
 from .linkable import (
     all_people,
     count_linked,
+    knows_references,
     link_values,
     linked_rows_of,
     officers_by_ident,
@@ -69,6 +70,7 @@ __all__ = [
     "read_learners",
     "read_officers",
     "read_people",
+    "knows_references",
     "references_in_use",
     "reviews_of",
     "rows_with_onefile_id",

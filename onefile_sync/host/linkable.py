@@ -115,17 +115,23 @@ def qualifications_of(learner_pks: Iterable[str]) -> list[QualificationLinkRow]:
     ]
 
 
-def references_in_use() -> dict[str, int]:
+def knows_references() -> bool:
+    """Whether the mapping has a field for the reference of a qualification."""
+    return QUALIFICATION.is_played("reference")
+
+
+def references_in_use(*, linked: bool = False) -> dict[str, int]:
     """The references of qualifications without a OneFile ID, with how many there are of each. Two queries.
 
     Only qualifications of Live learners In Learning count. Empty if the mapping has no field for the reference.
+    ``linked``: of those with a OneFile ID instead.
     """
-    if not QUALIFICATION.is_played("reference"):
+    if not knows_references():
         return {}
     relations, details = _details(QUALIFICATION, ["reference"])
     learners = {learner.pk for learner in live_learners(None)}
-    unlinked = only_linked(shown(QUALIFICATION), linked=False)
-    rows = unlinked.annotate(onefile_learner_pk=F(f"{QUALIFICATION.field_name('learner')}__pk"))
+    of_learners = only_linked(shown(QUALIFICATION), linked=linked)
+    rows = of_learners.annotate(onefile_learner_pk=F(f"{QUALIFICATION.field_name('learner')}__pk"))
     found = Counter(
         details(row)["reference"]
         for row in _lazily(rows, relations)

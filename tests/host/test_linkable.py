@@ -194,6 +194,7 @@ class TestLearnersInScope:
         host.qualification(learner, reference="77A")
         with django_assert_num_queries(2):
             assert picsweb_side.references_in_use() == {"122AS": 1, "196AS": 2, "77A": 1}
+        assert picsweb_side.references_in_use(linked=True) == {"215AZ": 1}
 
     def test_no_reference_is_in_use_where_the_mapping_has_no_field_for_it(self, settings, host):
         spec = {**host.mapping["QUALIFICATION"], "reference": None}
