@@ -66,6 +66,7 @@ from .sync.eligibility import (
     check_setup,
     partition,
     refusal_for,
+    refuse_another_onefile,
     refuse_missing_rows,
     refuse_wrong_mapping,
 )
@@ -207,6 +208,7 @@ def probe(learner_pk: str | None = None) -> ProbeReport:
     """
     refuse_wrong_mapping()
     refuse_missing_rows()
+    refuse_another_onefile()
     return look_closely(learner_to_probe(learner_pk, daily.today()))
 
 

@@ -11,9 +11,8 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
-from onefile_sync.models import LearnerOutcome, UploadIntent
-
 BEFORE_MARIADB, MARIADB = "0007_refused_in_a_new_visit", "0008_mariadb_and_mysql"
+BEFORE_PUTTING_AWAY, PUTTING_AWAY = "0021_officers_of_each_centre", "0022_uploads_put_away"
 NOON, LATER = datetime(2026, 3, 2, 12, 0, tzinfo=UTC), datetime(2026, 3, 2, 12, 5, tzinfo=UTC)
 CONSTRAINTS = {"LearnerOutcome": "onefile_one_worker_per_learner", "UploadIntent": "onefile_one_open_upload"}
 
@@ -56,6 +55,30 @@ def intent(apps: Any, learner_type: Any, **values: Any) -> Any:
     )
 
 
+def rows_then(apps: Any) -> tuple[Any, Any]:
+    """The outcomes and upload intents, with the columns of then."""
+    outcomes, intents = (apps.get_model("onefile_sync", name).objects for name in CONSTRAINTS)
+    return outcomes, intents
+
+
+def test_an_upload_that_was_open_still_is_and_can_be_put_away(before_mariadb: Any, learner_type: Any) -> None:
+    migrate_to(BEFORE_PUTTING_AWAY)
+    still_open = intent(before_mariadb, learner_type, visit_id=5)
+    finished = intent(before_mariadb, learner_type, finished_at=NOON)
+
+    now = migrate_to(PUTTING_AWAY)
+
+    _outcomes, intents = rows_then(now)
+    assert [intents.get(pk=row.pk).is_open for row in (still_open, finished)] == [True, None]
+    practice = now.get_model("onefile_sync", "Tenant").objects.create(token_digest="a")
+    intents.filter(pk=still_open.pk).update(put_away_for=practice)
+    assert intents.get(pk=still_open.pk).is_open is None
+    again = intent(now, now.get_model("contenttypes", "ContentType").objects.get(pk=learner_type.pk))
+    with pytest.raises(IntegrityError), transaction.atomic():
+        intents.filter(pk=still_open.pk).update(put_away_for=None)
+    assert intents.get(pk=again.pk).is_open
+
+
 def test_working_rows_stay_and_the_database_allows_no_second_one(
     before_mariadb: Any, learner_type: Any
 ) -> None:
@@ -64,14 +87,14 @@ def test_working_rows_stay_and_the_database_allows_no_second_one(
     still_open = intent(before_mariadb, learner_type, visit_id=5)
     finished = intent(before_mariadb, learner_type, finished_at=NOON)
 
-    migrate_to(MARIADB)
+    outcomes, intents = rows_then(migrate_to(MARIADB))
 
-    assert [LearnerOutcome.objects.get(pk=row.pk).is_working for row in (working, ended)] == [True, None]
-    assert [UploadIntent.objects.get(pk=row.pk).is_open for row in (still_open, finished)] == [True, None]
+    assert [outcomes.get(pk=row.pk).is_working for row in (working, ended)] == [True, None]
+    assert [intents.get(pk=row.pk).is_open for row in (still_open, finished)] == [True, None]
     with pytest.raises(IntegrityError), transaction.atomic():
-        LearnerOutcome.objects.filter(pk=ended.pk).update(state="working")
+        outcomes.filter(pk=ended.pk).update(state="working")
     with pytest.raises(IntegrityError), transaction.atomic():
-        UploadIntent.objects.filter(pk=finished.pk).update(finished_at=None)
+        intents.filter(pk=finished.pk).update(finished_at=None)
 
 
 def test_doubles_that_mariadb_let_in_are_ended(before_mariadb: Any, learner_type: Any) -> None:
@@ -86,10 +109,10 @@ def test_doubles_that_mariadb_let_in_are_ended(before_mariadb: Any, learner_type
         import_module(f"onefile_sync.migrations.{MARIADB}").end_doubles(before_mariadb, editor)
     for_each_constraint("add_constraint", before_mariadb)
 
-    migrate_to(MARIADB)
+    outcomes, intents = rows_then(migrate_to(MARIADB))
 
-    assert set(LearnerOutcome.objects.values_list("state", "claimed_by")) == {("queued", None)}
-    (kept,) = UploadIntent.objects.filter(finished_at=None)
+    assert set(outcomes.values_list("state", "claimed_by")) == {("queued", None)}
+    (kept,) = intents.filter(finished_at=None)
     # The one that knows most; the visit of the other stays without a review, and one more may be on its way.
     assert (kept.visit_id, kept.visits_in_doubt, kept.in_doubt_since) == (6, 2, LATER)
 

@@ -198,6 +198,13 @@ def count_linked() -> dict[str, int]:
     }
 
 
+def is_anything_linked() -> bool:
+    """Whether any row has a OneFile ID, hidden ones included. One query for each kind, until one has."""
+    return any(
+        part.is_mapped and only_linked(everything(part), linked=True).exists() for part in WRITTEN.values()
+    )
+
+
 def rows_with_onefile_id(
     kind: str, after_pk: str = "", limit: int = 1000
 ) -> list[tuple[str, int, int | None]]:

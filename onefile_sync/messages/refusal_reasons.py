@@ -57,6 +57,20 @@ REFUSALS: tuple[Explanation, ...] = (
         safe=_("What was read before stays with the environment it came from."),
     ),
     Explanation(
+        "other_onefile",
+        Move.YOURS,
+        _("The OneFile IDs in PICSWeb belong to another OneFile environment or customer than the settings."),
+        _("Open the OneFile settings: put the old links away there, or change the settings back."),
+        safe=_("Nothing was changed."),
+    ),
+    Explanation(
+        "links_moving",
+        Move.WAIT,
+        _("The OneFile IDs in PICSWeb are being exchanged for those of another OneFile environment."),
+        _("Wait until the OneFile settings no longer say so, then try again."),
+        safe=_("Nothing was changed."),
+    ),
+    Explanation(
         "no_onefile_id",
         Move.YOURS,
         _("The learner has no OneFile ID."),

@@ -227,7 +227,7 @@ class OneFileSettings(OwnModel):
 
     @classmethod
     def load(cls) -> OneFileSettings:
-        """The stored settings; the defaults if none are stored."""
+        """The stored settings with ``linked_tenant``; the defaults if none are stored. One query."""
         return cls.objects.select_related("linked_tenant").filter(pk=1).first() or cls(pk=1)
 
     @classmethod

@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from .base import LearnerKey, OwnModel
+from .staff import Tenant
 
 
 class UploadIntent(OwnModel):
@@ -18,6 +19,8 @@ class UploadIntent(OwnModel):
     ``in_doubt_since`` is when the last create without a recorded answer was sent; OneFile may still be processing it
     until a lease has passed. ``visits_in_doubt`` counts visits that OneFile may have created without our knowing their
     IDs. ``new_visit_refused_at`` is when OneFile refused the review in the recorded visit, created just before.
+
+    ``put_away_for`` is the OneFile in which an unfinished upload was begun, while PICSWeb is linked to another one.
     """
 
     learner_type = models.ForeignKey(ContentType, on_delete=models.CASCADE, related_name="+")
@@ -32,8 +35,9 @@ class UploadIntent(OwnModel):
     new_visit_refused_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True)
+    put_away_for = models.ForeignKey(Tenant, null=True, on_delete=models.CASCADE, related_name="+")
     is_open = models.GeneratedField(  # for the same reason as LearnerOutcome.is_working
-        expression=Case(When(Q(finished_at=None), then=Value(True))),
+        expression=Case(When(Q(finished_at=None, put_away_for=None), then=Value(True))),
         output_field=models.BooleanField(null=True),
         db_persist=True,
     )

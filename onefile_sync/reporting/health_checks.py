@@ -228,7 +228,7 @@ class OpenUploadsCheck(AgeCheck):
     limits = AgeLimits(timedelta(days=1), timedelta(days=7))
 
     def look(self, _settings: OneFileSettings, now: datetime) -> Finding:
-        still_open = UploadIntent.objects.filter(finished_at=None)
+        still_open = UploadIntent.objects.filter(finished_at=None, put_away_for=None)
         oldest = still_open.aggregate(since=Min("created_at"))["since"]
         level = Level.FINE if oldest is None else self.limits.level(now - oldest)
         text = _("Reviews whose upload was started but is not confirmed yet.")

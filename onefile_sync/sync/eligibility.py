@@ -11,6 +11,7 @@ from onefile_sync import checks, host
 from onefile_sync.messages.catalogue import explain
 from onefile_sync.models import OPEN_OUTCOMES, LearnerOutcome, OneFileSettings, RunKind, RunState
 
+from .connection import id_owner
 from .connection.session import NotConnected, customer_token
 
 
@@ -55,6 +56,9 @@ NOBODY = Refusal("nobody")
 MAPPING_WRONG = Refusal("mapping_wrong")
 ROW_MISSING = Refusal("row_missing")
 ENVIRONMENT_CHANGED = Refusal("environment_changed")
+OTHER_ONEFILE = Refusal("other_onefile")
+LINKS_MOVING = Refusal("links_moving")
+_OBSTACLES = {refusal.code: refusal for refusal in (OTHER_ONEFILE, LINKS_MOVING)}
 
 
 def refusal_for_everyone(settings: OneFileSettings) -> Refusal | None:
@@ -69,9 +73,10 @@ def refusal_for_everyone(settings: OneFileSettings) -> Refusal | None:
         return ROW_MISSING
     try:
         customer_token(settings)
+        obstacle = id_owner.obstacle(settings)
     except NotConnected as reason:
         return Refusal(reason.code)
-    return None
+    return _OBSTACLES[obstacle] if obstacle else None
 
 
 def _onefile_id(learner: Model) -> int | None:
@@ -140,6 +145,16 @@ def refuse_missing_rows() -> None:
     """Raise :class:`Refused` if a row named in the mapping is missing. The mapping must be valid otherwise."""
     if host.is_a_row_missing():
         raise Refused(ROW_MISSING)
+
+
+def refuse_another_onefile() -> None:
+    """Raise :class:`Refused` if PICSWeb's OneFile IDs belong to another OneFile than the settings lead to."""
+    try:
+        obstacle = id_owner.obstacle(OneFileSettings.load())
+    except NotConnected as reason:
+        raise Refused(Refusal(reason.code)) from None
+    if obstacle:
+        raise Refused(_OBSTACLES[obstacle])
 
 
 def outcomes() -> QuerySet[LearnerOutcome]:

@@ -24,7 +24,7 @@ from onefile_sync.onefile.retry import RetryPolicy
 from onefile_sync.transactions import drop_closed_connections
 
 from .bulk import compare, listings
-from .connection import assessors
+from .connection import assessors, id_owner
 from .connection.rate_limit import RateLimitLost
 from .connection.session import NotConnected, connect
 from .learner.exchange import Exchange
@@ -135,10 +135,12 @@ class WorkerThread:
         lifecycle.note_environment(self.run, settings)
         connected_to = _connection(settings)
         try:
+            if not self.belongs_here(onefile, settings):
+                return lifecycle.advance(self.run)
             while not self.time_is_up():
                 settings = OneFileSettings.load()
                 if settings.paused or _connection(settings) != connected_to:
-                    return False  # environment or token has changed: the next task signs in again
+                    return False  # the next task signs in again, or ends the run if the OneFile is another
                 if not settings.enabled:
                     self.give_up("off")
                 if lifecycle.advance(self.run):
@@ -149,6 +151,25 @@ class WorkerThread:
         finally:
             onefile.transport.close()
         return lifecycle.advance(self.run)
+
+    def belongs_here(self, onefile: OneFile, settings: OneFileSettings) -> bool:
+        """Whether PICSWeb's OneFile IDs belong to this OneFile. If not, the run is given up, or the task ends."""
+
+        def customer_id() -> int:
+            with listings.counted(self.run, onefile):
+                return onefile.customer().id
+
+        try:
+            code = id_owner.confirm(settings, customer_id)
+        except (leases.TimeIsUp, RateLimitLost):
+            return False
+        except OneFileError as error:
+            if error.code == "rate_limited":
+                return False
+            code = error.code
+        if code is not None:
+            self.give_up(code)
+        return code is None
 
     def next_thing(self, onefile: OneFile, settings: OneFileSettings) -> bool:
         """Do the next piece of work. Returns false to end the task, as OneFile accepts no more calls for now."""
@@ -227,8 +248,8 @@ class WorkerThread:
         lifecycle.give_up(self.run, OutcomeState.FAILED, code)
 
 
-def _connection(settings: OneFileSettings) -> tuple[str, str]:
-    return settings.environment, settings.encrypted_customer_token
+def _connection(settings: OneFileSettings) -> tuple[str, str, int | None]:
+    return settings.environment, settings.encrypted_customer_token, settings.moving_to_id
 
 
 def _somebody_waits_for(run: SyncRun) -> bool:

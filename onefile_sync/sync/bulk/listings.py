@@ -22,6 +22,7 @@ from onefile_sync.models import ListedPage, Listing, ListingKind, OneFileSetting
 from onefile_sync.onefile.client import MAX_PAGES, OneFile
 from onefile_sync.onefile.errors import OneFileError, Scope
 from onefile_sync.onefile.records import LearningAim, Review, SearchPage
+from onefile_sync.sync.connection import id_owner
 from onefile_sync.sync.connection.list_evidence import ListEvidence
 from onefile_sync.sync.runs import leases
 from onefile_sync.transactions import retried
@@ -111,9 +112,10 @@ class _Centres(Piece):
     listing: Listing
 
     def carry_out(self, onefile: OneFile) -> None:
-        fallback = ""
+        fallback, customer_id = "", None
         try:
-            listed = onefile.centres(onefile.customer().id)
+            customer_id = onefile.customer().id
+            listed = onefile.centres(customer_id)
             centres = [centre.id for centre in listed.records]
             _note_centres(len(centres))
             if listed.unreadable_items:  # the reviews of an unreadable centre would be missed
@@ -124,14 +126,17 @@ class _Centres(Piece):
             centres, fallback = [], error.code
         if fallback:
             events.warning("listing_fell_back", run=self.run.pk, kind=self.listing.kind, code=fallback)
-        self._write_down(centres, fallback)
+        self._write_down(centres, fallback, customer_id)
 
     @retried
     @transaction.atomic
-    def _write_down(self, centres: list[int], fallback: str) -> None:
+    def _write_down(self, centres: list[int], fallback: str, customer_id: int | None) -> None:
+        settings = OneFileSettings.load()
+        if customer_id is not None:
+            id_owner.note_customer(settings, customer_id)
         if leases.release(self.mine, finished_at=timezone.now(), fallback=fallback):
             # Without a list of centres, the reviews of all centres are read from one list.
-            wanted = (centres or [0]) if OneFileSettings.load().download_reviews else []
+            wanted = (centres or [0]) if settings.download_reviews else []
             Listing.objects.bulk_create(
                 Listing(run=self.run, kind=ListingKind.REVIEW, centre_id=centre_id) for centre_id in wanted
             )

@@ -24,7 +24,7 @@ def read_on_record(learner_pks: Iterable[str], *, links: bool = False) -> dict[s
     pks = list(learner_pks)
     mine = Q(learner_type=host.learner_type(), learner_pk__in=pks)
     uploads: dict[str, dict[str, OpenUpload]] = {}
-    for intent in UploadIntent.objects.filter(mine, finished_at=None):
+    for intent in UploadIntent.objects.filter(mine, finished_at=None, put_away_for=None):
         uploads.setdefault(intent.learner_pk, {})[intent.review_pk] = _open_upload(intent)
     differences: dict[str, dict[tuple[str, str, str, str], tuple[str, str]]] = {}
     names = ("side", "subject_kind", "subject_pk", "field", "offered", "kept")

@@ -35,6 +35,7 @@ def begin(learner_pk: str, review_pk: str, scheduled_for: datetime) -> UploadInt
         learner_type=host.learner_type(),
         review_pk=review_pk,
         finished_at=None,
+        put_away_for=None,
         defaults={"learner_pk": learner_pk, "scheduled_for": scheduled_for},
     )
     if not created and (intent.learner_pk, intent.scheduled_for) != (learner_pk, scheduled_for):
@@ -109,7 +110,11 @@ def note_review(intent: UploadIntent, review_id: int) -> None:
 def _write(intent: UploadIntent, **values: Any) -> None:
     """Update the row. Raises LostClaim if another process has continued this upload meanwhile."""
     as_we_know_it = UploadIntent.objects.filter(
-        pk=intent.pk, in_doubt_since=intent.in_doubt_since, visit_id=intent.visit_id, finished_at=None
+        pk=intent.pk,
+        in_doubt_since=intent.in_doubt_since,
+        visit_id=intent.visit_id,
+        finished_at=None,
+        put_away_for=None,
     )
     if not as_we_know_it.update(**values):
         raise LostClaim(intent.pk)
@@ -137,6 +142,7 @@ def _open(learner_pk: str, review_pks: Iterable[str]) -> QuerySet[UploadIntent]:
         learner_pk=learner_pk,
         review_pk__in=list(review_pks),
         finished_at=None,
+        put_away_for=None,
     )
 
 
