@@ -6,9 +6,9 @@ The layers above use this package and never PICSWeb's models directly. Primary k
 from .linkable import (
     all_people,
     count_linked,
+    is_anything_linked,
     knows_references,
     link_values,
-    is_anything_linked,
     linked_rows_of,
     officers_by_ident,
     officers_in_use,
