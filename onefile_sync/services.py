@@ -8,7 +8,8 @@ A developer of PICSWeb needs three of these::
     services.refusal_for(learner)                        # why the learner cannot be refreshed, or None
     services.learner_status(learner)                     # when and how the learner was last synchronised
 
-In a web request, only :func:`test_connection` calls OneFile: two short calls.
+In a web request, only :func:`test_connection`, :func:`check_onefile_id` and :func:`link` call OneFile: three short
+calls at most.
 """
 
 from __future__ import annotations
@@ -25,11 +26,14 @@ from django.utils import timezone
 
 from .host import learner_by_pk as find_learner
 from .host import learner_model, learner_type, visible_learners
-from .messages.catalogue import read_out
+from .linking import learner_check, learner_links
+from .linking.comparison import Agreement
+from .linking.learner_check import LinkCheck, TakenByAnother
+from .linking.learner_links import AskAgain, LinkDecision, ReviewsAnswer
+from .linking.linker import LinkRefused
+from .messages.catalogue import explain, read_out
 from .messages.labels import field_label
-from .models import (
-    SyncRun,
-)
+from .models import RecordLink, SyncRun
 from .reporting.attention import NEEDS_ATTENTION, Unsettled, open_problems, unsettled_problems
 from .reporting.findings import Finding, Level
 from .reporting.health import Health, health
@@ -85,6 +89,17 @@ from .sync.runs.schedule import (
 )
 
 __all__ = [
+    "link_refusal",
+    "unlink",
+    "link",
+    "check_onefile_id",
+    "TakenByAnother",
+    "ReviewsAnswer",
+    "LinkRefused",
+    "LinkDecision",
+    "LinkCheck",
+    "AskAgain",
+    "Agreement",
     "COMPARED",
     "NEEDS_ATTENTION",
     "RESULT_FAILED",
@@ -222,6 +237,36 @@ def probe_centres(
     """
     refuse_wrong_mapping()
     return look_at_linking(users, standards=standards, search=search)
+
+
+def check_onefile_id(learner: Model, onefile_id: int) -> LinkCheck:
+    """Compare a learner with a OneFile learner before the two are linked: three short calls to OneFile.
+
+    Nothing is written. Works while the integration is off. Raises :class:`LinkRefused` and :class:`Refused`.
+    """
+    return learner_check.check(str(learner.pk), onefile_id)
+
+
+def link(learner: Model, onefile_id: int, decision: LinkDecision, *, by: User | None = None) -> RecordLink:
+    """Link a learner, and qualifications and reviews, as a person decided on seeing :func:`check_onefile_id`.
+
+    Reads both records once more: three short calls. Raises :class:`AskAgain` if something has changed or another
+    decision is needed, :class:`LinkRefused` and :class:`Refused`; nothing is written then.
+    """
+    return learner_links.link_learner(str(learner.pk), onefile_id, decision, by=_person(by))
+
+
+def unlink(learner: Model, *, by: User | None = None) -> RecordLink | None:
+    """Unlink a learner, and qualifications and reviews, and keep what linking to the same record again restores.
+
+    OneFile is not touched. ``None`` if the learner had no OneFile ID. Raises :class:`LinkRefused` and :class:`Refused`.
+    """
+    return learner_links.unlink_learner(str(learner.pk), by=_person(by))
+
+
+def link_refusal(code: str, **details: str | int) -> str:
+    """The text of a refused link, in the active language."""
+    return explain(code).refusal % details
 
 
 def last_daily_run() -> SyncRun | None:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from .parsing import flag, is_blank, item_with_id, london_date, moment, reference, text, whole_number
-from .records import NamedRecord, Person, Standard
+from .records import AimOutline, NamedRecord, Person, Standard
 
 #: OneFile's names for the values of a person, by ours.
 USER_NAMES: Mapping[str, str] = {
@@ -119,6 +119,19 @@ def standard(sent: object, names: Mapping[str, str] = STANDARD_NAMES) -> Standar
         title=title,
         code=item.read("code", names["code"], text) if names["code"] else code_in(title),
         centre_id=item.read("centre_id", names["centre_id"], reference),
+    )
+
+
+def aim_outline(sent: object) -> AimOutline | None:
+    """A learning aim with the standard it is of, or ``None`` if the item cannot be parsed."""
+    found = item_with_id(sent)
+    if found is None:
+        return None
+    item, aim_id = found
+    return AimOutline(
+        id=aim_id,
+        learner_id=item.read("learner_id", "UserID", reference),
+        standard_id=item.read("standard_id", "StandardID", reference),
     )
 
 

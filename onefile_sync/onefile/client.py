@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from datetime import date, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.views.decorators.debug import sensitive_variables
 
@@ -29,6 +29,7 @@ from .endpoints import (
 from .operations import Operation
 from .records import (
     AimField,
+    AimOutline,
     AimValue,
     Centre,
     Customer,
@@ -48,7 +49,7 @@ MAX_PAGES = 5_000
 #: OneFile's status number of a scheduled review. No API client is known to send another one.
 SCHEDULED = 1
 
-Listed = TypeVar("Listed", Centre, LearningAim, Review, Person, NamedRecord, Standard)
+Listed = TypeVar("Listed", AimOutline, Centre, LearningAim, Review, Person, NamedRecord, Standard)
 Single = TypeVar("Single", User, LearningAim, Review, Person)
 
 
@@ -177,9 +178,22 @@ class OneFile:
             SEARCH_LEARNING_AIMS, number, {}, lambda item: parsing.learning_aim(item, self._aim_fields)
         )
 
-    def page_of_reviews(self, number: int, centre_id: int | None) -> SearchPage[Review]:
-        """Read one page of the reviews of all learners in a centre."""
-        return self._page(SEARCH_REVIEWS, number, {"OrganisationID": centre_id}, parsing.review)
+    def page_of_reviews(
+        self, number: int, centre_id: int | None, learner_id: int | None = None
+    ) -> SearchPage[Review]:
+        """Read one page of the reviews of one learner, or of all learners in a centre."""
+        body: dict[str, object] = {"LearnerID": learner_id, "OrganisationID": centre_id}
+        return self._page(SEARCH_REVIEWS, number, body, parsing.review)
+
+    def page_of_aim_outlines(self, number: int, learner_id: int) -> SearchPage[AimOutline]:
+        """Read one page of a learner's learning aims, as far as it tells which standards they are of."""
+        return self._page(SEARCH_LEARNING_AIMS, number, {"UserID": learner_id}, centre_records.aim_outline)
+
+    def is_surely_last(self, page: SearchPage[Any]) -> bool:
+        """Whether a first page is too short to have been cut off, by the size requested or by a server's cap."""
+        return page.items == 0 or (
+            page.items < self.page_size and not _may_be_a_cap(page.items, self.page_size)
+        )
 
     def learning_aim(self, aim_id: int) -> LearningAim:
         return self._read(

@@ -53,6 +53,15 @@ class LearningAim:
 
 
 @dataclass(frozen=True, slots=True)
+class AimOutline:
+    """A learning aim as far as a search tells which standard it is of."""
+
+    id: int
+    learner_id: int | None = None
+    standard_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Review:
     """A review. ``scheduled_for`` is aware, in UTC; the others are London dates. ``complete``, ``silent`` as above.
 

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 
 from django.utils.translation import gettext_lazy as _
 
 from onefile_sync.host.snapshot import LearnerRow
 from onefile_sync.models import OneFileSettings
-from onefile_sync.onefile.errors import OneFileError
 from onefile_sync.onefile.retry import RetryPolicy
-from onefile_sync.sync.connection.rate_limit import RateLimitLost
-from onefile_sync.sync.connection.session import NotConnected, OwnSession, connect
-from onefile_sync.sync.eligibility import PACE_LOST, Refusal, Refused, refuse_wrong_mapping
+from onefile_sync.sync.connection.session import OwnSession, connect
+from onefile_sync.sync.eligibility import Refused, refuse_wrong_mapping
 from onefile_sync.sync.runs.leases import Cost
+from onefile_sync.sync.short_calls import onefile_at_once, trouble_told
 
 from .centre_probe import CentreReport, look_at_centres
 from .probe import ProbeReport, look
@@ -49,47 +47,22 @@ def check_connection() -> Cost:
     Returns the calls made, to be counted with the run.
     """
     refuse_wrong_mapping()
-    with _trouble_told():
+    with trouble_told():
         onefile = connect(OneFileSettings.load(), RetryPolicy.person(), sleep=time.sleep)
         with closing(onefile.transport) as transport:
             onefile.customer()
             return {"api_calls": transport.calls, "rate_limited": transport.rate_limited}
 
 
-#: The policy within a web request: one attempt, an answer within seconds, no waiting for a pause to end.
-AT_ONCE = RetryPolicy(tries=1, longest_wait=0, total=5, pauses=0, answer=10)
-
-
-def _briefly(seconds: float) -> None:
-    if seconds > AT_ONCE.total:
-        raise OneFileError("rate_limited", "wait for the pace")
-    time.sleep(seconds)
-
-
 def _customer_name(settings: OneFileSettings) -> str:
     refuse_wrong_mapping()
-    with _trouble_told():
-        onefile = connect(settings, AT_ONCE, sleep=_briefly, sessions=OwnSession())
-        with closing(onefile.transport):
-            return onefile.customer().name
-
-
-@contextmanager
-def _trouble_told() -> Iterator[None]:
-    """Turn every error that prevents a call to OneFile into :class:`Refused`."""
-    try:
-        yield
-    except NotConnected as reason:
-        raise Refused(Refusal(reason.code)) from None
-    except RateLimitLost:
-        raise Refused(PACE_LOST) from None
-    except OneFileError as error:
-        raise Refused(Refusal(error.code)) from None
+    with onefile_at_once(settings, OwnSession()) as onefile:
+        return onefile.customer().name
 
 
 def look_closely(learner: LearnerRow) -> ProbeReport:
     """Probe one learner's records in OneFile: at most twelve read calls. Raises :class:`Refused`."""
-    with _trouble_told():
+    with trouble_told():
         onefile = connect(OneFileSettings.load(), RetryPolicy.person())
         with closing(onefile.transport):
             return look(onefile.transport, learner)
@@ -97,7 +70,7 @@ def look_closely(learner: LearnerRow) -> ProbeReport:
 
 def look_at_linking(users: tuple[int, int] | None, *, standards: bool, search: bool) -> CentreReport:
     """Probe two users, standards and searches in OneFile. Raises :class:`Refused`."""
-    with _trouble_told():
+    with trouble_told():
         onefile = connect(OneFileSettings.load(), RetryPolicy.person())
         with closing(onefile.transport):
             return look_at_centres(onefile, users, standards=standards, search=search)

@@ -14,7 +14,7 @@ import pytest
 
 from onefile_sync.onefile.operations import AUTHENTICATE, Operation
 from onefile_sync.onefile.retry import RetryPolicy
-from onefile_sync.setup.connection_test import AT_ONCE
+from onefile_sync.sync.short_calls import AT_ONCE
 
 from .fakes import KeptSession, PieceServer, head, raw_answer
 from .wire import CREATE, OPERATIONS, READ, SEARCH, Connect, failure_of

@@ -13,6 +13,7 @@ from onefile_sync.models import ApiSession, OneFileSettings
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.setup import connection_test
+from onefile_sync.sync import short_calls
 from onefile_sync.sync.connection.rate_limit import SharedRateLimiter
 from tests.run_fixtures import Away
 
@@ -57,7 +58,7 @@ class TestConnection:
         self, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         slept: list[float] = []
-        monkeypatch.setattr(connection_test, "time", SimpleNamespace(sleep=slept.append))
+        monkeypatch.setattr(short_calls, "time", SimpleNamespace(sleep=slept.append))
         rate_limiter = SharedRateLimiter(None)
         rate_limiter.pause(4)
         assert services.test_connection(OneFileSettings.load()).ok

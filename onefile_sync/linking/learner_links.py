@@ -1,0 +1,188 @@
+"""Links a learner together with qualifications and reviews, unlinks them, and moves a link to another record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+
+from onefile_sync import host
+from onefile_sync.models import (
+    Difference,
+    LearnerOutcome,
+    LinkEnding,
+    LinkMethod,
+    OneFileSettings,
+    OutcomeState,
+    RecordLink,
+    SubjectKind,
+    Tenant,
+    UploadIntent,
+)
+from onefile_sync.sync.eligibility import refuse_wrong_mapping
+from onefile_sync.sync.short_calls import trouble_told
+from onefile_sync.transactions import retried
+
+from . import linker
+from .learner_check import Choices, LinkCheck, check
+from .linker import LinkRefused
+from .tenants import present_tenant
+
+
+class ReviewsAnswer(Enum):
+    """What a person said about the reviews of both sides. Until *later* is replaced, they go neither way."""
+
+    PAIRED = "paired"
+    DIFFERENT = "different"
+    LATER = "later"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkDecision:
+    """What a person decided on seeing a :class:`~.learner_check.LinkCheck`.
+
+    ``qualifications`` and ``reviews`` are OneFile IDs by PICSWeb's primary key.
+    """
+
+    shown: str
+    same_person: bool = False
+    move: bool = False
+    qualifications: Mapping[str, int] = field(default_factory=dict)
+    reviews: Mapping[str, int] = field(default_factory=dict)
+    reviews_answer: ReviewsAnswer = ReviewsAnswer.LATER
+
+
+class AskAgain(LinkRefused):
+    """Nothing was written; the person has to decide on seeing ``seen``."""
+
+    def __init__(self, code: str, seen: LinkCheck) -> None:
+        super().__init__(code)
+        self.seen = seen
+
+
+def link_learner(learner_pk: str, onefile_id: int, decision: LinkDecision, *, by: Any = None) -> RecordLink:
+    """Link a learner as decided, after both records were read once more: three calls.
+
+    Raises :class:`AskAgain` if something is not as it was shown or needs another decision,
+    :class:`~.linker.LinkRefused` and :class:`~onefile_sync.sync.eligibility.Refused`.
+    """
+    seen = check(learner_pk, onefile_id, decision.shown)
+    if seen.shown != decision.shown:
+        raise AskAgain("link_record_changed", seen)
+    if seen.needs_tick and not decision.same_person:
+        raise AskAgain("link_contradicted", seen)
+    if seen.holder is not None and not decision.move:
+        raise AskAgain("link_has_earlier_record", seen)
+    reviews = decision.reviews if decision.reviews_answer is ReviewsAnswer.PAIRED else {}
+    chosen = {"qualification": decision.qualifications, "review": reviews}
+    if not (_fits(chosen["qualification"], seen.qualifications) and _fits(reviews, seen.reviews)):
+        raise AskAgain("link_pairs_wrong", seen)
+    with trouble_told():
+        tenant = present_tenant()
+    return _link_all(seen, tenant, chosen, decision.reviews_answer, by)
+
+
+def unlink_learner(learner_pk: str, *, by: Any = None) -> RecordLink | None:
+    """Clear the OneFile IDs of a learner, the qualifications and the reviews, and keep them for linking again.
+
+    OneFile is not touched. Returns ``None`` if the learner had none. Raises :class:`~.linker.LinkRefused` and
+    :class:`~onefile_sync.sync.eligibility.Refused`.
+    """
+    refuse_wrong_mapping()
+    with trouble_told():
+        tenant = present_tenant()
+    if OneFileSettings.load().moving_to_id is not None:
+        raise LinkRefused("link_elsewhere")
+    return _unlink_all(learner_pk, tenant, LinkEnding.UNLINKED, by)
+
+
+def _fits(pairs: Mapping[str, int], choices: Choices) -> bool:
+    """Whether every pair is of two that were shown, and no record is in two of them."""
+    ours, theirs = {each.pk for each in choices.ours}, {each.onefile_id for each in choices.theirs}
+    records = list(pairs.values())
+    return pairs.keys() <= ours and set(records) <= theirs and len(set(records)) == len(records)
+
+
+@retried
+@transaction.atomic
+def _link_all(
+    seen: LinkCheck,
+    tenant: Tenant,
+    chosen: Mapping[str, Mapping[str, int]],
+    answer: ReviewsAnswer,
+    by: Any,
+) -> RecordLink:
+    _refuse_while_at_work(seen.learner_pk)
+    if seen.holder is not None:
+        _unlink_all(seen.holder, tenant, LinkEnding.MOVED, by)
+    wait = answer is ReviewsAnswer.LATER and bool(seen.reviews)
+    before = set(seen.restored)
+    made = linker.link(
+        SubjectKind.LEARNER,
+        seen.learner_pk,
+        seen.onefile_id,
+        tenant=tenant,
+        how=LinkMethod.MOVED if seen.holder is not None else LinkMethod.CHECKED,
+        centre_id=seen.centre_id or 0,
+        evidence=seen.comparison.codes,
+        by=by,
+        reviews_pending=wait,
+    )
+    if made.reviews_pending != wait:
+        RecordLink.objects.filter(pk=made.pk).update(reviews_pending=wait)
+        made.reviews_pending = wait
+    pairs = [(kind, pk, each) for kind in chosen for pk, each in chosen[kind].items()]
+    pairs += [part for part in seen.restored if not _was_shown(seen, part)]
+    for kind, pk, onefile_id in pairs:
+        linker.link(
+            kind,
+            pk,
+            onefile_id,
+            tenant=tenant,
+            how=LinkMethod.RESTORED if (kind, pk, onefile_id) in before else LinkMethod.PAIRED,
+            by=by,
+            parent=made,
+        )
+    return made
+
+
+def _was_shown(seen: LinkCheck, part: tuple[str, str, int]) -> bool:
+    """Whether a person could decide about a row that was linked before. Those that PICSWeb hides are not shown."""
+    kind, pk, onefile_id = part
+    choices = seen.qualifications if kind == SubjectKind.QUALIFICATION else seen.reviews
+    return pk in {each.pk for each in choices.ours} and onefile_id in {
+        each.onefile_id for each in choices.theirs
+    }
+
+
+@retried
+@transaction.atomic
+def _unlink_all(learner_pk: str, tenant: Tenant, ending: LinkEnding, by: Any) -> RecordLink | None:
+    _refuse_while_at_work(learner_pk)
+    ended = linker.unlink(SubjectKind.LEARNER, learner_pk, tenant=tenant, ending=ending, by=by)
+    if ended is None:
+        return None
+    for kind, pk, _onefile_id in host.linked_rows_of(learner_pk):
+        linker.unlink(kind, pk, tenant=tenant, ending=ending, by=by, parent=ended)
+    Difference.objects.filter(learner_type=host.learner_type(), learner_pk=learner_pk).delete()
+    return ended
+
+
+def _refuse_while_at_work(learner_pk: str) -> None:
+    """Raise :class:`~.linker.LinkRefused` while a run exchanges the learner, or an upload of theirs is not finished.
+
+    Locks the learner's outcomes, so that no run begins with the learner before the transaction ends.
+    """
+    mine = Q(learner_type=host.learner_type(), learner_pk=learner_pk)
+    at_stake = LearnerOutcome.objects.select_for_update().filter(
+        mine, state__in=(OutcomeState.QUEUED, OutcomeState.WORKING)
+    )
+    if OutcomeState.WORKING in set(at_stake.order_by("pk").values_list("state", flat=True)):
+        raise LinkRefused("link_at_work")
+    begun = ~Q(in_doubt_since=None) | ~Q(visit_id=None) | ~Q(review_id=None)
+    if UploadIntent.objects.filter(mine, begun, finished_at=None).exists():
+        raise LinkRefused("link_upload_unfinished")
