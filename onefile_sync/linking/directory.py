@@ -171,6 +171,8 @@ def _split_by_centre(run: SyncRun, tenant: Tenant) -> None:
     known = list(
         entries(tenant, DirectoryKind.CENTRE).order_by("onefile_id").values_list("onefile_id", flat=True)
     )
+    if known:
+        Tenant.objects.filter(pk=tenant.pk).update(centres=len(known))
     of_all = DirectoryList.objects.filter(run=run, centre_id=0).exclude(kind=DirectoryKind.CENTRE)
     wanted = list(of_all.values_list("kind", "role"))
     if not known or not wanted:

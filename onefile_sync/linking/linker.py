@@ -97,6 +97,21 @@ def unlink(
     return ended
 
 
+@retried
+@transaction.atomic
+def end_further(made: RecordLink, *, ending: LinkEnding = LinkEnding.UNLINKED, by: Any = None) -> bool:
+    """End a link that is on record only, such as an officer's in a further centre. PICSWeb's row stays as it is.
+
+    Returns false if it had ended already. OneFile is not touched.
+    """
+    still_open = RecordLink.objects.filter(pk=made.pk, in_row=False, ended_at=None)
+    ended = still_open.update(ended_at=timezone.now(), ending=ending, ended_by_id=by)
+    if ended:
+        kind, pk, known_as = made.subject_kind, made.subject_pk, made.onefile_id
+        _on_commit(lambda: events.info("unlinked", kind=kind, row=pk, onefile_id=known_as, ending=ending))
+    return bool(ended)
+
+
 def open_links(tenant: Tenant, kind: str, pks: Sequence[str]) -> list[RecordLink]:
     """The links in force of these rows. Two queries.
 

@@ -11,13 +11,13 @@ from onefile_sync.onefile.client import OneFile
 from onefile_sync.sync.worker import STEPS
 from onefile_sync.transactions import retried
 
-from . import directory
+from . import directory, mis_values
 
 
 def read_lists(run: SyncRun, onefile: OneFile, time_is_up: Callable[[], bool]) -> bool:
     """Do one step of a run that only reads lists. Returns false if other workers have the rest."""
     went_on = directory.read_lists(run, onefile, time_is_up)
-    if went_on is None:
+    if went_on is None and mis_values.link_by_mis_value(run, time_is_up):
         note_everything_read(run)
     return went_on is not False
 
