@@ -14,6 +14,7 @@ calls at most.
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Sequence
 from datetime import timedelta
@@ -24,16 +25,18 @@ from django.contrib.auth.models import AnonymousUser
 from django.db.models import Model
 from django.utils import timezone
 
+from .conf import deployment
 from .host import learner_by_pk as find_learner
 from .host import learner_model, learner_type, visible_learners
-from .linking import learner_check, learner_links
+from .linking import learner_check, learner_links, moving
 from .linking.comparison import Agreement
 from .linking.learner_check import LinkCheck, TakenByAnother
 from .linking.learner_links import AskAgain, LinkDecision, ReviewsAnswer
 from .linking.linker import LinkRefused
+from .linking.moving import LinkStatus, OneFileChange, link_status, refusal_to_move
 from .messages.catalogue import explain, read_out
 from .messages.labels import field_label
-from .models import RecordLink, SyncRun
+from .models import OneFileSettings, RecordLink, SyncRun
 from .reporting.attention import NEEDS_ATTENTION, Unsettled, open_problems, unsettled_problems
 from .reporting.findings import Finding, Level
 from .reporting.health import Health, health
@@ -56,13 +59,14 @@ from .setup.centre_probe import CentreReport
 from .setup.connection_test import (
     ConnectionReport,
     check_connection,
+    customer_id,
     look_at_linking,
     look_closely,
     test_connection,
 )
 from .setup.probe import ProbeReport, learner_to_probe
 from .sync import daily, on_demand
-from .sync.daily import perform, resume, start_daily, start_scheduled_daily, sweep, work
+from .sync.daily import perform, resume, start_daily, start_scheduled_daily, work
 from .sync.eligibility import (
     Refusal,
     Refused,
@@ -112,6 +116,13 @@ __all__ = [
     "Finding",
     "Health",
     "LearnerStatus",
+    "LinkStatus",
+    "OneFileChange",
+    "begin_move",
+    "change_of_onefile",
+    "link_status",
+    "move_links",
+    "refusal_to_move",
     "Level",
     "OutcomeReport",
     "ProbeReport",
@@ -191,6 +202,35 @@ def preview(learner: Model, *, by: User | None = None) -> SyncRun:
 
 def _waits_for_worker(run: SyncRun) -> bool:
     return progress(run).waiting_for_worker
+
+
+def sweep() -> int:
+    """Recover what killed workers left behind and the queue has lost. Returns the number of runs queued again."""
+    moving.resume()
+    return daily.sweep()
+
+
+def move_links() -> bool:
+    """Put links away and bring links back for a limited time. Returns true if nothing is left of the move."""
+    until = time.monotonic() + deployment.task_seconds
+    return moving.move_on(lambda: time.monotonic() > until)
+
+
+def change_of_onefile(settings: OneFileSettings) -> OneFileChange | None:
+    """Whether these settings lead to another OneFile than the one to which rows are linked, or have a new token of it.
+
+    ``settings`` may be unsaved. At most one short call to OneFile. Raises :class:`Refused` if OneFile does not answer.
+    """
+    return moving.change_of_onefile(settings, customer_id)
+
+
+def begin_move(customer: int | None, *, same_customer: bool = False) -> None:
+    """Exchange PICSWeb's OneFile IDs for those of the OneFile to which the stored settings lead now.
+
+    Few links are moved at once, many by the workers. ``customer`` is that of the :class:`OneFileChange`.
+    """
+    moving.begin(customer, same_customer=same_customer)
+    moving.go_on()
 
 
 def count_calls(run: SyncRun, cost: Cost) -> None:

@@ -49,3 +49,9 @@ def daily() -> str:
 def sweep() -> str:
     """The task of the sweep, every minute: recover what killed workers left behind and the queue has lost."""
     return f"handed out again: {services.sweep()}"
+
+
+@task
+def move_links() -> str:
+    """Put away and bring back OneFile IDs for a while. The sweep queues the rest."""
+    return "finished" if services.move_links() else "to be continued"

@@ -184,5 +184,5 @@ def _refuse_while_at_work(learner_pk: str) -> None:
     if OutcomeState.WORKING in set(at_stake.order_by("pk").values_list("state", flat=True)):
         raise LinkRefused("link_at_work")
     begun = ~Q(in_doubt_since=None) | ~Q(visit_id=None) | ~Q(review_id=None)
-    if UploadIntent.objects.filter(mine, begun, finished_at=None).exists():
+    if UploadIntent.objects.filter(mine, begun, finished_at=None, put_away_for=None).exists():
         raise LinkRefused("link_upload_unfinished")

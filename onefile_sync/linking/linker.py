@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypedDict
 
 from django.contrib.contenttypes.models import ContentType
@@ -112,6 +112,91 @@ def end_further(made: RecordLink, *, ending: LinkEnding = LinkEnding.UNLINKED, b
     return bool(ended)
 
 
+def note_put_away(kind: str, rows: Iterable[tuple[str, int, int | None]], tenant: Tenant) -> None:
+    """Put the links of these rows away with their OneFile. A link is recorded even for an ID that was typed.
+
+    ``rows`` are those of :func:`onefile_sync.host.rows_with_onefile_id`. Calling it again changes nothing. The caller
+    must hold a lock against others who do the same.
+    """
+    held = host.onefile_ids(kind, [pk for pk, _onefile_id, _centre_id in rows])
+    wanted = {pk: (onefile_id, centre or 0) for pk, onefile_id, centre in rows if held.get(pk) == onefile_id}
+    found = RecordLink.objects.filter(
+        Q(ended_at=None) | Q(ending=LinkEnding.PUT_AWAY),
+        tenant=tenant,
+        subject_kind=kind,
+        subject_pk__in=wanted,
+        in_row=True,
+    )
+    recorded = {each.subject_pk: each for each in found if wanted[each.subject_pk][0] == each.onefile_id}
+    put_away = {"ended_at": timezone.now(), "ending": LinkEnding.PUT_AWAY}
+    RecordLink.objects.filter(pk__in=[each.pk for each in recorded.values()]).update(**put_away)
+    superseded = [each.pk for each in found if each.pk not in {kept.pk for kept in recorded.values()}]
+    _end(RecordLink.objects.filter(pk__in=superseded))
+    RecordLink.objects.bulk_create(
+        RecordLink(
+            tenant=tenant,
+            subject_kind=kind,
+            subject_type=_content_type(kind),
+            subject_pk=pk,
+            centre_id=centre_id,
+            onefile_id=onefile_id,
+            how=LinkMethod.UNRECORDED,
+            **put_away,
+        )
+        for pk, (onefile_id, centre_id) in wanted.items()
+        if pk not in recorded
+    )
+    for each in recorded.values():
+        if wanted[each.subject_pk][1] not in (0, each.centre_id):
+            RecordLink.objects.filter(pk=each.pk).update(centre_id=wanted[each.subject_pk][1])
+
+
+def clear_put_away(kind: str, rows: Iterable[tuple[str, int, int | None]]) -> None:
+    """Clear the OneFile IDs of these rows, whose links are put away. A row that PICSWeb does not save keeps its ID."""
+    for pk, onefile_id, _centre_id in rows:
+        held = host.link_values(kind, pk)
+        if held is None or held["onefile_id"] != onefile_id:
+            continue
+        try:
+            host.save_fields(kind, pk, held, dict.fromkeys(held))
+        except host.Rejected:
+            events.warning("link_not_put_away", kind=kind, row=pk, onefile_id=onefile_id)
+
+
+def end_all(tenant: Tenant) -> None:
+    """End the links that no row holds, as its OneFile is left: those of further centres are put away."""
+    still_open = RecordLink.objects.filter(tenant=tenant, ended_at=None)
+    still_open.filter(in_row=False).update(ended_at=timezone.now(), ending=LinkEnding.PUT_AWAY)
+    _end(still_open)
+
+
+def bring_back(link: RecordLink) -> bool:
+    """Reopen a link that was put away, and write its OneFile ID and centre into the row again.
+
+    False if the row was deleted or has another OneFile ID, another row has this one, or PICSWeb refuses it.
+    """
+    kind, pk = link.subject_kind, link.subject_pk
+    held = host.link_values(kind, pk)
+    if held is None:
+        return False
+    wanted: dict[str, int | None] = {"onefile_id": link.onefile_id}
+    if "centre_id" in held and link.centre_id:
+        wanted["centre_id"] = link.centre_id
+    if link.in_row:
+        holders = host.pks_with_onefile_id(kind, [link.onefile_id]).get(link.onefile_id, [])
+        if held["onefile_id"] not in (None, link.onefile_id) or any(holder != pk for holder in holders):
+            return False
+    try:
+        with transaction.atomic():
+            mine = RecordLink.objects.filter(pk=link.pk, ending=LinkEnding.PUT_AWAY)
+            mine.update(ended_at=None, ending="", ended_by=None)
+            if link.in_row and any(held[name] != value for name, value in wanted.items()):
+                _save(kind, pk, held, wanted)
+    except (IntegrityError, LinkRefused):
+        return False
+    return True
+
+
 def open_links(tenant: Tenant, kind: str, pks: Sequence[str]) -> list[RecordLink]:
     """The links in force of these rows. Two queries.
 
@@ -172,6 +257,8 @@ def _write(kind: str, pk: str, onefile_id: int, tenant: Tenant, values: _Values)
         raise LinkRefused("link_taken", onefile_id=onefile_id)
     in_its_place = Q(centre_id=values["centre_id"]) | Q(onefile_id=onefile_id)
     _end(_open(tenant, kind).filter(in_its_place, subject_pk=pk, in_row=False))
+    if values["in_row"]:
+        _supersede(tenant, kind, pk)
     # Before PICSWeb's row is written: the unique constraint makes a second worker wait here, and fail.
     made = RecordLink.objects.create(
         tenant=tenant,
@@ -213,6 +300,7 @@ def _clear(
         onefile_id=onefile_id,
         how=LinkMethod.UNRECORDED,
     )
+    _supersede(tenant, kind, pk)
     kept.ended_at, kept.ending, kept.ended_by_id = timezone.now(), ending, by
     kept.parent = parent or kept.parent
     kept.save()
@@ -256,6 +344,13 @@ def _end_outdated(tenant: Tenant, kind: str, pk: str, onefile_id: int) -> None:
     outdated = [each.pk for each in links if held.get(each.subject_pk) != each.onefile_id]
     if outdated:
         _end(RecordLink.objects.filter(pk__in=outdated))
+
+
+def _supersede(tenant: Tenant, kind: str, pk: str) -> None:
+    """What was put away and could not be brought back is out of date once somebody links or unlinks the row."""
+    RecordLink.objects.filter(
+        tenant=tenant, subject_kind=kind, subject_pk=pk, ending=LinkEnding.PUT_AWAY, in_row=True
+    ).update(ending=LinkEnding.REPLACED)
 
 
 def _end(links: QuerySet[RecordLink]) -> None:

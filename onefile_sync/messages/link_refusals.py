@@ -106,6 +106,18 @@ LINK_REFUSALS: tuple[Explanation, ...] = (
         _("Refresh the learner with OneFile first, so that PICSWeb looks for the review, then try again."),
     ),
     Explanation(
+        "move_run_open",
+        Move.YOURS,
+        _("“%(run)s” is not finished. Links are moved to another OneFile only while no run is open."),
+        _("Wait until it has finished, or cancel or discard it."),
+    ),
+    Explanation(
+        "move_in_doubt",
+        Move.YOURS,
+        _("OneFile did not say whether it created a review of learner %(learner)s."),
+        _("Refresh this learner, so that the review is found before the links are put away."),
+    ),
+    Explanation(
         "link_not_taken",
         Move.OURS,
         _("PICSWeb did not accept the OneFile ID."),

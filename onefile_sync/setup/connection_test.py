@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from onefile_sync.host.snapshot import LearnerRow
 from onefile_sync.models import OneFileSettings
+from onefile_sync.onefile.records import Customer
 from onefile_sync.onefile.retry import RetryPolicy
 from onefile_sync.sync.connection.session import OwnSession, connect
 from onefile_sync.sync.eligibility import Refused, refuse_wrong_mapping
@@ -35,7 +36,7 @@ def test_connection(settings: OneFileSettings) -> ConnectionReport:
     ``settings`` may be unsaved. Nothing is stored, not even the session.
     """
     try:
-        name = _customer_name(settings)
+        name = _customer(settings).name
     except Refused as refused:
         return ConnectionReport(False, "", refused.reason)
     return ConnectionReport(True, name, str(_("Connected to OneFile as “%s”.")) % name)
@@ -54,10 +55,15 @@ def check_connection() -> Cost:
             return {"api_calls": transport.calls, "rate_limited": transport.rate_limited}
 
 
-def _customer_name(settings: OneFileSettings) -> str:
+def customer_id(settings: OneFileSettings) -> int:
+    """Whose the customer token is, asked of OneFile within a web request. Raises :class:`Refused`."""
+    return _customer(settings).id
+
+
+def _customer(settings: OneFileSettings) -> Customer:
     refuse_wrong_mapping()
     with onefile_at_once(settings, OwnSession()) as onefile:
-        return onefile.customer().name
+        return onefile.customer()
 
 
 def look_closely(learner: LearnerRow) -> ProbeReport:

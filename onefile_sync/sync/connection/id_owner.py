@@ -91,6 +91,14 @@ def identify(settings: OneFileSettings, customer_id: AskCustomer) -> Tenant:
     return renew(settings, same) if same is not None else _made(settings, customer)
 
 
+def has_to_ask(settings: OneFileSettings) -> bool:
+    """Whether only OneFile can say whose the token is: it is new, and a customer at this address is known."""
+    if Tenant.objects.filter(token_digest=fingerprint(settings)).exists():
+        return False
+    first = _first_at(settings)
+    return first is not None and first.customer_id is not None
+
+
 def _first_at(settings: OneFileSettings) -> Tenant | None:
     """The linked OneFile, if it has this address, else the first one that has."""
     linked = settings.linked_tenant

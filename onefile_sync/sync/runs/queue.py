@@ -32,7 +32,17 @@ def _note_queued(run: SyncRun) -> None:
     SyncRun.objects.filter(pk=run.pk).update(queued_at=timezone.now())
 
 
+def enqueue_task(path: str) -> None:
+    """Queue a task without arguments after the current transaction is committed."""
+    transaction.on_commit(lambda: _send(path), robust=True)
+
+
 def _enqueue(run_pk: str, tasks: int) -> None:
-    options = {"cluster": deployment.cluster} if deployment.cluster else {}
     for _task in range(tasks):
-        async_task(WORK, run_pk, q_options={"task_name": f"onefile {run_pk[:8]}", **options})
+        _send(WORK, run_pk, task_name=f"onefile {run_pk[:8]}")
+
+
+def _send(path: str, *arguments: str, **options: str) -> None:
+    if deployment.cluster:
+        options["cluster"] = deployment.cluster
+    async_task(path, *arguments, q_options=options)
