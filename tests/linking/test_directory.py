@@ -206,7 +206,8 @@ class TestOneRunAtATime:
     ) -> None:
         read(CLASSROOM)
         run = directory.start_reading([CLASSROOM], queued=False)
-        settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "CUSTOMER_TOKEN": "another"}
+        elsewhere = {"BASE_URL": "http://127.0.0.1:9", "CUSTOMER_TOKEN": "another"}
+        settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, **elsewhere}
         assert read_lists(run, object(), lambda: False)  # type: ignore[arg-type] # no call is made
         run.refresh_from_db()
         assert run.failure == "environment_changed"
