@@ -288,6 +288,8 @@ class _ListPages(Piece):
 
     def _go_on_to_next(self) -> None:
         if self.listed.kind == DirectoryKind.CENTRE:
+            number = entries(self.tenant, DirectoryKind.CENTRE).count() or None
+            Tenant.objects.filter(pk=self.tenant.pk).update(centres=number)
             _split_by_centre(self.run, self.tenant)
         else:
             _forget_other_centres(self.run, self.listed)

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from onefile_sync import crypto
 from onefile_sync.conf import deployment
+from onefile_sync.host.snapshot import PersonRow
 from onefile_sync.models import DirectoryEntry, DirectoryKind, DirectoryList
 from onefile_sync.onefile.records import Centre, NamedRecord, Person, Standard
 
@@ -121,8 +122,8 @@ def mark_gone(listed: DirectoryList, run_pk: UUID) -> int:
     return left.update(gone_at=timezone.now())
 
 
-def digests_of(person: Person) -> dict[str, str]:
-    """Keyed digests of what identifies a learner, by the names of :class:`.matching.Identity`; none of blanks.
+def digests_of(person: Person | PersonRow) -> dict[str, str]:
+    """Keyed digests of what identifies somebody, by the names of :class:`.matching.Identity`; none of blanks.
 
     Those of ``dob_alike`` and ``ni_alike``, which are several, stand behind each other with spaces between them.
     """

@@ -114,9 +114,10 @@ class SuggestionState(models.TextChoices):
 class MatchSuggestion(Leased):
     """A row of PICSWeb and a record of OneFile that may be the same, found by *Match with OneFile*.
 
-    ``level`` and ``evidence`` are those of :mod:`onefile_sync.linking.matching`. ``run`` is the run that found it, and
-    ``linking_run`` the run that has to link it. ``refusal`` is the code of why it was not linked. A pair that is *not
-    the same* stays on record and is never suggested again.
+    ``level`` and ``evidence`` are those of :mod:`onefile_sync.linking.matching`. The evidence also names, with a
+    leading tilde, the values that differ only by a slip. ``run`` is the run that found it, and ``linking_run`` the run
+    that has to link it. ``refusal`` is the code of why it was not linked. A pair that is *not the same* stays on record
+    and is never suggested again.
     """
 
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="suggestions")

@@ -66,6 +66,7 @@ class SyncRun(OwnModel):
 
     A run without learners (:data:`WITHOUT_LEARNERS`) reads OneFile's lists, or matches or links records, until
     ``read_at``. ``failure`` is the code of why it ended before; ``expected_calls`` is what was said before it began.
+    ``options`` are what a person chose for it.
 
     ``without_reviews`` is set if learners were compared while downloads of reviews were switched off: nothing is then
     known of their reviews.
@@ -100,6 +101,7 @@ class SyncRun(OwnModel):
     rate_limited = models.PositiveIntegerField(default=0)
     failure = models.CharField(_("failure"), max_length=40, blank=True, default="", editable=False)
     expected_calls = models.PositiveIntegerField(null=True, editable=False)
+    options = models.JSONField(default=dict, blank=True, editable=False)
     put_off = models.PositiveIntegerField(_("reviews put off"), default=0)
     without_reviews = models.BooleanField(default=False, editable=False)
     held_at = models.DateTimeField(_("held"), null=True, editable=False)

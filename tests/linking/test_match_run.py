@@ -1,0 +1,271 @@
+"""*Match with OneFile* reads only what it needs, says how many calls that is, and suggests no wrong pair as certain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.utils import timezone
+
+from example_project.picsweb.models import Learner, Officer
+from onefile_sync.linking import match_run, suggestions
+from onefile_sync.linking.linker import LinkRefused
+from onefile_sync.models import (
+    DirectoryEntry,
+    MatchSuggestion,
+    OneFileSettings,
+    RunState,
+    SyncRun,
+    Tenant,
+)
+from onefile_sync.onefile.errors import OneFileError
+from onefile_sync.sandbox.server import SandboxServer
+from onefile_sync.sandbox.switches import Switches
+from onefile_sync.sandbox.world import World
+from onefile_sync.sync import daily, worker
+from tests.conftest import dont_wait
+
+from .provider import on_both_sides, provider_with_mistakes, suggested
+
+pytestmark = pytest.mark.parametrize("host", ["picsweb"], indirect=True)
+
+Match = Callable[..., SyncRun]
+LEARNER, OFFICER, ORGANISATION = "learner", "officer", "organisation"
+ALL = (LEARNER, OFFICER, ORGANISATION)
+
+
+@pytest.fixture
+def match(onefile: SandboxServer) -> Match:
+    """Match these kinds here and now."""
+
+    def perform(*kinds: str, **options: Any) -> SyncRun:
+        run = match_run.start(kinds or ALL, queued=False, **options)
+        return daily.perform(run, sleep=dont_wait)
+
+    return perform
+
+
+def calls(onefile: SandboxServer) -> int:
+    return sum(count for operation, count in onefile.calls.items() if operation != "Authentication")
+
+
+@pytest.mark.parametrize(
+    "switches",
+    [
+        Switches(rate_limit=0, **options)
+        for options in (
+            {},
+            {"items": "rich"},
+            {"archived_users": "hidden"},
+            {"archived_users": "other role"},
+            {"mis_values": "dropped"},
+            {"user_filters": "ignored"},
+            {"user_filters": "prefix"},
+        )
+    ],
+    ids=["thin", "rich", "hidden", "other role", "dropped", "ignored", "prefix"],
+)
+def test_no_wrong_pair_is_certain(world: World, match: Match, onefile: SandboxServer) -> None:
+    truth = on_both_sides(world, provider_with_mistakes())
+    run = match()
+
+    assert (run.state, run.failure) == (RunState.FINISHED, "")
+    assert run.read_at is not None
+    certain = suggested(LEARNER, "certain")
+    assert certain <= truth.learners
+    in_scope = {str(pk) for pk in Learner.objects.filter(status="live").values_list("pk", flat=True)}
+    to_find = {pair for pair in truth.learners if pair[0] in in_scope}
+    assert len(suggested(LEARNER) & to_find) >= 0.8 * len(to_find)
+    assert suggested(OFFICER, "certain") <= truth.officers
+    assert suggested(ORGANISATION, "certain") <= truth.organisations
+    assert suggested(OFFICER)
+    assert suggested(ORGANISATION)
+    assert run.expected_calls is not None
+    assert abs(run.expected_calls - calls(onefile)) <= 0.1 * calls(onefile)
+
+
+def test_all_of_one_family_is_asked_about(world: World, match: Match) -> None:
+    """An e-mail that two people share is evidence of neither."""
+    for first, ident in (("Ann", "1"), ("Ben", "2")):
+        world.add_learner(first_name=first, last_name="Ash", email="ash@example.org")
+        Learner.objects.create(first_name=first, surname="Ash", email="ash@example.org", ident=ident, status="live",
+                               start_date=timezone.localdate())  # fmt: skip
+    match(LEARNER)
+    assert suggested(LEARNER) == set()
+
+
+def test_a_second_run_reads_nothing_but_the_centres(
+    world: World, match: Match, onefile: SandboxServer
+) -> None:
+    on_both_sides(world, provider_with_mistakes())
+    match()
+    before, found = calls(onefile), suggested(LEARNER)
+    match()
+    assert calls(onefile) - before <= 2
+    assert suggested(LEARNER) == found
+
+    with time_machine.travel(timezone.now() + timedelta(days=8)):
+        estimate = match_run.estimate(ALL)
+        before = calls(onefile)
+        match()
+        assert abs(estimate.calls - (calls(onefile) - before)) <= 0.1 * estimate.calls
+        assert estimate.is_known
+
+
+def test_the_number_of_calls_is_a_guess_before_anything_was_read(
+    world: World, onefile: SandboxServer
+) -> None:
+    on_both_sides(world, provider_with_mistakes())
+    estimate = match_run.estimate(ALL)
+    assert not estimate.is_known
+    assert estimate.unlinked[LEARNER] > 20
+    assert estimate.calls >= estimate.unlinked[LEARNER]
+    assert calls(onefile) == 0
+
+
+def test_only_records_that_may_be_somebodys_are_read(
+    world: World, match: Match, onefile: SandboxServer
+) -> None:
+    wanted = world.add_learner(first_name="Ann", last_name="Ash")
+    world.add_learner(first_name="Zed", last_name="Nobody", misid="99")
+    by_mis = world.add_learner(first_name="Yan", last_name="Other", misid=" a 1")
+    taken = world.add_learner(first_name="Ann", last_name="Ash")
+    made = {"status": "live", "start_date": timezone.localdate(), "email": "ann@example.org"}
+    Learner.objects.create(first_name="Ann", surname="Birch", ident="A1", **made)
+    Learner.objects.create(first_name="Ann", surname="Ash", ident="A2", onefile_id=taken.id, **made)
+    match(LEARNER)
+    read = DirectoryEntry.objects.exclude(detailed_at=None).values_list("onefile_id", flat=True)
+    assert set(read) == {wanted.id, by_mis.id}
+    assert onefile.calls["User/get"] == 2
+
+
+def test_a_pair_that_is_not_the_same_is_never_suggested_again(world: World, match: Match) -> None:
+    on_both_sides(world, provider_with_mistakes())
+    match(LEARNER)
+    suggestion = MatchSuggestion.objects.filter(level="certain").first()
+    assert suggestion is not None
+    assert suggestions.not_same(suggestion)
+    assert not suggestions.not_same(suggestion)
+    match(LEARNER)
+    suggestion.refresh_from_db()
+    assert suggestion.state == "not_same"
+
+
+def test_what_is_not_found_any_more_is_forgotten(world: World, match: Match) -> None:
+    on_both_sides(world, provider_with_mistakes())
+    match(LEARNER)
+    pk, onefile_id = min(suggested(LEARNER, "certain"))
+    Learner.objects.filter(pk=pk).update(onefile_id=onefile_id)
+    match(LEARNER)
+    assert pk not in {each for each, _onefile_id in suggested(LEARNER)}
+
+
+def test_only_the_chosen_centres_are_suggested(world: World, match: Match) -> None:
+    on_both_sides(world, provider_with_mistakes())
+    second = list(world.centres)[1]
+    run = match(LEARNER, centres=[second])
+    assert run.options["centres"] == [second]
+    assert set(MatchSuggestion.objects.values_list("centre_id", flat=True)) == {second}
+
+
+def test_an_officer_is_matched_in_each_centre(world: World, match: Match) -> None:
+    coast = world.add_centre(name="Coast")
+    here = world.add_assessor(first_name="Gwen", last_name="Price", misid="17")
+    there = world.add_assessor(first_name="Gwen", last_name="Price", misid="17", organisation_id=coast.id)
+    gwen = Officer.objects.create(ident="17", first_name="Gwen", surname="Price")
+    Learner.objects.create(
+        first_name="A", surname="B", status="live", start_date=timezone.localdate(), main_officer=gwen
+    )
+    match(OFFICER)
+    assert suggested(OFFICER, "certain") == {(str(gwen.pk), here.id), (str(gwen.pk), there.id)}
+    gwen.onefile_id = here.id
+    gwen.save()
+    match(OFFICER)
+    assert suggested(OFFICER, "certain") == {(str(gwen.pk), there.id)}
+
+
+class _Killed(BaseException):
+    pass
+
+
+def test_whoever_is_killed_loses_at_most_a_call(
+    world: World, match: Match, onefile: SandboxServer, monkeypatch: Any
+) -> None:
+    """At each stage: in the lists, before the plan, among the records, before the pairs."""
+    truth = on_both_sides(world, provider_with_mistakes(12))
+    run = match_run.start(ALL, queued=False)
+    kills = 0
+    moment = timezone.now()
+    for name in ("_plan", "_note_record", "find_pairs"):
+        module = suggestions if name == "find_pairs" else match_run
+        real = getattr(module, name)
+
+        def killed(*args: Any, real: Any = real, name: str = name, **options: Any) -> Any:
+            monkeypatch.setattr(suggestions if name == "find_pairs" else match_run, name, real)
+            raise _Killed
+
+        # A process that is killed releases nothing.
+        for freeing in ("_free",):
+            monkeypatch.setattr(match_run, freeing, lambda held: None)
+        monkeypatch.setattr(module, name, killed)
+        with time_machine.travel(moment), pytest.raises(_Killed):
+            daily.perform(run, sleep=dont_wait)
+        monkeypatch.setattr(match_run, "_free", _real_free)
+        kills += 1
+        moment += timedelta(minutes=6)
+    with time_machine.travel(moment):
+        daily.perform(run, sleep=dont_wait)
+    run.refresh_from_db()
+    assert (run.state, run.failure, kills) == (RunState.FINISHED, "", 3)
+    assert suggested(LEARNER, "certain") <= truth.learners
+    assert suggested(LEARNER)
+    assert calls(onefile) <= (run.expected_calls or 0) + kills
+    assert not DirectoryEntry.objects.exclude(due_in=None).exists()
+
+
+_real_free = match_run._free
+
+
+class TestWhatCannotBeDone:
+    def test_the_ids_in_picsweb_are_of_another_onefile(self, world: World, onefile: SandboxServer) -> None:
+        other = Tenant.objects.create(environment="live", address="https://x.example", token_digest="x")
+        OneFileSettings.objects.update(linked_tenant=other)
+        with pytest.raises(LinkRefused, match="link_elsewhere"):
+            match_run.start(ALL)
+
+    def test_a_record_that_was_deleted_since_is_gone(
+        self, world: World, match: Match, onefile: SandboxServer, monkeypatch: Any
+    ) -> None:
+        on_both_sides(world, provider_with_mistakes(12))
+        real = match_run._plan
+
+        def plan(run: SyncRun, tenant: Tenant) -> None:
+            real(run, tenant)
+            entry = DirectoryEntry.objects.exclude(due_in=None).filter(kind="learner").first()
+            assert entry is not None
+            del world.users[entry.onefile_id]
+
+        monkeypatch.setattr(match_run, "_plan", plan)
+        run = match(LEARNER)
+        assert (run.state, run.failure) == (RunState.FINISHED, "")
+        assert DirectoryEntry.objects.exclude(gone_at=None).count() == 1
+
+    def test_onefile_cannot_be_reached(self, world: World, match: Match, monkeypatch: Any) -> None:
+        on_both_sides(world, provider_with_mistakes(12))
+
+        def person(*_args: Any) -> None:
+            raise OneFileError("unreachable", "read user")
+
+        monkeypatch.setattr("onefile_sync.onefile.client.OneFile.person", person)
+        run = match(LEARNER)
+        assert run.failure == "unreachable"
+        assert worker.STEPS["match"] is match_run.step
+
+    def test_a_second_click_leads_to_the_same_run(self, world: World, onefile: SandboxServer) -> None:
+        first = match_run.start([LEARNER], queued=False)
+        assert match_run.start([OFFICER], queued=False) == first
+        first.refresh_from_db()
+        assert first.options["kinds"] == [LEARNER]
