@@ -17,11 +17,12 @@ from django.http import Http404, HttpRequest
 
 from . import services
 from .models import LearnerOutcome, SyncRun
-from .visibility import may_view_learner, only_visible, search, visible, visible_pks
+from .visibility import may_change_learner, may_view_learner, only_visible, search, visible, visible_pks
 
 __all__ = [
     "CANCEL",
     "DECIDE",
+    "LINK",
     "PREVIEW",
     "REFRESH",
     "SEE_STATUS",
@@ -31,6 +32,7 @@ __all__ = [
     "holds",
     "may_cancel",
     "may_decide",
+    "may_link",
     "may_preview",
     "may_refresh",
     "may_see_outcome",
@@ -53,6 +55,7 @@ VIEW_RUNS = "onefile_sync.view_syncrun"
 CANCEL = "onefile_sync.cancel_syncrun"
 DECIDE = "onefile_sync.decide_syncrun"
 VIEW_HEALTH = "onefile_sync.view_health"
+LINK = "onefile_sync.link_records"
 
 #: Each of these permissions lets a user see how the learners visible to them were synchronised.
 SEE_STATUS = (REFRESH, PREVIEW, VIEW_RUNS)
@@ -84,6 +87,12 @@ def may_refresh(request: HttpRequest, learner: Model) -> bool:
 
 def may_preview(request: HttpRequest, learner: Model) -> bool:
     return holds(request.user, PREVIEW, learner) and may_view_learner(request, learner)
+
+
+def may_link(request: HttpRequest, learner: Model) -> bool:
+    """Whether the user may link and unlink a learner, for which PICSWeb must let the user change the learner."""
+    may = holds(request.user, LINK, learner) and may_view_learner(request, learner)
+    return may and may_change_learner(request, learner)
 
 
 def may_see_status(request: HttpRequest, learner: Model) -> bool:

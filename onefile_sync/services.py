@@ -30,7 +30,7 @@ from .host import learner_by_pk as find_learner
 from .host import learner_model, learner_type, visible_learners
 from .linking import learner_check, learner_links, moving
 from .linking.comparison import Agreement
-from .linking.learner_check import LinkCheck, TakenByAnother
+from .linking.learner_check import Choices, LinkCheck, Option, TakenByAnother
 from .linking.learner_links import AskAgain, LinkDecision, ReviewsAnswer
 from .linking.linker import LinkRefused
 from .linking.moving import LinkStatus, OneFileChange, link_status, refusal_to_move
@@ -93,6 +93,9 @@ from .sync.runs.schedule import (
 )
 
 __all__ = [
+    "Choices",
+    "Option",
+    "reviews_wait",
     "link_refusal",
     "unlink",
     "link",
@@ -302,6 +305,11 @@ def unlink(learner: Model, *, by: User | None = None) -> RecordLink | None:
     OneFile is not touched. ``None`` if the learner had no OneFile ID. Raises :class:`LinkRefused` and :class:`Refused`.
     """
     return learner_links.unlink_learner(str(learner.pk), by=_person(by))
+
+
+def reviews_wait(learner: Model) -> bool:
+    """Whether the learner's reviews go neither way until a person has paired them. One query."""
+    return learner_links.reviews_wait(str(learner.pk), getattr(learner, "onefile_id", None))
 
 
 def link_refusal(code: str, **details: str | int) -> str:

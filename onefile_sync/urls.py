@@ -2,12 +2,14 @@
 
 from django.urls import path
 
-from .web import run_actions, views
+from .web import learner_linking, run_actions, views
 
 app_name = "onefile_sync"
 
 urlpatterns = [
     path("learner/<str:pk>/refresh/", views.refresh, name="refresh"),
+    path("learner/<str:pk>/link/", learner_linking.link, name="link"),
+    path("learner/<str:pk>/unlink/", learner_linking.unlink, name="unlink"),
     path("run/<uuid:pk>/", views.run, name="run"),
     path("run/<uuid:pk>/progress/", views.progress, name="progress"),
     path("run/<uuid:pk>/cancel/", run_actions.cancel, name="cancel"),

@@ -72,6 +72,16 @@ def may_view_learner(request: HttpRequest, learner: Model) -> bool:
     return bool(by_learner[learner])
 
 
+def may_change_learner(request: HttpRequest, learner: Model) -> bool:
+    """Whether PICSWeb lets this user change a learner: by the learner's admin, else by Django's permissions."""
+    found = learner_admin(type(learner))
+    if found is not None:
+        return bool(found.model_admin.has_change_permission(request, learner))
+    options = learner._meta
+    permission = f"{options.app_label}.{get_permission_codename('change', options)}"
+    return request.user.has_perm(permission) or request.user.has_perm(permission, learner)
+
+
 def visible_pks(request: HttpRequest) -> frozenset[str] | None:
     """The primary keys, as text, of the learners whom this user may see; ``None`` means all learners.
 

@@ -49,6 +49,17 @@ LEDGER = {"runs": "syncrun", "outcomes": "learneroutcome", "changes": "change", 
 #: what: (permissions of "staff with", answers to GET, answers to POST); answers in the order of WHO
 PAGES: dict[str, tuple[tuple[str, ...], tuple[int, ...], tuple[int, ...]]] = {
     "refresh": (("refresh_learner",), NOT_AT_ALL, DOING),
+    "link": (("link_records", "change_learner"), LOOKING, LOOKING),
+    "link as one who may not change the learner": (
+        ("link_records",), (302, 403, 404, 404, 200), (302, 403, 404, 404, 200),
+    ),
+    "link as one who may refresh": (
+        ("refresh_learner", "change_learner"), ONLY_LOOKING_SUPERUSER, ONLY_LOOKING_SUPERUSER,
+    ),
+    "unlink": (("link_records", "change_learner"), LOOKING, DOING),
+    "unlink as one who may not change the learner": (
+        ("link_records",), (302, 403, 404, 404, 200), (302, 403, 404, 404, 302),
+    ),
     "run": (("view_syncrun",), LOOKING, NOT_AT_ALL),
     "run as a colleague of whoever asked": (("refresh_learner",), LOOKING, NOT_AT_ALL),
     "progress": (("view_syncrun",), LOOKING, NOT_AT_ALL),
@@ -107,7 +118,7 @@ PAGES: dict[str, tuple[tuple[str, ...], tuple[int, ...], tuple[int, ...]]] = {
 #: What does something when it is posted by those who may; the rest shows, or asks OneFile who we are.
 ACTS = {
     *("refresh", "cancel", "apply", "discard", "admin refresh", "admin preview", "the action", "settings"),
-    "REST refresh",
+    *("REST refresh", "unlink"),
 }
 
 SETTINGS_FORM = {
@@ -134,6 +145,8 @@ def addresses(learner: Learner) -> dict[str, str]:
 
     addresses = {
         "refresh": reverse("onefile_sync:refresh", args=[learner.pk]),
+        "link": reverse("onefile_sync:link", args=[learner.pk]),
+        "unlink": reverse("onefile_sync:unlink", args=[learner.pk]),
         "run": reverse("onefile_sync:run", args=[run.pk]),
         "progress": reverse("onefile_sync:progress", args=[run.pk]),
         "outcome": reverse("onefile_sync:outcome", args=[outcome.pk]),
@@ -228,7 +241,7 @@ def test_who_gets_what(page, who, addresses, forms, staff, restrict, browser):
     if (who, page) == ("restricted staff", "the action"):
         is_accepted = False  # the list answers as if nothing had been chosen
     assert (everything() != before) == (is_accepted and what in ACTS)
-    if is_accepted and what in ACTS - {"settings", "REST refresh"}:
+    if is_accepted and what in ACTS - {"settings", "REST refresh", "unlink"}:
         assert posted["Location"].startswith("/onefile/run/")
 
 

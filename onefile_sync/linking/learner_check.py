@@ -17,7 +17,7 @@ from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.errors import OneFileError
 from onefile_sync.onefile.parsing import LARGEST_NUMBER
 from onefile_sync.onefile.records import AimOutline, Person, Review
-from onefile_sync.sync.eligibility import refuse_wrong_mapping
+from onefile_sync.sync.eligibility import refuse_another_onefile, refuse_wrong_mapping
 from onefile_sync.sync.learner.fetch import ROLE_LEARNER
 from onefile_sync.sync.short_calls import onefile_at_once, trouble_told
 
@@ -109,6 +109,7 @@ def check(learner_pk: str, onefile_id: int, shown: str = "") -> LinkCheck:
     Raises :class:`~.linker.LinkRefused` and :class:`~onefile_sync.sync.eligibility.Refused`.
     """
     refuse_wrong_mapping()
+    refuse_another_onefile()
     if not 0 < onefile_id <= LARGEST_NUMBER:
         raise LinkRefused("link_bad_id")
     ours = _learner(learner_pk)
@@ -118,8 +119,6 @@ def check(learner_pk: str, onefile_id: int, shown: str = "") -> LinkCheck:
     settings = OneFileSettings.load()
     with trouble_told():
         tenant = present_tenant(settings)
-    if settings.moving_to_id is not None or settings.linked_tenant_id not in (None, tenant.pk):
-        raise LinkRefused("link_elsewhere")
     aims = _aims_in(shown)
     with onefile_at_once(settings) as onefile:
         theirs = _person(onefile, onefile_id)

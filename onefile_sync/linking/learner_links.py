@@ -16,14 +16,13 @@ from onefile_sync.models import (
     LearnerOutcome,
     LinkEnding,
     LinkMethod,
-    OneFileSettings,
     OutcomeState,
     RecordLink,
     SubjectKind,
     Tenant,
     UploadIntent,
 )
-from onefile_sync.sync.eligibility import refuse_wrong_mapping
+from onefile_sync.sync.eligibility import refuse_another_onefile, refuse_wrong_mapping
 from onefile_sync.sync.short_calls import trouble_told
 from onefile_sync.transactions import retried
 
@@ -45,12 +44,13 @@ class ReviewsAnswer(Enum):
 class LinkDecision:
     """What a person decided on seeing a :class:`~.learner_check.LinkCheck`.
 
-    ``qualifications`` and ``reviews`` are OneFile IDs by PICSWeb's primary key.
+    ``move_from`` is the earlier record from which the link is to be moved. ``qualifications`` and ``reviews`` are
+    OneFile IDs by PICSWeb's primary key.
     """
 
     shown: str
     same_person: bool = False
-    move: bool = False
+    move_from: str = ""
     qualifications: Mapping[str, int] = field(default_factory=dict)
     reviews: Mapping[str, int] = field(default_factory=dict)
     reviews_answer: ReviewsAnswer = ReviewsAnswer.LATER
@@ -75,7 +75,7 @@ def link_learner(learner_pk: str, onefile_id: int, decision: LinkDecision, *, by
         raise AskAgain("link_record_changed", seen)
     if seen.needs_tick and not decision.same_person:
         raise AskAgain("link_contradicted", seen)
-    if seen.holder is not None and not decision.move:
+    if seen.holder is not None and seen.holder != decision.move_from:
         raise AskAgain("link_has_earlier_record", seen)
     reviews = decision.reviews if decision.reviews_answer is ReviewsAnswer.PAIRED else {}
     chosen = {"qualification": decision.qualifications, "review": reviews}
@@ -93,11 +93,18 @@ def unlink_learner(learner_pk: str, *, by: Any = None) -> RecordLink | None:
     :class:`~onefile_sync.sync.eligibility.Refused`.
     """
     refuse_wrong_mapping()
+    refuse_another_onefile()
     with trouble_told():
         tenant = present_tenant()
-    if OneFileSettings.load().moving_to_id is not None:
-        raise LinkRefused("link_elsewhere")
     return _unlink_all(learner_pk, tenant, LinkEnding.UNLINKED, by)
+
+
+def reviews_wait(learner_pk: str, onefile_id: int | None) -> bool:
+    """Whether a learner with this OneFile ID was linked, and nobody has said yet which reviews are the same."""
+    waiting = RecordLink.objects.filter(
+        subject_kind=SubjectKind.LEARNER, subject_pk=learner_pk, ended_at=None, reviews_pending=True
+    )
+    return onefile_id is not None and waiting.filter(onefile_id=onefile_id).exists()
 
 
 def _fits(pairs: Mapping[str, int], choices: Choices) -> bool:

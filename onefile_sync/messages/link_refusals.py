@@ -28,6 +28,12 @@ LINK_REFUSALS: tuple[Explanation, ...] = (
         _("Unlink that record first, or look for the right OneFile ID."),
     ),
     Explanation(
+        "link_taken_by",
+        Move.YOURS,
+        _("%(learner)s has the OneFile ID %(onefile_id)s already."),
+        _("Unlink that record first, or look for the right OneFile ID."),
+    ),
+    Explanation(
         "link_changed",
         Move.YOURS,
         _("The OneFile ID was changed by somebody else meanwhile."),

@@ -75,7 +75,7 @@ PROBLEMS: tuple[Explanation, ...] = (
             "Nobody has said yet which reviews of PICSWeb and OneFile are the same since this learner was linked. "
             "Until then no review is uploaded or downloaded."
         ),
-        _("Open Link to a OneFile learner on the learner's page and pair the reviews."),
+        _("Choose Pair the reviews on the learner's page."),
     ),
     Explanation(
         "review_nowhere_to_put",

@@ -16,7 +16,8 @@ class Panel:
     """A learner's OneFile panel for one user. ``status`` is ``None`` if the user may not see it.
 
     ``run_is_visible``, ``outcome_is_visible`` (of the last attempt) and ``success_is_visible`` say whether the user may
-    open the pages to which the panel refers.
+    open the pages to which the panel refers. ``reviews_wait``: the user may pair the learner's reviews, and they go
+    neither way until then.
     """
 
     learner: Model
@@ -27,6 +28,8 @@ class Panel:
     run_is_visible: bool = False
     outcome_is_visible: bool = False
     success_is_visible: bool = False
+    may_link: bool = False
+    reviews_wait: bool = False
 
     @property
     def refusal(self) -> services.Refusal | None:
@@ -40,8 +43,13 @@ class Panel:
 def panel_for(request: HttpRequest, learner: Model) -> Panel:
     """Build a learner's panel for the user of this request. Makes a few queries and no call to OneFile."""
     onefile_id: int | None = getattr(learner, "onefile_id", None)
+    may_link = access.may_link(request, learner)
+    linking = {
+        "may_link": may_link,
+        "reviews_wait": may_link and onefile_id is not None and services.reviews_wait(learner),
+    }
     if not access.may_see_status(request, learner):
-        return Panel(learner, onefile_id, status=None, may_refresh=False, may_preview=False)
+        return Panel(learner, onefile_id, status=None, may_refresh=False, may_preview=False, **linking)
     status = services.learner_status(learner)
     return Panel(
         learner,
@@ -53,4 +61,5 @@ def panel_for(request: HttpRequest, learner: Model) -> Panel:
         outcome_is_visible=status.last is not None and access.may_see_outcome(request, status.last),
         success_is_visible=status.last_success is not None
         and access.may_see_outcome(request, status.last_success),
+        **linking,
     )

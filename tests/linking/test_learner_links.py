@@ -270,9 +270,10 @@ class TestRefusals:
 
     def test_ids_of_another_onefile(self, host: Host, world: World, onefile: SandboxServer) -> None:
         other = Tenant.objects.create(environment="live", address="https://x.example", token_digest="other")
-        OneFileSettings.objects.update(linked_tenant=other)
-        user = world.add_learner(**THEM)
-        assert code_of(services.check_onefile_id, new_learner(host), user.id) == "link_elsewhere"
+        OneFileSettings.objects.update(linked_tenant=other, links_recorded=True)
+        learner = new_learner(host)
+        assert code_of(services.check_onefile_id, learner, world.add_learner().id) == "other_onefile"
+        assert code_of(services.unlink, learner) == "other_onefile"
         assert not onefile.calls
 
 
@@ -507,7 +508,7 @@ class TestMoving:
         seen = services.check_onefile_id(later, earlier.onefile_id)
         assert seen.holder == str(earlier.pk)
         assert code_of(services.link, later, earlier.onefile_id, decided(seen)) == "link_has_earlier_record"
-        made = services.link(later, earlier.onefile_id, decided(seen, move=True))
+        made = services.link(later, earlier.onefile_id, decided(seen, move_from=str(earlier.pk)))
         assert (now(later).onefile_id, now(earlier).onefile_id) == (earlier.onefile_id, None)
         assert picsweb.linked_rows_of(str(earlier.pk)) == []
         ended = RecordLink.objects.get(subject_kind="learner", subject_pk=str(earlier.pk))
@@ -521,7 +522,9 @@ class TestMoving:
         seen = services.check_onefile_id(later, earlier.onefile_id)
         [aim] = seen.qualifications.theirs
         services.link(
-            later, earlier.onefile_id, decided(seen, move=True, qualifications={str(ours.pk): aim.onefile_id})
+            later,
+            earlier.onefile_id,
+            decided(seen, move_from=str(earlier.pk), qualifications={str(ours.pk): aim.onefile_id}),
         )
         assert now(ours).onefile_id == aim.onefile_id
 
@@ -535,5 +538,8 @@ class TestMoving:
         later = new_learner(host, ident="L2")
         seen = services.check_onefile_id(later, earlier.onefile_id)
         outcome(earlier, "working")
-        assert code_of(services.link, later, earlier.onefile_id, decided(seen, move=True)) == "link_at_work"
+        assert (
+            code_of(services.link, later, earlier.onefile_id, decided(seen, move_from=str(earlier.pk)))
+            == "link_at_work"
+        )
         assert now(earlier).onefile_id is not None

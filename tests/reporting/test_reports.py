@@ -193,6 +193,7 @@ class TestReports:
             "when": "01/07/2026 10:00",
             "fields": "38",
             "kept": "39",
+            "learner": "Zoë",
             "onefile_id": 40,
         }
         row = catalogue.explain(code)
