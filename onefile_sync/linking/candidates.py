@@ -16,7 +16,7 @@ from onefile_sync.models import DirectoryEntry, DirectoryKind, RecordLink, Subje
 
 from . import directory, identity
 from .directory_entries import digests_of
-from .matching import Identity, OrganisationIdentity
+from .matching import Identity, OrganisationIdentity, Pair
 
 #: What can be matched, and OneFile's list of it.
 LIST_OF: Final[Mapping[str, DirectoryKind]] = {
@@ -84,7 +84,7 @@ class Names:
 
 def person_of_row(row: PersonRow, *, linked: bool = False) -> Identity:
     """A learner or officer of PICSWeb."""
-    return _person(
+    return person_of_values(
         row.pk,
         digests_of(row),
         mis=row.ident,
@@ -99,7 +99,7 @@ def person_of_row(row: PersonRow, *, linked: bool = False) -> Identity:
 def person_of_entry(entry: DirectoryEntry, *, linked: bool = False) -> Identity:
     """A learner or assessor of OneFile. Learners are told apart by centre, assessors by role as well."""
     is_learner = entry.kind == DirectoryKind.LEARNER
-    return _person(
+    return person_of_values(
         str(entry.onefile_id),
         entry.digests,
         centre=str(entry.centre_id) if is_learner else f"{entry.centre_id} {entry.role}",
@@ -112,9 +112,17 @@ def person_of_entry(entry: DirectoryEntry, *, linked: bool = False) -> Identity:
     )
 
 
-def _person(key: str, digests: Mapping[str, str], *, first: str, surname: str, **values: Any) -> Identity:
-    """``email`` is the clear one where both sides have it, else the digests have one."""
-    email, mis = values.pop("email"), values.pop("mis")
+def person_of_values(
+    key: str,
+    digests: Mapping[str, str],
+    *,
+    mis: str,
+    email: str,
+    first: str,
+    surname: str,
+    **values: Any,
+) -> Identity:
+    """Somebody by names, MIS Value and digests. ``email`` is blank where e-mails are compared as digests."""
     return Identity(
         key=key,
         mis=identity.mis_value(mis),
@@ -178,3 +186,8 @@ def linked_in(
 def _open_links(tenant: Tenant, kind: str) -> list[RecordLink]:
     """Open links. One that its row contradicts counts as well: nobody is to get that record unseen."""
     return list(RecordLink.objects.filter(tenant=tenant, subject_kind=kind, ended_at=None))
+
+
+def codes_of(pair: Pair) -> list[str]:
+    """What a pair has in common as suggestions and links keep it: values that differ by a slip have a leading tilde."""
+    return [*pair.evidence, *(f"~{field}" for field in pair.slips)]

@@ -127,6 +127,14 @@ def check(learner_pk: str, onefile_id: int, shown: str = "") -> LinkCheck:
     return _put_together(tenant, ours, theirs, holder, aims, reviews)
 
 
+@sensitive_variables()
+def check_with_history(onefile: OneFile, tenant: Tenant, ours: PersonRow, theirs: Person) -> LinkCheck:
+    """As :func:`check`, of a learner and a record that were read already: two calls, more for very many reviews."""
+    aims = _read_aims(onefile, theirs.id)
+    reviews = _read_reviews(onefile, theirs, to_the_end=True)
+    return _put_together(tenant, ours, theirs, None, aims, reviews)
+
+
 def _learner(pk: str) -> PersonRow:
     found = host.read_people("learner", [pk])
     if not found:

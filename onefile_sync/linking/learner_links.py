@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -86,6 +86,17 @@ def link_learner(learner_pk: str, onefile_id: int, decision: LinkDecision, *, by
     return _link_all(seen, tenant, chosen, decision.reviews_answer, by)
 
 
+def link_matched(seen: LinkCheck, tenant: Tenant, evidence: Sequence[str], *, by: Any = None) -> RecordLink:
+    """Link a learner whose match a person confirmed, and what of the history is surely the same.
+
+    If reviews are left over on both sides, the learner's reviews wait until a person has paired them.
+    """
+    chosen = {"qualification": seen.qualifications.certain, "review": seen.reviews.certain}
+    undecided = min(len(seen.reviews.ours), len(seen.reviews.theirs)) > len(chosen["review"])
+    answer = ReviewsAnswer.LATER if undecided else ReviewsAnswer.PAIRED
+    return _link_all(seen, tenant, chosen, answer, by, how=LinkMethod.MATCHED, evidence=evidence)
+
+
 def unlink_learner(learner_pk: str, *, by: Any = None) -> RecordLink | None:
     """Clear the OneFile IDs of a learner, the qualifications and the reviews, and keep them for linking again.
 
@@ -122,6 +133,9 @@ def _link_all(
     chosen: Mapping[str, Mapping[str, int]],
     answer: ReviewsAnswer,
     by: Any,
+    *,
+    how: LinkMethod = LinkMethod.CHECKED,
+    evidence: Sequence[str] | None = None,
 ) -> RecordLink:
     _refuse_while_at_work(seen.learner_pk)
     if seen.holder is not None:
@@ -133,9 +147,9 @@ def _link_all(
         seen.learner_pk,
         seen.onefile_id,
         tenant=tenant,
-        how=LinkMethod.MOVED if seen.holder is not None else LinkMethod.CHECKED,
+        how=LinkMethod.MOVED if seen.holder is not None else how,
         centre_id=seen.centre_id or 0,
-        evidence=seen.comparison.codes,
+        evidence=seen.comparison.codes if evidence is None else evidence,
         by=by,
         reviews_pending=wait,
     )

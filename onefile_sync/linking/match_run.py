@@ -21,7 +21,6 @@ from onefile_sync.models import (
     DirectoryEntry,
     DirectoryKind,
     DirectoryList,
-    OneFileSettings,
     OutcomeState,
     RunKind,
     SubjectKind,
@@ -32,14 +31,13 @@ from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.errors import OneFileError, Scope
 from onefile_sync.sync.bulk.listings import counted
 from onefile_sync.sync.daily import today
-from onefile_sync.sync.eligibility import ENVIRONMENT_CHANGED, check_setup
+from onefile_sync.sync.eligibility import ENVIRONMENT_CHANGED, check_setup, refuse_another_onefile
 from onefile_sync.sync.runs import leases, lifecycle, queue
 from onefile_sync.transactions import retried
 
 from . import candidates, directory, suggestions
 from .candidates import LIST_OF
 from .directory_entries import digests_of, values_of_person
-from .linker import LinkRefused
 from .tenants import present_tenant
 
 #: How long what a record itself said is used again.
@@ -80,8 +78,10 @@ def estimate(kinds: Collection[str]) -> MatchEstimate:
             everybody = counts[kind] + sum(1 for _each in _linked(kind))
             calls += _pages(everybody) + (0 if kind == SubjectKind.ORGANISATION else counts[kind])
             continue
-        calls += sum(_pages(each.entries) for each in read if not directory.is_fresh(each))
         calls += len(_to_read(tenant, kind, ()))
+    stale = [kind for kind in _lists_for(kinds) if not _is_fresh(tenant, kind)]
+    of_stale = directory.lists(tenant).filter(kind__in=stale).exclude(read_at=None)
+    calls += sum(_pages(each.entries) for each in of_stale)
     return MatchEstimate(counts, calls, is_known)
 
 
@@ -90,14 +90,13 @@ def start(
 ) -> SyncRun:
     """Open a run that matches these kinds in these centres (none: all), or return the run that reads lists now.
 
-    Raises :class:`~onefile_sync.sync.eligibility.Refused`, and :class:`~.linker.LinkRefused` if PICSWeb's OneFile IDs
-    are those of another OneFile.
+    Raises :class:`~onefile_sync.sync.eligibility.Refused`.
     """
     check_setup()
+    refuse_another_onefile()
     tenant = present_tenant()
-    refuse_elsewhere(tenant)
     chosen = list(dict.fromkeys(kinds))
-    stale = [LIST_OF[kind] for kind in chosen if not _is_fresh(tenant, LIST_OF[kind])]
+    stale = [kind for kind in _lists_for(chosen) if not _is_fresh(tenant, kind)]
     run = directory.start_reading(stale, run_kind=RunKind.MATCH, by=by, queued=False)
     options = {"tenant": tenant.pk, "kinds": chosen, "centres": sorted(set(centres))}
     # A second click leads to the first run, whatever it chose.
@@ -108,13 +107,6 @@ def start(
         queue.enqueue(run)
     run.refresh_from_db()
     return run
-
-
-def refuse_elsewhere(tenant: Tenant) -> None:
-    """Raise :class:`~.linker.LinkRefused` if PICSWeb's OneFile IDs are those of another OneFile."""
-    settings = OneFileSettings.load()
-    if settings.moving_to_id is not None or settings.linked_tenant_id not in (None, tenant.pk):
-        raise LinkRefused("link_elsewhere")
 
 
 def step(run: SyncRun, onefile: OneFile, time_is_up: Callable[[], bool]) -> bool:
@@ -157,6 +149,12 @@ def _free(held: Any) -> None:
 
 
 # What is read
+
+
+def _lists_for(kinds: Iterable[str]) -> list[DirectoryKind]:
+    """The lists that are needed. By the standards, a learner's qualifications are paired when the learner is linked."""
+    needed = [LIST_OF[kind] for kind in kinds]
+    return [*needed, DirectoryKind.STANDARD] if DirectoryKind.LEARNER in needed else needed
 
 
 def _is_fresh(tenant: Tenant, kind: DirectoryKind) -> bool:

@@ -162,7 +162,7 @@ def _keep(
             centre_id=centres_of[int(pair.theirs)],
             level=pair.level.value,
             best=pair.best.value,
-            evidence=[*pair.evidence, *(f"~{field}" for field in pair.slips)],
+            evidence=candidates.codes_of(pair),
             contradictions=list(pair.contradictions),
             run=run,
             found_at=now,

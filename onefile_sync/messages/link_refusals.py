@@ -100,6 +100,24 @@ LINK_REFUSALS: tuple[Explanation, ...] = (
         _("Ask PICSWeb support to link the learner."),
     ),
     Explanation(
+        "match_changed",
+        Move.YOURS,
+        _("The two records no longer agree as they did when they were matched."),
+        _("Use Match with OneFile again, or compare the two records."),
+    ),
+    Explanation(
+        "match_not_listed",
+        Move.YOURS,
+        _("OneFile no longer lists this record, or the list is older than a day."),
+        _("Use Match with OneFile again."),
+    ),
+    Explanation(
+        "match_other_role",
+        Move.YOURS,
+        _("The user is no longer a learner or assessor in OneFile, or belongs to another centre."),
+        _("Look at the user in OneFile, then use Match with OneFile again."),
+    ),
+    Explanation(
         "link_at_work",
         Move.WAIT,
         _("The learner is being synchronised at the moment."),

@@ -1,0 +1,208 @@
+"""What a person ticked is linked, if the two records still agree, and never half."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.utils import timezone
+
+from example_project.picsweb.models import Learner, Officer, Organisation, Qualification
+from onefile_sync.linking import confirmed_matches, learner_links, linker, match_run
+from onefile_sync.models import MatchSuggestion, RecordLink, RunState, SyncRun
+from onefile_sync.sandbox.server import SandboxServer
+from onefile_sync.sandbox.world import World
+from onefile_sync.sync import daily
+from onefile_sync.sync.runs import lifecycle
+from tests.conftest import dont_wait
+
+from .provider import on_both_sides, provider_with_mistakes, suggested
+
+pytestmark = pytest.mark.parametrize("host", ["picsweb"], indirect=True)
+
+ALL = ("learner", "officer", "organisation")
+Link = Callable[..., SyncRun]
+
+
+@pytest.fixture
+def link(onefile: SandboxServer) -> Link:
+    """Link suggestions here and now: those given, else all that may be ticked."""
+
+    def perform(*suggestions: MatchSuggestion, **options: Any) -> SyncRun:
+        pks = [each.pk for each in suggestions or MatchSuggestion.objects.filter(state="open")]
+        run = confirmed_matches.link_ticked(pks, queued=False, **options)
+        assert run is not None
+        return daily.perform(run, sleep=dont_wait)
+
+    return perform
+
+
+def matched(*kinds: str) -> None:
+    daily.perform(match_run.start(kinds or ALL, queued=False), sleep=dont_wait)
+
+
+@pytest.fixture
+def one(world: World, onefile: SandboxServer) -> MatchSuggestion:
+    """A learner who is certainly somebody in OneFile."""
+    world.add_learner(
+        first_name="Ann", last_name="Ash", misid="A1", dob=timezone.localdate(), uln="1000000035"
+    )
+    Learner.objects.create(
+        first_name="Ann",
+        surname="Ash",
+        ident="A1",
+        uln="1000000035",
+        date_of_birth=timezone.localdate(),
+        status="live",
+        start_date=timezone.localdate(),
+    )
+    matched("learner")
+    return MatchSuggestion.objects.get(level="certain")
+
+
+def calls(onefile: SandboxServer) -> int:
+    return sum(count for operation, count in onefile.calls.items() if operation != "Authentication")
+
+
+def test_certain_and_strong_pairs_are_linked(world: World, onefile: SandboxServer, link: Link) -> None:
+    truth = on_both_sides(world, provider_with_mistakes())
+    matched()
+    ticked = {kind: suggested(kind, "certain") for kind in ALL}
+    others = MatchSuggestion.objects.exclude(level__in=("certain", "strong")).count()
+    before = calls(onefile)
+    run = link(*MatchSuggestion.objects.filter(level="certain"))
+
+    assert (run.state, run.failure) == (RunState.FINISHED, "")
+    for kind, model in (("learner", Learner), ("officer", Officer), ("organisation", Organisation)):
+        links = RecordLink.objects.filter(subject_kind=kind, ended_at=None, how="matched")
+        made = set(links.values_list("subject_pk", "onefile_id"))
+        assert made == ticked[kind]
+        in_rows = model._default_manager.exclude(onefile_id=None).values_list("pk", "onefile_id")
+        assert {(str(pk), onefile_id) for pk, onefile_id in in_rows} <= made
+    assert ticked["learner"] <= truth.learners
+    assert calls(onefile) - before <= 4 * len(ticked["learner"]) + len(ticked["officer"])
+    assert (
+        MatchSuggestion.objects.exclude(level__in=("certain", "strong")).filter(state="open").count()
+        == others
+    )
+    assert Qualification.objects.exclude(onefile_id=None).count() >= len(ticked["learner"])
+    further = RecordLink.objects.filter(subject_kind="officer", in_row=False)
+    assert further.exists(), "the users in the second centre"
+
+
+def test_possible_pairs_are_not_linked_together(world: World, onefile: SandboxServer) -> None:
+    on_both_sides(world, provider_with_mistakes())
+    matched("learner")
+    others = MatchSuggestion.objects.exclude(level__in=("certain", "strong"))
+    assert others.exists()
+    assert confirmed_matches.link_ticked(others.values_list("pk", flat=True)) is None
+    assert confirmed_matches.link_ticked([others[0].pk], singly=True, queued=False) is not None
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (lambda world, learner, user: setattr(user, "last_name", "Other"), "match_changed"),
+        (lambda world, learner, user: setattr(user, "uln", "1000000043"), "match_changed"),
+        (lambda world, learner, user: setattr(user, "role", 5), "link_not_a_learner"),
+        (lambda world, learner, user: world.users.pop(user.id), "not_found"),
+        (
+            lambda world, learner, user: setattr(user, "organisation_id", world.add_centre().id),
+            "match_other_role",
+        ),
+        (lambda world, learner, user: _set(learner, onefile_id=7), "link_exists"),
+        (lambda world, learner, user: _set(learner, surname="Birch"), "match_changed"),
+        (
+            lambda world, learner, user: Learner.objects.create(
+                first_name="B", surname="B", onefile_id=user.id, start_date=timezone.localdate()
+            ),
+            "link_taken",
+        ),
+    ],
+    ids=["surname", "uln", "role", "gone", "centre", "linked", "ours", "taken"],
+)
+def test_each_is_looked_at_once_more(
+    one: MatchSuggestion, world: World, link: Link, change: Callable[..., Any], code: str
+) -> None:
+    learner, user = Learner.objects.get(), world.users[one.onefile_id]
+    change(world, learner, user)
+    run = link(one)
+    one.refresh_from_db()
+    assert (one.state, one.refusal, run.failure) == ("refused", code, "")
+    assert not RecordLink.objects.exists()
+
+
+def _set(learner: Learner, **values: Any) -> None:
+    Learner.objects.filter(pk=learner.pk).update(**values)
+
+
+def test_whoever_linked_the_two_meanwhile_did_it(one: MatchSuggestion, link: Link) -> None:
+    Learner.objects.update(onefile_id=one.onefile_id)
+    link(one)
+    one.refresh_from_db()
+    assert one.state == "linked"
+
+
+def test_reviews_that_cannot_be_told_wait(one: MatchSuggestion, world: World, link: Link, host: Any) -> None:
+    learner, day = Learner.objects.get(), timezone.now()
+    officer = Officer.objects.create(ident="1", first_name="A", surname="B")
+    for number in (1, 2):
+        host.review(learner, officer=officer, proposed_date=(day + timedelta(days=number)).date())
+    for number in (1, 5):
+        starts = day + timedelta(days=number)
+        visit = world.add_visit(one.onefile_id, date_from=starts, date_to=starts)
+        world.add_review(one.onefile_id, visit_id=visit.id, scheduled_for=starts)
+    link(one)
+    made = RecordLink.objects.get(subject_kind="learner")
+    assert made.reviews_pending
+    assert RecordLink.objects.filter(subject_kind="review", parent=made).count() == 1
+
+
+class _Killed(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("moment", ["before", "within", "after"])
+def test_whoever_is_killed_leaves_nothing_half_linked(
+    one: MatchSuggestion, link: Link, monkeypatch: Any, moment: str
+) -> None:
+    def killed(*_args: Any, **_options: Any) -> None:
+        raise _Killed
+
+    run = confirmed_matches.link_ticked([one.pk], queued=False)
+    assert run is not None
+    where, name = {
+        "before": (learner_links, "_link_all"),
+        "within": (linker, "_save"),
+        "after": (confirmed_matches, "_settle"),
+    }[moment]
+    with monkeypatch.context() as patched:
+        patched.setattr(confirmed_matches, "_settle", killed)  # a process that is killed releases nothing
+        patched.setattr(where, name, killed)
+        with pytest.raises(_Killed):
+            daily.perform(run, sleep=dont_wait)
+    one.refresh_from_db()
+    assert one.state == "queued"
+    assert (
+        RecordLink.objects.exists() == (Learner.objects.get().onefile_id is not None) == (moment == "after")
+    )
+
+    with time_machine.travel(timezone.now() + timedelta(minutes=6)):
+        daily.perform(run, sleep=dont_wait)
+    one.refresh_from_db()
+    run.refresh_from_db()
+    assert (one.state, run.state) == ("linked", RunState.FINISHED)
+    assert RecordLink.objects.filter(subject_kind="learner", ended_at=None).count() == 1
+
+
+def test_what_a_cancelled_run_left_is_undecided_again(one: MatchSuggestion, onefile: SandboxServer) -> None:
+    run = confirmed_matches.link_ticked([one.pk], queued=False)
+    assert run is not None
+    assert confirmed_matches.link_ticked([one.pk], queued=False) is None, "it is queued already"
+    lifecycle.cancel(run, None)
+    confirmed_matches.take_back()
+    one.refresh_from_db()
+    assert (one.state, one.linking_run) == ("open", None)
