@@ -110,6 +110,10 @@ PAGES: dict[str, tuple[tuple[str, ...], tuple[int, ...], tuple[int, ...]]] = {
     "REST refresh as one who may preview": (
         ("preview_learner",), REST_NOT_AT_ALL, (403, 403, 403, 403, 202),
     ),
+    "REST link": (("link_records", "change_learner"), REST_NOT_AT_ALL, (403, 403, 400, 404, 400)),
+    "REST link as one who may not change the learner": (
+        ("link_records",), REST_NOT_AT_ALL, (403, 403, 404, 404, 400),
+    ),
     "REST status": (("view_syncrun",), REST_LOOKING, REST_NOT_AT_ALL),
     "REST run": (("view_syncrun",), REST_LOOKING, REST_NOT_AT_ALL),
     "REST outcomes": (("view_syncrun",), REST_LOOKING, REST_NOT_AT_ALL),
@@ -167,6 +171,7 @@ def addresses(learner: Learner) -> dict[str, str]:
         "deleting settings": in_admin("onefilesettings_delete", 1),
         "test connection": in_admin("onefilesettings_change", 1),
         "REST refresh": reverse("onefile_sync_rest:refresh-learner", args=[learner.pk]),
+        "REST link": reverse("onefile_sync_rest:learner-link", args=[learner.pk]),
         "REST status": reverse("onefile_sync_rest:learner-status", args=[learner.pk]),
         "REST run": reverse("onefile_sync_rest:run", args=[run.pk]),
         "REST outcomes": reverse("onefile_sync_rest:run-outcomes", args=[run.pk]),

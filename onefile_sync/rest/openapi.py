@@ -5,6 +5,7 @@ from __future__ import annotations
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 
+from .link_serializers import DecisionSerializer, LinkCheckSerializer, LinkSerializer
 from .serializers import (
     ErrorSerializer,
     LearnerStatusSerializer,
@@ -99,5 +100,54 @@ run_outcomes = extend_schema(
         200: OutcomeSerializer(many=True),
         **_not_allowed,
         404: _no_run,
+    },
+)
+
+_seconds = OpenApiParameter(
+    "Retry-After",
+    OpenApiTypes.INT,
+    OpenApiParameter.HEADER,
+    response=[429],
+    required=True,
+    description="Seconds to wait before asking again.",
+)
+link_learner = extend_schema(
+    operation_id="onefile_link_learner",
+    tags=TAGS,
+    summary="Link a learner to an existing OneFile learner",
+    description=(
+        "Without `shown`, reads the OneFile learner and answers with both records side by side; nothing is written. "
+        "With `shown` from that answer, reads both once more and links them, with the qualifications and reviews that "
+        "are the same. Three short calls to OneFile each time."
+    ),
+    request=DecisionSerializer,
+    parameters=[_learner, _seconds],
+    responses={
+        200: OpenApiResponse(LinkCheckSerializer, "Both records. Nothing was written."),
+        201: OpenApiResponse(LinkSerializer, "The learner is linked."),
+        400: OpenApiResponse(OpenApiTypes.OBJECT, "The request is not as described: errors by field."),
+        **_not_allowed,
+        404: _no_learner,
+        409: OpenApiResponse(WhyNotSerializer, "The learner was not linked. Nothing was written."),
+        415: OpenApiResponse(ErrorSerializer, "The body has a media type that is not accepted."),
+        429: OpenApiResponse(ErrorSerializer, "Too many requests."),
+    },
+)
+
+unlink_learner = extend_schema(
+    operation_id="onefile_unlink_learner",
+    tags=TAGS,
+    summary="Unlink a learner from OneFile",
+    description=(
+        "Clears the OneFile IDs of the learner, the qualifications and the reviews in PICSWeb. OneFile is not touched. "
+        "Linking the learner to the same OneFile learner again restores them."
+    ),
+    request=None,
+    parameters=[_learner],
+    responses={
+        204: OpenApiResponse(None, "The learner is not linked."),
+        **_not_allowed,
+        404: _no_learner,
+        409: OpenApiResponse(WhyNotSerializer, "The learner cannot be unlinked at the moment."),
     },
 )

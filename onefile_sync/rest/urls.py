@@ -2,14 +2,21 @@
 ``path("api/onefile/", include("onefile_sync.rest.urls"))``.
 """
 
+from django.db.transaction import non_atomic_requests
 from django.urls import path
 
-from . import views
+from . import learner_link, views
 
 app_name = "onefile_sync_rest"
 
 urlpatterns = [
     path("learners/<str:learner_pk>/refresh/", views.RefreshLearner.as_view(), name="refresh-learner"),
+    # Calls OneFile: a transaction would lock the rate limit of all processes.
+    path(
+        "learners/<str:learner_pk>/link/",
+        non_atomic_requests(learner_link.LearnerLink.as_view()),
+        name="learner-link",
+    ),
     path("learners/<str:learner_pk>/status/", views.LearnerStatusView.as_view(), name="learner-status"),
     path("runs/<uuid:run_id>/", views.Run.as_view(), name="run"),
     path("runs/<uuid:run_id>/outcomes/", views.RunOutcomes.as_view(), name="run-outcomes"),

@@ -12,8 +12,10 @@ from tests.factories import Host
 
 REFRESH = "onefile_sync.refresh_learner"
 VIEW_RUNS = "onefile_sync.view_syncrun"
+LINK = "onefile_sync.link_records"
 
 _VIEW_LEARNER = {"picsweb": "picsweb.view_learner", "college": "college.view_student"}
+_CHANGE_LEARNER = {"picsweb": "picsweb.change_learner", "college": "college.change_student"}
 _ABSENT = {"picsweb": "987654321", "college": "00000000-0000-4000-8000-000000000000"}
 _numbers = count(1)
 
@@ -21,6 +23,11 @@ _numbers = count(1)
 def view_learner(host: Host) -> str:
     """The host's own permission to view learners."""
     return _VIEW_LEARNER[host.name]
+
+
+def change_learner(host: Host) -> str:
+    """The host's own permission to change learners."""
+    return _CHANGE_LEARNER[host.name]
 
 
 def absent_learner(host: Host) -> str:
@@ -61,6 +68,10 @@ def refresh_url(learner: Any) -> str:
 
 def status_url(learner: Any) -> str:
     return f"/api/onefile/learners/{getattr(learner, 'pk', learner)}/status/"
+
+
+def link_url(learner: Any) -> str:
+    return f"/api/onefile/learners/{getattr(learner, 'pk', learner)}/link/"
 
 
 def run_url(run: Any) -> str:

@@ -58,6 +58,8 @@ def test_every_operation_says_what_it_is_for_and_what_it_answers(description):
     assert {operation["operationId"] for operation in operations} == {
         "onefile_refresh_learner",
         "onefile_learner_status",
+        "onefile_link_learner",
+        "onefile_unlink_learner",
         "onefile_run",
         "onefile_run_outcomes",
     }

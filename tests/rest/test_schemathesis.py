@@ -23,7 +23,7 @@ from schemathesis.specs.openapi.checks import (
 
 from onefile_sync import services
 
-from .callers import REFRESH, VIEW_RUNS, member_of_staff, signed_in, view_learner
+from .callers import LINK, REFRESH, VIEW_RUNS, change_learner, member_of_staff, signed_in, view_learner
 
 CHECKS = [
     not_a_server_error,
@@ -35,6 +35,8 @@ CHECKS = [
 OPERATIONS = {
     "onefile_refresh_learner",
     "onefile_learner_status",
+    "onefile_link_learner",
+    "onefile_unlink_learner",
     "onefile_run",
     "onefile_run_outcomes",
 }
@@ -56,7 +58,10 @@ def headers_of(host: Any) -> Callable[[str], dict[str, str]]:
     def headers(caller: str) -> dict[str, str]:
         if caller == "nobody":
             return {}
-        permissions = [view_learner(host), *([REFRESH, VIEW_RUNS] if caller == "clerk" else [])]
+        permissions = [
+            view_learner(host),
+            *([REFRESH, VIEW_RUNS, LINK, change_learner(host)] if caller == "clerk" else []),
+        ]
         session = signed_in(member_of_staff(*permissions)).cookies[settings.SESSION_COOKIE_NAME].value
         return {
             "Cookie": f"{settings.SESSION_COOKIE_NAME}={session}; {settings.CSRF_COOKIE_NAME}={CSRF_TOKEN}",
