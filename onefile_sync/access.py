@@ -11,13 +11,21 @@ from typing import NoReturn
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser, PermissionsMixin
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest
 
 from . import services
-from .models import LearnerOutcome, SyncRun
-from .visibility import may_change_learner, may_view_learner, only_visible, search, visible, visible_pks
+from .models import LearnerOutcome, SubjectKind, SyncRun
+from .visibility import (
+    may_change_learner,
+    may_view_learner,
+    may_view_other,
+    only_visible,
+    search,
+    visible,
+    visible_pks,
+)
 
 __all__ = [
     "CANCEL",
@@ -36,6 +44,7 @@ __all__ = [
     "may_preview",
     "may_refresh",
     "may_see_outcome",
+    "may_see_row",
     "may_see_run",
     "may_see_status",
     "may_view_learner",
@@ -89,10 +98,22 @@ def may_preview(request: HttpRequest, learner: Model) -> bool:
     return holds(request.user, PREVIEW, learner) and may_view_learner(request, learner)
 
 
-def may_link(request: HttpRequest, learner: Model) -> bool:
-    """Whether the user may link and unlink a learner, for which PICSWeb must let the user change the learner."""
-    may = holds(request.user, LINK, learner) and may_view_learner(request, learner)
-    return may and may_change_learner(request, learner)
+def may_link(request: HttpRequest, row: Model) -> bool:
+    """Whether the user may link and unlink a learner, an officer or an organisation.
+
+    PICSWeb must let the user change the row.
+    """
+    may = holds(request.user, LINK, row) and may_see_row(request, row)
+    return may and may_change_learner(request, row)
+
+
+def may_see_row(request: HttpRequest, row: Model) -> bool:
+    """Whether PICSWeb lets this user see a learner, an officer or an organisation."""
+    try:
+        is_learner = services.kind_of(row) in (None, SubjectKind.LEARNER)
+    except (ImproperlyConfigured, LookupError):
+        is_learner = True  # nobody's, while the mapping is wrong
+    return may_view_learner(request, row) if is_learner else may_view_other(request, row)
 
 
 def may_see_status(request: HttpRequest, learner: Model) -> bool:

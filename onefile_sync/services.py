@@ -26,16 +26,26 @@ from django.db.models import Model
 from django.utils import timezone
 
 from .conf import deployment
+from .host import kind_of, learner_model, learner_type, visible_learners
 from .host import learner_by_pk as find_learner
-from .host import learner_model, learner_type, visible_learners
+from .host import rows_by_pk as find_rows
 from .linking import learner_check, learner_links, moving
 from .linking.comparison import Agreement
 from .linking.learner_check import Choices, LinkCheck, Option, TakenByAnother
 from .linking.learner_links import AskAgain, LinkDecision, ReviewsAnswer
 from .linking.linker import LinkRefused
+from .linking.look_up import (
+    LinkInForce,
+    LinkSuggestion,
+    LookUp,
+    link_record,
+    link_suggestions,
+    matching_by,
+    unlink_record,
+)
 from .linking.moving import LinkStatus, OneFileChange, link_status, refusal_to_move
 from .messages.catalogue import explain, read_out
-from .messages.labels import field_label
+from .messages.labels import evidence_labels, field_label
 from .models import OneFileSettings, RecordLink, SyncRun
 from .reporting.attention import NEEDS_ATTENTION, Unsettled, open_problems, unsettled_problems
 from .reporting.findings import Finding, Level
@@ -126,6 +136,9 @@ __all__ = [
     "link_status",
     "move_links",
     "refusal_to_move",
+    "LinkInForce",
+    "LinkSuggestion",
+    "LookUp",
     "Level",
     "OutcomeReport",
     "ProbeReport",
@@ -144,8 +157,10 @@ __all__ = [
     "count_calls",
     "check_setup",
     "discard_held",
+    "evidence_labels",
     "field_label",
     "find_learner",
+    "find_rows",
     "health",
     "how_it_read",
     "install_schedules",
@@ -153,9 +168,13 @@ __all__ = [
     "installed_schedules",
     "last_daily_attempt",
     "last_daily_run",
+    "kind_of",
     "learner_model",
     "learner_status",
     "learner_type",
+    "link_record",
+    "link_suggestions",
+    "matching_by",
     "open_problems",
     "partition",
     "perform",
@@ -178,6 +197,7 @@ __all__ = [
     "sweep",
     "test_connection",
     "totals",
+    "unlink_record",
     "unsettled_problems",
     "visible_learners",
     "work",

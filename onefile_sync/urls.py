@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from .web import learner_linking, run_actions, views
+from .web import learner_linking, look_up_page, run_actions, views
 
 app_name = "onefile_sync"
 
@@ -15,6 +15,12 @@ urlpatterns = [
     path("run/<uuid:pk>/cancel/", run_actions.cancel, name="cancel"),
     path("run/<uuid:pk>/apply/", run_actions.apply_held, name="apply"),
     path("run/<uuid:pk>/discard/", run_actions.discard_held, name="discard"),
+    path("look-up/<str:kind>/<str:pk>/", look_up_page.look_up, name="look-up"),
+    path(
+        "look-up/<str:kind>/<str:pk>/unlink/<int:onefile_id>/",
+        look_up_page.unlink,
+        name="look-up-unlink",
+    ),
     path("health/", views.health, name="health"),
     path("outcome/<int:pk>/", views.outcome, name="outcome"),
 ]

@@ -73,13 +73,26 @@ def may_view_learner(request: HttpRequest, learner: Model) -> bool:
 
 
 def may_change_learner(request: HttpRequest, learner: Model) -> bool:
-    """Whether PICSWeb lets this user change a learner: by the learner's admin, else by Django's permissions."""
+    """Whether PICSWeb lets this user change a learner or another row: by its admin, else by Django's permissions."""
     found = learner_admin(type(learner))
     if found is not None:
         return bool(found.model_admin.has_change_permission(request, learner))
-    options = learner._meta
-    permission = f"{options.app_label}.{get_permission_codename('change', options)}"
-    return request.user.has_perm(permission) or request.user.has_perm(permission, learner)
+    return _holds_one_of(request, learner, "change")
+
+
+def may_view_other(request: HttpRequest, row: Model) -> bool:
+    """Whether PICSWeb lets this user see an officer or organisation: by its admin, else by Django's permissions."""
+    found = learner_admin(type(row))
+    if found is not None:
+        return bool(found.model_admin.has_view_or_change_permission(request, row))
+    return _holds_one_of(request, row, "view", "change")
+
+
+def _holds_one_of(request: HttpRequest, row: Model, *actions: str) -> bool:
+    """Whether the user holds one of Django's permissions for this row, or for every row of its model."""
+    options, user = row._meta, request.user
+    names = [f"{options.app_label}.{get_permission_codename(action, options)}" for action in actions]
+    return any(user.has_perm(name) or user.has_perm(name, row) for name in names)
 
 
 def visible_pks(request: HttpRequest) -> frozenset[str] | None:

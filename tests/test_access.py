@@ -21,7 +21,7 @@ from django_q.models import OrmQ
 from example_project.picsweb.models import Learner
 from onefile_sync.admin import OneFileLearnerAdminMixin
 from onefile_sync.models import LearnerOutcome, OneFileSettings, SyncRun
-from tests.factories import LearnerFactory
+from tests.factories import LearnerFactory, OfficerFactory
 from tests.staff_fixtures import a_change, a_held_run, a_problem, a_run
 
 pytestmark = pytest.mark.usefixtures("integration")
@@ -76,6 +76,13 @@ PAGES: dict[str, tuple[tuple[str, ...], tuple[int, ...], tuple[int, ...]]] = {
     "discard as one who may not see the run": (("decide_syncrun",), ONLY_LOOKING_SUPERUSER, ONLY_DOING_SUPERUSER),
     "discard as one who may cancel": (("cancel_syncrun", "view_syncrun"), ONLY_LOOKING_SUPERUSER, ONLY_DOING_SUPERUSER),
     "health": (("view_health",), LOOKING_AT_LISTS, NOT_AT_ALL),
+    # PICSWeb's restriction is of learners; these are officers.
+    "look up": (("link_records", "change_officer"), LOOKING_AT_LISTS, SETTING_UP),
+    "look up as one who may not change officers": (
+        ("link_records", "view_officer"), (302, 403, 404, 404, 200), (302, 403, 404, 404, 302),
+    ),
+    "look up as one who may not link": (("change_officer",), ONLY_LOOKING_SUPERUSER, ONLY_DOING_SUPERUSER),
+    "unlinking": (("link_records", "change_officer"), LOOKING_AT_LISTS, SETTING_UP),
     "way to health": (("view_health",), SETTING_UP, SETTING_UP),
     "health as one who may change the settings": (
         ("change_onefilesettings", "view_syncrun"), ONLY_LOOKING_SUPERUSER, NOT_AT_ALL,
@@ -158,6 +165,8 @@ def addresses(learner: Learner) -> dict[str, str]:
         "apply": reverse("onefile_sync:apply", args=[held.pk]),
         "discard": reverse("onefile_sync:discard", args=[held.pk]),
         "health": reverse("onefile_sync:health"),
+        "look up": reverse("onefile_sync:look-up", args=["officer", OfficerFactory().pk]),
+        "unlinking": reverse("onefile_sync:look-up-unlink", args=["officer", OfficerFactory().pk, 9]),
         "way to health": in_admin("heartbeat_changelist"),
         "admin refresh": reverse("admin:picsweb_learner_onefile_refresh", args=[learner.pk]),
         "admin preview": reverse("admin:picsweb_learner_onefile_preview", args=[learner.pk]),
@@ -314,7 +323,8 @@ def of_nobody(address: str) -> str:
     keys = {
         name: uuid4() if len(str(key)) == len(str(uuid4())) else 987654 for name, key in match.kwargs.items()
     }
-    is_about_learners = bool(keys) and "onefilesettings" not in match.route and bool(match.url_name)
+    of_others = ("onefilesettings", "look-up")
+    is_about_learners = bool(keys) and bool(match.url_name) and not any(on in match.route for on in of_others)
     return reverse(match.view_name, kwargs=keys) if is_about_learners else ""
 
 
@@ -399,6 +409,7 @@ def test_no_action_of_ours_is_missing_above(rf, admin_user):
 
 OUR_PAGES = [
     *("refresh", "run", "progress", "outcome", "cancel", "apply", "discard", "health"),
+    *("look up", "unlinking"),
     *("admin refresh", "admin preview", "settings", "test connection"),
     *("REST refresh", "REST status", "REST run", "REST outcomes"),
 ]

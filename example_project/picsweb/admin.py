@@ -1,4 +1,4 @@
-"""PICSWeb's administration. The learner's page gets Refresh with OneFile from the mixin."""
+"""PICSWeb's administration. The mixins add Refresh with OneFile and Look Up OneFile ID."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from onefile_sync.admin import OneFileLearnerAdminMixin
+from onefile_sync.admin import OneFileLearnerAdminMixin, OneFileLookUpAdminMixin
 
 from .models import Learner, Officer, Organisation, Placement, Qualification, Review, Unit
 
@@ -112,14 +112,14 @@ class LearnerAdmin(OneFileLearnerAdminMixin, LearnerModelAdmin):
 
 
 @admin.register(Officer)
-class OfficerAdmin(OfficerModelAdmin):
+class OfficerAdmin(OneFileLookUpAdminMixin, OfficerModelAdmin):
     list_display = ["ident", "full_name", "email", "onefile_id"]
     list_display_links = ["ident", "full_name"]
     search_fields = ["ident", "first_name", "surname", "email"]
 
 
 @admin.register(Organisation)
-class OrganisationAdmin(OrganisationModelAdmin):
+class OrganisationAdmin(OneFileLookUpAdminMixin, OrganisationModelAdmin):
     list_display = ["ident", "name", "onefile_id"]
     list_display_links = ["ident", "name"]
     search_fields = ["ident", "name"]

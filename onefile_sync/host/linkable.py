@@ -179,6 +179,23 @@ def linked_rows_of(learner_pk: str) -> list[tuple[str, str, int]]:
     ]
 
 
+def rows_by_pk(kind: str, pks: Iterable[str]) -> dict[str, Model]:
+    """The rows of a kind with these primary keys. Deleted and hidden ones are left out. One query."""
+    part = WRITTEN[kind]
+    return {str(row.pk): row for row in _with_pks(part, pks)} if part.is_mapped else {}
+
+
+def kind_of(row: Model) -> str | None:
+    """The kind of one of PICSWeb's rows, as the mapping has it: learner, officer and so on. ``None`` for others."""
+    concrete = row._meta.concrete_model
+    found = (
+        kind
+        for kind, part in WRITTEN.items()
+        if part.is_mapped and part.model._meta.concrete_model is concrete
+    )
+    return next(found, None)
+
+
 def link_values(kind: str, pk: str) -> dict[str, int | None] | None:
     """What linking writes of a row, hidden or not: the OneFile ID, and a learner's centre. ``None`` without the row."""
     part = WRITTEN[kind]

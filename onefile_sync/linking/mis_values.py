@@ -38,6 +38,8 @@ LIST_OF: Final[Mapping[SubjectKind, DirectoryKind]] = {
     SubjectKind.ORGANISATION: DirectoryKind.PLACEMENT,
 }
 EVIDENCE: Final = ["mis"]
+#: More rows than PICSWeb has of any kind.
+ALL: Final = 1_000_000
 #: Calls of :func:`link_by_mis_value` write at most this many links before they ask whether time is up.
 _IN_A_ROW: Final = 20
 
@@ -145,7 +147,6 @@ def _to_link(
     tenant: Tenant, kind: SubjectKind, pairs: Mapping[DirectoryEntry, str]
 ) -> list[tuple[DirectoryEntry, str]]:
     """The pairs that neither side's links nor a person's decision rule out."""
-    ids = {entry.onefile_id for entry in pairs}
     centre_of = dict(
         DirectoryEntry.objects.filter(tenant=tenant, kind=LIST_OF[kind], gone_at=None).values_list(
             "onefile_id", "centre_id"
@@ -153,10 +154,10 @@ def _to_link(
     )
     links = RecordLink.objects.filter(tenant=tenant, subject_kind=kind)
     taken = set(links.filter(ended_at=None).values_list("onefile_id", flat=True))
-    taken |= host.pks_with_onefile_id(kind, ids).keys()
+    own = {pk: onefile_id for pk, onefile_id, _centre in host.rows_with_onefile_id(kind, limit=ALL)}
+    taken |= set(own.values())
     linked_in = set(links.filter(ended_at=None).values_list("subject_pk", "centre_id"))
-    own = host.onefile_ids(kind, set(pairs.values()))
-    linked_in |= {(pk, centre_of.get(onefile_id, 0)) for pk, onefile_id in own.items() if onefile_id}
+    linked_in |= {(pk, centre_of.get(onefile_id, 0)) for pk, onefile_id in own.items()}
     not_same = set(links.filter(ending=LinkEnding.UNLINKED).values_list("subject_pk", "onefile_id"))
     not_same |= set(
         MatchSuggestion.objects.filter(
@@ -170,7 +171,7 @@ def _to_link(
         if entry.onefile_id not in taken
         and (pk, entry.centre_id) not in linked_in
         and (pk, entry.onefile_id) not in not_same
-        and not (has_one_centre and own.get(pk))
+        and not (has_one_centre and pk in own)
     ]
 
 
@@ -214,10 +215,7 @@ def _end_contradicted(tenant: Tenant, kind: SubjectKind, centre_ids: set[int]) -
     entries = {
         (entry.centre_id, entry.onefile_id): entry
         for entry in DirectoryEntry.objects.filter(
-            tenant=tenant,
-            kind=LIST_OF[kind],
-            gone_at=None,
-            onefile_id__in=[each.onefile_id for each in made],
+            tenant=tenant, kind=LIST_OF[kind], gone_at=None, centre_id__in=list(centre_ids)
         )
     }
     for each in made:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -34,3 +36,22 @@ def field_labels() -> dict[str, Promise]:
 def field_label(field: str) -> str:
     """A field's label on PICSWeb's screens; the field's own name if this version no longer has the field."""
     return str(field_labels().get(field, field))
+
+
+#: What two records have in common, by the codes of :mod:`onefile_sync.linking.matching`.
+EVIDENCE_LABELS: dict[str, Promise] = {
+    "mis": _("MIS Value"),
+    "uln": _("ULN"),
+    "ni": _("NI Number"),
+    "email": _("Email"),
+    "dob": _("Date of Birth"),
+    "surname": _("Surname"),
+    "first": _("First Name"),
+    "name": _("Name"),
+    "core": _("Name without Ltd, Limited and the like"),
+}
+
+
+def evidence_labels(codes: Iterable[str]) -> str:
+    """The labels of what two records have in common, separated by commas."""
+    return ", ".join(str(EVIDENCE_LABELS.get(code, code)) for code in codes)

@@ -34,6 +34,12 @@ LINK_REFUSALS: tuple[Explanation, ...] = (
         _("Unlink that record first, or look for the right OneFile ID."),
     ),
     Explanation(
+        "link_not_listed",
+        Move.YOURS,
+        _("OneFile's list does not have the OneFile ID %(onefile_id)s any more."),
+        _("Choose another one, or read the list again."),
+    ),
+    Explanation(
         "link_changed",
         Move.YOURS,
         _("The OneFile ID was changed by somebody else meanwhile."),
