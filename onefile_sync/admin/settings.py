@@ -13,7 +13,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -29,6 +29,9 @@ from onefile_sync.crypto import Undecipherable
 from onefile_sync.models import Environment, OneFileSettings, SettingsGroup
 from onefile_sync.secret import Secret
 from onefile_sync.web import text
+
+from . import link_moves
+from .link_moves import OldLinksForm
 
 if TYPE_CHECKING:
     SettingsModelAdmin = admin.ModelAdmin[OneFileSettings]
@@ -49,8 +52,11 @@ class TokenField(forms.CharField):
         return Secret(super().to_python(value) or "")
 
 
-class OneFileSettingsForm(SettingsModelForm):
+class OneFileSettingsForm(OldLinksForm, SettingsModelForm):
     """The settings form. It never shows the token; a blank field keeps the stored one."""
+
+    #: Whether the input is only tested: then nothing is asked, as nothing is saved.
+    is_test = False
 
     new_customer_token = TokenField(
         label=gettext_lazy("Customer Token"),
@@ -80,6 +86,8 @@ class OneFileSettingsForm(SettingsModelForm):
             )
         if cleaned.get("enabled") and "environment" in cleaned:
             self._see_that_there_is_a_token(self.typed())
+        if not self.errors and not self.is_test:
+            self.ask_about_links(self.typed())
         return cleaned
 
     def _see_that_there_is_a_token(self, chosen: OneFileSettings) -> None:
@@ -118,9 +126,20 @@ class OneFileSettingsForm(SettingsModelForm):
 class TestedForm(OneFileSettingsForm):
     """The form behind *Test connection*. It is never valid, so the admin saves nothing and shows the input again."""
 
+    is_test = True
+
     def is_valid(self) -> bool:
         super().is_valid()
         return False
+
+
+#: The columns that the form saves.
+_ON_THE_FORM = [
+    *OneFileSettingsForm._meta.fields,
+    "encrypted_customer_token",
+    "token_environment",
+    "token_address",
+]
 
 
 @admin.register(OneFileSettings)
@@ -145,6 +164,11 @@ class OneFileSettingsAdmin(SettingsModelAdmin):
         form = transaction.non_atomic_requests(self.admin_site.admin_view(self.change_view))
         return [
             path("<path:object_id>/change/", form, name="onefile_sync_onefilesettings_change"),
+            path(
+                "1/move-links/",
+                transaction.non_atomic_requests(self.admin_site.admin_view(self.move_links_view)),
+                name="onefile_sync_onefilesettings_move_links",
+            ),
             *super().get_urls(),
         ]
 
@@ -177,6 +201,21 @@ class OneFileSettingsAdmin(SettingsModelAdmin):
         elif form.has_changed():
             messages.warning(request, _("Nothing was saved. Save to keep what you have typed."))
 
+    def move_links_view(self, request: HttpRequest) -> HttpResponse:
+        """The button shown after the deployment's own settings have led to another OneFile."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        link_moves.move_after_change_elsewhere(request)
+        return redirect(self._form_url())
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        context.update(link_moves.status_context(OneFileSettings.load()))
+        return super().render_change_form(request, context, *args, **kwargs)
+
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: Any = None
     ) -> OneFileSettings | None:
@@ -191,8 +230,14 @@ class OneFileSettingsAdmin(SettingsModelAdmin):
         return super().get_form(request, obj, change, **kwargs)
 
     def save_model(self, request: HttpRequest, settings: OneFileSettings, form: Any, change: bool) -> None:
-        super().save_model(request, settings, form, change)
-        if "environment" in form.changed_data:
+        if OneFileSettings.objects.filter(pk=1).exists():
+            settings.save(update_fields=_ON_THE_FORM)  # links may be moved at the same moment
+        else:
+            settings.save()
+        if form.change is not None:
+            form.move_links()
+            link_moves.tell(request)
+        elif "environment" in form.changed_data:
             messages.warning(request, _environment_changed(form.initial["environment"], settings))
         if "paused" in form.changed_data and not settings.paused:
             services.resume()

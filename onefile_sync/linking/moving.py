@@ -49,11 +49,13 @@ AskCustomer = Callable[[OneFileSettings], int]
 class OneFileChange:
     """Settings lead to another OneFile than the one to which rows are linked, or have a new token of the same one.
 
-    ``customer_id`` is whose the new token is, if OneFile was asked. ``is_same``: the customer is the linked one.
-    ``may_be_same``: the address is the same, and nobody knows to whom the rows are linked.
+    ``counts`` says how many rows of each kind are linked. ``customer_id`` is whose the new token is, if OneFile was
+    asked. ``is_same``: the customer is the linked one. ``may_be_same``: the address is the same, and nobody knows to
+    whom the rows are linked.
     """
 
     linked: Tenant
+    counts: dict[str, int]
     customer_id: int | None
     is_same: bool
     may_be_same: bool
@@ -81,6 +83,8 @@ def change_of_onefile(settings: OneFileSettings, ask_customer: AskCustomer) -> O
     Calls OneFile at most once, only if the token is new at a known address. Raises what ``ask_customer`` raises.
     """
     stored = OneFileSettings.load()
+    if not settings.address:
+        return None
     try:
         digest = fingerprint(settings)
         if stored.linked_tenant is None and id_owner.is_in_use(stored):
@@ -94,7 +98,8 @@ def change_of_onefile(settings: OneFileSettings, ask_customer: AskCustomer) -> O
     customer = ask_customer(settings) if id_owner.has_to_ask(settings) else None
     here = settings.address == linked.address and not Tenant.objects.filter(token_digest=digest).exists()
     is_same = here and customer is not None and customer == linked.customer_id
-    return OneFileChange(linked, customer, is_same, may_be_same=here and linked.customer_id is None)
+    may_be_same = here and linked.customer_id is None
+    return OneFileChange(linked, host.count_linked(), customer, is_same, may_be_same)
 
 
 def _record_present(stored: OneFileSettings) -> None:
@@ -134,7 +139,7 @@ def begin(customer_id: int | None, *, same_customer: bool = False) -> None:
     if settings.linked_tenant is None or not id_owner.is_in_use(settings):
         id_owner.adopt(settings, present)
         return
-    OneFileSettings.objects.filter(pk=1, moving_to=None).update(moving_to=present)
+    OneFileSettings.objects.filter(pk=1, moving_to=None).update(moving_to=present, links_recorded=True)
     events.info("links_moving", tenant=present.pk, old=settings.linked_tenant_id)
 
 

@@ -27,6 +27,7 @@ from onefile_sync.models import (
     UploadIntent,
 )
 from onefile_sync.onefile.errors import Scope, case_for
+from onefile_sync.sync.connection import id_owner
 from onefile_sync.sync.connection.rate_limit import RateLimitLost, shared_store, throttle_at
 from onefile_sync.sync.connection.session import NotConnected, customer_token, fingerprint
 from onefile_sync.sync.runs import heartbeat, lifecycle
@@ -70,6 +71,23 @@ class TokenCheck(HealthCheck):
         except NotConnected as reason:
             return self.obstacle(reason.code)
         return self.found(Level.FINE, _("There is a customer token."), "there")
+
+
+class LinksCheck(HealthCheck):
+    code = "links"
+    question = _("Do the OneFile IDs in PICSWeb belong to this OneFile?")
+    remedy = explain("other_onefile").remedy
+
+    def look(self, settings: OneFileSettings, _now: datetime) -> Finding:
+        fine = self.found(Level.FINE, _("The OneFile IDs belong to the chosen OneFile."))
+        try:
+            code = id_owner.obstacle(settings)
+        except NotConnected:
+            return fine  # TokenCheck reports it
+        if code == id_owner.LINKS_MOVING:
+            moving = explain(code)
+            return self.found(Level.WARNING, moving.text, code, remedy=moving.remedy)
+        return self.obstacle(code) if code else fine
 
 
 class SchedulesCheck(HealthCheck):
@@ -296,6 +314,7 @@ def all_checks() -> tuple[HealthCheck, ...]:
     return (
         IntegrationCheck(),
         TokenCheck(),
+        LinksCheck(),
         SchedulesCheck(),
         WorkerCheck(),
         ClocksCheck(),
