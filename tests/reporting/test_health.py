@@ -67,6 +67,7 @@ class TestWhenAllIsWell:
         assert [finding.code for finding in health.findings] == [
             "integration",
             "token",
+            "links",
             "schedules",
             "worker",
             "clocks",
@@ -102,6 +103,7 @@ class TestWhenAllIsWell:
         assert values == {
             "integration": "on",
             "token": "there",
+            "links": None,
             "schedules": NOON + 14 * HOUR,
             "worker": NOON,
             "clocks": None,
