@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import messages
@@ -14,6 +14,11 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from onefile_sync import services
 from onefile_sync.models import OneFileSettings, Tenant
+
+if TYPE_CHECKING:
+    SettingsModelForm = forms.ModelForm[OneFileSettings]
+else:
+    SettingsModelForm = forms.ModelForm
 
 #: What a person may choose: to move links, or that the token is a new one of the same customer.
 PUT_AWAY, SAME_CUSTOMER = "put_away", "same_customer"
@@ -49,7 +54,7 @@ def what_is_linked(linked_to: Tenant | None, counts: Mapping[str, int], to: str)
     ) % {"linked": linked, "counts": counted(counts) or _("no record at present"), "to": to}
 
 
-class OldLinksForm(forms.ModelForm):  # type: ignore[type-arg]
+class OldLinksForm(SettingsModelForm):
     """Asks what becomes of the links before another environment or token is saved."""
 
     old_links = forms.ChoiceField(

@@ -52,7 +52,7 @@ class TokenField(forms.CharField):
         return Secret(super().to_python(value) or "")
 
 
-class OneFileSettingsForm(OldLinksForm, SettingsModelForm):
+class OneFileSettingsForm(OldLinksForm):
     """The settings form. It never shows the token; a blank field keeps the stored one."""
 
     #: Whether the input is only tested: then nothing is asked, as nothing is saved.
@@ -135,7 +135,7 @@ class TestedForm(OneFileSettingsForm):
 
 #: The columns that the form saves.
 _ON_THE_FORM = [
-    *OneFileSettingsForm._meta.fields,
+    *(name for names in OneFileSettings.shown().values() for name in names),
     "encrypted_customer_token",
     "token_environment",
     "token_address",
