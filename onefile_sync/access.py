@@ -31,8 +31,11 @@ __all__ = [
     "CANCEL",
     "DECIDE",
     "LINK",
+    "MATCH_RECORDS",
     "PREVIEW",
     "REFRESH",
+    "REFRESH_LINKS",
+    "SEE_LISTS",
     "SEE_STATUS",
     "VIEW_HEALTH",
     "VIEW_RUNS",
@@ -43,6 +46,8 @@ __all__ = [
     "may_link",
     "may_preview",
     "may_refresh",
+    "may_refresh_links",
+    "may_see_lists",
     "may_see_outcome",
     "may_see_row",
     "may_see_run",
@@ -65,9 +70,13 @@ CANCEL = "onefile_sync.cancel_syncrun"
 DECIDE = "onefile_sync.decide_syncrun"
 VIEW_HEALTH = "onefile_sync.view_health"
 LINK = "onefile_sync.link_records"
+REFRESH_LINKS = "onefile_sync.refresh_links"
+MATCH_RECORDS = "onefile_sync.match_records"
 
 #: Each of these permissions lets a user see how the learners visible to them were synchronised.
 SEE_STATUS = (REFRESH, PREVIEW, VIEW_RUNS)
+#: Each of these permissions lets a user see OneFile's lists, and the runs that read them.
+SEE_LISTS = (REFRESH_LINKS, MATCH_RECORDS, VIEW_RUNS)
 
 #: The attribute of a request that caches which learners of a run are visible to its user.
 _KEPT = "_onefile_learners_of_runs"
@@ -134,13 +143,26 @@ def may_see_outcome(request: HttpRequest, outcome: LearnerOutcome) -> bool:
 def may_see_run(request: HttpRequest, run: SyncRun) -> bool:
     """Whether the user may view runs, requested this one, or may see the outcome of its only learner.
 
-    The last case is for a click that leads to a run which a colleague started for the same learner. In every case the
-    user must be able to see at least one of the run's learners.
+    A run without learners is for those who work with OneFile's lists. The last case is for a click that leads to a run
+    which a colleague started for the same learner. In every case the user must be able to see at least one of the
+    run's learners, if it has any.
     """
+    if run.has_no_learners:
+        return may_see_lists(request)
     if _may_open_run(request.user, run):
         return _theirs_in(request, run) != frozenset() or not run.outcomes.exists()
     first_two = list(run.outcomes.all()[:2])
     return len(first_two) == 1 and may_see_outcome(request, first_two[0])
+
+
+def may_see_lists(request: HttpRequest) -> bool:
+    """Whether the user may see how old and how long OneFile's kept lists are, and the qualification links."""
+    return any(request.user.has_perm(permission) for permission in SEE_LISTS)
+
+
+def may_refresh_links(request: HttpRequest) -> bool:
+    """Whether the user may have OneFile's lists read again."""
+    return request.user.has_perm(REFRESH_LINKS)
 
 
 def visible_outcomes(request: HttpRequest, run: SyncRun) -> QuerySet[LearnerOutcome]:

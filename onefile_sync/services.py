@@ -44,6 +44,8 @@ from .linking.look_up import (
     unlink_record,
 )
 from .linking.moving import LinkStatus, OneFileChange, link_status, refusal_to_move
+from .linking.qualification_links import QualificationLinks, ReferenceLink, qualification_links
+from .linking.reading_runs import read_lists, refresh_links, refresh_links_now
 from .messages.catalogue import explain, read_out
 from .messages.labels import evidence_labels, field_label
 from .models import OneFileSettings, RecordLink, SyncRun
@@ -51,6 +53,7 @@ from .reporting.attention import NEEDS_ATTENTION, Unsettled, open_problems, unse
 from .reporting.findings import Finding, Level
 from .reporting.health import Health, health
 from .reporting.learner_status import LearnerStatus, learner_status
+from .reporting.list_reports import ListLine, kept_lists, lists_of_run
 from .reporting.reports import (
     RESULT_FAILED,
     ChangeLine,
@@ -140,11 +143,14 @@ __all__ = [
     "LinkSuggestion",
     "LookUp",
     "Level",
+    "ListLine",
     "OutcomeReport",
     "ProbeReport",
     "ProblemLine",
     "Progress",
+    "QualificationLinks",
     "Reading",
+    "ReferenceLink",
     "Refusal",
     "Refused",
     "ScheduledTask",
@@ -168,12 +174,14 @@ __all__ = [
     "installed_schedules",
     "last_daily_attempt",
     "last_daily_run",
+    "kept_lists",
     "kind_of",
     "learner_model",
     "learner_status",
     "learner_type",
     "link_record",
     "link_suggestions",
+    "lists_of_run",
     "matching_by",
     "open_problems",
     "partition",
@@ -184,8 +192,12 @@ __all__ = [
     "probe_centres",
     "progress",
     "prune",
+    "qualification_links",
+    "read_lists",
     "read_out",
     "refresh",
+    "refresh_links",
+    "refresh_links_now",
     "refresh_now",
     "refusal_for",
     "remove_schedules",

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from .web import learner_linking, look_up_page, run_actions, views
+from .web import learner_linking, list_pages, look_up_page, run_actions, views
 
 app_name = "onefile_sync"
 
@@ -22,5 +22,10 @@ urlpatterns = [
         name="look-up-unlink",
     ),
     path("health/", views.health, name="health"),
+    path("qualification-links/", list_pages.qualification_links, name="qualification-links"),
+    path("qualification-links/csv/", list_pages.qualification_links_csv, name="qualification-links-csv"),
+    path("qualification-links/refresh/", list_pages.refresh_links, name="refresh-links"),
+    path("lists/", list_pages.kept_lists, name="lists"),
+    path("lists/read/", list_pages.read_lists, name="read-lists"),
     path("outcome/<int:pk>/", views.outcome, name="outcome"),
 ]

@@ -83,6 +83,17 @@ PAGES: dict[str, tuple[tuple[str, ...], tuple[int, ...], tuple[int, ...]]] = {
     ),
     "look up as one who may not link": (("change_officer",), ONLY_LOOKING_SUPERUSER, ONLY_DOING_SUPERUSER),
     "unlinking": (("link_records", "change_officer"), LOOKING_AT_LISTS, SETTING_UP),
+    **dict.fromkeys(("lists", "links", "CSV of links"), (("match_records",), LOOKING_AT_LISTS, NOT_AT_ALL)),
+    "links as one who may refresh them": (("refresh_links",), LOOKING_AT_LISTS, NOT_AT_ALL),
+    "refresh links": (("refresh_links",), NOT_AT_ALL, SETTING_UP),
+    "refresh links as one who may match": (("match_records", "view_syncrun"), NOT_AT_ALL, ONLY_DOING_SUPERUSER),
+    "read lists": (("refresh_links",), NOT_AT_ALL, SETTING_UP),
+    "read lists as one who may match": (("match_records", "view_syncrun"), NOT_AT_ALL, ONLY_DOING_SUPERUSER),
+    "run of lists": (("refresh_links",), LOOKING_AT_LISTS, NOT_AT_ALL),
+    "cancel lists": (("cancel_syncrun", "match_records"), LOOKING_AT_LISTS, SETTING_UP),
+    "cancel lists as one who may refresh": (
+        ("cancel_syncrun", "refresh_learner"), (302, 403, 404, 404, 200), (302, 403, 404, 404, 302),
+    ),
     "way to health": (("view_health",), SETTING_UP, SETTING_UP),
     "health as one who may change the settings": (
         ("change_onefilesettings", "view_syncrun"), ONLY_LOOKING_SUPERUSER, NOT_AT_ALL,
@@ -124,13 +135,18 @@ PAGES: dict[str, tuple[tuple[str, ...], tuple[int, ...], tuple[int, ...]]] = {
     "REST status": (("view_syncrun",), REST_LOOKING, REST_NOT_AT_ALL),
     "REST run": (("view_syncrun",), REST_LOOKING, REST_NOT_AT_ALL),
     "REST outcomes": (("view_syncrun",), REST_LOOKING, REST_NOT_AT_ALL),
+    "REST links": (("match_records",), (403, 403, 200, 200, 200), REST_NOT_AT_ALL),
+    "REST refresh links": (("refresh_links",), REST_NOT_AT_ALL, (403, 403, 202, 202, 202)),
 }  # fmt: skip
 
 #: What does something when it is posted by those who may; the rest shows, or asks OneFile who we are.
 ACTS = {
     *("refresh", "cancel", "apply", "discard", "admin refresh", "admin preview", "the action", "settings"),
-    *("REST refresh", "unlink"),
+    *("refresh links", "read lists", "cancel lists", "REST refresh", "REST refresh links", "unlink"),
 }
+
+#: What is about OneFile's lists, which name no learner of PICSWeb's: restricted staff see them as everybody does.
+ABOUT_LISTS = {"refresh links", "read lists", "run of lists", "cancel lists", "REST refresh links"}
 
 SETTINGS_FORM = {
     "enabled": "on",
@@ -149,6 +165,7 @@ def addresses(learner: Learner) -> dict[str, str]:
     change, problem = a_change(outcome), a_problem(outcome)
     waiting = a_run((_another(503), "queued"), state="queued")
     held = a_held_run(_another(504), _another(505))
+    of_lists = a_run(kind="lists", state="queued")
     rows = {"runs": run, "outcomes": outcome, "changes": change, "problems": problem}
 
     def in_admin(name: str, *args: object) -> str:
@@ -167,6 +184,15 @@ def addresses(learner: Learner) -> dict[str, str]:
         "health": reverse("onefile_sync:health"),
         "look up": reverse("onefile_sync:look-up", args=["officer", OfficerFactory().pk]),
         "unlinking": reverse("onefile_sync:look-up-unlink", args=["officer", OfficerFactory().pk, 9]),
+        "lists": reverse("onefile_sync:lists"),
+        "links": reverse("onefile_sync:qualification-links"),
+        "CSV of links": reverse("onefile_sync:qualification-links-csv"),
+        "refresh links": reverse("onefile_sync:refresh-links"),
+        "read lists": reverse("onefile_sync:read-lists"),
+        "run of lists": reverse("onefile_sync:run", args=[of_lists.pk]),
+        "cancel lists": reverse("onefile_sync:cancel", args=[of_lists.pk]),
+        "REST links": reverse("onefile_sync_rest:qualification-links"),
+        "REST refresh links": reverse("onefile_sync_rest:refresh-qualification-links"),
         "way to health": in_admin("heartbeat_changelist"),
         "admin refresh": reverse("admin:picsweb_learner_onefile_refresh", args=[learner.pk]),
         "admin preview": reverse("admin:picsweb_learner_onefile_preview", args=[learner.pk]),
@@ -255,7 +281,7 @@ def test_who_gets_what(page, who, addresses, forms, staff, restrict, browser):
     if (who, page) == ("restricted staff", "the action"):
         is_accepted = False  # the list answers as if nothing had been chosen
     assert (everything() != before) == (is_accepted and what in ACTS)
-    if is_accepted and what in ACTS - {"settings", "REST refresh", "unlink"}:
+    if is_accepted and what in ACTS - {"settings", "REST refresh", "REST refresh links", "unlink"}:
         assert posted["Location"].startswith("/onefile/run/")
 
 
@@ -310,7 +336,7 @@ def test_every_way_of_restricting_staff_has_the_same_result(page, addresses, for
     posted = browser(member).post(address, form)
 
     assert (got.status_code, head.status_code, posted.status_code) == (to_get[at], to_get[at], to_post[at])
-    acts_on_learners = what in ACTS - {"settings"}
+    acts_on_learners = what in ACTS - {"settings"} - ABOUT_LISTS
     assert not (acts_on_learners and everything() != before)
 
 
@@ -339,7 +365,7 @@ def without_key(answer: HttpResponse, key: object) -> tuple[str, dict[str, str]]
 
 @pytest.mark.matrix
 @pytest.mark.parametrize("who", ["staff without", "restricted staff"])
-@pytest.mark.parametrize("page", [page for page in PAGES if " as " not in page])
+@pytest.mark.parametrize("page", [page for page in PAGES if " as " not in page and page not in ABOUT_LISTS])
 def test_an_invisible_row_is_answered_like_a_missing_one(page, who, addresses, staff, restrict, browser):
     member = staff() if who == "staff without" else restrict(staff(*PAGES[page][0]))
     address = addresses[page]
@@ -355,7 +381,7 @@ def test_head_works_where_get_does(addresses, admin_user, browser):
     client = browser(admin_user)
     for page, address in addresses.items():
         got, head = client.get(address), client.head(address)
-        assert (page, head.status_code, head.content) == (page, got.status_code, b"")
+        assert (page, head.status_code, head.getvalue()) == (page, got.status_code, b"")
 
 
 def addresses_of_ours() -> set[str]:

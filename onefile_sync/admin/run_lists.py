@@ -84,7 +84,9 @@ class SyncRunAdmin(ReadOnlyMixin, RunModelAdmin):
 
     @admin.display(description=_("state"))
     def result(self, run: Any) -> str:
-        failed = run.state == RunState.FINISHED and run.failed_count and not run.compared_count
+        failed = bool(run.failure) or (
+            run.state == RunState.FINISHED and run.failed_count and not run.compared_count
+        )
         label = text.run_result(run, failed=failed)
         return _as_failed(label) if failed else label
 
@@ -94,19 +96,21 @@ class SyncRunAdmin(ReadOnlyMixin, RunModelAdmin):
 
     @admin.display(description=_("learners"))
     def learners(self, run: Any) -> str:
+        if run.has_no_learners:
+            return "–"
         return self._outcomes_link(run, run.learner_count)
 
     @admin.display(description=_("need attention"))
     def attention(self, run: Any) -> str:
         """The number when the run ended. Problems settled since then are still counted, unlike in the filter."""
         if not run.attention_count:
-            return "0"
+            return "–" if run.has_no_learners else "0"
         return self._outcomes_link(run, run.attention_count, state__exact=OutcomeState.ATTENTION.value)
 
     @admin.display(description=_("failed"))
     def failed(self, run: Any) -> str:
         if not run.failed_count:
-            return "0"
+            return "–" if run.has_no_learners else "0"
         return _as_failed(self._outcomes_link(run, run.failed_count, state__exact=OutcomeState.FAILED.value))
 
     def _outcomes_link(self, run: SyncRun, number: int, **filters: str) -> str:

@@ -15,7 +15,7 @@ from typing import Final
 from django.core.exceptions import ImproperlyConfigured
 
 from onefile_sync import host
-from onefile_sync.models import DirectoryEntry, DirectoryKind, RunKind, SyncRun
+from onefile_sync.models import DirectoryEntry, DirectoryKind, SyncRun
 from onefile_sync.sync.connection.session import NotConnected
 
 from . import directory, identity
@@ -196,14 +196,6 @@ def gone_in_use(
         if number_of[code] and code not in still
         for each in _in_order(found)
     )
-
-
-def start_refreshing(by: object = None, *, queued: bool = True) -> SyncRun:
-    """Open a run that reads the standards of every centre, or return the one that reads lists now.
-
-    Raises :class:`~onefile_sync.sync.eligibility.Refused`.
-    """
-    return directory.start_reading([DirectoryKind.STANDARD], run_kind=RunKind.LINKS, by=by, queued=queued)
 
 
 def _by_code(standards: Iterable[ListedStandard]) -> dict[str, list[ListedStandard]]:

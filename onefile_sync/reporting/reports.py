@@ -31,6 +31,8 @@ from onefile_sync.sync.connection.rate_limit import RateLimitLost, shared_store
 from onefile_sync.sync.planning import rules
 from onefile_sync.sync.runs.lifecycle import COMPARED
 
+from .list_reports import progress_of_lists
+
 #: The result of a finished run in which no learner was compared.
 RESULT_FAILED = "failed"
 #: A run without activity for this long counts as waiting for a worker, unless OneFile has asked for a pause. The time
@@ -53,6 +55,9 @@ class Progress:
     ``is_final``: nothing more happens without a person's action, because the run is finished or held. ``reading`` is
     set while the run reads OneFile for everyone, before the first learner is compared. ``goes_on_at`` is set while the
     run waits for a lost worker: when the last of its leases expires and another worker may continue.
+
+    In a run without learners, ``total`` and ``done`` are lists of OneFile, and ``failed`` of them could not be read.
+    ``failure`` is the code of why such a run ended early.
     """
 
     state: str
@@ -63,10 +68,14 @@ class Progress:
     is_final: bool
     reading: Reading | None = None
     goes_on_at: datetime | None = None
+    failed: int = 0
+    failure: str = ""
 
     @property
     def has_failed(self) -> bool:
-        """Whether the run is finished, with failed learners and none that was compared."""
+        """Whether the run is finished, with failed learners and none that was compared, or ended by a failure."""
+        if self.failure:
+            return True
         came_through = any(self.counts.get(state) for state in COMPARED)
         return (
             self.state == RunState.FINISHED
@@ -140,8 +149,19 @@ def progress(run: SyncRun, *, among: QuerySet[LearnerOutcome] | None = None) -> 
     ``reading``, as its numbers are about all learners.
     """
     run.refresh_from_db(
-        fields=["state", "started_at", "finished_at", "cleared_at", "listed_at", "read_at", "worked_at"]
+        fields=[
+            "state",
+            "started_at",
+            "finished_at",
+            "cleared_at",
+            "listed_at",
+            "read_at",
+            "worked_at",
+            "failure",
+        ]
     )
+    if run.has_no_learners:
+        return _progress_without_learners(run)
     by_state = (
         run.outcomes.order_by().values("state").annotate(learners=Count("pk"), latest=Max("started_at"))
     )
@@ -168,6 +188,26 @@ def progress(run: SyncRun, *, among: QuerySet[LearnerOutcome] | None = None) -> 
         is_final=not run.is_open or run.is_held,
         reading=_reading(run) if is_reading and among is None else None,
         goes_on_at=lease if waiting else None,
+    )
+
+
+def _progress_without_learners(run: SyncRun) -> Progress:
+    lists, now = progress_of_lists(run), timezone.now()
+    held_since = [lists.lease - deployment.lease] if lists.lease else []
+    latest = max([run.created_at, run.worked_at or run.created_at, *held_since])
+    waiting = run.is_open and now - latest > PATIENCE_WITH_WORKERS and not _all_pause(now)
+    goes_on_at = lists.lease if lists.lease and lists.lease > now else None
+    return Progress(
+        state=run.state,
+        total=lists.total,
+        done=lists.done,
+        counts={},
+        waiting_for_worker=waiting,
+        is_final=not run.is_open,
+        reading=Reading(pages=lists.pages, records_left=None),
+        goes_on_at=goes_on_at if waiting else None,
+        failed=lists.failed,
+        failure=run.failure,
     )
 
 

@@ -25,6 +25,7 @@ _queued = {
     "state": "queued",
     "result": "queued",
     "ending": "",
+    "failure": "",
     "total": 1,
     "done": 0,
     "counts": _counts | {"queued": 1},

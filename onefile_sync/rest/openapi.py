@@ -6,6 +6,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 
 from .link_serializers import DecisionSerializer, LinkCheckSerializer, LinkSerializer
+from .list_serializers import QualificationLinksSerializer
 from .serializers import (
     ErrorSerializer,
     LearnerStatusSerializer,
@@ -78,6 +79,35 @@ learner_status = extend_schema(
         200: OpenApiResponse(LearnerStatusSerializer, "The learner's OneFile status."),
         **_not_allowed,
         404: _no_learner,
+    },
+)
+
+refresh_qualification_links = extend_schema(
+    operation_id="onefile_refresh_qualification_links",
+    tags=TAGS,
+    summary="Refresh Qualification Links",
+    description=(
+        "Queues a run that reads the standards of every centre from OneFile, and answers immediately. While OneFile's "
+        "lists are being read, another request returns the same run."
+    ),
+    request=None,
+    parameters=[_location, _retry_after],
+    responses={
+        202: OpenApiResponse(RunSerializer, "The open run. Its progress is at the URL in Location."),
+        **_not_allowed,
+        409: OpenApiResponse(WhyNotSerializer, "OneFile cannot be read at the moment. Nothing was queued."),
+        429: OpenApiResponse(ErrorSerializer, "Too many requests."),
+    },
+)
+
+qualification_links = extend_schema(
+    operation_id="onefile_qualification_links",
+    tags=TAGS,
+    summary="VQ References and OneFile's standards",
+    description="What the lists say that were last read. OneFile is not called.",
+    responses={
+        200: OpenApiResponse(QualificationLinksSerializer, "The VQ References in use."),
+        **_not_allowed,
     },
 )
 

@@ -88,9 +88,10 @@ class CountsSerializer(serializers.Serializer[dict[str, int]]):
 
 @extend_schema_serializer(component_name="OneFileRun", examples=examples.RUN)
 class RunSerializer(serializers.Serializer[Any]):
-    """A refresh, a daily sync or a preview.
+    """A refresh, a daily sync or a preview; or a run without learners, such as one that reads OneFile's lists.
 
-    All numbers count only the learners that PICSWeb lets the caller see.
+    All numbers count only the learners that PICSWeb lets the caller see. In a run without learners, `total` and `done`
+    count lists, and all `counts` are 0.
     """
 
     id = serializers.UUIDField(source="run.pk")
@@ -102,7 +103,7 @@ class RunSerializer(serializers.Serializer[Any]):
     result = serializers.ChoiceField(
         choices=[*RunState.values, services.RESULT_FAILED],
         source="progress.result",
-        help_text="The state; `failed` if the run has finished and every learner processed in it failed.",
+        help_text="The state; `failed` if every learner processed failed, or if the run ended with a `failure`.",
     )
     ending = serializers.ChoiceField(
         choices=Ending.choices,
@@ -110,8 +111,11 @@ class RunSerializer(serializers.Serializer[Any]):
         source="run.ending",
         help_text="Why the run ended before all learners were processed; blank if all were.",
     )
-    total = serializers.IntegerField(source="progress.total", help_text="Learners in the run.")
-    done = serializers.IntegerField(source="progress.done", help_text="Learners processed so far.")
+    failure = serializers.CharField(
+        source="run.failure", help_text="Code of why a run without learners ended early; blank if it did not."
+    )
+    total = serializers.IntegerField(source="progress.total", help_text="Learners, or lists, in the run.")
+    done = serializers.IntegerField(source="progress.done", help_text="Those processed so far.")
     counts = CountsSerializer()
     waiting_for_worker = serializers.BooleanField(
         source="progress.waiting_for_worker",

@@ -18,6 +18,12 @@ urlpatterns = [
         name="learner-link",
     ),
     path("learners/<str:learner_pk>/status/", views.LearnerStatusView.as_view(), name="learner-status"),
+    path("qualification-links/", views.QualificationLinksView.as_view(), name="qualification-links"),
+    path(
+        "qualification-links/refresh/",
+        views.RefreshQualificationLinks.as_view(),
+        name="refresh-qualification-links",
+    ),
     path("runs/<uuid:run_id>/", views.Run.as_view(), name="run"),
     path("runs/<uuid:run_id>/outcomes/", views.RunOutcomes.as_view(), name="run-outcomes"),
 ]

@@ -27,6 +27,7 @@ from onefile_sync import access, services
 from onefile_sync.models import LearnerOutcome, SyncRun
 
 from . import openapi
+from .list_serializers import QualificationLinksSerializer
 from .pagination import OutcomePages
 from .permissions import SignedIn
 from .serializers import (
@@ -45,6 +46,8 @@ RETRY_AFTER = 2
 
 MAY_NOT_REFRESH = _("You may not refresh this learner with OneFile.")
 MAY_NOT_SEE_STATUS = _("You may not see how this learner was synchronised with OneFile.")
+MAY_NOT_READ_LISTS = _("You may not have OneFile's lists read.")
+MAY_NOT_SEE_LISTS = _("You may not see OneFile's lists.")
 MAY_NOT_READ_RUN = _("You may not read this run.")
 
 
@@ -83,18 +86,8 @@ class RefreshLearner(LearnerView):
         try:
             run = services.refresh([learner], by=request.user)
         except services.Refused as refused:
-            refusal = WhyNotSerializer(WhyNot(refused.code, refused.reason))
-            return Response(refusal.data, status=status.HTTP_409_CONFLICT)
-        body = RunSerializer(run, context={"request": request}).data
-        return Response(
-            body,
-            status=status.HTTP_202_ACCEPTED,
-            headers={
-                # The serializer's link is a subclass of str, which strict PEP 3333 servers refuse in a header.
-                "Location": reverse("onefile_sync_rest:run", args=[run.pk], request=request),
-                "Retry-After": str(RETRY_AFTER),
-            },
-        )
+            return refused_with(refused)
+        return accepted(request, run)
 
 
 class LearnerStatusView(LearnerView):
@@ -108,6 +101,30 @@ class LearnerStatusView(LearnerView):
         return Response(LearnerStatusSerializer(callers_status, context={"request": request}).data)
 
 
+class RefreshQualificationLinks(OneFileView):
+    def get_throttles(self) -> list[BaseThrottle]:
+        return [*super().get_throttles(), RefreshThrottle()]
+
+    @openapi.refresh_qualification_links
+    def post(self, request: Request) -> Response:
+        if not access.may_refresh_links(asker(request)):
+            raise PermissionDenied(str(MAY_NOT_READ_LISTS))
+        try:
+            run = services.refresh_links(by=request.user)
+        except services.Refused as refused:
+            return refused_with(refused)
+        return accepted(request, run)
+
+
+class QualificationLinksView(OneFileView):
+    @openapi.qualification_links
+    def get(self, request: Request) -> Response:
+        if not access.may_see_lists(asker(request)):
+            raise PermissionDenied(str(MAY_NOT_SEE_LISTS))
+        links = services.qualification_links()
+        return Response(QualificationLinksSerializer(links, context={"request": request}).data)
+
+
 class RunView(OneFileView):
     """The base of views about one run, limited to the learners that the caller may see. The URL has the run's ID."""
 
@@ -115,7 +132,7 @@ class RunView(OneFileView):
         """The run, if the caller may read it. Otherwise raises the exception to answer with."""
         run = SyncRun.objects.filter(pk=run_id).first()
         if run is None or not access.may_see_run(asker(self.request), run):
-            refuse(self.request, *access.SEE_STATUS, message=MAY_NOT_READ_RUN)
+            refuse(self.request, *access.SEE_STATUS, *access.SEE_LISTS, message=MAY_NOT_READ_RUN)
         return run
 
 
@@ -135,6 +152,25 @@ class RunOutcomes(RunView, GenericAPIView[LearnerOutcome]):
         outcomes = access.visible_outcomes(asker(request), self.run(run_id))
         page = self.paginate_queryset(outcomes.select_related("run").prefetch_related("changes", "problems"))
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+
+def accepted(request: Request, run: SyncRun) -> Response:
+    """The answer to a request that has queued a run, or that leads to an open one."""
+    return Response(
+        RunSerializer(run, context={"request": request}).data,
+        status=status.HTTP_202_ACCEPTED,
+        headers={
+            # The serializer's link is a subclass of str, which strict PEP 3333 servers refuse in a header.
+            "Location": reverse("onefile_sync_rest:run", args=[run.pk], request=request),
+            "Retry-After": str(RETRY_AFTER),
+        },
+    )
+
+
+def refused_with(refused: services.Refused) -> Response:
+    """The answer to a request that is permitted, but refused at the moment."""
+    refusal = WhyNotSerializer(WhyNot(refused.code, refused.reason))
+    return Response(refusal.data, status=status.HTTP_409_CONFLICT)
 
 
 def refuse(request: Request, *permissions: str, message: Promise) -> NoReturn:

@@ -6,7 +6,7 @@ Each asks for confirmation on a page of its own, works without JavaScript and ac
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -36,7 +36,7 @@ class Decision:
     is_open: Callable[[SyncRun], bool]
     carry_out: Callable[..., bool]
     title: Promise
-    meaning: Promise
+    meaning: Promise | str
     button: Promise
     done: Promise
 
@@ -121,6 +121,9 @@ def _decide(request: HttpRequest, pk: UUID, decision: Decision) -> HttpResponse:
 
 
 def _context(run: SyncRun, decision: Decision) -> dict[str, Any]:
+    if run.has_no_learners:
+        meaning = _("What was kept of the lists that are not finished stays. You can have them read again.")
+        return {"run": run, "decision": replace(decision, meaning=meaning), "waiting": None}
     counts = services.progress(run).counts
     waiting = counts.get(OutcomeState.QUEUED, 0) + counts.get(OutcomeState.ASIDE, 0)
     return {"run": run, "decision": decision, "waiting": waiting}

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from onefile_sync.models import LearnerOutcome, OutcomeState, RunKind, RunState, SyncRun
-from onefile_sync.services import Finding, Health, Level, Progress, Reading
+from onefile_sync.services import Finding, Health, Level, Progress, QualificationLinks, Reading, read_out
 
 #: Outcomes in the order in which pages list them: first those that need attention, then those that changed.
 READING_ORDER = (
@@ -69,6 +69,8 @@ def state_label(run: SyncRun, state: str) -> str:
 
 def run_title(run: SyncRun, only: LearnerOutcome | None) -> str:
     """The page's title. ``only`` is the single outcome of a run with one learner."""
+    if run.has_no_learners:
+        return str(run.get_kind_display())
     if run.kind == RunKind.DAILY:
         return _("Daily sync of %(day)s") % {"day": f"{timezone.localtime(run.created_at):%d/%m/%Y}"}
     kind = _("Preview of a refresh with OneFile") if run.is_preview else _("Refresh with OneFile")
@@ -83,7 +85,9 @@ def headline(run: SyncRun, progress: Progress) -> str:
             "total": progress.total,
         }
     if progress.is_final:
-        return _finished(run, progress)
+        return _finished_without_learners(run, progress) if run.has_no_learners else _finished(run, progress)
+    if run.ending and run.has_no_learners:
+        return _("Ending: the page that is being read now will still be finished.")
     if run.ending:
         return _("Ending: learners who are being compared now will still be finished.")
     if progress.waiting_for_worker:
@@ -94,6 +98,12 @@ def headline(run: SyncRun, progress: Progress) -> str:
         }
     if progress.state == RunState.QUEUED:
         return _("Waiting to start.")
+    if progress.reading is not None and run.has_no_learners:
+        return _("Reading OneFile's lists: %(done)d of %(total)d done, %(pages)d pages so far.") % {
+            "done": progress.done,
+            "total": progress.total,
+            "pages": progress.reading.pages,
+        }
     if progress.reading is not None:
         return _reading(progress.reading)
     return ngettext(
@@ -144,6 +154,35 @@ def _finished(run: SyncRun, progress: Progress) -> str:
         "total": progress.total,
         "counted": counted,
     }
+
+
+def _finished_without_learners(run: SyncRun, progress: Progress) -> str:
+    ended = run_result(run, failed=progress.has_failed)
+    if progress.failure:
+        text, _remedy = read_out(progress.failure, {})
+        return _("%(ended)s: %(reason)s") % {"ended": ended, "reason": text}
+    if not progress.total:
+        return _("%(ended)s. Its lists have been read again since.") % {"ended": ended}
+    return _("%(ended)s: %(read)d of %(total)d lists were read.") % {
+        "ended": ended,
+        "read": progress.done - progress.failed,
+        "total": progress.total,
+    }
+
+
+def links_summary(links: QualificationLinks) -> str:
+    """The date of the kept list of standards, with its number and that of VQ References without one."""
+    if links.read_at is None:
+        return _("OneFile's list of standards has not been read yet.")
+    told = {
+        "day": f"{timezone.localtime(links.read_at):%d/%m/%Y}",
+        "standards": ngettext("%d standard", "%d standards", links.standards) % links.standards,
+    }
+    if not links.knows_references:
+        return _("Qualification Links of %(day)s: %(standards)s.") % told
+    missing = len(links.without_standard)
+    told["missing"] = ngettext("%d VQ Reference", "%d VQ References", missing) % missing
+    return _("Qualification Links of %(day)s: %(standards)s, %(missing)s without one.") % told
 
 
 @dataclass(frozen=True, slots=True)

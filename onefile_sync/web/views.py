@@ -77,9 +77,11 @@ def refresh(request: HttpRequest, pk: str) -> HttpResponse:
 @never_cache
 @require_safe
 def run(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """A run: its progress, then the changes and problems of each learner."""
+    """A run: its progress, then the changes and problems of each learner, or the lists that it reads."""
     the_run = run_for(request, pk)
     now = access.progress(request, the_run)
+    if the_run.has_no_learners:
+        return _run_without_learners(request, the_run, now)
     chosen, origin = request.GET.get("outcome", ""), links.came_from(request)
     outcomes = access.visible_outcomes(request, the_run)
     page = Paginator(_in_reading_order(outcomes, chosen), PAGE_LENGTH).get_page(request.GET.get("page"))
@@ -104,6 +106,21 @@ def run(request: HttpRequest, pk: UUID) -> HttpResponse:
         learner_to_refresh=_learner_to_refresh(request, the_run, only),
         may_cancel=the_run.can_be_cancelled and access.may_cancel(request, the_run),
         may_decide=the_run.is_held and access.may_decide(request, the_run),
+    )
+
+
+def _run_without_learners(request: HttpRequest, the_run: SyncRun, now: services.Progress) -> HttpResponse:
+    return page_of(
+        request,
+        "onefile_sync/run_of_lists.html",
+        text.run_title(the_run, None),
+        run=the_run,
+        progress=now,
+        headline=text.headline(the_run, now),
+        remedy=services.read_out(now.failure, {})[1] if now.failure else "",
+        paused=OneFileSettings.load().paused,
+        lines=services.lists_of_run(the_run),
+        may_cancel=the_run.can_be_cancelled and access.may_cancel(request, the_run),
     )
 
 
@@ -173,7 +190,7 @@ def run_for(request: HttpRequest, pk: UUID) -> SyncRun:
     """The run, if this user may see it. Otherwise raises what :func:`onefile_sync.access.refuse` raises."""
     run = SyncRun.objects.select_related("requested_by").filter(pk=pk).first()
     if run is None or not access.may_see_run(request, run):
-        access.refuse(request, *access.SEE_STATUS)
+        access.refuse(request, *access.SEE_STATUS, *access.SEE_LISTS)
     return run
 
 

@@ -39,6 +39,8 @@ OPERATIONS = {
     "onefile_unlink_learner",
     "onefile_run",
     "onefile_run_outcomes",
+    "onefile_qualification_links",
+    "onefile_refresh_qualification_links",
 }
 CSRF_TOKEN = "c" * 32
 
