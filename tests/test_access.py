@@ -115,6 +115,8 @@ PAGES: dict[str, tuple[tuple[str, ...], tuple[int, ...], tuple[int, ...]]] = {
     **{f"way on to {what}": ((f"view_{model}",), ANYBODY, ANYBODY) for what, model in LEDGER.items()},
     "settings": (("change_onefilesettings",), LOOKING_AT_LISTS, SETTING_UP),
     "settings as one who may only look": (("view_onefilesettings",), LOOKING_AT_LISTS, ONLY_DOING_SUPERUSER),
+    "moving links": (("change_onefilesettings",), NOT_AT_ALL, SETTING_UP),
+    "moving links as one who may only look": (("view_onefilesettings",), NOT_AT_ALL, ONLY_DOING_SUPERUSER),
     "list of settings": (("change_onefilesettings",), SETTING_UP, SETTING_UP),
     "history of the settings": (("view_onefilesettings",), LOOKING_AT_LISTS, LOOKING_AT_LISTS),
     "way on to the settings": (("change_onefilesettings",), ANYBODY, ANYBODY),
@@ -142,7 +144,15 @@ PAGES: dict[str, tuple[tuple[str, ...], tuple[int, ...], tuple[int, ...]]] = {
 #: What does something when it is posted by those who may; the rest shows, or asks OneFile who we are.
 ACTS = {
     *("refresh", "cancel", "apply", "discard", "admin refresh", "admin preview", "the action", "settings"),
-    *("refresh links", "read lists", "cancel lists", "REST refresh", "REST refresh links", "unlink"),
+    *(
+        "refresh links",
+        "read lists",
+        "cancel lists",
+        "REST refresh",
+        "REST refresh links",
+        "unlink",
+        "moving links",
+    ),
 }
 
 #: What is about OneFile's lists, which name no learner of PICSWeb's: restricted staff see them as everybody does.
@@ -199,6 +209,7 @@ def addresses(learner: Learner) -> dict[str, str]:
         "asking for the action": reverse("admin:picsweb_learner_changelist"),
         "the action": reverse("admin:picsweb_learner_changelist"),
         "settings": in_admin("onefilesettings_change", 1),
+        "moving links": in_admin("onefilesettings_move_links"),
         "list of settings": in_admin("onefilesettings_changelist"),
         "history of the settings": in_admin("onefilesettings_history", 1),
         "way on to the settings": in_admin("onefilesettings_changelist") + "1/",
@@ -281,7 +292,13 @@ def test_who_gets_what(page, who, addresses, forms, staff, restrict, browser):
     if (who, page) == ("restricted staff", "the action"):
         is_accepted = False  # the list answers as if nothing had been chosen
     assert (everything() != before) == (is_accepted and what in ACTS)
-    if is_accepted and what in ACTS - {"settings", "REST refresh", "REST refresh links", "unlink"}:
+    if is_accepted and what in ACTS - {
+        "settings",
+        "REST refresh",
+        "REST refresh links",
+        "unlink",
+        "moving links",
+    }:
         assert posted["Location"].startswith("/onefile/run/")
 
 
@@ -336,7 +353,7 @@ def test_every_way_of_restricting_staff_has_the_same_result(page, addresses, for
     posted = browser(member).post(address, form)
 
     assert (got.status_code, head.status_code, posted.status_code) == (to_get[at], to_get[at], to_post[at])
-    acts_on_learners = what in ACTS - {"settings"} - ABOUT_LISTS
+    acts_on_learners = what in ACTS - {"settings", "moving links"} - ABOUT_LISTS
     assert not (acts_on_learners and everything() != before)
 
 
