@@ -68,6 +68,7 @@ from .reporting.reports import (
     rule_text,
     totals,
 )
+from .reporting.unmatched import Unmatched, UnmatchedLine, UnmatchedSection, unmatched
 from .setup.centre_probe import CentreReport
 from .setup.connection_test import (
     ConnectionReport,
@@ -156,6 +157,9 @@ __all__ = [
     "ScheduledTask",
     "Selection",
     "Totals",
+    "Unmatched",
+    "UnmatchedLine",
+    "UnmatchedSection",
     "Unsettled",
     "apply_held",
     "cancel",
@@ -210,6 +214,7 @@ __all__ = [
     "test_connection",
     "totals",
     "unlink_record",
+    "unmatched",
     "unsettled_problems",
     "visible_learners",
     "work",

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from .web import learner_linking, list_pages, look_up_page, run_actions, views
+from .web import learner_linking, list_pages, look_up_page, run_actions, unmatched_page, views
 
 app_name = "onefile_sync"
 
@@ -21,6 +21,8 @@ urlpatterns = [
         look_up_page.unlink,
         name="look-up-unlink",
     ),
+    path("unmatched/", unmatched_page.unmatched, name="unmatched"),
+    path("unmatched/csv/", unmatched_page.unmatched_csv, name="unmatched-csv"),
     path("health/", views.health, name="health"),
     path("qualification-links/", list_pages.qualification_links, name="qualification-links"),
     path("qualification-links/csv/", list_pages.qualification_links_csv, name="qualification-links-csv"),

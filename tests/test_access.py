@@ -94,6 +94,10 @@ PAGES: dict[str, tuple[tuple[str, ...], tuple[int, ...], tuple[int, ...]]] = {
     "cancel lists as one who may refresh": (
         ("cancel_syncrun", "refresh_learner"), (302, 403, 404, 404, 200), (302, 403, 404, 404, 302),
     ),
+    **dict.fromkeys(("unmatched", "CSV of unmatched"), (("view_syncrun",), LOOKING_AT_LISTS, NOT_AT_ALL)),
+    "unmatched as one who may match": (
+        ("match_records", "link_records"), ONLY_LOOKING_SUPERUSER, NOT_AT_ALL,
+    ),
     "way to health": (("view_health",), SETTING_UP, SETTING_UP),
     "health as one who may change the settings": (
         ("change_onefilesettings", "view_syncrun"), ONLY_LOOKING_SUPERUSER, NOT_AT_ALL,
@@ -203,6 +207,8 @@ def addresses(learner: Learner) -> dict[str, str]:
         "cancel lists": reverse("onefile_sync:cancel", args=[of_lists.pk]),
         "REST links": reverse("onefile_sync_rest:qualification-links"),
         "REST refresh links": reverse("onefile_sync_rest:refresh-qualification-links"),
+        "unmatched": reverse("onefile_sync:unmatched"),
+        "CSV of unmatched": reverse("onefile_sync:unmatched-csv"),
         "way to health": in_admin("heartbeat_changelist"),
         "admin refresh": reverse("admin:picsweb_learner_onefile_refresh", args=[learner.pk]),
         "admin preview": reverse("admin:picsweb_learner_onefile_preview", args=[learner.pk]),
@@ -452,7 +458,7 @@ def test_no_action_of_ours_is_missing_above(rf, admin_user):
 
 OUR_PAGES = [
     *("refresh", "run", "progress", "outcome", "cancel", "apply", "discard", "health"),
-    *("look up", "unlinking"),
+    *("look up", "unlinking", "unmatched", "CSV of unmatched"),
     *("admin refresh", "admin preview", "settings", "test connection"),
     *("REST refresh", "REST status", "REST run", "REST outcomes"),
 ]

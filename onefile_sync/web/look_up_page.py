@@ -79,7 +79,7 @@ def look_up(request: HttpRequest, kind: str, pk: str) -> HttpResponse:
         ],
         came_from=origin,
         kept=f"&{urlencode({'q': query, 'next': origin})}",
-        may_read_lists=request.user.has_perm("onefile_sync.refresh_links"),
+        may_read_lists=access.may_refresh_links(request),
     )
 
 

@@ -1,0 +1,118 @@
+"""*Unmatched*: what stands in PICSWeb or in OneFile only, as a page and as CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.utils import timezone
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from onefile_sync import access, services
+from onefile_sync.models import OneFileSettings
+
+from . import links
+from .csv_export import csv_response
+from .look_up_page import look_up_link
+from .views import page_of
+
+#: Records on one page.
+PAGE_LENGTH = 50
+#: The kind of PICSWeb's rows in a section, where the user may open them.
+_KIND = {"officers": "officer", "organisations": "organisation"}
+
+
+@login_required
+@never_cache
+@require_safe
+def unmatched(request: HttpRequest) -> HttpResponse:
+    """One section, chosen from all of them."""
+    found = _unmatched_for(request)
+    by_code = {each.code: each for each in found.sections}
+    filled = (each for each in found.sections if each.lines)
+    chosen = by_code.get(request.GET.get("section", "")) or next(filled, found.sections[0])
+    page = Paginator(chosen.lines, PAGE_LENGTH).get_page(request.GET.get("page"))
+    return page_of(
+        request,
+        "onefile_sync/unmatched.html",
+        _("Unmatched"),
+        found=found,
+        chosen=chosen,
+        is_ours=chosen.side == "picsweb",
+        page=page,
+        lines=_with_links(request, chosen.code, list(page)),
+        kept=f"&{urlencode({'section': chosen.code})}",
+        matching=matching_in_words(),
+        may_read_lists=access.may_refresh_links(request),
+    )
+
+
+@login_required
+@never_cache
+@require_safe
+def unmatched_csv(request: HttpRequest) -> StreamingHttpResponse:
+    """Every section as CSV."""
+    header = [
+        _("Side"),
+        _("Kind"),
+        _("Name"),
+        _("Ident, VQ Reference, MIS Value or code"),
+        _("OneFile ID"),
+        _("Centre"),
+        _("Why"),
+        _("List of"),
+    ]
+    return csv_response("unmatched", header, _rows(_unmatched_for(request)))
+
+
+def matching_in_words() -> str:
+    """How officers and organisations are matched, and the number of centres if there are several."""
+    by_mis_value, centres = services.matching_by(OneFileSettings.load())
+    what = _("MIS Value") if by_mis_value else _("OneFile ID")
+    return _("%(what)s (%(centres)d centres)") % {"what": what, "centres": centres} if centres > 1 else what
+
+
+def _unmatched_for(request: HttpRequest) -> services.Unmatched:
+    if not request.user.has_perm(access.VIEW_RUNS):
+        raise PermissionDenied
+    return services.unmatched(access.visible_pks(request))
+
+
+def _with_links(
+    request: HttpRequest, section: str, lines: list[services.UnmatchedLine]
+) -> list[tuple[services.UnmatchedLine, str]]:
+    """Each line with the address at which it can be linked: the learner's page, or Look Up OneFile ID."""
+    learners = services.find_rows("learner", {line.learner_pk for line in lines if line.learner_pk})
+    kind = _KIND.get(section)
+    others = services.find_rows(kind, {line.pk for line in lines}) if kind else {}
+
+    def address(line: services.UnmatchedLine) -> str:
+        if line.learner_pk:
+            return links.learner_link(request, learners.get(line.learner_pk))
+        row = others.get(line.pk)
+        return look_up_link(request, row) if row is not None else ""
+
+    return [(line, address(line)) for line in lines]
+
+
+def _rows(found: services.Unmatched) -> Iterator[list[Any]]:
+    for section in found.sections:
+        read_at = f"{timezone.localtime(section.read_at):%d/%m/%Y %H:%M}" if section.read_at else ""
+        for line in section.lines:
+            yield [
+                section.heading,
+                section.title,
+                line.name,
+                line.value,
+                line.onefile_id,
+                line.centre,
+                line.why,
+                read_at,
+            ]
