@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -25,6 +25,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.db.models import Model
 from django.utils import timezone
 
+from . import host
 from .conf import deployment
 from .host import kind_of, learner_model, learner_type, visible_learners
 from .host import learner_by_pk as find_learner
@@ -107,6 +108,7 @@ from .sync.runs.schedule import (
 )
 
 __all__ = [
+    "names_of",
     "Choices",
     "Option",
     "reviews_wait",
@@ -342,6 +344,14 @@ def unlink(learner: Model, *, by: User | None = None) -> RecordLink | None:
     OneFile is not touched. ``None`` if the learner had no OneFile ID. Raises :class:`LinkRefused` and :class:`Refused`.
     """
     return learner_links.unlink_learner(str(learner.pk), by=_person(by))
+
+
+def names_of(records: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """The names in PICSWeb of records given by kind and primary key. One query for each kind; none if unmapped."""
+    pks: dict[str, list[str]] = {}
+    for kind, pk in records:
+        pks.setdefault(kind, []).append(pk)
+    return {(kind, pk): name for kind in pks for pk, name in host.names(kind, pks[kind]).items()}
 
 
 def reviews_wait(learner: Model) -> bool:

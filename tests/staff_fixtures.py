@@ -23,7 +23,9 @@ from onefile_sync.models import (
     OneFileSettings,
     OutcomeState,
     Problem,
+    RecordLink,
     SyncRun,
+    Tenant,
 )
 from tests.factories import LearnerFactory
 
@@ -161,6 +163,24 @@ def a_change(outcome: LearnerOutcome, **values: Any) -> Change:
             "rule": "registration_number",
             **values,
         },
+    )
+
+
+def a_link(learner: Any, **values: Any) -> RecordLink:
+    tenant, _made = Tenant.objects.get_or_create(
+        token_digest="of a link", defaults={"environment": "sandbox", "address": "https://onefile.example"}
+    )
+    return RecordLink.objects.create(
+        **{
+            "tenant": tenant,
+            "subject_kind": "learner",
+            "subject_type": ContentType.objects.get_for_model(learner),
+            "subject_pk": str(learner.pk),
+            "onefile_id": 501,
+            "how": "checked",
+            "evidence": ["uln", "-dob"],
+            **values,
+        }
     )
 
 

@@ -22,7 +22,7 @@ from example_project.picsweb.models import Learner
 from onefile_sync.admin import OneFileLearnerAdminMixin
 from onefile_sync.models import LearnerOutcome, OneFileSettings, SyncRun
 from tests.factories import LearnerFactory, OfficerFactory
-from tests.staff_fixtures import a_change, a_held_run, a_problem, a_run
+from tests.staff_fixtures import a_change, a_held_run, a_link, a_problem, a_run
 
 pytestmark = pytest.mark.usefixtures("integration")
 
@@ -44,7 +44,13 @@ REST_LOOKING = (403, 403, 200, 404, 200)
 REST_NOT_AT_ALL = (403, 405, 405, 405, 405)
 
 #: The lists of the read-only admin, by what is in them.
-LEDGER = {"runs": "syncrun", "outcomes": "learneroutcome", "changes": "change", "problems": "problem"}
+LEDGER = {
+    "runs": "syncrun",
+    "outcomes": "learneroutcome",
+    "changes": "change",
+    "problems": "problem",
+    "links": "recordlink",
+}
 
 #: what: (permissions of "staff with", answers to GET, answers to POST); answers in the order of WHO
 PAGES: dict[str, tuple[tuple[str, ...], tuple[int, ...], tuple[int, ...]]] = {
@@ -180,7 +186,13 @@ def addresses(learner: Learner) -> dict[str, str]:
     waiting = a_run((_another(503), "queued"), state="queued")
     held = a_held_run(_another(504), _another(505))
     of_lists = a_run(kind="lists", state="queued")
-    rows = {"runs": run, "outcomes": outcome, "changes": change, "problems": problem}
+    rows = {
+        "runs": run,
+        "outcomes": outcome,
+        "changes": change,
+        "problems": problem,
+        "links": a_link(learner),
+    }
 
     def in_admin(name: str, *args: object) -> str:
         return reverse(f"admin:onefile_sync_{name}", args=args)

@@ -7,9 +7,18 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Model
 
-from onefile_sync.models import Change, Heartbeat, LearnerOutcome, OneFileSettings, Problem, SyncRun
+from onefile_sync.models import (
+    Change,
+    Heartbeat,
+    LearnerOutcome,
+    OneFileSettings,
+    Problem,
+    RecordLink,
+    SyncRun,
+)
 
 from .health_entry import HealthAdmin
+from .link_list import RecordLinkAdmin
 from .run_lists import ChangeAdmin, LearnerOutcomeAdmin, ProblemAdmin, SyncRunAdmin
 from .settings import OneFileSettingsAdmin
 
@@ -19,6 +28,7 @@ ADMINS: dict[type[Model], type[admin.ModelAdmin[Any]]] = {
     LearnerOutcome: LearnerOutcomeAdmin,
     Change: ChangeAdmin,
     Problem: ProblemAdmin,
+    RecordLink: RecordLinkAdmin,
     Heartbeat: HealthAdmin,
 }
 
