@@ -142,6 +142,7 @@ __all__ = [
     "link_status",
     "move_links",
     "refusal_to_move",
+    "refuse_wrong_mapping",
     "LinkInForce",
     "LinkSuggestion",
     "LookUp",

@@ -14,7 +14,7 @@ from typing import Final
 
 from django.core.exceptions import ImproperlyConfigured
 
-from onefile_sync import host
+from onefile_sync import checks, host
 from onefile_sync.models import DirectoryEntry, DirectoryKind, SyncRun
 from onefile_sync.sync.connection.session import NotConnected
 
@@ -111,7 +111,12 @@ class QualificationLinks:
 
 
 def qualification_links() -> QualificationLinks:
-    """What the kept lists say of the VQ References in use. No call to OneFile; a constant number of queries."""
+    """What the kept lists say of the VQ References in use. No call to OneFile; a constant number of queries.
+
+    Nothing if the mapping is wrong or OneFile is not set up, which the system checks and the settings page report.
+    """
+    if checks.mapping_errors():
+        return QualificationLinks()
     try:
         tenant = present_tenant()
     except (NotConnected, ImproperlyConfigured):

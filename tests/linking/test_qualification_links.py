@@ -155,6 +155,14 @@ class TestOverTheSandbox:
         OneFileSettings.objects.update(encrypted_customer_token="")
         assert qualification_links.qualification_links().centres == ()
 
+    def test_with_a_wrong_mapping_nothing_is_known(
+        self, host: Host, world: World, read: Read, settings: Any
+    ) -> None:
+        world.add_standard()
+        read(DirectoryKind.STANDARD)
+        settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "QUALIFICATION": {"model": "no.Such"}}
+        assert qualification_links.qualification_links().centres == ()
+
     def test_500_standards_of_one_centre_take_eight_calls(
         self, host: Host, world: World, read: Read, onefile: SandboxServer
     ) -> None:
