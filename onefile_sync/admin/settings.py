@@ -146,11 +146,19 @@ _ON_THE_FORM = [
 class OneFileSettingsAdmin(SettingsModelAdmin):
     form = OneFileSettingsForm
     change_form_template = "admin/onefile_sync/settings_change_form.html"
-    readonly_fields = ("address", "token_status", "last_synchronised", "last_attempt", "next_daily_sync")
+    readonly_fields = (
+        "address",
+        "token_status",
+        "last_synchronised",
+        "last_attempt",
+        "next_daily_sync",
+        "qualification_links",
+    )
     #: What else stands under a heading, below the fields of the model.
     told: Mapping[SettingsGroup, Sequence[str]] = {
         SettingsGroup.STATUS: ("last_synchronised", "last_attempt", "next_daily_sync"),
         SettingsGroup.CONNECTION: ("address", "token_status"),
+        SettingsGroup.LINKING: ("qualification_links",),
     }
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -303,6 +311,11 @@ class OneFileSettingsAdmin(SettingsModelAdmin):
         if not schedules:
             return _("Not scheduled. Ask PICSWeb support to run: python manage.py onefile_schedule install")
         return _moment(schedules[0].next_run) or _("Not scheduled.")
+
+    @admin.display(description=gettext_lazy("Qualification Links"))
+    def qualification_links(self, settings: OneFileSettings) -> str:
+        """How many standards OneFile has, and how many VQ References are without one."""
+        return text.links_summary(services.qualification_links())
 
     def _form_url(self) -> str:
         return reverse(f"{self.admin_site.name}:onefile_sync_onefilesettings_change", args=["1"])

@@ -259,3 +259,11 @@ def test_the_admins_list_of_runs_counts_no_learners(staff, browser, administrato
     SyncRun.objects.update(state=RunState.FINISHED, open_key=None, failure="unreachable")
     failed = browser(staff("view_syncrun")).get(reverse("admin:onefile_sync_syncrun_changelist"))
     assert '<span class="onefile-failed">Failed</span>' in failed.content.decode()
+
+
+def test_the_settings_page_leads_to_the_links(staff, browser, in_use):
+    page = browser(staff("view_onefilesettings", "refresh_links")).get(
+        reverse("admin:onefile_sync_onefilesettings_change", args=[1])
+    )
+    assert f'href="{LINKS}"' in page.content.decode()
+    assert "4 standards, 2 VQ References without one." in page.content.decode()
