@@ -17,13 +17,11 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Model
-from django.utils import timezone
 
 from . import host
 from .conf import deployment
@@ -95,9 +93,10 @@ from .sync.eligibility import (
 )
 from .sync.on_demand import is_guarded, preview_now, refresh_now
 from .sync.planning.rules import RULES
-from .sync.runs import lifecycle, retention
+from .sync.runs import lifecycle
 from .sync.runs.leases import Cost
 from .sync.runs.lifecycle import COMPARED
+from .sync.runs.retention import prune
 from .sync.runs.schedule import (
     SCHEDULED_TASKS,
     SWEEP,
@@ -373,14 +372,6 @@ def last_daily_run() -> SyncRun | None:
 def last_daily_attempt() -> SyncRun | None:
     """The last daily sync that is not running, whatever its result."""
     return lifecycle.daily_attempts().first()
-
-
-def prune(older_than_days: int) -> int:
-    """Delete runs that finished more than this number of days ago, with their outcomes; return how many.
-
-    Finished upload intents and staged records of that age are deleted too. Open ones stay, however old.
-    """
-    return retention.prune(timezone.now() - timedelta(days=older_than_days))
 
 
 def _person(by: User | None) -> Any:

@@ -10,6 +10,7 @@ import pytest
 import time_machine
 from django.utils import timezone
 
+from onefile_sync import services
 from onefile_sync.linking import directory, directory_entries
 from onefile_sync.linking.run_steps import read_lists
 from onefile_sync.linking.tenants import present_tenant
@@ -232,3 +233,16 @@ def test_what_is_too_long_is_cut(world: World, read: Read) -> None:
     read(PLACEMENT)
     entry = DirectoryEntry.objects.get(kind=PLACEMENT)
     assert (len(entry.name), len(entry.mis_value)) == (255, 100)
+
+
+def test_what_has_been_gone_for_long_is_pruned(world: World, read: Read, kept: Kept) -> None:
+    goes = world.add_classroom(name="Goes")
+    world.add_classroom(name="Stays")
+    read(CLASSROOM)
+    del world.classrooms[goes.id]
+    read(CLASSROOM)
+    services.prune(1)
+    assert kept(CLASSROOM, gone=True) == {"Goes"}
+    DirectoryEntry.objects.filter(name="Goes").update(gone_at=timezone.now() - timedelta(days=2))
+    services.prune(1)
+    assert (kept(CLASSROOM, gone=True), kept(CLASSROOM)) == (set(), {"Stays"})

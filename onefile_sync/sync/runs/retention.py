@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import timedelta
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils import timezone
 
-from onefile_sync.models import AssessorName, LearnerOutcome, RunState, StagedRecord, SyncRun, UploadIntent
+from onefile_sync.models import (
+    AssessorName,
+    DirectoryEntry,
+    LearnerOutcome,
+    RunState,
+    StagedRecord,
+    SyncRun,
+    UploadIntent,
+)
 
 #: Rows deleted in one transaction; for outcomes, together with their changes and problems.
 BATCH = 500
 
 
-def prune(before: datetime) -> int:
-    """Delete the runs that finished before a moment, with all that was recorded in them; returns how many.
+def prune(older_than_days: int) -> int:
+    """Delete the runs that finished more than this number of days ago, with all recorded in them; return how many.
 
-    Upload intents that were finished before it go too, and what was last read of OneFile before it, names of assessors
-    as well. What is open stays.
+    Upload intents that were finished before then go too, what was last read of OneFile before then, names of assessors
+    as well, and entries of OneFile's lists that had gone by then. What is open stays, however old.
     """
+    before = timezone.now() - timedelta(days=older_than_days)
     number = 0
     for run in SyncRun.objects.filter(state=RunState.FINISHED, finished_at__lt=before).order_by(
         "finished_at"
@@ -31,6 +41,7 @@ def prune(before: datetime) -> int:
     _delete(UploadIntent.objects.filter(finished_at__lt=before))
     _delete(StagedRecord.objects.filter(read_at__lt=before, due_in=None))
     _delete(AssessorName.objects.filter(read_at__lt=before))
+    _delete(DirectoryEntry.objects.filter(gone_at__lt=before))
     return number
 
 
