@@ -29,6 +29,7 @@ from onefile_sync.crypto import Undecipherable
 from onefile_sync.models import Environment, OneFileSettings, SettingsGroup
 from onefile_sync.secret import Secret
 from onefile_sync.web import text
+from onefile_sync.web.unmatched_page import matching_in_words
 
 from . import link_moves
 from .link_moves import OldLinksForm
@@ -153,12 +154,13 @@ class OneFileSettingsAdmin(SettingsModelAdmin):
         "last_attempt",
         "next_daily_sync",
         "qualification_links",
+        "matching_by",
     )
     #: What else stands under a heading, below the fields of the model.
     told: Mapping[SettingsGroup, Sequence[str]] = {
         SettingsGroup.STATUS: ("last_synchronised", "last_attempt", "next_daily_sync"),
         SettingsGroup.CONNECTION: ("address", "token_status"),
-        SettingsGroup.LINKING: ("qualification_links",),
+        SettingsGroup.LINKING: ("matching_by", "qualification_links"),
     }
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -316,6 +318,11 @@ class OneFileSettingsAdmin(SettingsModelAdmin):
     def qualification_links(self, settings: OneFileSettings) -> str:
         """How many standards OneFile has, and how many VQ References are without one."""
         return text.links_summary(services.qualification_links())
+
+    @admin.display(description=gettext_lazy("Matching by"))
+    def matching_by(self, settings: OneFileSettings) -> str:
+        """What the choice above comes to for this customer."""
+        return matching_in_words(settings)
 
     def _form_url(self) -> str:
         return reverse(f"{self.admin_site.name}:onefile_sync_onefilesettings_change", args=["1"])

@@ -70,6 +70,10 @@ class HealthCheck(ABC):
     def remedy(self) -> str | Promise:
         """What to do if the answer is not fine. A finding may have its own remedy instead."""
 
+    def applies(self, _settings: OneFileSettings) -> bool:
+        """Whether this question concerns the installation. If not, the health page does not have it."""
+        return True
+
     @abstractmethod
     def look(self, settings: OneFileSettings, now: datetime) -> Finding:
         """Answer the question. Called only while the integration is on and its mapping is valid."""

@@ -43,4 +43,4 @@ def health() -> Health:
     unusable = IntegrationCheck().unusable(settings)
     if unusable is not None:
         return Health(now, (unusable,))
-    return Health(now, tuple(check.look(settings, now) for check in all_checks()))
+    return Health(now, tuple(check.look(settings, now) for check in all_checks() if check.applies(settings)))

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from onefile_sync import checks, host
+from onefile_sync.linking import candidates, mis_values
 from onefile_sync.messages.catalogue import explain
 from onefile_sync.models import (
     ApiSession,
@@ -23,13 +24,16 @@ from onefile_sync.models import (
     OutcomeState,
     RunKind,
     RunState,
+    SubjectKind,
     SyncRun,
     UploadIntent,
 )
 from onefile_sync.onefile.errors import Scope, case_for
+from onefile_sync.sync import daily
 from onefile_sync.sync.connection import id_owner
 from onefile_sync.sync.connection.rate_limit import RateLimitLost, shared_store, throttle_at
 from onefile_sync.sync.connection.session import NotConnected, customer_token, fingerprint
+from onefile_sync.sync.learner.officers import is_by_mis_value
 from onefile_sync.sync.runs import heartbeat, lifecycle
 from onefile_sync.sync.runs.schedule import DAILY, SCHEDULED_TASKS, installed_schedules
 
@@ -88,6 +92,43 @@ class LinksCheck(HealthCheck):
             moving = explain(code)
             return self.found(Level.WARNING, moving.text, code, remedy=moving.remedy)
         return self.obstacle(code) if code else fine
+
+
+class UnlinkedCheck(HealthCheck):
+    code = "unlinked"
+    question = _("Is every learner linked?")
+    remedy = _(
+        "Open Unmatched, which the OneFile settings lead to. Link these learners, or create them in OneFile."
+    )
+
+    def applies(self, settings: OneFileSettings) -> bool:
+        """Not where OneFile IDs are only ever typed, as nobody there expects the question."""
+        return settings.links_recorded
+
+    def look(self, _settings: OneFileSettings, _now: datetime) -> Finding:
+        number = candidates.count_unlinked(SubjectKind.LEARNER, daily.today())
+        text = _("Learners who would be synchronised but have no OneFile ID.")
+        return self.found(Level.WARNING if number else Level.FINE, text, number)
+
+
+class MisValuesCheck(HealthCheck):
+    code = "mis_values"
+    question = _("Does any MIS Value stand twice?")
+    remedy = _(
+        "Open Unmatched, which the OneFile settings lead to. Correct these MIS Values in OneFile, archived users "
+        "included."
+    )
+
+    def applies(self, settings: OneFileSettings) -> bool:
+        return is_by_mis_value(settings)
+
+    def look(self, settings: OneFileSettings, _now: datetime) -> Finding:
+        tenant = settings.linked_tenant
+        number = len(mis_values.shared_mis_values(tenant)) if tenant is not None else 0
+        text = _(
+            "MIS Values that several assessors or placements of one centre have: they cannot be told apart."
+        )
+        return self.found(Level.WARNING if number else Level.FINE, text, number)
 
 
 class SchedulesCheck(HealthCheck):
@@ -315,6 +356,8 @@ def all_checks() -> tuple[HealthCheck, ...]:
         IntegrationCheck(),
         TokenCheck(),
         LinksCheck(),
+        UnlinkedCheck(),
+        MisValuesCheck(),
         SchedulesCheck(),
         WorkerCheck(),
         ClocksCheck(),

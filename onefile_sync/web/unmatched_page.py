@@ -49,7 +49,7 @@ def unmatched(request: HttpRequest) -> HttpResponse:
         page=page,
         lines=_with_links(request, chosen.code, list(page)),
         kept=f"&{urlencode({'section': chosen.code})}",
-        matching=matching_in_words(),
+        matching=matching_in_words(OneFileSettings.load()),
         may_read_lists=access.may_refresh_links(request),
     )
 
@@ -72,9 +72,9 @@ def unmatched_csv(request: HttpRequest) -> StreamingHttpResponse:
     return csv_response("unmatched", header, _rows(_unmatched_for(request)))
 
 
-def matching_in_words() -> str:
+def matching_in_words(settings: OneFileSettings) -> str:
     """How officers and organisations are matched, and the number of centres if there are several."""
-    by_mis_value, centres = services.matching_by(OneFileSettings.load())
+    by_mis_value, centres = services.matching_by(settings)
     what = _("MIS Value") if by_mis_value else _("OneFile ID")
     return _("%(what)s (%(centres)d centres)") % {"what": what, "centres": centres} if centres > 1 else what
 

@@ -16,6 +16,7 @@ from django_q.models import Schedule
 from requests import Session
 
 from onefile_sync import services
+from onefile_sync.linking.tenants import present_tenant
 from onefile_sync.models import OneFileSettings
 from onefile_sync.sync.learner.exchange import policy_of
 from onefile_sync.sync.planning.types import Policy
@@ -479,3 +480,13 @@ def test_each_switch_of_the_rules_is_one_that_staff_can_set():
     off = OneFileSettings(**dict.fromkeys(switches, False))
     assert policy_of(off) == Policy(**dict.fromkeys(switches, False))
     assert policy_of(off, send_again=True).send_again
+
+
+def test_what_matching_comes_to_is_told_beside_the_choice(admin_client, integration):
+    tenant = present_tenant()
+    tenant.centres = 2
+    tenant.save()
+    OneFileSettings.objects.update(linked_tenant=tenant)
+    text = words(admin_client.get(reverse("admin:onefile_sync_onefilesettings_change", args=[1])))
+    assert "MIS Value (2 centres)" in text
+    assert reverse("onefile_sync:unmatched") in text

@@ -11,8 +11,10 @@ import time_machine
 from django_q.models import Schedule
 
 from onefile_sync import services, tasks
+from onefile_sync.linking.tenants import present_tenant
 from onefile_sync.models import (
     ApiSession,
+    DirectoryEntry,
     Heartbeat,
     LearnerOutcome,
     OneFileSettings,
@@ -81,7 +83,7 @@ class TestWhenAllIsWell:
             "last_call",
             "pace",
         ]
-        assert len(all_checks()) == len(health.findings)
+        assert sum(check.applies(in_order) for check in all_checks()) == len(health.findings)
         assert (health.level, health.looked_at) == (FINE, NOON)
         assert all(str(finding.text).endswith(".") for finding in health.findings)
 
@@ -635,3 +637,33 @@ class TestTheHeartbeat:
         tasks.sweep()
 
         assert wrong() == {"integration": WARNING}
+
+
+class TestWhatIsNotLinked:
+    def test_it_is_not_asked_where_ids_are_only_typed(self, in_order: OneFileSettings, host: Host) -> None:
+        host.learner(onefile_id=None)
+        assert not {"unlinked", "mis_values"} & found().keys()
+
+    def test_learners_without_an_id_are_counted_where_links_are_recorded(
+        self, in_order: OneFileSettings, host: Host
+    ) -> None:
+        OneFileSettings.objects.update(links_recorded=True)
+        assert (found()["unlinked"].level, found()["unlinked"].value) == (FINE, 0)
+        host.learner(onefile_id=None)
+        host.learner(onefile_id=None, in_learning=False)
+        finding = found()["unlinked"]
+        assert (finding.level, finding.value) == (WARNING, 1)
+        assert "Unmatched" in str(finding.remedy)
+
+    def test_mis_values_that_stand_twice_are_counted_where_they_match(
+        self, in_order: OneFileSettings, host: Host
+    ) -> None:
+        tenant = present_tenant()
+        OneFileSettings.objects.update(linked_tenant=tenant, match_by="mis_value")
+        for onefile_id, value in ((1, "A 1"), (2, "a1"), (3, "B")):
+            DirectoryEntry.objects.create(
+                tenant=tenant, kind="assessor", centre_id=7, onefile_id=onefile_id, mis_value=value
+            )
+        assert (found()["mis_values"].level, found()["mis_values"].value) == (WARNING, 1)
+        DirectoryEntry.objects.filter(onefile_id=2).update(centre_id=8)
+        assert found()["mis_values"].level is FINE
