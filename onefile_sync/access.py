@@ -44,6 +44,8 @@ __all__ = [
     "may_cancel",
     "may_decide",
     "may_link",
+    "may_match",
+    "may_match_row",
     "may_preview",
     "may_refresh",
     "may_refresh_links",
@@ -123,6 +125,19 @@ def may_see_row(request: HttpRequest, row: Model) -> bool:
     except (ImproperlyConfigured, LookupError):
         is_learner = True  # nobody's, while the mapping is wrong
     return may_view_learner(request, row) if is_learner else may_view_other(request, row)
+
+
+def may_match(request: HttpRequest) -> bool:
+    """Whether the user may use *Match with OneFile*."""
+    return request.user.has_perm(MATCH_RECORDS)
+
+
+def may_match_row(request: HttpRequest, kind: str, pk: str) -> bool:
+    """Whether the user may decide about matches of a learner, officer or organisation."""
+    if kind != SubjectKind.LEARNER:
+        return may_match(request)
+    pks = visible_pks(request)
+    return may_match(request) and (pks is None or pk in pks)
 
 
 def may_see_status(request: HttpRequest, learner: Model) -> bool:

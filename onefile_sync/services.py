@@ -16,19 +16,16 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from django.contrib.auth.base_user import AbstractBaseUser
-from django.contrib.auth.models import AnonymousUser
 from django.db.models import Model
 
-from . import host
 from .conf import deployment
 from .host import kind_of, learner_model, learner_type, visible_learners
 from .host import learner_by_pk as find_learner
 from .host import rows_by_pk as find_rows
-from .linking import learner_check, learner_links, moving
+from .linking import moving
 from .linking.comparison import Agreement
 from .linking.learner_check import Choices, LinkCheck, Option, TakenByAnother
 from .linking.learner_links import AskAgain, LinkDecision, ReviewsAnswer
@@ -42,12 +39,30 @@ from .linking.look_up import (
     matching_by,
     unlink_record,
 )
+from .linking.match_run import MatchEstimate
+from .linking.match_run import estimate as match_estimate
+from .linking.matching import Confidence
 from .linking.moving import LinkStatus, OneFileChange, link_status, refusal_to_move
+from .linking.pair_check import look_at_pair
 from .linking.qualification_links import QualificationLinks, ReferenceLink, qualification_links
 from .linking.reading_runs import read_lists, refresh_links, refresh_links_now
-from .messages.catalogue import explain, read_out
+from .linking_services import (
+    User,
+    check_onefile_id,
+    link,
+    link_refusal,
+    link_ticked,
+    match,
+    names_of,
+    not_same,
+    primary_key_of,
+    reviews_wait,
+    unlink,
+)
+from .messages.catalogue import read_out
 from .messages.labels import evidence_labels, field_label
-from .models import OneFileSettings, RecordLink, SyncRun
+from .models import OneFileSettings, SyncRun
+from .reporting import matches
 from .reporting.attention import NEEDS_ATTENTION, Unsettled, open_problems, unsettled_problems
 from .reporting.findings import Finding, Level
 from .reporting.health import Health, health
@@ -108,6 +123,14 @@ from .sync.runs.schedule import (
 
 __all__ = [
     "names_of",
+    "Confidence",
+    "MatchEstimate",
+    "link_ticked",
+    "look_at_pair",
+    "match",
+    "match_estimate",
+    "matches",
+    "not_same",
     "Choices",
     "Option",
     "reviews_wait",
@@ -222,8 +245,6 @@ __all__ = [
     "work",
 ]
 
-User = AbstractBaseUser | AnonymousUser
-
 
 def refresh(learners: Sequence[Model], *, by: User | None = None) -> SyncRun:
     """Queue a refresh of these learners (R1) and return its run, whose page shows the progress and the outcomes.
@@ -231,7 +252,7 @@ def refresh(learners: Sequence[Model], *, by: User | None = None) -> SyncRun:
     While a refresh of a single learner is open, another call returns the same run. If there are several learners, those
     who cannot be refreshed are left out (see :func:`partition`). Raises :class:`Refused` if none can be refreshed.
     """
-    return on_demand.refresh(learners, _person(by), _waits_for_worker)
+    return on_demand.refresh(learners, primary_key_of(by), _waits_for_worker)
 
 
 def preview(learner: Model, *, by: User | None = None) -> SyncRun:
@@ -239,7 +260,7 @@ def preview(learner: Model, *, by: User | None = None) -> SyncRun:
 
     Raises :class:`Refused`.
     """
-    return on_demand.preview(learner, _person(by), _waits_for_worker)
+    return on_demand.preview(learner, primary_key_of(by), _waits_for_worker)
 
 
 def _waits_for_worker(run: SyncRun) -> bool:
@@ -285,17 +306,17 @@ def cancel(run: SyncRun, *, by: User | None = None) -> bool:
 
     Returns false if the run is already closed or is held.
     """
-    return lifecycle.cancel(run, _person(by))
+    return lifecycle.cancel(run, primary_key_of(by))
 
 
 def apply_held(run: SyncRun, *, by: User | None = None) -> bool:
     """Continue a run that the safety stop holds, and queue it. Returns false if the run is not held."""
-    return daily.apply_held(run, _person(by))
+    return daily.apply_held(run, primary_key_of(by))
 
 
 def discard_held(run: SyncRun, *, by: User | None = None) -> bool:
     """End a run that the safety stop holds, without writing the changes held back. Returns false if it is not held."""
-    return lifecycle.discard_held(run, _person(by))
+    return lifecycle.discard_held(run, primary_key_of(by))
 
 
 def probe(learner_pk: str | None = None) -> ProbeReport:
@@ -321,49 +342,6 @@ def probe_centres(
     return look_at_linking(users, standards=standards, search=search)
 
 
-def check_onefile_id(learner: Model, onefile_id: int) -> LinkCheck:
-    """Compare a learner with a OneFile learner before the two are linked: three short calls to OneFile.
-
-    Nothing is written. Works while the integration is off. Raises :class:`LinkRefused` and :class:`Refused`.
-    """
-    return learner_check.check(str(learner.pk), onefile_id)
-
-
-def link(learner: Model, onefile_id: int, decision: LinkDecision, *, by: User | None = None) -> RecordLink:
-    """Link a learner, and qualifications and reviews, as a person decided on seeing :func:`check_onefile_id`.
-
-    Reads both records once more: three short calls. Raises :class:`AskAgain` if something has changed or another
-    decision is needed, :class:`LinkRefused` and :class:`Refused`; nothing is written then.
-    """
-    return learner_links.link_learner(str(learner.pk), onefile_id, decision, by=_person(by))
-
-
-def unlink(learner: Model, *, by: User | None = None) -> RecordLink | None:
-    """Unlink a learner, and qualifications and reviews, and keep what linking to the same record again restores.
-
-    OneFile is not touched. ``None`` if the learner had no OneFile ID. Raises :class:`LinkRefused` and :class:`Refused`.
-    """
-    return learner_links.unlink_learner(str(learner.pk), by=_person(by))
-
-
-def names_of(records: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
-    """The names in PICSWeb of records given by kind and primary key. One query for each kind; none if unmapped."""
-    pks: dict[str, list[str]] = {}
-    for kind, pk in records:
-        pks.setdefault(kind, []).append(pk)
-    return {(kind, pk): name for kind in pks for pk, name in host.names(kind, pks[kind]).items()}
-
-
-def reviews_wait(learner: Model) -> bool:
-    """Whether the learner's reviews go neither way until a person has paired them. One query."""
-    return learner_links.reviews_wait(str(learner.pk), getattr(learner, "onefile_id", None))
-
-
-def link_refusal(code: str, **details: str | int) -> str:
-    """The text of a refused link, in the active language."""
-    return explain(code).refusal % details
-
-
 def last_daily_run() -> SyncRun | None:
     """The last completed daily sync, unless every learner in it failed: PICSWeb's *Last Synchronised* (R25)."""
     return lifecycle.successful_daily_runs().order_by("-finished_at").first()
@@ -372,11 +350,6 @@ def last_daily_run() -> SyncRun | None:
 def last_daily_attempt() -> SyncRun | None:
     """The last daily sync that is not running, whatever its result."""
     return lifecycle.daily_attempts().first()
-
-
-def _person(by: User | None) -> Any:
-    """The primary key of the user, of whatever type; ``None`` without a user or for an anonymous one."""
-    return by.pk if by is not None and by.is_authenticated else None
 
 
 #: Old names and their replacements. Old names work for one release, with a deprecation warning.

@@ -2,7 +2,15 @@
 
 from django.urls import path
 
-from .web import learner_linking, list_pages, look_up_page, run_actions, unmatched_page, views
+from .web import (
+    learner_linking,
+    list_pages,
+    look_up_page,
+    match_pages,
+    run_actions,
+    unmatched_page,
+    views,
+)
 
 app_name = "onefile_sync"
 
@@ -23,6 +31,11 @@ urlpatterns = [
     ),
     path("unmatched/", unmatched_page.unmatched, name="unmatched"),
     path("unmatched/csv/", unmatched_page.unmatched_csv, name="unmatched-csv"),
+    path("match/", match_pages.start, name="match"),
+    path("match/found/", match_pages.found, name="matches"),
+    path("match/found.csv", match_pages.found_csv, name="matches_csv"),
+    path("match/link/", match_pages.link, name="link_matches"),
+    path("match/<int:pk>/", match_pages.pair, name="match_pair"),
     path("health/", views.health, name="health"),
     path("qualification-links/", list_pages.qualification_links, name="qualification-links"),
     path("qualification-links/csv/", list_pages.qualification_links_csv, name="qualification-links-csv"),

@@ -16,10 +16,12 @@ from django.test import Client
 from django.utils import timezone
 
 from example_project.picsweb.models import Learner
+from onefile_sync.linking.tenants import present_tenant
 from onefile_sync.models import (
     OPEN_OUTCOMES,
     Change,
     LearnerOutcome,
+    MatchSuggestion,
     OneFileSettings,
     OutcomeState,
     Problem,
@@ -205,3 +207,16 @@ def long_ago(**ago: int) -> Any:
 def words(response: HttpResponse) -> str:
     """The page as text with white space evened out, so that a test reads as the page does."""
     return " ".join(response.content.decode().split())
+
+
+def a_match(learner: Any) -> MatchSuggestion:
+    """A certain match of a learner, which nobody has decided about."""
+    return MatchSuggestion.objects.create(
+        tenant=present_tenant(),
+        subject_kind="learner",
+        subject_type=ContentType.objects.get_for_model(learner),
+        subject_pk=str(learner.pk),
+        onefile_id=99,
+        level="certain",
+        best="certain",
+    )

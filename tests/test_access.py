@@ -22,7 +22,7 @@ from example_project.picsweb.models import Learner
 from onefile_sync.admin import OneFileLearnerAdminMixin
 from onefile_sync.models import LearnerOutcome, OneFileSettings, SyncRun
 from tests.factories import LearnerFactory, OfficerFactory
-from tests.staff_fixtures import a_change, a_held_run, a_link, a_problem, a_run
+from tests.staff_fixtures import a_change, a_held_run, a_link, a_match, a_problem, a_run
 
 pytestmark = pytest.mark.usefixtures("integration")
 
@@ -81,6 +81,12 @@ PAGES: dict[str, tuple[tuple[str, ...], tuple[int, ...], tuple[int, ...]]] = {
     "discard": (("decide_syncrun", "view_syncrun"), LOOKING, DOING),
     "discard as one who may not see the run": (("decide_syncrun",), ONLY_LOOKING_SUPERUSER, ONLY_DOING_SUPERUSER),
     "discard as one who may cancel": (("cancel_syncrun", "view_syncrun"), ONLY_LOOKING_SUPERUSER, ONLY_DOING_SUPERUSER),
+    "match": (("match_records",), LOOKING_AT_LISTS, SETTING_UP),
+    "match as one who may link": (("link_records",), ONLY_LOOKING_SUPERUSER, ONLY_DOING_SUPERUSER),
+    "matches": (("match_records",), LOOKING_AT_LISTS, NOT_AT_ALL),
+    "CSV of matches": (("match_records",), LOOKING_AT_LISTS, NOT_AT_ALL),
+    "linking matches": (("match_records",), NOT_AT_ALL, SETTING_UP),
+    "match of two": (("match_records",), LOOKING, DOING),
     "health": (("view_health",), LOOKING_AT_LISTS, NOT_AT_ALL),
     # PICSWeb's restriction is of learners; these are officers.
     "look up": (("link_records", "change_officer"), LOOKING_AT_LISTS, SETTING_UP),
@@ -163,6 +169,7 @@ ACTS = {
         "unlink",
         "moving links",
     ),
+    *("match", "linking matches", "match of two"),
 }
 
 #: What is about OneFile's lists, which name no learner of PICSWeb's: restricted staff see them as everybody does.
@@ -207,6 +214,11 @@ def addresses(learner: Learner) -> dict[str, str]:
         "cancel": reverse("onefile_sync:cancel", args=[waiting.pk]),
         "apply": reverse("onefile_sync:apply", args=[held.pk]),
         "discard": reverse("onefile_sync:discard", args=[held.pk]),
+        "match": reverse("onefile_sync:match"),
+        "matches": reverse("onefile_sync:matches"),
+        "CSV of matches": reverse("onefile_sync:matches_csv"),
+        "linking matches": reverse("onefile_sync:link_matches"),
+        "match of two": reverse("onefile_sync:match_pair", args=[a_match(_another(506)).pk]),
         "health": reverse("onefile_sync:health"),
         "look up": reverse("onefile_sync:look-up", args=["officer", OfficerFactory().pk]),
         "unlinking": reverse("onefile_sync:look-up-unlink", args=["officer", OfficerFactory().pk, 9]),
@@ -258,6 +270,8 @@ def forms(learner: Learner) -> dict[str, dict[str, Any]]:
     return {
         "asking for the action": chosen,
         "the action": {**chosen, "onefile_confirmed": "yes"},
+        "linking matches": {"kind": "learner", "level": "certain", "all": "yes", "confirmed": "1"},
+        "match of two": {"action": "link"},
         "settings": SETTINGS_FORM,
         "test connection": {**SETTINGS_FORM, "_test_connection": "yes"},
     }
@@ -307,7 +321,7 @@ def test_who_gets_what(page, who, addresses, forms, staff, restrict, browser):
         if member is None and answer.status_code == 302:
             assert "/login/" in answer["Location"]
     is_accepted = member is not None and posted.status_code in (202, 302)
-    if (who, page) == ("restricted staff", "the action"):
+    if who == "restricted staff" and page in ("the action", "linking matches"):
         is_accepted = False  # the list answers as if nothing had been chosen
     assert (everything() != before) == (is_accepted and what in ACTS)
     if is_accepted and what in ACTS - {
@@ -371,7 +385,7 @@ def test_every_way_of_restricting_staff_has_the_same_result(page, addresses, for
     posted = browser(member).post(address, form)
 
     assert (got.status_code, head.status_code, posted.status_code) == (to_get[at], to_get[at], to_post[at])
-    acts_on_learners = what in ACTS - {"settings", "moving links"} - ABOUT_LISTS
+    acts_on_learners = what in ACTS - {"settings", "moving links", "match"} - ABOUT_LISTS
     assert not (acts_on_learners and everything() != before)
 
 
@@ -471,6 +485,7 @@ def test_no_action_of_ours_is_missing_above(rf, admin_user):
 OUR_PAGES = [
     *("refresh", "run", "progress", "outcome", "cancel", "apply", "discard", "health"),
     *("look up", "unlinking", "unmatched", "CSV of unmatched"),
+    *("match", "matches", "CSV of matches", "linking matches", "match of two"),
     *("admin refresh", "admin preview", "settings", "test connection"),
     *("REST refresh", "REST status", "REST run", "REST outcomes"),
 ]

@@ -42,13 +42,13 @@ def unlinked(tenant: Tenant, kind: str, today: date) -> set[str]:
     return {row.pk for row in rows if several or row.onefile_id is None}
 
 
-def count_unlinked(kind: str, today: date) -> int:
-    """How many learners in scope, officers in use or organisations have no OneFile ID."""
+def without_onefile_id(kind: str, today: date) -> set[str]:
+    """The primary keys of the learners in scope, officers in use or organisations that have no OneFile ID."""
     if kind == SubjectKind.LEARNER:
-        return sum(1 for _row in host.unlinked_in_scope(today))
+        return {row.pk for row in host.unlinked_in_scope(today)}
     if kind == SubjectKind.OFFICER:
-        return sum(row.onefile_id is None for row in host.officers_in_use(today))
-    return sum(1 for _row in host.organisations(linked=False))
+        return {row.pk for row in host.officers_in_use(today) if row.onefile_id is None}
+    return {row.pk for row in host.organisations(linked=False)}
 
 
 def linked_ids(tenant: Tenant, kind: str) -> set[int]:

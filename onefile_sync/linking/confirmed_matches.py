@@ -188,7 +188,7 @@ def _link(suggestion: MatchSuggestion, tenant: Tenant, onefile: OneFile) -> None
 
 def _link_learner(suggestion: MatchSuggestion, tenant: Tenant, onefile: OneFile, held: int | None) -> None:
     if held is not None:
-        raise LinkRefused("link_exists", onefile_id=held)
+        raise LinkRefused("match_linked_meanwhile")
     ours = _person_row("learner", suggestion.subject_pk)
     theirs = onefile.person(suggestion.onefile_id)
     if theirs.role not in (None, ROLE_LEARNER) and not theirs.archived:
@@ -265,13 +265,13 @@ def _refuse_second_in_centre(suggestion: MatchSuggestion, tenant: Tenant, held: 
     elsewhere = there.exclude(centre_id__in=(0, suggestion.centre_id)).values_list("onefile_id", flat=True)
     in_centre = there.filter(centre_id=suggestion.centre_id).exclude(onefile_id=suggestion.onefile_id).first()
     if in_centre is not None:
-        raise LinkRefused("link_exists", onefile_id=in_centre.onefile_id)
+        raise LinkRefused("match_linked_meanwhile")
     if held is None or held in elsewhere:
         return
     kind = candidates.LIST_OF[suggestion.subject_kind]
     known = directory.entries(tenant, kind).filter(onefile_id=held).exclude(centre_id=suggestion.centre_id)
     if not known.exists():
-        raise LinkRefused("link_exists", onefile_id=held)
+        raise LinkRefused("match_linked_meanwhile")
 
 
 def _evidence(suggestion: MatchSuggestion, pair: Pair | None) -> list[str]:

@@ -31,8 +31,14 @@ from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.errors import OneFileError, Scope
 from onefile_sync.sync.bulk.listings import counted
 from onefile_sync.sync.daily import today
-from onefile_sync.sync.eligibility import ENVIRONMENT_CHANGED, check_setup, refuse_another_onefile
+from onefile_sync.sync.eligibility import (
+    ENVIRONMENT_CHANGED,
+    check_setup,
+    refuse_another_onefile,
+    refuse_wrong_mapping,
+)
 from onefile_sync.sync.runs import leases, lifecycle, queue
+from onefile_sync.sync.short_calls import trouble_told
 from onefile_sync.transactions import retried
 
 from . import candidates, directory, suggestions
@@ -64,11 +70,16 @@ class MatchEstimate:
         return max(1, -(-self.calls // (deployment.calls_per_minute or self.calls or 1)))
 
 
-def estimate(kinds: Collection[str]) -> MatchEstimate:
-    """Say what a run would do, from what is kept. No call to OneFile. Raises NotConnected without a token."""
-    tenant = present_tenant()
-    day = today()
-    counts = {kind: candidates.count_unlinked(kind, day) for kind in kinds}
+def estimate(kinds: Collection[str], centres: Collection[int] = ()) -> MatchEstimate:
+    """Say what a run would do, from what is kept. No call to OneFile.
+
+    Raises :class:`~onefile_sync.sync.eligibility.Refused`.
+    """
+    refuse_wrong_mapping()
+    refuse_another_onefile()
+    with trouble_told():
+        tenant = present_tenant()
+    counts = {kind: len(candidates.without_onefile_id(kind, today())) for kind in kinds}
     calls, is_known = 2, True
     for kind in kinds:
         lists = list(directory.lists(tenant).filter(kind=LIST_OF[kind]))
@@ -78,7 +89,7 @@ def estimate(kinds: Collection[str]) -> MatchEstimate:
             everybody = counts[kind] + sum(1 for _each in _linked(kind))
             calls += _pages(everybody) + (0 if kind == SubjectKind.ORGANISATION else counts[kind])
             continue
-        calls += len(_to_read(tenant, kind, ()))
+        calls += len(_to_read(tenant, kind, centres))
     stale = [kind for kind in _lists_for(kinds) if not _is_fresh(tenant, kind)]
     of_stale = directory.lists(tenant).filter(kind__in=stale).exclude(read_at=None)
     calls += sum(_pages(each.entries) for each in of_stale)

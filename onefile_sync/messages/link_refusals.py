@@ -106,6 +106,12 @@ LINK_REFUSALS: tuple[Explanation, ...] = (
         _("Ask PICSWeb support to link the learner."),
     ),
     Explanation(
+        "match_linked_meanwhile",
+        Move.YOURS,
+        _("The record in PICSWeb was linked to another OneFile record meanwhile."),
+        _("Unlink it first if that is wrong."),
+    ),
+    Explanation(
         "match_changed",
         Move.YOURS,
         _("The two records no longer agree as they did when they were matched."),

@@ -113,7 +113,7 @@ def test_possible_pairs_are_not_linked_together(world: World, onefile: SandboxSe
             lambda world, learner, user: setattr(user, "organisation_id", world.add_centre().id),
             "match_other_role",
         ),
-        (lambda world, learner, user: _set(learner, onefile_id=7), "link_exists"),
+        (lambda world, learner, user: _set(learner, onefile_id=7), "match_linked_meanwhile"),
         (lambda world, learner, user: _set(learner, surname="Birch"), "match_changed"),
         (
             lambda world, learner, user: Learner.objects.create(

@@ -1,0 +1,131 @@
+"""Reads what *Match with OneFile* found, for people: pairs by confidence, and the rows for which nothing was found."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from django.db.models import QuerySet
+
+from onefile_sync import host
+from onefile_sync.linking import candidates, directory
+from onefile_sync.linking.tenants import present_tenant
+from onefile_sync.messages.catalogue import explain
+from onefile_sync.models import DirectoryEntry, MatchSuggestion, SubjectKind, SuggestionState
+from onefile_sync.sync.daily import today
+from onefile_sync.sync.short_calls import trouble_told
+
+#: The states of a pair that a person may decide about.
+UNDECIDED = (SuggestionState.OPEN, SuggestionState.REFUSED)
+_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class MatchLine:
+    """A suggestion with the names of both sides. ``refusal`` says why it was not linked, if that was tried."""
+
+    suggestion: MatchSuggestion
+    ours: str
+    theirs: str
+    mis_value: str
+    centre: str
+    archived: bool
+    refusal: str
+
+
+def suggestions(
+    kind: str, level: str = "", *, among: Collection[str] | None = None
+) -> QuerySet[MatchSuggestion]:
+    """The pairs of a kind that nobody has decided about. ``among`` are the learners whom a user may see."""
+    with trouble_told():
+        tenant = present_tenant()
+    found = MatchSuggestion.objects.filter(tenant=tenant, subject_kind=kind, state__in=UNDECIDED)
+    if level:
+        found = found.filter(level=level)
+    if kind == SubjectKind.LEARNER and among is not None:
+        found = found.filter(subject_pk__in=among)
+    return found.order_by("subject_pk", "onefile_id")
+
+
+def count_by_level(kind: str, *, among: Collection[str] | None = None) -> dict[str, int]:
+    """How many undecided pairs of a kind have each confidence."""
+    return dict(Counter(suggestions(kind, among=among).order_by().values_list("level", flat=True)))
+
+
+def centres() -> list[DirectoryEntry]:
+    """The customer's centres, as they were last listed."""
+    with trouble_told():
+        return directory.centres(present_tenant())
+
+
+def count_unlinked(kind: str, *, among: Collection[str] | None = None) -> int:
+    """How many learners in scope, officers in use or organisations have no OneFile ID."""
+    found = candidates.without_onefile_id(kind, today())
+    return len(found & set(among) if kind == SubjectKind.LEARNER and among is not None else found)
+
+
+def nothing_found(kind: str, *, among: Collection[str] | None = None) -> list[tuple[str, str]]:
+    """The primary keys and names of the rows without a OneFile ID that are in no pair, by name."""
+    with trouble_told():
+        tenant = present_tenant()
+    wanted = candidates.without_onefile_id(kind, today())
+    if kind == SubjectKind.LEARNER and among is not None:
+        wanted &= set(among)
+    decided = (*UNDECIDED, SuggestionState.QUEUED)
+    found = MatchSuggestion.objects.filter(tenant=tenant, subject_kind=kind, state__in=decided)
+    left = wanted - set(found.values_list("subject_pk", flat=True))
+    return sorted(names_of(kind, left).items(), key=lambda each: (each[1].casefold(), each[0]))
+
+
+def names_of(kind: str, pks: Collection[str]) -> dict[str, str]:
+    """The names of rows of PICSWeb by primary key. One query for 500 rows."""
+    names: dict[str, str] = {}
+    keys = list(pks)
+    for first in range(0, len(keys), _BATCH):
+        some = keys[first : first + _BATCH]
+        if kind == SubjectKind.ORGANISATION:
+            names |= {row.pk: str(row.label) for row in host.organisations(some)}
+        else:
+            people = host.read_people("learner" if kind == SubjectKind.LEARNER else "officer", some)
+            names |= {row.pk: str(row.label) for row in people}
+    return names
+
+
+def match_lines(found: Iterable[MatchSuggestion]) -> Iterator[MatchLine]:
+    """The suggestions, all of one kind and OneFile, as lines for people. A few queries for 500 of them."""
+    rows = list(found)
+    for first in range(0, len(rows), _BATCH):
+        yield from _lines(rows[first : first + _BATCH])
+
+
+def _lines(rows: list[MatchSuggestion]) -> Iterator[MatchLine]:
+    if not rows:
+        return
+    tenant, kind = rows[0].tenant, rows[0].subject_kind
+    names = names_of(kind, {row.subject_pk for row in rows})
+    centres = {each.onefile_id: each.name for each in directory.centres(tenant)}
+    entries: Mapping[int, DirectoryEntry] = {
+        entry.onefile_id: entry
+        for entry in directory.entries(tenant, candidates.LIST_OF[kind]).filter(
+            onefile_id__in=[row.onefile_id for row in rows]
+        )
+    }
+    for row in rows:
+        entry = entries.get(row.onefile_id)
+        yield MatchLine(
+            suggestion=row,
+            ours=names.get(row.subject_pk, row.subject_pk),
+            theirs=entry.name if entry is not None else str(row.onefile_id),
+            mis_value=entry.mis_value if entry is not None else "",
+            centre=centres.get(row.centre_id, str(row.centre_id or "")),
+            archived=bool(entry is not None and entry.archived),
+            refusal=_why(row),
+        )
+
+
+def _why(suggestion: MatchSuggestion) -> str:
+    if not suggestion.refusal:
+        return ""
+    details = defaultdict(str, onefile_id=str(suggestion.onefile_id))
+    return explain(suggestion.refusal).refusal % details

@@ -1,0 +1,173 @@
+"""*Match with OneFile* in the browser, without JavaScript: from the count to the links."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.http import HttpResponse
+from django.urls import reverse
+
+from example_project.picsweb.models import Learner, Officer
+from onefile_sync import services
+from onefile_sync.models import MatchSuggestion, OneFileSettings, RecordLink, SyncRun
+from onefile_sync.sandbox.server import SandboxServer
+from onefile_sync.sandbox.world import World
+from tests.conftest import dont_wait
+from tests.linking.provider import on_both_sides, provider_with_mistakes
+
+pytestmark = pytest.mark.parametrize("host", ["picsweb"], indirect=True)
+
+START, FOUND = reverse("onefile_sync:match"), reverse("onefile_sync:matches")
+LINK, CSV = reverse("onefile_sync:link_matches"), reverse("onefile_sync:matches_csv")
+
+
+@pytest.fixture
+def office(staff: Callable[..., User], browser: Callable[..., Any]) -> Any:
+    return browser(staff("match_records", "view_syncrun"))
+
+
+@pytest.fixture
+def matched(world: World, onefile: SandboxServer) -> None:
+    on_both_sides(world, provider_with_mistakes())
+    services.perform(services.match(["learner", "officer", "organisation"], queued=False), sleep=dont_wait)
+
+
+def words(answer: HttpResponse) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.content.decode()))
+
+
+def certain() -> Any:
+    return MatchSuggestion.objects.filter(subject_kind="learner", level="certain")
+
+
+def test_from_the_count_to_the_links(office: Any, world: World, onefile: SandboxServer) -> None:
+    on_both_sides(world, provider_with_mistakes())
+    first = words(office.get(START))
+    assert "Learners not linked: " in first
+    assert "this is a guess" in first
+    started = office.post(START, {"kind": ["learner"]})
+    services.perform(SyncRun.objects.get(), sleep=dont_wait)
+    assert office.get(started["Location"]).status_code == 200
+
+    listed = office.get(FOUND)
+    number = certain().count()
+    assert f"Certain {number}" in words(listed)
+    assert listed.content.decode().count("checked") == number
+    asked = office.post(LINK, {"kind": "learner", "level": "certain", "all": "yes"})
+    assert f"{number} pairs will be linked" in words(asked)
+    assert asked.content.decode().count('<th scope="row">') == 10
+    assert not SyncRun.objects.filter(kind="linking").exists(), "nothing happens before it is confirmed"
+    going = office.post(LINK, {"kind": "learner", "level": "certain", "all": "yes", "confirmed": str(number)})
+    run = SyncRun.objects.get(kind="linking")
+    assert going["Location"] == run.get_absolute_url()
+    services.perform(run, sleep=dont_wait)
+    assert RecordLink.objects.filter(subject_kind="learner").count() == number
+    assert run.suggestions_to_link.filter(state="linked").count() == number
+
+
+@pytest.mark.usefixtures("matched")
+class TestWhatWasFound:
+    def test_only_what_was_ticked_is_linked(self, office: Any) -> None:
+        one, *_others = certain()
+        form = {"kind": "learner", "level": "certain", "pair": [str(one.pk)]}
+        assert "1 pair will be linked" in words(office.post(LINK, form))
+        office.post(LINK, {**form, "confirmed": "1"})
+        assert MatchSuggestion.objects.filter(state="queued").get() == one
+
+    def test_what_was_decided_meanwhile_is_asked_about_again(self, office: Any) -> None:
+        form = {"kind": "learner", "level": "certain", "all": "yes", "confirmed": str(certain().count())}
+        certain().first().delete()
+        assert "will be linked" in words(office.post(LINK, form))
+        assert not SyncRun.objects.filter(kind="linking").exists()
+
+    @pytest.mark.parametrize("level", ["possible", "several", "contradicted", "nothing"])
+    def test_the_others_cannot_be_ticked(self, office: Any, level: str) -> None:
+        page = office.get(FOUND, {"kind": "learner", "level": level})
+        assert page.status_code == 200
+        assert "checkbox" not in page.content.decode()
+        answer = office.post(LINK, {"kind": "learner", "level": level, "all": "yes", "confirmed": "1"})
+        assert answer.status_code == 403
+
+    def test_a_pair_is_opened_with_clear_values_of_one_call(
+        self, office: Any, onefile: SandboxServer
+    ) -> None:
+        one = certain().first()
+        before = sum(onefile.calls.values())
+        page = office.get(reverse("onefile_sync:match_pair", args=[one.pk]))
+        assert sum(onefile.calls.values()) - before <= 1
+        learner = Learner.objects.get(pk=one.subject_pk)
+        assert f"{learner.date_of_birth:%d/%m/%Y}" in words(page)
+
+    @pytest.mark.parametrize("kind", ["officer", "organisation"])
+    def test_officers_and_organisations_are_opened_as_well(self, office: Any, kind: str) -> None:
+        assert office.get(FOUND, {"kind": kind}).status_code == 200
+        one = MatchSuggestion.objects.filter(subject_kind=kind).first()
+        assert one is not None
+        page = words(office.get(reverse("onefile_sync:match_pair", args=[one.pk])))
+        assert "Comparison" in page
+
+    def test_not_the_same_is_remembered(self, office: Any) -> None:
+        one = certain().first()
+        page = reverse("onefile_sync:match_pair", args=[one.pk])
+        office.post(page, {"action": "not_same"})
+        one.refresh_from_db()
+        assert one.state == "not_same"
+        assert "Decided already" in words(office.get(page))
+
+    def test_a_pair_is_linked_singly(self, office: Any) -> None:
+        one = MatchSuggestion.objects.exclude(level="certain").first()
+        assert one is not None
+        page = reverse("onefile_sync:match_pair", args=[one.pk])
+        MatchSuggestion.objects.filter(pk=one.pk).update(contradictions=["dob"])
+        office.post(page, {"action": "link"})
+        assert not SyncRun.objects.filter(kind="linking").exists(), "it contradicts"
+        office.post(page, {"action": "link", "same_person": "yes"})
+        assert SyncRun.objects.filter(kind="linking").exists()
+
+    def test_why_a_pair_was_not_linked_stands_beside_it(self, office: Any) -> None:
+        one = certain().first()
+        MatchSuggestion.objects.filter(pk=one.pk).update(state="refused", refusal="match_changed")
+        assert "Not linked: The two records no longer agree" in words(office.get(FOUND))
+
+    def test_everything_is_in_the_csv(self, office: Any) -> None:
+        lines = b"".join(office.get(CSV).streaming_content).decode().splitlines()
+        nothing = sum(
+            len(services.matches.nothing_found(kind)) for kind in ("learner", "officer", "organisation")
+        )
+        assert len(lines) == 1 + MatchSuggestion.objects.count() + nothing
+
+    def test_restricted_staff_see_and_tick_only_their_learners(
+        self, staff: Callable[..., User], restrict: Callable[..., User], browser: Callable[..., Any]
+    ) -> None:
+        clerk = browser(restrict(staff("match_records")))
+        assert "Certain 0" in words(clerk.get(FOUND))
+        assert "Learners not linked: 0." in words(clerk.get(START))
+        one = certain().first()
+        assert clerk.get(reverse("onefile_sync:match_pair", args=[one.pk])).status_code == 404
+        form = {"kind": "learner", "level": "certain", "pair": [str(one.pk)], "confirmed": "1"}
+        clerk.post(LINK, form)
+        assert not SyncRun.objects.filter(kind="linking").exists()
+        csv = b"".join(clerk.get(CSV).streaming_content).decode()
+        assert not any(line.startswith("Learners") for line in csv.splitlines())
+
+
+def test_names_are_shown_as_text(office: Any, world: World, onefile: SandboxServer) -> None:
+    world.add_assessor(first_name="<script>alert(1)</script>", last_name="Ash", misid="1")
+    officer = Officer.objects.create(first_name="=1+1", surname="Ash", ident="1")
+    Learner.objects.create(
+        first_name="A", surname="B", status="live", start_date="2026-01-01", main_officer=officer
+    )
+    services.perform(services.match(["officer"], queued=False), sleep=dont_wait)
+    page = office.get(FOUND, {"kind": "officer"}).content.decode()
+    assert "&lt;script&gt;" in page
+    assert "<script>alert" not in page
+
+
+def test_without_a_token_the_pages_say_why(office: Any, host: Any) -> None:
+    OneFileSettings.objects.update(encrypted_customer_token="")
+    for page in (START, FOUND):
+        assert "token" in words(office.get(page, follow=True))
