@@ -51,6 +51,11 @@ def without_onefile_id(kind: str, today: date) -> set[str]:
     return {row.pk for row in host.organisations(linked=False)}
 
 
+def count_unlinked(kind: str, today: date) -> int:
+    """How many learners in scope, officers in use or organisations have no OneFile ID."""
+    return len(without_onefile_id(kind, today))
+
+
 def linked_ids(tenant: Tenant, kind: str) -> set[int]:
     """The OneFile IDs of a kind that rows of PICSWeb have, in their column or on record for a further centre."""
     found, after_pk = set(), ""
