@@ -213,16 +213,13 @@ def open_links(tenant: Tenant, kind: str, pks: Sequence[str]) -> list[RecordLink
 def record_use(tenant: Tenant) -> None:
     """Note that links are recorded from now on, and whose IDs PICSWeb's rows hold, before the first link is written.
 
-    Raises :class:`LinkRefused` if the IDs are those of another tenant and are not being moved to this one.
+    Raises :class:`LinkRefused` if the IDs are those of another tenant.
     """
     settings = OneFileSettings.load()
-    if settings.links_recorded and tenant.pk in (settings.linked_tenant_id, settings.moving_to_id):
-        return
-    if settings.linked_tenant_id is not None and tenant.pk not in (
-        settings.linked_tenant_id,
-        settings.moving_to_id,
-    ):
+    if settings.linked_tenant_id not in (None, tenant.pk):
         raise LinkRefused("link_elsewhere")
+    if settings.links_recorded and settings.linked_tenant_id is not None:
+        return
     # Not by saving the settings as read: somebody may be changing them at the moment.
     OneFileSettings.objects.get_or_create(pk=1)
     OneFileSettings.objects.filter(pk=1, linked_tenant=None).update(linked_tenant=tenant)
@@ -245,6 +242,7 @@ class _Values(TypedDict):
 @transaction.atomic
 def _write(kind: str, pk: str, onefile_id: int, tenant: Tenant, values: _Values) -> tuple[RecordLink, bool]:
     """The link, and whether it is new."""
+    _hold(tenant)
     held = host.link_values(kind, pk)
     if held is None:
         raise LinkRefused("link_row_gone")
@@ -286,6 +284,7 @@ def _write(kind: str, pk: str, onefile_id: int, tenant: Tenant, values: _Values)
 def _clear(
     kind: str, pk: str, tenant: Tenant, ending: LinkEnding, by: Any, parent: RecordLink | None
 ) -> RecordLink | None:
+    _hold(tenant)
     held = host.link_values(kind, pk)
     onefile_id = held["onefile_id"] if held is not None else None
     if held is None or onefile_id is None:
@@ -306,6 +305,16 @@ def _clear(
     kept.save()
     _save(kind, pk, held, dict.fromkeys(held))
     return kept
+
+
+def _hold(tenant: Tenant) -> None:
+    """Keep the OneFile IDs of this tenant in PICSWeb's rows until the transaction ends, if they are there.
+
+    Raises :class:`LinkRefused` if they are being moved, or were: another environment may have been chosen meanwhile.
+    """
+    settings = OneFileSettings.objects.select_for_update().get(pk=1)
+    if settings.moving_to_id is not None or settings.linked_tenant_id != tenant.pk:
+        raise LinkRefused("link_elsewhere")
 
 
 def _save(kind: str, pk: str, old: Mapping[str, int | None], new: Mapping[str, int | None]) -> None:

@@ -127,19 +127,22 @@ def refusal_to_move(*, has_left: bool = False) -> LinkRefused | None:
 def begin(customer_id: int | None, *, same_customer: bool = False) -> None:
     """Make the OneFile of the stored settings the one to which rows are linked, by moving links if there are any.
 
-    ``same_customer``: a person says that the token is a new one of the same customer. Then nothing moves.
+    A move that is under way goes there instead. ``same_customer``: a person says that the token is a new one of the
+    same customer. Then nothing moves.
     """
     settings = OneFileSettings.load()
     if same_customer and settings.linked_tenant is not None:
-        id_owner.renew(settings, settings.linked_tenant)
-        return
-    present = id_owner.identify(settings, lambda: customer_id or 0)
-    if present.pk == settings.linked_tenant_id:
-        return
-    if settings.linked_tenant is None or not id_owner.is_in_use(settings):
-        id_owner.adopt(settings, present)
-        return
-    OneFileSettings.objects.filter(pk=1, moving_to=None).update(moving_to=present, links_recorded=True)
+        present = id_owner.renew(settings, settings.linked_tenant)
+    else:
+        present = id_owner.identify(settings, lambda: customer_id or 0)
+    if settings.moving_to_id is None:
+        if present.pk == settings.linked_tenant_id:
+            return
+        if settings.linked_tenant is None or not id_owner.is_in_use(settings):
+            id_owner.adopt(settings, present)
+            return
+    # IDs that were typed are put away as links as well, so from now on links have to be asked for.
+    OneFileSettings.objects.filter(pk=1).update(moving_to=present, links_recorded=True)
     events.info("links_moving", tenant=present.pk, old=settings.linked_tenant_id)
 
 

@@ -437,3 +437,97 @@ def test_without_a_move_the_sweep_queues_none(
     with django_capture_on_commit_callbacks(execute=True):
         services.sweep()
     assert not [task for task in queued_tasks() if task["func"] == moving.MOVE]
+
+
+class TestAnInstallationThatOnlyTypedIds:
+    def test_gets_them_back(self, host: Host, switched_on: OneFileSettings) -> None:
+        go_to("practice", PRACTICE_TOKEN)
+        rows = {
+            "learner": [host.learner(onefile_id=1000, centre_id=5740)],
+            "officer": [host.officer(onefile_id=7)],
+        }
+        before = ids(rows)
+        id_owner.confirm(OneFileSettings.load(), lambda: 0)
+        assert not OneFileSettings.load().links_recorded
+
+        live()
+        assert nobody(rows)
+        practice()
+
+        assert ids(rows) == before
+
+
+class TestAChangeOfMindDuringAMove:
+    @pytest.mark.parametrize("pieces", range(8))
+    def test_brings_everything_back(
+        self, linked_rows: dict[str, list[Any]], monkeypatch: pytest.MonkeyPatch, pieces: int
+    ) -> None:
+        before = ids(linked_rows)
+        monkeypatch.setattr(moving, "PIECE", 2)
+        monkeypatch.setattr(moving, "AT_ONCE", 0)
+        live()
+        asked: list[bool] = []
+        moving.move_on(lambda: len(asked) >= pieces or asked.append(True) is not None)
+
+        go_to("practice", PRACTICE_TOKEN)
+        services.begin_move(None)
+        for _again in range(2):
+            services.move_links()
+
+        assert ids(linked_rows) == before
+        assert OneFileSettings.load().moving_to is None
+
+    def test_goes_to_a_third_onefile(
+        self, linked_rows: dict[str, list[Any]], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        before = ids(linked_rows)
+        monkeypatch.setattr(moving, "AT_ONCE", 0)
+        live()
+        go_to("beta", "token-of-beta")
+        services.begin_move(None)
+        assert services.move_links()
+        assert (present().environment, nobody(linked_rows)) == ("beta", True)
+
+        go_to("practice", PRACTICE_TOKEN)
+        services.begin_move(None)
+        assert services.move_links()
+        assert ids(linked_rows) == before
+
+    def test_to_a_new_token_of_the_same_customer(
+        self, linked_rows: dict[str, list[Any]], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        before, from_practice = ids(linked_rows), present()
+        monkeypatch.setattr(moving, "AT_ONCE", 0)
+        live()
+        go_to("practice", "a-newer-token-of-practice")
+        services.begin_move(None, same_customer=True)
+        assert services.move_links()
+        assert (present(), ids(linked_rows)) == (from_practice, before)
+
+
+class TestALinkAtTheMomentOfAMove:
+    """The person looked while PICSWeb held the IDs of Practice, and saves when it holds those of Live."""
+
+    @pytest.mark.parametrize("moment", ["under way", "over"])
+    @pytest.mark.parametrize("work", ["link", "unlink"])
+    def test_is_refused(
+        self, linked_rows: dict[str, list[Any]], monkeypatch: pytest.MonkeyPatch, moment: str, work: str
+    ) -> None:
+        from_practice, pk = present(), str(linked_rows["learner"][3].pk)
+        if moment == "under way":
+            monkeypatch.setattr(moving, "AT_ONCE", 0)
+        monkeypatch.setattr(linker, "record_use", lambda _tenant: live())
+        before = list(RecordLink.objects.filter(ended_at=None).values_list("pk"))
+
+        def save() -> object:
+            if work == "link":
+                return linker.link("learner", pk, 1003, tenant=from_practice, how=LinkMethod.CHECKED)
+            return linker.unlink("learner", pk, tenant=from_practice)
+
+        with pytest.raises(linker.LinkRefused, match="link_elsewhere"):
+            save()
+
+        assert nobody(linked_rows) == (moment == "over")
+        assert list(RecordLink.objects.filter(ended_at=None).values_list("pk")) == (
+            [] if moment == "over" else before
+        )
