@@ -5,17 +5,14 @@ lost, doubled, overwritten or blanked on the way.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
 from django.db import connection, transaction
 from django.utils import timezone
-from hypothesis import HealthCheck, Phase
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
@@ -25,13 +22,9 @@ from onefile_sync.fields import Kind, kinds_by_name, two_way_fields
 from onefile_sync.host.mapping import REVIEW
 from onefile_sync.host.snapshot import Attendance, LearnerRow
 from onefile_sync.models import LearnerOutcome, OneFileSettings, OutcomeState, SyncRun
-from onefile_sync.onefile import parsing
 from onefile_sync.onefile.client import OneFile
-from onefile_sync.onefile.operations import Operation, code_of_status
-from onefile_sync.sandbox.api import Api, Call, understand
 from onefile_sync.sandbox.entities import on_london_date
 from onefile_sync.sandbox.switches import Switches
-from onefile_sync.sandbox.wire import ApiRefusal, Body
 from onefile_sync.sandbox.world import World
 from onefile_sync.sync import worker
 from onefile_sync.sync.connection.aim_fields import aim_fields
@@ -41,12 +34,12 @@ from tests.factories import HOSTS, Host
 from tests.scenarios.two_of_each import flat, let_doubts_pass
 
 from .conftest import LONG
+from .socketless import Killed, Wire, bounds, each_statement, undone_afterwards
 
 EXAMPLES = {"quick": 12, "thorough": 200, "nightly": 5000}
 #: Refreshes after the last trouble within which both sides must have come together.
 SOON = 4
 
-CREATES = ("Visit/create", "Review/create")
 NUMBERS = st.sampled_from(["", "A1", "B2"])
 DAYS = st.sampled_from([None, date(2026, 3, 29), date(2026, 7, 1)])
 ELEMENTS = st.sampled_from([(None, None), (20, 3), (20, 7), (7, 7)])
@@ -54,72 +47,6 @@ WHICH = st.integers(0, 3)
 VALUES = {"registration_number": NUMBERS} | {
     name: DAYS for name in two_way_fields() if kinds_by_name()[name] is Kind.DATE
 }
-
-
-class Killed(BaseException):
-    """The worker dies on the spot."""
-
-
-class Wire:
-    """The sandbox without its sockets, in the place of the transport, with the trouble that is on its way.
-
-    ``fails`` says of the next calls with which code each fails, before or after OneFile has carried it out.
-    """
-
-    def __init__(self, world: World, switches: Switches) -> None:
-        self.api = Api(world, switches, lambda: datetime.now(UTC))
-        self.calls = self.rate_limited = 0
-        self.fails: list[tuple[str, bool]] = []
-        self.dies_at: int | None = None
-        self.created: list[Call] = []
-
-    def send(
-        self,
-        operation: Operation,
-        path_args: Sequence[object] = (),
-        body: Mapping[str, object] | None = None,
-        *,
-        about_to_send: Callable[[], object] = lambda: None,
-    ) -> object:
-        about_to_send()
-        self.calls += 1
-        call = replace(understand(operation.method, operation.path.format(*path_args)), body=Body(body or {}))
-        code, afterwards = self.fails.pop(0) if self.fails else ("", False)
-        self.live_or_die()
-        if code and not afterwards:
-            raise operation.failure(code)
-        try:
-            answer = self.api.carry_out(call)
-        except ApiRefusal as refused:
-            told = code_of_status(operation, refused.status)
-            assert told is not None
-            raise operation.failure(told, refused.status) from None
-        if call.operation in CREATES:
-            self.created.append(call)
-        self.live_or_die()
-        if code:
-            raise operation.failure(code)
-        return parsing.from_json(answer.body) if answer.body and operation.has_answer else None
-
-    def live_or_die(self) -> None:
-        if self.dies_at is not None:
-            self.dies_at -= 1
-            if self.dies_at < 0:
-                raise Killed
-
-    def close(self) -> None:
-        """There is nothing to close."""
-
-
-def each_statement(wire: Wire) -> Any:
-    """A worker may die at each of its SQL statements too: before it, with what was not committed lost."""
-
-    def execute(run: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        if not sql.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK")):
-            wire.live_or_die()
-        return run(sql, params, many, context)
-
-    return execute
 
 
 class TwoSides(RuleBasedStateMachine):
@@ -419,13 +346,6 @@ class TwoSides(RuleBasedStateMachine):
         ).time()
 
 
-@contextmanager
-def undone_afterwards() -> Iterator[None]:
-    with transaction.atomic():
-        yield
-        transaction.set_rollback(True)
-
-
 @pytest.mark.hypothesis
 @pytest.mark.matrix
 @pytest.mark.parametrize("host", HOSTS)
@@ -440,15 +360,3 @@ def test_both_sides_always_agree_in_the_end(host: str, settings: Any, db: None, 
     OnThisHost.host = chosen
     run_state_machine_as_test(OnThisHost, settings=bounds(examples))
     figures(f"state machine, {host}", examples=examples, counterexamples=0)
-
-
-def bounds(examples: int) -> Any:
-    return hypothesis_settings(
-        max_examples=examples,
-        stateful_step_count=25,
-        deadline=None,
-        derandomize=not LONG,
-        # To shrink takes minutes where an example is a handful of exchanges.
-        phases=[Phase.explicit, Phase.reuse, Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
