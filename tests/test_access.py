@@ -153,6 +153,7 @@ PAGES: dict[str, tuple[tuple[str, ...], tuple[int, ...], tuple[int, ...]]] = {
     "REST status": (("view_syncrun",), REST_LOOKING, REST_NOT_AT_ALL),
     "REST run": (("view_syncrun",), REST_LOOKING, REST_NOT_AT_ALL),
     "REST outcomes": (("view_syncrun",), REST_LOOKING, REST_NOT_AT_ALL),
+    "REST unmatched": (("view_syncrun",), (403, 403, 200, 200, 200), REST_NOT_AT_ALL),
     "REST links": (("match_records",), (403, 403, 200, 200, 200), REST_NOT_AT_ALL),
     "REST refresh links": (("refresh_links",), REST_NOT_AT_ALL, (403, 403, 202, 202, 202)),
 }  # fmt: skip
@@ -229,6 +230,7 @@ def addresses(learner: Learner) -> dict[str, str]:
         "read lists": reverse("onefile_sync:read-lists"),
         "run of lists": reverse("onefile_sync:run", args=[of_lists.pk]),
         "cancel lists": reverse("onefile_sync:cancel", args=[of_lists.pk]),
+        "REST unmatched": reverse("onefile_sync_rest:unmatched"),
         "REST links": reverse("onefile_sync_rest:qualification-links"),
         "REST refresh links": reverse("onefile_sync_rest:refresh-qualification-links"),
         "unmatched": reverse("onefile_sync:unmatched"),

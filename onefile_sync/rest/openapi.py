@@ -6,7 +6,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 
 from .link_serializers import DecisionSerializer, LinkCheckSerializer, LinkSerializer
-from .list_serializers import QualificationLinksSerializer
+from .list_serializers import QualificationLinksSerializer, UnmatchedSerializer
 from .serializers import (
     ErrorSerializer,
     LearnerStatusSerializer,
@@ -109,6 +109,25 @@ qualification_links = extend_schema(
         200: OpenApiResponse(QualificationLinksSerializer, "The VQ References in use."),
         **_not_allowed,
     },
+)
+
+unmatched = extend_schema(
+    operation_id="onefile_unmatched",
+    tags=TAGS,
+    summary="What stands in PICSWeb or in OneFile only",
+    description=(
+        "What PICSWeb's records and the lists say that were last read. OneFile is not called. Callers who may not see "
+        "every learner get their own only, and none of OneFile's learners."
+    ),
+    parameters=[
+        OpenApiParameter(
+            "section", OpenApiTypes.STR, description="The code of a section, to get its records."
+        ),
+        OpenApiParameter(
+            "page", OpenApiTypes.INT, description="The page of its records, from 1; 100 on each."
+        ),
+    ],
+    responses={200: OpenApiResponse(UnmatchedSerializer, "All sections with their counts."), **_not_allowed},
 )
 
 run = extend_schema(

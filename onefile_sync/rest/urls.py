@@ -24,6 +24,7 @@ urlpatterns = [
         views.RefreshQualificationLinks.as_view(),
         name="refresh-qualification-links",
     ),
+    path("unmatched/", views.UnmatchedView.as_view(), name="unmatched"),
     path("runs/<uuid:run_id>/", views.Run.as_view(), name="run"),
     path("runs/<uuid:run_id>/outcomes/", views.RunOutcomes.as_view(), name="run-outcomes"),
 ]

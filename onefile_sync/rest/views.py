@@ -7,6 +7,7 @@ from typing import NoReturn
 from uuid import UUID
 
 from django.core import exceptions
+from django.core.paginator import Paginator
 from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.decorators import method_decorator
@@ -27,7 +28,7 @@ from onefile_sync import access, services
 from onefile_sync.models import LearnerOutcome, SyncRun
 
 from . import openapi
-from .list_serializers import QualificationLinksSerializer
+from .list_serializers import QualificationLinksSerializer, UnmatchedPage, UnmatchedSerializer
 from .pagination import OutcomePages
 from .permissions import SignedIn
 from .serializers import (
@@ -44,10 +45,14 @@ from .throttling import RefreshThrottle
 #: Seconds that the caller should wait before reading the run.
 RETRY_AFTER = 2
 
+#: Records of a section of Unmatched on one page.
+UNMATCHED_ON_A_PAGE = 100
+
 MAY_NOT_REFRESH = _("You may not refresh this learner with OneFile.")
 MAY_NOT_SEE_STATUS = _("You may not see how this learner was synchronised with OneFile.")
 MAY_NOT_READ_LISTS = _("You may not have OneFile's lists read.")
 MAY_NOT_SEE_LISTS = _("You may not see OneFile's lists.")
+MAY_NOT_SEE_UNMATCHED = _("You may not see what is unmatched.")
 MAY_NOT_READ_RUN = _("You may not read this run.")
 
 
@@ -123,6 +128,20 @@ class QualificationLinksView(OneFileView):
             raise PermissionDenied(str(MAY_NOT_SEE_LISTS))
         links = services.qualification_links()
         return Response(QualificationLinksSerializer(links, context={"request": request}).data)
+
+
+class UnmatchedView(OneFileView):
+    @openapi.unmatched
+    def get(self, request: Request) -> Response:
+        asked = asker(request)
+        if not asked.user.has_perm(access.VIEW_RUNS):
+            raise PermissionDenied(str(MAY_NOT_SEE_UNMATCHED))
+        found = services.unmatched(access.visible_pks(asked))
+        chosen = request.query_params.get("section", "")
+        lines = [line for section in found.sections if section.code == chosen for line in section.lines]
+        pages = Paginator(lines, UNMATCHED_ON_A_PAGE)
+        page = UnmatchedPage(found, list(pages.get_page(request.query_params.get("page"))), pages.num_pages)
+        return Response(UnmatchedSerializer(page).data)
 
 
 class RunView(OneFileView):

@@ -66,6 +66,7 @@ def test_every_operation_says_what_it_is_for_and_what_it_answers(description):
         "onefile_run_outcomes",
         "onefile_qualification_links",
         "onefile_refresh_qualification_links",
+        "onefile_unmatched",
     }
     for path, operation in operations:
         assert operation["summary"]

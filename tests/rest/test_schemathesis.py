@@ -41,6 +41,7 @@ OPERATIONS = {
     "onefile_run_outcomes",
     "onefile_qualification_links",
     "onefile_refresh_qualification_links",
+    "onefile_unmatched",
 }
 CSRF_TOKEN = "c" * 32
 
