@@ -28,6 +28,8 @@ from .views import page_of
 
 #: Records of OneFile on one page.
 PAGE_LENGTH = 25
+#: Records that a search shows.
+MOST_FOUND = 100
 #: What can be looked up, and what OneFile calls it.
 THEIRS: dict[str, Promise] = {
     SubjectKind.OFFICER: gettext_lazy("assessor"),
@@ -49,15 +51,20 @@ def look_up_link(request: HttpRequest, row: Model) -> str:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def look_up(request: HttpRequest, kind: str, pk: str) -> HttpResponse:
-    """OneFile's list for one row, best matches first; *Save* links the row to the chosen record."""
+    """OneFile's list for one row, best matches first; *Save* links the row to the chosen record.
+
+    A search is posted, as names and e-mails must not stand in an address.
+    """
     row = _row_for(request, kind, pk)
     origin = came_from(request)
-    if request.method == "POST":
+    if request.method == "POST" and "q" not in request.POST:
         _link(request, kind, row)
         return redirect(_address(kind, row, origin))
-    query = request.GET.get("q", "").replace("\x00", "").strip()[:100]
+    query = request.POST.get("q", "").replace("\x00", "").strip()[:100]
     found = services.link_suggestions(row, query)
-    page = Paginator(found.suggestions, PAGE_LENGTH).get_page(request.GET.get("page"))
+    page = Paginator(found.suggestions, MOST_FOUND if query else PAGE_LENGTH).get_page(
+        request.GET.get("page")
+    )
     rows = services.find_rows(kind, {each.linked_to for each in page if each.linked_to})
     return page_of(
         request,
@@ -78,7 +85,7 @@ def look_up(request: HttpRequest, kind: str, pk: str) -> HttpResponse:
             for each in page
         ],
         came_from=origin,
-        kept=f"&{urlencode({'q': query, 'next': origin})}",
+        kept=f"&{urlencode({'next': origin})}" if origin else "",
         may_read_lists=access.may_refresh_links(request),
     )
 

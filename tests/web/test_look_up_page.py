@@ -122,14 +122,18 @@ def test_nothing_else_is_accepted(
     assert officer.onefile_id is None
 
 
-@pytest.mark.parametrize("query", ["?q=<script>", "?q=%00", "?page=99", "?page=x", "?q=" + "x" * 5000])
+@pytest.mark.parametrize("query", ["?page=99", "?page=x", "?page=<script>", "?next=//evil.example"])
 def test_odd_questions_are_answered(
     officer: Officer, linker_of_officers: Any, browser: Any, query: str
 ) -> None:
     listed(122762)
     answer = browser(linker_of_officers).get(page_of(officer, query=query))
     assert answer.status_code == 200
-    assert "<script>" not in answer.content.decode()
+    assert "evil" not in answer.content.decode()
+    for sought in ("<script>", "\x00", "x" * 5000):
+        answer = browser(linker_of_officers).post(page_of(officer), {"q": sought})
+        assert answer.status_code == 200
+        assert "<script>" not in answer.content.decode()
 
 
 def test_unlinking_asks_first(linker_of_officers: Any, browser: Any) -> None:
@@ -159,9 +163,28 @@ def test_long_lists_have_pages(officer: Officer, linker_of_officers: Any, browse
         listed(1000 + number, f"Ann Number{number:02}")
     client = browser(linker_of_officers)
     assert "Page 1 of 2" in words(client.get(page_of(officer)))
-    second = client.get(page_of(officer, query="?page=2&q=ann"))
+    second = client.get(page_of(officer, query="?page=2&next=/officers/"))
     assert second.content.decode().count('type="radio"') == 5
-    assert "q=ann" in second.content.decode()
+    assert "page=1&next=%2Fofficers%2F" in html.unescape(second.content.decode())
+
+
+def test_what_is_searched_stands_in_no_address(
+    officer: Officer, linker_of_officers: Any, browser: Any
+) -> None:
+    listed(1, "Ann Ash", email="ann@example.org")
+    for number in range(2, 110):
+        listed(number, f"Bob Number{number}")
+    client = browser(linker_of_officers)
+    found = client.post(page_of(officer), {"q": "ann@example.org", "next": "/officers/"})
+    text = found.content.decode()
+    assert (found.status_code, text.count('type="radio"')) == (200, 1)
+    assert not re.search(r'(?:href|action)="[^"]*ann', text)
+    many = client.post(page_of(officer), {"q": "bob"})
+    assert many.content.decode().count('type="radio"') == 100
+    assert "More records have these words." in words(many)
+    assert "Nobody in OneFile's list has these words." in words(client.post(page_of(officer), {"q": "zz"}))
+    officer.refresh_from_db()
+    assert officer.onefile_id is None
 
 
 class TestTheTag:
