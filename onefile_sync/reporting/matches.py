@@ -12,7 +12,14 @@ from onefile_sync import host
 from onefile_sync.linking import candidates, directory
 from onefile_sync.linking.tenants import present_tenant
 from onefile_sync.messages.catalogue import explain
-from onefile_sync.models import DirectoryEntry, MatchSuggestion, SubjectKind, SuggestionState
+from onefile_sync.models import (
+    DirectoryEntry,
+    MatchSuggestion,
+    RunKind,
+    SubjectKind,
+    SuggestionState,
+    SyncRun,
+)
 from onefile_sync.sync.daily import today
 from onefile_sync.sync.short_calls import trouble_told
 
@@ -32,6 +39,28 @@ class MatchLine:
     centre: str
     archived: bool
     refusal: str
+
+
+@dataclass(frozen=True, slots=True)
+class MatchingSteps:
+    """How far a run has got: pairs to be linked, dealt with and not linked, or the calls of a run that matches."""
+
+    total: int
+    done: int
+    failed: int = 0
+
+
+def matching_steps(run: SyncRun) -> MatchingSteps | None:
+    """How far a run matches or links. ``None`` for other runs, and while the lists are being read. One query."""
+    if run.kind == RunKind.LINKING:
+        states = Counter(run.suggestions_to_link.values_list("state", flat=True))
+        left = states[SuggestionState.QUEUED]
+        return MatchingSteps(states.total(), states.total() - left, states[SuggestionState.REFUSED])
+    if run.kind == RunKind.MATCH:
+        run.refresh_from_db(fields=["expected_calls", "api_calls"])
+        if run.expected_calls is not None:
+            return MatchingSteps(run.expected_calls, min(run.api_calls, run.expected_calls))
+    return None
 
 
 def suggestions(

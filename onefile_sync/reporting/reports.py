@@ -32,6 +32,7 @@ from onefile_sync.sync.planning import rules
 from onefile_sync.sync.runs.lifecycle import COMPARED
 
 from .list_reports import progress_of_lists
+from .matches import matching_steps
 
 #: The result of a finished run in which no learner was compared.
 RESULT_FAILED = "failed"
@@ -197,16 +198,17 @@ def _progress_without_learners(run: SyncRun) -> Progress:
     latest = max([run.created_at, run.worked_at or run.created_at, *held_since])
     waiting = run.is_open and now - latest > PATIENCE_WITH_WORKERS and not _all_pause(now)
     goes_on_at = lists.lease if lists.lease and lists.lease > now else None
+    steps = matching_steps(run)
     return Progress(
         state=run.state,
-        total=lists.total,
-        done=lists.done,
+        total=steps.total if steps else lists.total,
+        done=steps.done if steps else lists.done,
         counts={},
         waiting_for_worker=waiting,
         is_final=not run.is_open,
-        reading=Reading(pages=lists.pages, records_left=None),
+        reading=None if steps else Reading(pages=lists.pages, records_left=None),
         goes_on_at=goes_on_at if waiting else None,
-        failed=lists.failed,
+        failed=steps.failed if steps else lists.failed,
         failure=run.failure,
     )
 

@@ -20,12 +20,13 @@ def csv_response(
 
     Texts are shown and not run by spreadsheet programs: those that look like a formula get an apostrophe in front.
     """
-    response = StreamingHttpResponse(_lines(header, rows), content_type="text/csv; charset=utf-8")
+    response = StreamingHttpResponse(csv_lines(header, rows), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{filename}.csv"'
     return response
 
 
-def _lines(header: Sequence[object], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+def csv_lines(header: Sequence[object], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    """The lines of such a file, with their line ends."""
     writer = csv.writer(_Echo())
     yield _BYTE_ORDER_MARK
     yield writer.writerow([_cell(each) for each in header])

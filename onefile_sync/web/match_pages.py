@@ -29,7 +29,7 @@ from onefile_sync import access, services
 from onefile_sync.models import MatchSuggestion, RunKind, SubjectKind
 from onefile_sync.services import matches
 
-from .csv_export import csv_response
+from .csv_export import csv_lines, csv_response
 from .learner_linking import AGREEMENTS, NAMES
 from .views import page_of
 
@@ -242,7 +242,16 @@ def pair(request: HttpRequest, pk: int) -> HttpResponse:
 def found_csv(request: HttpRequest) -> StreamingHttpResponse:
     """Every pair of every kind, and every row for which nothing was found, as CSV."""
     _check(request)
-    header = [
+    return csv_response("match-with-onefile", *_table(access.visible_pks(request)))
+
+
+def csv_of_matches(among: Collection[str] | None) -> Iterator[str]:
+    """What :func:`found_csv` sends, line by line. ``among`` are the learners to include; ``None``: all."""
+    return csv_lines(*_table(among))
+
+
+def _table(among: Collection[str] | None) -> tuple[list[object], Iterator[list[object]]]:
+    header: list[object] = [
         _("Type"),
         _("PICSWeb"),
         _("PICSWeb key"),
@@ -255,7 +264,7 @@ def found_csv(request: HttpRequest) -> StreamingHttpResponse:
         _("Confidence"),
         _("Not linked because"),
     ]
-    return csv_response("match-with-onefile", header, _csv_rows(access.visible_pks(request)))
+    return header, _csv_rows(among)
 
 
 def _csv_rows(among: Collection[str] | None) -> Iterator[list[object]]:

@@ -98,6 +98,8 @@ def headline(run: SyncRun, progress: Progress) -> str:
         }
     if progress.state == RunState.QUEUED:
         return _("Waiting to start.")
+    if progress.reading is None and run.has_no_learners:
+        return _matching(run) % {"done": progress.done, "total": progress.total}
     if progress.reading is not None and run.has_no_learners:
         return _("Reading OneFile's lists: %(done)d of %(total)d done, %(pages)d pages so far.") % {
             "done": progress.done,
@@ -111,6 +113,12 @@ def headline(run: SyncRun, progress: Progress) -> str:
         "Comparing with OneFile: %(done)d of %(total)d learners done.",
         progress.total,
     ) % {"done": progress.done, "total": progress.total}
+
+
+def _matching(run: SyncRun) -> str:
+    if run.kind == RunKind.LINKING:
+        return _("Linking: %(done)d of %(total)d pairs done.")
+    return _("Reading records individually from OneFile: %(done)d of about %(total)d calls made.")
 
 
 def _reading(reading: Reading) -> str:
@@ -161,6 +169,14 @@ def _finished_without_learners(run: SyncRun, progress: Progress) -> str:
     if progress.failure:
         text, _remedy = read_out(progress.failure, {})
         return _("%(ended)s: %(reason)s") % {"ended": ended, "reason": text}
+    if run.kind == RunKind.MATCH:
+        return _("%(ended)s. What was found is listed by confidence.") % {"ended": ended}
+    if run.kind == RunKind.LINKING:
+        return _("%(ended)s: %(linked)d of %(total)d pairs were linked.") % {
+            "ended": ended,
+            "linked": progress.done - progress.failed,
+            "total": progress.total,
+        }
     if not progress.total:
         return _("%(ended)s. Its lists have been read again since.") % {"ended": ended}
     return _("%(ended)s: %(read)d of %(total)d lists were read.") % {

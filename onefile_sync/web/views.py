@@ -24,7 +24,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from onefile_sync import access, services
 from onefile_sync.learner_admin import is_served, learner_admin
-from onefile_sync.models import LearnerOutcome, OneFileSettings, OutcomeState, SyncRun
+from onefile_sync.models import LearnerOutcome, OneFileSettings, OutcomeState, RunKind, SyncRun
 
 from . import links, text
 
@@ -109,10 +109,15 @@ def run(request: HttpRequest, pk: UUID) -> HttpResponse:
     )
 
 
+_OF_MATCHES = (RunKind.MATCH, RunKind.LINKING)
+
+
 def _run_without_learners(request: HttpRequest, the_run: SyncRun, now: services.Progress) -> HttpResponse:
     return page_of(
         request,
-        "onefile_sync/run_of_lists.html",
+        "onefile_sync/run_of_matches.html"
+        if the_run.kind in _OF_MATCHES
+        else "onefile_sync/run_of_lists.html",
         text.run_title(the_run, None),
         run=the_run,
         progress=now,

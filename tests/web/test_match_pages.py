@@ -171,3 +171,29 @@ def test_without_a_token_the_pages_say_why(office: Any, host: Any) -> None:
     OneFileSettings.objects.update(encrypted_customer_token="")
     for page in (START, FOUND):
         assert "token" in words(office.get(page, follow=True))
+
+
+@pytest.mark.usefixtures("matched")
+def test_the_runs_pages_say_how_far_they_are_and_lead_on(office: Any) -> None:
+    found = office.get(SyncRun.objects.get(kind="match").get_absolute_url())
+    assert "Finished. What was found is listed by confidence." in words(found)
+    assert f'href="{FOUND}"' in found.content.decode()
+    linking = services.link_ticked(list(certain().values_list("pk", flat=True)), queued=False)
+    assert linking is not None
+    SyncRun.objects.update(state="running", finished_at=None)
+    number = certain().count()
+    going = office.get(linking.get_absolute_url())
+    assert f"Linking: 0 of {number} pairs done." in words(going)
+    MatchSuggestion.objects.filter(linking_run=linking).update(state="linked")
+    SyncRun.objects.update(state="finished")
+    assert f"Finished: {number} of {number} pairs were linked." in words(
+        office.get(linking.get_absolute_url())
+    )
+
+
+@pytest.mark.usefixtures("onefile")
+def test_while_records_are_read_the_page_counts_calls(office: Any) -> None:
+    run = services.match(["learner"], queued=False)
+    SyncRun.objects.filter(pk=run.pk).update(state="running", expected_calls=100, api_calls=40)
+    page = words(office.get(run.get_absolute_url()))
+    assert "Reading records individually from OneFile: 40 of about 100 calls made." in page
