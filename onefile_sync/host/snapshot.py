@@ -130,17 +130,17 @@ class PersonRow:
     """
 
     pk: str
-    label: Label
+    label: Label = field(repr=False)
     kind: Literal["learner", "officer"]
     onefile_id: int | None = None
     centre_id: int | None = None
-    ident: Annotated[str, Kind.TEXT] = ""
-    first_name: Annotated[str, Kind.TEXT] = ""
-    surname: Annotated[str, Kind.TEXT] = ""
-    email: Annotated[str, Kind.TEXT] = ""
-    date_of_birth: Annotated[date | None, Kind.DATE] = None
-    uln: Annotated[str, Kind.TEXT] = ""
-    ni_number: Annotated[str, Kind.TEXT] = ""
+    ident: Annotated[str, Kind.TEXT] = field(default="", repr=False)
+    first_name: Annotated[str, Kind.TEXT] = field(default="", repr=False)
+    surname: Annotated[str, Kind.TEXT] = field(default="", repr=False)
+    email: Annotated[str, Kind.TEXT] = field(default="", repr=False)
+    date_of_birth: Annotated[date | None, Kind.DATE] = field(default=None, repr=False)
+    uln: Annotated[str, Kind.TEXT] = field(default="", repr=False)
+    ni_number: Annotated[str, Kind.TEXT] = field(default="", repr=False)
     start_date: Annotated[date | None, Kind.DATE] = None
     planned_end_date: Annotated[date | None, Kind.DATE] = None
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from enum import Enum
 from itertools import product
@@ -61,15 +61,15 @@ class Identity:
 
     key: str
     centre: str = ""
-    mis: str = ""
-    uln: str = ""
-    ni: str = ""
-    email: str = ""
-    dob: str = ""
-    surname: str = ""
-    first: str = ""
-    dob_alike: tuple[str, ...] = ()
-    ni_alike: tuple[str, ...] = ()
+    mis: str = field(default="", repr=False)
+    uln: str = field(default="", repr=False)
+    ni: str = field(default="", repr=False)
+    email: str = field(default="", repr=False)
+    dob: str = field(default="", repr=False)
+    surname: str = field(default="", repr=False)
+    first: str = field(default="", repr=False)
+    dob_alike: tuple[str, ...] = field(default=(), repr=False)
+    ni_alike: tuple[str, ...] = field(default=(), repr=False)
     start: date | None = None
     linked: bool = False
 
