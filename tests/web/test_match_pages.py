@@ -197,3 +197,17 @@ def test_while_records_are_read_the_page_counts_calls(office: Any) -> None:
     SyncRun.objects.filter(pk=run.pk).update(state="running", expected_calls=100, api_calls=40)
     page = words(office.get(run.get_absolute_url()))
     assert "Reading records individually from OneFile: 40 of about 100 calls made." in page
+
+
+@pytest.mark.usefixtures("onefile")
+def test_the_settings_and_unmatched_lead_here(
+    staff: Callable[..., User], browser: Callable[..., Any]
+) -> None:
+    settings = reverse("admin:onefile_sync_onefilesettings_change", args=[1])
+    for permissions, leads in (
+        (("match_records", "view_syncrun", "view_onefilesettings"), True),
+        (("view_syncrun", "view_onefilesettings"), False),
+    ):
+        member = browser(staff(*permissions))
+        for page in (settings, reverse("onefile_sync:unmatched")):
+            assert (f'href="{START}"' in member.get(page).content.decode()) == leads
