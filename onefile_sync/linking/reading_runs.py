@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from onefile_sync.models import DirectoryKind, RunKind, SyncRun
@@ -23,6 +24,6 @@ def refresh_links_now() -> SyncRun:
     return start_reading([DirectoryKind.STANDARD], run_kind=RunKind.LINKS, queued=False)
 
 
-def read_lists(*, by: Any = None) -> SyncRun:
-    """Queue a run that reads all of OneFile's lists. As :func:`refresh_links`."""
-    return start_reading(DirectoryKind, by=getattr(by, "pk", None))
+def read_lists(kinds: Iterable[DirectoryKind] = tuple(DirectoryKind), *, by: Any = None) -> SyncRun:
+    """Queue a run that reads all of OneFile's lists, or those of some kinds only. As :func:`refresh_links`."""
+    return start_reading(kinds, by=getattr(by, "pk", None))

@@ -6,6 +6,7 @@ The pages call no OneFile. Reading the lists again is a run, and each button lea
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -17,7 +18,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from onefile_sync import access, services
-from onefile_sync.models import SyncRun
+from onefile_sync.models import DirectoryKind, SyncRun
 
 from . import text
 from .csv_export import csv_response
@@ -114,8 +115,10 @@ def kept_lists(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_POST
 def read_lists(request: HttpRequest) -> HttpResponse:
-    """Queue a run that reads every list again. As :func:`refresh_links`."""
-    return _start(request, services.read_lists, "onefile_sync:lists")
+    """Queue a run that reads every list again, or those of the kinds that were posted. As :func:`refresh_links`."""
+    posted = set(request.POST.getlist("kind"))
+    kinds = [kind for kind in DirectoryKind if kind in posted] or list(DirectoryKind)
+    return _start(request, partial(services.read_lists, kinds), "onefile_sync:lists")
 
 
 def _check_may_see(request: HttpRequest) -> None:

@@ -21,7 +21,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from onefile_sync import access, services
-from onefile_sync.models import DirectoryEntry, SubjectKind
+from onefile_sync.models import DirectoryEntry, DirectoryKind, SubjectKind
 
 from .links import came_from
 from .views import page_of
@@ -30,6 +30,11 @@ from .views import page_of
 PAGE_LENGTH = 25
 #: Records that a search shows.
 MOST_FOUND = 100
+#: OneFile's list of what can be looked up.
+LIST_OF = {
+    SubjectKind.OFFICER: DirectoryKind.ASSESSOR,
+    SubjectKind.ORGANISATION: DirectoryKind.PLACEMENT,
+}
 #: What can be looked up, and what OneFile calls it.
 THEIRS: dict[str, Promise] = {
     SubjectKind.OFFICER: gettext_lazy("assessor"),
@@ -72,6 +77,7 @@ def look_up(request: HttpRequest, kind: str, pk: str) -> HttpResponse:
         _("Look Up OneFile ID: %(name)s") % {"name": row},
         row=row,
         kind=kind,
+        list_kind=LIST_OF[SubjectKind(kind)],
         found=found,
         query=query,
         page=page,

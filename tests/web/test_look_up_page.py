@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from example_project.picsweb.models import Officer
 from onefile_sync.linking.tenants import present_tenant
-from onefile_sync.models import DirectoryEntry, DirectoryList
+from onefile_sync.models import DirectoryEntry, DirectoryList, SyncRun
 from tests import staff_fixtures
 from tests.factories import OfficerFactory, OrganisationFactory
 
@@ -230,3 +230,17 @@ class TestTheAdmin:
         text = browser(linker_of_officers).get(address).content.decode()
         assert "look-up" not in text
         assert browser(linker_of_officers).get(page_of(hallam, "organisation")).status_code == 404
+
+
+def test_only_its_own_list_is_read_again(officer: Officer, linker_of_officers: Any, browser: Any) -> None:
+    client = browser(linker_of_officers)
+    text = client.get(page_of(officer)).content.decode()
+    assert "OneFile's list has not been read yet." in html.unescape(text)
+    assert '<input type="hidden" name="kind" value="assessor">' in text
+    answer = client.post(reverse("onefile_sync:read-lists"), {"kind": "assessor"})
+    run = SyncRun.objects.get()
+    assert answer["Location"] == run.get_absolute_url()
+    assert set(run.directory_lists.values_list("kind", flat=True)) == {"centre", "assessor"}
+    assert "OneFile's lists are being read now." in html.unescape(
+        client.get(page_of(officer)).content.decode()
+    )
