@@ -24,7 +24,7 @@ from onefile_sync.fields import Kind, blank_values
 from onefile_sync.host.mapping import OPTIONS, PARTS
 from onefile_sync.management.commands.onefile_status import as_json
 from onefile_sync.management.commands.onefile_sync import summarise
-from onefile_sync.models import OneFileSettings, RunKind, SyncRun
+from onefile_sync.models import OneFileSettings, RecordLink, RunKind, SyncRun
 from onefile_sync.onefile.parsing import NO_DATE
 from onefile_sync.reporting.health_checks import SLOW, all_checks
 from onefile_sync.sandbox.faults import Fault
@@ -77,7 +77,8 @@ class TestInstall:
 
         known = Permission.objects.filter(content_type__app_label="onefile_sync")
         assert told <= set(known.values_list("codename", flat=True))
-        assert {codename for codename, _name in SyncRun._meta.permissions} <= told
+        ours = (*SyncRun._meta.permissions, *RecordLink._meta.permissions)
+        assert {codename for codename, _name in ours} <= told
 
     def test_every_block_of_the_templates(self) -> None:
         told = {
