@@ -617,7 +617,7 @@ class TestTheDatabase:
             assert messages_of(databases) == []
 
     @pytest.mark.parametrize(
-        ("manager", "method"), [(OneFileSettings.objects, "filter"), (Schedule.objects, "order_by")]
+        ("manager", "method"), [(OneFileSettings.objects, "select_related"), (Schedule.objects, "order_by")]
     )
     def test_tables_that_are_not_there_yet_are_named_and_no_error(self, monkeypatch, manager, method):
         def no_such_table(*args, **kwargs):
