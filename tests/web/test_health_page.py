@@ -19,6 +19,7 @@ from tests.staff_fixtures import a_held_run, a_run, long_ago, words
 QUESTIONS = [
     "Is the integration on?",
     "Is there a customer token?",
+    "Do the OneFile IDs in PICSWeb belong to this OneFile?",
     "Is the daily sync scheduled?",
     "Is a worker running?",
     "Do the machines&#x27; clocks agree?",
