@@ -70,21 +70,37 @@ class Names:
     """What the rows without a OneFile ID share with those records of OneFile that may be theirs."""
 
     names: frozenset[str]
+    whole_names: frozenset[tuple[str, ...]]
     mis_values: frozenset[str]
 
     @classmethod
     def of(cls, rows: Iterable[PersonRow]) -> Names:
-        names: set[str] = set()
+        whole_names: set[tuple[str, ...]] = set()
         mis_values: set[str] = set()
         for row in rows:
-            names |= {identity.name(row.surname), identity.first_given_name(row.first_name)}
+            whole_names.add(_whole_name(row.first_name, row.surname))
             mis_values.add(identity.mis_value(row.ident))
-        return cls(frozenset(names - {""}), frozenset(mis_values - {""}))
+        names = {each for name in whole_names for each in name}
+        return cls(frozenset(names - {""}), frozenset(whole_names), frozenset(mis_values - {""}))
 
     def may_include(self, entry: DirectoryEntry) -> bool:
         """Whether somebody has one of the entry's names, or its MIS Value. Who shares neither is nobody's match."""
-        theirs = (identity.name(entry.last_name), identity.first_given_name(entry.first_name))
-        return not self.names.isdisjoint(theirs) or identity.mis_value(entry.mis_value) in self.mis_values
+        theirs = _whole_name(entry.first_name, entry.last_name)
+        return not self.names.isdisjoint(theirs) or self._has_mis_value(entry)
+
+    def has_both(self, entry: DirectoryEntry) -> bool:
+        """Whether somebody has both of the entry's names, in either order, or its MIS Value."""
+        return _whole_name(entry.first_name, entry.last_name) in self.whole_names or self._has_mis_value(
+            entry
+        )
+
+    def _has_mis_value(self, entry: DirectoryEntry) -> bool:
+        return identity.mis_value(entry.mis_value) in self.mis_values
+
+
+def _whole_name(first: str, surname: str) -> tuple[str, ...]:
+    """Both names, as they are compared, in alphabetical order."""
+    return tuple(sorted((identity.first_given_name(first), identity.name(surname))))
 
 
 def person_of_row(row: PersonRow, *, linked: bool = False) -> Identity:

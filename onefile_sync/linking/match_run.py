@@ -48,6 +48,8 @@ from .tenants import present_tenant
 
 #: How long what a record itself said is used again.
 DETAILS_KEPT: Final = timedelta(days=7)
+#: Records that are read for each row without a OneFile ID, on average, before only those with both names are.
+_MOST_FOR_EACH: Final = 4
 #: Records that one worker claims at a time.
 _AT_A_TIME: Final = 10
 _BATCH: Final = 500
@@ -204,7 +206,11 @@ def _note_plan(run: SyncRun, due: list[int]) -> None:
 
 
 def _to_read(tenant: Tenant, kind: str, centres: Collection[int]) -> list[int]:
-    """The entries whose record has to be read itself: not lately read, not linked, and possibly somebody's."""
+    """The entries whose record has to be read itself: not lately read, not linked, and possibly somebody's.
+
+    Who shares one name with few of ours is read as well, as the other name may be wrong; but not where OneFile has very
+    many for each of ours. Searching OneFile for both names and MIS Values, which the lists have, would find no more.
+    """
     if kind == SubjectKind.ORGANISATION:
         return []
     wanted = candidates.unlinked(tenant, kind, today())
@@ -221,11 +227,14 @@ def _to_read(tenant: Tenant, kind: str, centres: Collection[int]) -> list[int]:
         entries = entries.filter(email="")
     if centres:
         entries = entries.filter(centre_id__in=centres)
-    return [
-        entry.pk
+    likely = {
+        entry.pk: names.has_both(entry)
         for entry in entries.order_by("pk").iterator(chunk_size=_BATCH)
         if entry.onefile_id not in taken and names.may_include(entry)
-    ]
+    }
+    if len(likely) > _MOST_FOR_EACH * len(rows):
+        return [pk for pk, has_both in likely.items() if has_both]
+    return list(likely)
 
 
 def _read_records(run: SyncRun, onefile: OneFile, time_is_up: Callable[[], bool]) -> bool | None:

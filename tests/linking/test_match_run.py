@@ -142,6 +142,21 @@ def test_only_records_that_may_be_somebodys_are_read(
     assert onefile.calls["User/get"] == 2
 
 
+def test_of_very_many_only_those_with_both_names_or_the_mis_value_are_read(
+    world: World, match: Match, onefile: SandboxServer
+) -> None:
+    for number in range(30):
+        world.add_learner(first_name="Ann", last_name=f"Other {number}")
+    wanted = world.add_learner(first_name="Ash", last_name="Ann")
+    by_mis = world.add_learner(first_name="Yan", last_name="Other", misid="A1")
+    Learner.objects.create(first_name="Ann", surname="Ash", ident="a 1", email="ann@example.org", status="live",
+                           start_date=timezone.localdate())  # fmt: skip
+    run = match(LEARNER)
+    read = DirectoryEntry.objects.exclude(detailed_at=None).values_list("onefile_id", flat=True)
+    assert set(read) == {wanted.id, by_mis.id}
+    assert run.expected_calls == calls(onefile)
+
+
 def test_a_pair_that_is_not_the_same_is_never_suggested_again(world: World, match: Match) -> None:
     on_both_sides(world, provider_with_mistakes())
     match(LEARNER)
@@ -233,6 +248,7 @@ class TestWhatCannotBeDone:
     def test_the_ids_in_picsweb_are_of_another_onefile(self, world: World, onefile: SandboxServer) -> None:
         other = Tenant.objects.create(environment="live", address="https://x.example", token_digest="x")
         OneFileSettings.objects.update(linked_tenant=other)
+        Learner.objects.create(first_name="A", surname="B", onefile_id=7, start_date=timezone.localdate())
         with pytest.raises(Refused):
             match_run.start(ALL)
 
