@@ -37,6 +37,7 @@ __all__ = [
     "REFRESH_LINKS",
     "SEE_LISTS",
     "SEE_STATUS",
+    "SEE_UNMATCHED",
     "VIEW_HEALTH",
     "VIEW_RUNS",
     "User",
@@ -54,6 +55,7 @@ __all__ = [
     "may_see_row",
     "may_see_run",
     "may_see_status",
+    "may_see_unmatched",
     "may_view_learner",
     "only_visible",
     "progress",
@@ -79,6 +81,8 @@ MATCH_RECORDS = "onefile_sync.match_records"
 SEE_STATUS = (REFRESH, PREVIEW, VIEW_RUNS)
 #: Each of these permissions lets a user see OneFile's lists, and the runs that read them.
 SEE_LISTS = (REFRESH_LINKS, MATCH_RECORDS, VIEW_RUNS)
+#: Each of these permissions lets a user see what stands on one side only, of the learners visible to them.
+SEE_UNMATCHED = (MATCH_RECORDS, VIEW_RUNS)
 
 #: The attribute of a request that caches which learners of a run are visible to its user.
 _KEPT = "_onefile_learners_of_runs"
@@ -173,6 +177,11 @@ def may_see_run(request: HttpRequest, run: SyncRun) -> bool:
 def may_see_lists(request: HttpRequest) -> bool:
     """Whether the user may see how old and how long OneFile's kept lists are, and the qualification links."""
     return any(request.user.has_perm(permission) for permission in SEE_LISTS)
+
+
+def may_see_unmatched(request: HttpRequest) -> bool:
+    """Whether the user may see *Unmatched*: who matches records, or looks after the exchange."""
+    return any(request.user.has_perm(permission) for permission in SEE_UNMATCHED)
 
 
 def may_refresh_links(request: HttpRequest) -> bool:

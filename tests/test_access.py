@@ -107,8 +107,9 @@ PAGES: dict[str, tuple[tuple[str, ...], tuple[int, ...], tuple[int, ...]]] = {
         ("cancel_syncrun", "refresh_learner"), (302, 403, 404, 404, 200), (302, 403, 404, 404, 302),
     ),
     **dict.fromkeys(("unmatched", "CSV of unmatched"), (("view_syncrun",), LOOKING_AT_LISTS, NOT_AT_ALL)),
-    "unmatched as one who may match": (
-        ("match_records", "link_records"), ONLY_LOOKING_SUPERUSER, NOT_AT_ALL,
+    "unmatched as one who may match": (("match_records",), LOOKING_AT_LISTS, NOT_AT_ALL),
+    "unmatched as one who may link": (
+        ("link_records", "refresh_links"), ONLY_LOOKING_SUPERUSER, NOT_AT_ALL,
     ),
     "way to health": (("view_health",), SETTING_UP, SETTING_UP),
     "health as one who may change the settings": (
@@ -154,6 +155,7 @@ PAGES: dict[str, tuple[tuple[str, ...], tuple[int, ...], tuple[int, ...]]] = {
     "REST run": (("view_syncrun",), REST_LOOKING, REST_NOT_AT_ALL),
     "REST outcomes": (("view_syncrun",), REST_LOOKING, REST_NOT_AT_ALL),
     "REST unmatched": (("view_syncrun",), (403, 403, 200, 200, 200), REST_NOT_AT_ALL),
+    "REST unmatched as one who may match": (("match_records",), (403, 403, 200, 200, 200), REST_NOT_AT_ALL),
     "REST links": (("match_records",), (403, 403, 200, 200, 200), REST_NOT_AT_ALL),
     "REST refresh links": (("refresh_links",), REST_NOT_AT_ALL, (403, 403, 202, 202, 202)),
 }  # fmt: skip

@@ -134,7 +134,7 @@ class UnmatchedView(OneFileView):
     @openapi.unmatched
     def get(self, request: Request) -> Response:
         asked = asker(request)
-        if not asked.user.has_perm(access.VIEW_RUNS):
+        if not access.may_see_unmatched(asked):
             raise PermissionDenied(str(MAY_NOT_SEE_UNMATCHED))
         found = services.unmatched(access.visible_pks(asked))
         chosen = request.query_params.get("section", "")

@@ -43,6 +43,14 @@ def learner_link(request: HttpRequest, learner: Model | None) -> str:
     return _in_admin(request, learner) or own_page(learner)
 
 
+def pairing_link(request: HttpRequest, learner: Model | None) -> str:
+    """The page on which this user links a learner or pairs reviews, with the way back; ``""`` if the user may not."""
+    if learner is None or not access.may_link(request, learner):
+        return ""
+    back = urlencode({"next": request.get_full_path()})
+    return f"{reverse('onefile_sync:link', args=[learner.pk])}?{back}"
+
+
 def _in_admin(request: HttpRequest, learner: Model) -> str:
     found = learner_admin(type(learner))
     if found is None or not is_served(found.site) or not found.site.has_permission(request):

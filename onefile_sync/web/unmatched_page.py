@@ -27,6 +27,8 @@ from .views import page_of
 PAGE_LENGTH = 50
 #: The kind of PICSWeb's rows in a section, where the user may open them.
 _KIND = {"officers": "officer", "organisations": "organisation"}
+#: The sections whose learners are dealt with on the page that links a learner and pairs reviews.
+_PAIRED = ("learners", "reviews")
 
 
 @login_required
@@ -80,7 +82,7 @@ def matching_in_words(settings: OneFileSettings) -> str:
 
 
 def _unmatched_for(request: HttpRequest) -> services.Unmatched:
-    if not request.user.has_perm(access.VIEW_RUNS):
+    if not access.may_see_unmatched(request):
         raise PermissionDenied
     return services.unmatched(access.visible_pks(request))
 
@@ -88,14 +90,20 @@ def _unmatched_for(request: HttpRequest) -> services.Unmatched:
 def _with_links(
     request: HttpRequest, section: str, lines: list[services.UnmatchedLine]
 ) -> list[tuple[services.UnmatchedLine, str]]:
-    """Each line with the address at which it can be linked: the learner's page, or Look Up OneFile ID."""
+    """Each line with the address at which it can be linked.
+
+    That is the page where the learner is linked and reviews are paired, or Look Up OneFile ID; the learner's own page
+    for qualifications, and for users who may not link.
+    """
     learners = services.find_rows("learner", {line.learner_pk for line in lines if line.learner_pk})
     kind = _KIND.get(section)
     others = services.find_rows(kind, {line.pk for line in lines}) if kind else {}
 
     def address(line: services.UnmatchedLine) -> str:
         if line.learner_pk:
-            return links.learner_link(request, learners.get(line.learner_pk))
+            learner = learners.get(line.learner_pk)
+            pairing = links.pairing_link(request, learner) if section in _PAIRED else ""
+            return pairing or links.learner_link(request, learner)
         row = others.get(line.pk)
         return look_up_link(request, row) if row is not None else ""
 

@@ -101,3 +101,17 @@ def test_how_officers_are_matched_is_told(
     integration.linked_tenant = tenant
     integration.save()
     assert f"by: <strong>{told}</strong>" in words(browser(staff("view_syncrun")).get(PAGE))
+
+
+def test_who_may_link_gets_straight_to_where_it_is_done(staff: Any, browser: Any) -> None:
+    ann = LearnerFactory(first_name="Ann", surname="Ash", onefile_id=None)
+    bea = LearnerFactory(first_name="Bea", surname="Birch", onefile_id=5)
+    staff_fixtures.a_link(bea, tenant=present_tenant(), onefile_id=5, reviews_pending=True)
+    client = browser(staff("match_records", "link_records", "change_learner"))
+    for section, learner in (("learners", ann), ("reviews", bea)):
+        address = f"{reverse('onefile_sync:link', args=[learner.pk])}?next=%2Fonefile%2Funmatched%2F"
+        assert address in client.get(PAGE, {"section": section}).content.decode()
+    looks_only = browser(staff("match_records"))
+    assert reverse("onefile_sync:link", args=[bea.pk]) not in words(
+        looks_only.get(PAGE, {"section": "reviews"})
+    )
