@@ -52,4 +52,5 @@ def test_restricted_callers_get_their_learners_only(
 
 
 def test_it_needs_a_permission(integration: Any, staff: Any, browser: Any) -> None:
-    assert browser(staff("match_records")).get(ADDRESS).status_code == 403
+    assert browser(staff("link_records")).get(ADDRESS).status_code == 403
+    assert browser(staff("match_records")).get(ADDRESS).status_code == 200
