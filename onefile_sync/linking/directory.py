@@ -265,6 +265,7 @@ class _ListPages(Piece):
         listed, now = self.listed, timezone.now()
         unreadable = listed.unreadable_items + last_page.unreadable_items
         gone = 0 if unreadable else directory_entries.mark_gone(listed, self.run.pk)
+        directory_entries.forget_old(listed)
         count = directory_entries.of_list(listed).filter(gone_at=None).count()
         leases.release(self.mine, finished_at=now, read_at=now, entries=count, gone_entries=gone)
         self._go_on_to_next()

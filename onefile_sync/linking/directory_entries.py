@@ -14,7 +14,7 @@ from django.utils import timezone
 from onefile_sync import crypto
 from onefile_sync.conf import deployment
 from onefile_sync.host.snapshot import PersonRow
-from onefile_sync.models import DirectoryEntry, DirectoryKind, DirectoryList
+from onefile_sync.models import DirectoryEntry, DirectoryKind, DirectoryList, forget_old_details
 from onefile_sync.onefile.records import Centre, NamedRecord, Person, Standard
 
 from . import identity
@@ -122,6 +122,12 @@ def mark_gone(listed: DirectoryList, run_pk: UUID) -> int:
     return left.update(gone_at=timezone.now())
 
 
+def forget_old(listed: DirectoryList) -> None:
+    """Clear the details of a list that are older than they may be."""
+    if listed.kind == DirectoryKind.LEARNER:
+        forget_old_details(of_list(listed))
+
+
 def digests_of(person: Person | PersonRow) -> dict[str, str]:
     """Keyed digests of what identifies somebody, by the names of :class:`.matching.Identity`; none of blanks.
 
@@ -208,7 +214,7 @@ def _with_what_was_left_out(entry: DirectoryEntry, values: Mapping[str, Any]) ->
         **values,
         **kept,
         "digests": {**entry.digests, **values["digests"]},
-        "detailed_at": entry.detailed_at,
+        "detailed_at": values["detailed_at"] or entry.detailed_at,
     }
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, Final
 
 from django.db.models import Q
@@ -18,6 +17,7 @@ from django.utils import timezone
 from onefile_sync import events, host
 from onefile_sync.conf import deployment
 from onefile_sync.models import (
+    DETAILS_KEPT,
     DirectoryEntry,
     DirectoryKind,
     DirectoryList,
@@ -46,8 +46,6 @@ from .candidates import LIST_OF
 from .directory_entries import digests_of, values_of_person
 from .tenants import present_tenant
 
-#: How long what a record itself said is used again.
-DETAILS_KEPT: Final = timedelta(days=7)
 #: Records that are read for each row without a OneFile ID, on average, before only those with both names are.
 _MOST_FOR_EACH: Final = 4
 #: Records that one worker claims at a time.

@@ -1,6 +1,6 @@
 """Our own tables: the settings that staff edit, state shared by all processes, the ledger and the staging tables."""
 
-from .kept_lists import DirectoryEntry, DirectoryKind, DirectoryList
+from .kept_lists import DETAILS_KEPT, DirectoryEntry, DirectoryKind, DirectoryList, forget_old_details
 from .lists import ListedProperty
 from .record_links import LinkEnding, LinkMethod, MatchSuggestion, RecordLink, SuggestionState
 from .runs import (
@@ -34,6 +34,8 @@ from .staged import Leased, ListedPage, Listing, ListingKind, StagedRecord
 from .upload_intents import UploadIntent
 
 __all__ = [
+    "DETAILS_KEPT",
+    "forget_old_details",
     "OPEN_OUTCOMES",
     "UNDER_WAY",
     "WITHOUT_LEARNERS",

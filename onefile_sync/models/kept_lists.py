@@ -5,13 +5,20 @@ A list is read page by page by a run. What it says replaces what was kept only o
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Final
+
 from django.db import models
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from .runs import SyncRun
 from .staff import Tenant
 from .staged import Leased
+
+#: How long what a learner's record itself said is kept, and used for matching.
+DETAILS_KEPT: Final = timedelta(days=7)
 
 
 class DirectoryKind(models.TextChoices):
@@ -108,3 +115,10 @@ class DirectoryEntry(Leased):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.onefile_id}"
+
+
+def forget_old_details(entries: QuerySet[DirectoryEntry]) -> int:
+    """Clear what was kept of learners' records for longer than :data:`DETAILS_KEPT`. Returns of how many. One query."""
+    before = timezone.now() - DETAILS_KEPT
+    old = Q(detailed_at__lt=before) | Q(detailed_at=None, seen_at__lt=before)
+    return entries.filter(old, kind=DirectoryKind.LEARNER).update(digests={}, detailed_at=None)

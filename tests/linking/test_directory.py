@@ -8,13 +8,24 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.contrib.contenttypes.models import ContentType
 from django.utils import timezone
 
 from onefile_sync import services
 from onefile_sync.linking import directory, directory_entries
 from onefile_sync.linking.run_steps import read_lists
 from onefile_sync.linking.tenants import present_tenant
-from onefile_sync.models import DirectoryEntry, DirectoryKind, DirectoryList, RunKind, RunState, SyncRun
+from onefile_sync.models import (
+    DirectoryEntry,
+    DirectoryKind,
+    DirectoryList,
+    MatchSuggestion,
+    RecordLink,
+    RunKind,
+    RunState,
+    SuggestionState,
+    SyncRun,
+)
 from onefile_sync.onefile.endpoints import SEARCH_CLASSROOMS
 from onefile_sync.sandbox.entities import TRAINEE_ASSESSOR
 from onefile_sync.sandbox.faults import Fault
@@ -22,6 +33,7 @@ from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World
 from onefile_sync.sync.eligibility import Refused
+from tests.factories import Host
 
 from .conftest import Kept, Read
 
@@ -246,3 +258,77 @@ def test_what_has_been_gone_for_long_is_pruned(world: World, read: Read, kept: K
     DirectoryEntry.objects.filter(name="Goes").update(gone_at=timezone.now() - timedelta(days=2))
     services.prune(1)
     assert (kept(CLASSROOM, gone=True), kept(CLASSROOM)) == (set(), {"Stays"})
+
+
+DETAILS = {"uln": "9876543228", "nino": "QQ123456C", "email": "ann@example.org", "dob": "2004-05-06"}
+
+
+class TestDetailsOfLearners:
+    """Digests are kept for a week."""
+
+    @pytest.fixture
+    def entry(self, world: World, read: Read) -> DirectoryEntry:
+        world.add_learner(first_name="Ann", **DETAILS)
+        read(LEARNER)
+        found = DirectoryEntry.objects.get(kind=LEARNER)
+        DirectoryEntry.objects.filter(pk=found.pk).update(
+            digests={"uln": "1"}, detailed_at=timezone.now() - timedelta(days=6), archived=False
+        )
+        return found
+
+    def test_reading_and_pruning_keep_what_is_newer(self, entry: DirectoryEntry, read: Read) -> None:
+        read(LEARNER)
+        services.prune(1)
+        entry.refresh_from_db()
+        assert (entry.digests, entry.detailed_at is None) == ({"uln": "1"}, False)
+
+    @pytest.mark.parametrize("gone", [False, True], ids=["there", "gone"])
+    def test_reading_clears_what_is_older(
+        self, entry: DirectoryEntry, read: Read, world: World, gone: bool
+    ) -> None:
+        if gone:
+            world.users.pop(entry.onefile_id)
+            world.add_learner(first_name="Ben")
+        DirectoryEntry.objects.update(detailed_at=timezone.now() - timedelta(days=8))
+        read(LEARNER)
+        entry.refresh_from_db()
+        assert (entry.digests, entry.detailed_at, entry.gone_at is not None) == ({}, None, gone)
+
+    @pytest.mark.parametrize("detailed", [True, False], ids=["of a record", "of a list"])
+    def test_pruning_clears_what_is_older(self, entry: DirectoryEntry, detailed: bool) -> None:
+        old = timezone.now() - timedelta(days=8)
+        DirectoryEntry.objects.update(detailed_at=old if detailed else None, seen_at=old)
+        services.prune(90)
+        entry.refresh_from_db()
+        assert (entry.digests, entry.detailed_at, entry.name) == ({}, None, entry.name)
+
+    @pytest.mark.parametrize("switches", [Switches(rate_limit=0, items="rich")], ids=["rich"])
+    def test_a_list_that_has_them_renews_them(self, entry: DirectoryEntry, read: Read) -> None:
+        DirectoryEntry.objects.update(detailed_at=timezone.now() - timedelta(days=8))
+        read(LEARNER)
+        entry.refresh_from_db()
+        assert {"uln", "ni", "email", "dob"} <= entry.digests.keys()
+        assert entry.detailed_at is not None
+        assert timezone.now() - entry.detailed_at < timedelta(minutes=1)
+
+
+def test_old_suggestions_are_pruned_and_links_are_not(onefile: SandboxServer, host: Host) -> None:
+    learner, tenant = host.learner(onefile_id=1), present_tenant()
+    about: dict[str, Any] = {
+        "tenant": tenant,
+        "subject_kind": "learner",
+        "subject_type": ContentType.objects.get_for_model(learner),
+        "subject_pk": str(learner.pk),
+    }
+    old = timezone.now() - timedelta(days=100)
+    for number, state in enumerate(SuggestionState):
+        decided = None if state == "open" else old
+        MatchSuggestion.objects.create(
+            **about, onefile_id=number, level="strong", state=state, found_at=old, decided_at=decided
+        )
+    MatchSuggestion.objects.create(**about, onefile_id=50, level="strong")
+    RecordLink.objects.create(**about, onefile_id=1, how="checked", ended_at=old, linked_at=old)
+    services.prune(90)
+    left = MatchSuggestion.objects.order_by("onefile_id").values_list("state", flat=True)
+    assert list(left) == ["queued", "not_same", "open"]
+    assert RecordLink.objects.count() == 1

@@ -13,10 +13,13 @@ from onefile_sync.models import (
     AssessorName,
     DirectoryEntry,
     LearnerOutcome,
+    MatchSuggestion,
     RunState,
     StagedRecord,
+    SuggestionState,
     SyncRun,
     UploadIntent,
+    forget_old_details,
 )
 
 #: Rows deleted in one transaction; for outcomes, together with their changes and problems.
@@ -27,7 +30,9 @@ def prune(older_than_days: int) -> int:
     """Delete the runs that finished more than this number of days ago, with all recorded in them; return how many.
 
     Upload intents that were finished before then go too, what was last read of OneFile before then, names of assessors
-    as well, and entries of OneFile's lists that had gone by then. What is open stays, however old.
+    as well, entries of OneFile's lists that had gone by then, and suggestions found or decided before then. Links, and
+    what a person called not the same, stay, and so does what is open, however old. Details of learners in OneFile's
+    lists that are older than a week are cleared, whatever the number of days.
     """
     before = timezone.now() - timedelta(days=older_than_days)
     number = 0
@@ -42,6 +47,10 @@ def prune(older_than_days: int) -> int:
     _delete(StagedRecord.objects.filter(read_at__lt=before, due_in=None))
     _delete(AssessorName.objects.filter(read_at__lt=before))
     _delete(DirectoryEntry.objects.filter(gone_at__lt=before))
+    decided = (SuggestionState.LINKED, SuggestionState.REFUSED)
+    _delete(MatchSuggestion.objects.filter(state__in=decided, decided_at__lt=before))
+    _delete(MatchSuggestion.objects.filter(state=SuggestionState.OPEN, found_at__lt=before))
+    forget_old_details(DirectoryEntry.objects.all())
     return number
 
 
