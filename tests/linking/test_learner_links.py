@@ -23,6 +23,7 @@ from onefile_sync.models import (
     Tenant,
     UploadIntent,
 )
+from onefile_sync.onefile.client import OneFile
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.switches import Switches
@@ -373,6 +374,28 @@ class TestLinking:
         onefile_id = with_history(host, world, learner)
         seen = services.check_onefile_id(learner, onefile_id)
         assert len(seen.reviews.theirs) == 5
+        with pytest.raises(AskAgain) as caught:
+            services.link(learner, onefile_id, decided(seen))
+        assert len(caught.value.seen.reviews.theirs) == 6
+        services.link(learner, onefile_id, decided(caught.value.seen))
+        assert len({each.onefile_id for each in row_of(learner).reviews} - {None}) == 5
+
+    @pytest.mark.parametrize("switches", [Switches(rate_limit=0, page_limit=5, items="rich")], ids=["capped"])
+    def test_reviews_behind_those_of_others_are_not_missed(
+        self, host: Host, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """OneFile ignores the filter by learner, and others have the first two pages."""
+        other = world.add_learner(first_name="Ann", last_name="Ash")
+        for number in range(10):
+            at = datetime(2026, 1, 1 + number, 9, tzinfo=UTC)
+            world.add_review(other.id, scheduled_for=at, assessor_id=world.add_assessor().id)
+        learner = new_learner(host)
+        onefile_id = with_history(host, world, learner)
+        read = OneFile.page_of_reviews
+        monkeypatch.setattr(
+            OneFile, "page_of_reviews", lambda self, number, *_filters: read(self, number, None, None)
+        )
+        seen = services.check_onefile_id(learner, onefile_id)
         with pytest.raises(AskAgain) as caught:
             services.link(learner, onefile_id, decided(seen))
         assert len(caught.value.seen.reviews.theirs) == 6
