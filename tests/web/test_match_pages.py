@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from example_project.picsweb.models import Learner, Officer
 from onefile_sync import services
-from onefile_sync.models import MatchSuggestion, OneFileSettings, RecordLink, SyncRun
+from onefile_sync.models import MatchSuggestion, OneFileSettings, RecordLink, SyncRun, Tenant
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
 from tests.conftest import dont_wait
@@ -101,6 +101,23 @@ class TestWhatWasFound:
         assert sum(onefile.calls.values()) - before <= 1
         learner = Learner.objects.get(pk=one.subject_pk)
         assert f"{learner.date_of_birth:%d/%m/%Y}" in words(page)
+
+    @pytest.mark.parametrize("kind", ["learner", "officer", "organisation"])
+    def test_a_pair_of_another_onefile_is_not_looked_up_in_this_one(
+        self, office: Any, onefile: SandboxServer, kind: str
+    ) -> None:
+        """The same OneFile ID is somebody else there."""
+        elsewhere = Tenant.objects.create(
+            environment="live", address="https://live.example", token_digest="x"
+        )
+        one = MatchSuggestion.objects.filter(subject_kind=kind).first()
+        assert one is not None
+        MatchSuggestion.objects.filter(pk=one.pk).update(tenant=elsewhere)
+        before = sum(onefile.calls.values())
+        page = words(office.get(reverse("onefile_sync:match_pair", args=[one.pk])))
+        assert "belong to another OneFile" in page
+        assert "Comparison" not in page
+        assert sum(onefile.calls.values()) == before
 
     @pytest.mark.parametrize("kind", ["officer", "organisation"])
     def test_officers_and_organisations_are_opened_as_well(self, office: Any, kind: str) -> None:
