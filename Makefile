@@ -72,7 +72,7 @@ test-mariadb: $(STAMP) ## the same on MariaDB (MARIADB_DATABASE, REDIS; builds i
 versions: $(STAMP) ## the core of the suite with every Python and Django that is supported
 	$(BIN)/nox
 
-reliability: $(STAMP) ## the long fault, kill and budget runs, with their figures (up to an hour; needs PostgreSQL and Redis)
+reliability: $(STAMP) ## the long fault, kill and budget runs, with their figures (up to four hours; needs PostgreSQL and Redis)
 	RELIABILITY=long $(RELIABILITY_IN_FULL)
 	RELIABILITY=long DATABASE_URL=$(SERVICES_DATABASE) REDIS_URL=$(REDIS) $(BIN)/pytest -m services tests/reliability
 
