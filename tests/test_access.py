@@ -112,6 +112,8 @@ PAGES: dict[str, tuple[tuple[str, ...], tuple[int, ...], tuple[int, ...]]] = {
         ("link_records", "refresh_links"), ONLY_LOOKING_SUPERUSER, NOT_AT_ALL,
     ),
     "way to health": (("view_health",), SETTING_UP, SETTING_UP),
+    "way to match": (("match_records",), SETTING_UP, SETTING_UP),
+    "way to lists": (("refresh_links",), SETTING_UP, SETTING_UP),
     "health as one who may change the settings": (
         ("change_onefilesettings", "view_syncrun"), ONLY_LOOKING_SUPERUSER, NOT_AT_ALL,
     ),
@@ -238,6 +240,8 @@ def addresses(learner: Learner) -> dict[str, str]:
         "unmatched": reverse("onefile_sync:unmatched"),
         "CSV of unmatched": reverse("onefile_sync:unmatched-csv"),
         "way to health": in_admin("heartbeat_changelist"),
+        "way to match": in_admin("matchsuggestion_changelist"),
+        "way to lists": in_admin("directorylist_changelist"),
         "admin refresh": reverse("admin:picsweb_learner_onefile_refresh", args=[learner.pk]),
         "admin preview": reverse("admin:picsweb_learner_onefile_preview", args=[learner.pk]),
         "asking for the action": reverse("admin:picsweb_learner_changelist"),

@@ -9,16 +9,18 @@ from django.db.models import Model
 
 from onefile_sync.models import (
     Change,
+    DirectoryList,
     Heartbeat,
     LearnerOutcome,
+    MatchSuggestion,
     OneFileSettings,
     Problem,
     RecordLink,
     SyncRun,
 )
 
-from .health_entry import HealthAdmin
 from .link_list import RecordLinkAdmin
+from .page_entries import HealthAdmin, ListsAdmin, MatchAdmin
 from .run_lists import ChangeAdmin, LearnerOutcomeAdmin, ProblemAdmin, SyncRunAdmin
 from .settings import OneFileSettingsAdmin
 
@@ -29,6 +31,8 @@ ADMINS: dict[type[Model], type[admin.ModelAdmin[Any]]] = {
     Change: ChangeAdmin,
     Problem: ProblemAdmin,
     RecordLink: RecordLinkAdmin,
+    MatchSuggestion: MatchAdmin,
+    DirectoryList: ListsAdmin,
     Heartbeat: HealthAdmin,
 }
 

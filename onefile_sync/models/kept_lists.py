@@ -59,7 +59,8 @@ class DirectoryList(Leased):
 
     class Meta:
         verbose_name = _("list of OneFile")
-        verbose_name_plural = _("lists of OneFile")
+        # The admin's front page shows this name; its link leads to the page of the lists.
+        verbose_name_plural = _("OneFile's lists")
         constraints = [
             models.UniqueConstraint(
                 fields=["tenant", "kind", "centre_id", "role"], name="onefile_one_directory_list"

@@ -144,7 +144,8 @@ class MatchSuggestion(Leased):
 
     class Meta:
         verbose_name = _("suggestion")
-        verbose_name_plural = _("suggestions")
+        # The admin's front page shows this name; its link leads to the page.
+        verbose_name_plural = _("Match with OneFile")
         constraints = [
             models.UniqueConstraint(
                 fields=["tenant", "subject_kind", "subject_pk", "onefile_id"],

@@ -96,7 +96,7 @@ def start(request: HttpRequest) -> HttpResponse:
     kinds = [kind for kind in chosen.getlist("kind") if kind in KINDS] or list(KINDS)
     centres = [int(each) for each in chosen.getlist("centre") if each.isdecimal() and len(each) < 19]
     try:
-        if request.method == "POST":
+        if request.method == "POST" and "count" not in request.POST:
             run = services.match(kinds, centres, by=request.user)
             if run.kind != RunKind.MATCH:
                 messages.warning(
@@ -114,8 +114,6 @@ def start(request: HttpRequest) -> HttpResponse:
         _("Match with OneFile"),
         kinds=[(kind, label, kind in kinds) for kind, label in KINDS.items()],
         centres=[(each.onefile_id, each.name, each.onefile_id in centres) for each in known],
-        chosen_kinds=kinds,
-        chosen_centres=centres,
         estimate=estimate,
         unlinked=_unlinked(request, kinds) if estimate is not None else [],
     )

@@ -228,3 +228,28 @@ def test_the_settings_and_unmatched_lead_here(
         member = browser(staff(*permissions))
         for page in (settings, reverse("onefile_sync:unmatched")):
             assert (f'href="{START}"' in member.get(page).content.decode()) == leads
+
+
+def test_counting_starts_nothing(office: Any, world: World, onefile: SandboxServer) -> None:
+    on_both_sides(world, provider_with_mistakes())
+    counted = words(office.post(START, {"kind": ["officer"], "count": "yes"}))
+    assert "Officers not linked: " in counted
+    assert "Learners not linked: " not in counted
+    assert not SyncRun.objects.exists()
+
+
+def test_it_is_found_from_the_admins_front_page(staff: Any, browser: Any, world: World, onefile: Any) -> None:
+    visitor = browser(staff("match_records"))
+    front = words_with_links(visitor.get(reverse("admin:index")))
+    for entry, page in (("matchsuggestion", "match"), ("directorylist", "lists")):
+        listed = reverse(f"admin:onefile_sync_{entry}_changelist")
+        assert listed in front
+        assert visitor.get(listed)["Location"] == reverse(f"onefile_sync:{page}")
+    ways = words_with_links(visitor.get(START))
+    for page in ("matches", "unmatched", "qualification-links", "lists"):
+        assert f'href="{reverse(f"onefile_sync:{page}")}"' in ways
+    assert "Match with OneFile" not in words(browser(staff("link_records")).get(reverse("admin:index")))
+
+
+def words_with_links(answer: HttpResponse) -> str:
+    return " ".join(answer.content.decode().split())
