@@ -197,19 +197,21 @@ def _read_reviews(onefile: OneFile, person: Person, *, to_the_end: bool) -> dict
     """The learner's reviews: the first page, or all that there are.
 
     OneFile may ignore the filter and list other learners' reviews first, so a page without any of the learner's is
-    not the last one.
+    not the last one. Raises :class:`~.linker.LinkRefused` for a review that cannot be read, as it may be the same as
+    one of PICSWeb's, which would then be uploaded once more.
     """
     found: dict[int, Review] = {}
     listed: set[int] = set()
     for number in range(1, MOST_PAGES + 1):
         page = onefile.page_of_reviews(number, person.centre_id, person.id)
+        if page.unreadable_items:
+            raise LinkRefused("link_unreadable_review")
         known = len(listed)
         for review in page.records:
             listed.add(review.id)
             if review.learner_id in (None, person.id):
                 found.setdefault(review.id, review)
-        is_last = onefile.is_surely_last(page) or (len(listed) == known and not page.unreadable_items)
-        if not to_the_end or is_last:
+        if not to_the_end or onefile.is_surely_last(page) or len(listed) == known:
             return found
     raise LinkRefused("link_too_many_reviews")
 

@@ -106,6 +106,12 @@ LINK_REFUSALS: tuple[Explanation, ...] = (
         _("Ask PICSWeb support to link the learner."),
     ),
     Explanation(
+        "link_unreadable_review",
+        Move.OURS,
+        _("OneFile sent a review that could not be read, so it may be one of the reviews in PICSWeb."),
+        _("Ask PICSWeb support to link the learner, so that no review is uploaded twice."),
+    ),
+    Explanation(
         "match_linked_meanwhile",
         Move.YOURS,
         _("The record in PICSWeb was linked to another OneFile record meanwhile."),

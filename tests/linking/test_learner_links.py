@@ -24,6 +24,7 @@ from onefile_sync.models import (
     UploadIntent,
 )
 from onefile_sync.onefile.client import OneFile
+from onefile_sync.sandbox.entities import ABSENT
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.switches import Switches
@@ -401,6 +402,15 @@ class TestLinking:
         assert len(caught.value.seen.reviews.theirs) == 6
         services.link(learner, onefile_id, decided(caught.value.seen))
         assert len({each.onefile_id for each in row_of(learner).reviews} - {None}) == 5
+
+    def test_a_review_that_cannot_be_read_is_not_doubled(self, host: Host, world: World) -> None:
+        learner = new_learner(host)
+        onefile_id = with_history(host, world, learner)
+        seen = services.check_onefile_id(learner, onefile_id)
+        next(iter(world.reviews.values())).wire["ID"] = ABSENT
+        assert code_of(services.link, learner, onefile_id, decided(seen)) == "link_unreadable_review"
+        assert code_of(services.check_onefile_id, learner, onefile_id) == "link_unreadable_review"
+        assert now(learner).onefile_id is None
 
     def test_if_one_row_cannot_be_linked_none_is(
         self, host: Host, world: World, monkeypatch: pytest.MonkeyPatch
