@@ -42,18 +42,17 @@ def unlinked(tenant: Tenant, kind: str, today: date) -> set[str]:
     return {row.pk for row in rows if several or row.onefile_id is None}
 
 
-def without_onefile_id(kind: str, today: date) -> set[str]:
-    """The primary keys of the learners in scope, officers in use or organisations that have no OneFile ID."""
+def without_link(tenant: Tenant | None, kind: str, today: date) -> set[str]:
+    """The primary keys of the learners in scope, officers in use or organisations that are not linked in any centre."""
     if kind == SubjectKind.LEARNER:
         return {row.pk for row in host.unlinked_in_scope(today)}
-    if kind == SubjectKind.OFFICER:
-        return {row.pk for row in host.officers_in_use(today) if row.onefile_id is None}
-    return {row.pk for row in host.organisations(linked=False)}
-
-
-def count_unlinked(kind: str, today: date) -> int:
-    """How many learners in scope, officers in use or organisations have no OneFile ID."""
-    return len(without_onefile_id(kind, today))
+    rows: Iterable[PersonRow | OrganisationRow] = (
+        host.officers_in_use(today) if kind == SubjectKind.OFFICER else host.organisations(linked=False)
+    )
+    on_record = RecordLink.objects.filter(tenant=tenant, subject_kind=kind, in_row=False, ended_at=None)
+    return {row.pk for row in rows if row.onefile_id is None}.difference(
+        on_record.values_list("subject_pk", flat=True)
+    )
 
 
 def linked_ids(tenant: Tenant, kind: str) -> set[int]:

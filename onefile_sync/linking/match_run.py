@@ -79,7 +79,7 @@ def estimate(kinds: Collection[str], centres: Collection[int] = ()) -> MatchEsti
     refuse_another_onefile()
     with trouble_told():
         tenant = present_tenant()
-    counts = {kind: len(candidates.without_onefile_id(kind, today())) for kind in kinds}
+    counts = {kind: len(candidates.without_link(tenant, kind, today())) for kind in kinds}
     calls, is_known = 2, True
     for kind in kinds:
         lists = list(directory.lists(tenant).filter(kind=LIST_OF[kind]))

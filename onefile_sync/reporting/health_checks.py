@@ -106,7 +106,7 @@ class UnlinkedCheck(HealthCheck):
         return settings.links_recorded
 
     def look(self, _settings: OneFileSettings, _now: datetime) -> Finding:
-        number = candidates.count_unlinked(SubjectKind.LEARNER, daily.today())
+        number = len(candidates.without_link(None, SubjectKind.LEARNER, daily.today()))
         text = _("Learners who would be synchronised but have no OneFile ID.")
         return self.found(Level.WARNING if number else Level.FINE, text, number)
 

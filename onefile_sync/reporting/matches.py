@@ -19,6 +19,7 @@ from onefile_sync.models import (
     SubjectKind,
     SuggestionState,
     SyncRun,
+    Tenant,
 )
 from onefile_sync.sync.daily import today
 from onefile_sync.sync.short_calls import trouble_told
@@ -89,22 +90,30 @@ def centres() -> list[DirectoryEntry]:
 
 
 def count_unlinked(kind: str, *, among: Collection[str] | None = None) -> int:
-    """How many learners in scope, officers in use or organisations have no OneFile ID."""
-    found = candidates.without_onefile_id(kind, today())
-    return len(found & set(among) if kind == SubjectKind.LEARNER and among is not None else found)
+    """How many learners in scope, officers in use or organisations are not linked."""
+    with trouble_told():
+        tenant = present_tenant()
+    return len(_without_link(tenant, kind, among))
+
+
+def _without_link(tenant: Tenant, kind: str, among: Collection[str] | None) -> set[str]:
+    found = candidates.without_link(tenant, kind, today())
+    return found & set(among) if kind == SubjectKind.LEARNER and among is not None else found
+
+
+def in_no_pair(kind: str, *, among: Collection[str] | None = None) -> set[str]:
+    """The primary keys of the rows that are not linked and for which nothing was found."""
+    with trouble_told():
+        tenant = present_tenant()
+    decided = (*UNDECIDED, SuggestionState.QUEUED)
+    found = MatchSuggestion.objects.filter(tenant=tenant, subject_kind=kind, state__in=decided)
+    return _without_link(tenant, kind, among).difference(found.values_list("subject_pk", flat=True))
 
 
 def nothing_found(kind: str, *, among: Collection[str] | None = None) -> list[tuple[str, str]]:
-    """The primary keys and names of the rows without a OneFile ID that are in no pair, by name."""
-    with trouble_told():
-        tenant = present_tenant()
-    wanted = candidates.without_onefile_id(kind, today())
-    if kind == SubjectKind.LEARNER and among is not None:
-        wanted &= set(among)
-    decided = (*UNDECIDED, SuggestionState.QUEUED)
-    found = MatchSuggestion.objects.filter(tenant=tenant, subject_kind=kind, state__in=decided)
-    left = wanted - set(found.values_list("subject_pk", flat=True))
-    return sorted(names_of(kind, left).items(), key=lambda each: (each[1].casefold(), each[0]))
+    """The primary keys and names of those of :func:`in_no_pair`, by name."""
+    names = names_of(kind, in_no_pair(kind, among=among))
+    return sorted(names.items(), key=lambda each: (each[1].casefold(), each[0]))
 
 
 def names_of(kind: str, pks: Collection[str]) -> dict[str, str]:

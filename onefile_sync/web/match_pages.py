@@ -5,7 +5,7 @@ They work without JavaScript and act on POST only. Values of a person are shown 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,7 +15,8 @@ from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.functional import Promise
@@ -129,12 +130,15 @@ def found(request: HttpRequest) -> HttpResponse:
     among = access.visible_pks(request)
     try:
         counts = matches.count_by_level(kind, among=among)
-        nothing = matches.nothing_found(kind, among=among)
+        counts[NOTHING] = len(matches.in_no_pair(kind, among=among))
     except services.Refused as refused:
         messages.error(request, refused.reason)
         return HttpResponseRedirect(reverse("onefile_sync:match"))
-    counts[NOTHING] = len(nothing)
-    rows = nothing if level == NOTHING else matches.suggestions(kind, level, among=among)
+    rows: Sequence[tuple[str, str]] | QuerySet[MatchSuggestion] = (
+        matches.nothing_found(kind, among=among)
+        if level == NOTHING
+        else matches.suggestions(kind, level, among=among)
+    )
     page = Paginator(rows, PAGE_LENGTH).get_page(request.GET.get("page"))
     return page_of(
         request,
@@ -237,10 +241,14 @@ def pair(request: HttpRequest, pk: int) -> HttpResponse:
 @login_required
 @never_cache
 @require_safe
-def found_csv(request: HttpRequest) -> StreamingHttpResponse:
+def found_csv(request: HttpRequest) -> HttpResponseBase:
     """Every pair of every kind, and every row for which nothing was found, as CSV."""
     _check(request)
-    return csv_response("match-with-onefile", *_table(access.visible_pks(request)))
+    try:
+        return csv_response("match-with-onefile", *_table(access.visible_pks(request)))
+    except services.Refused as refused:
+        messages.error(request, refused.reason)
+        return HttpResponseRedirect(reverse("onefile_sync:match"))
 
 
 def csv_of_matches(among: Collection[str] | None) -> Iterator[str]:
@@ -262,12 +270,16 @@ def _table(among: Collection[str] | None) -> tuple[list[object], Iterator[list[o
         _("Confidence"),
         _("Not linked because"),
     ]
-    return header, _csv_rows(among)
+    # Here and not while the rows are sent, when it would be too late to say that there is no token.
+    pairs = {kind: matches.suggestions(kind, among=among) for kind in KINDS}
+    return header, _csv_rows(pairs, among)
 
 
-def _csv_rows(among: Collection[str] | None) -> Iterator[list[object]]:
+def _csv_rows(
+    pairs: Mapping[str, QuerySet[MatchSuggestion]], among: Collection[str] | None
+) -> Iterator[list[object]]:
     for kind, label in KINDS.items():
-        for each in _lines(matches.suggestions(kind, among=among)):
+        for each in _lines(pairs[kind]):
             line, suggestion = each.line, each.line.suggestion
             yield [
                 label,

@@ -13,7 +13,10 @@ from django.urls import reverse
 
 from example_project.picsweb.models import Learner, Officer
 from onefile_sync import services
+from onefile_sync.linking import linker
+from onefile_sync.linking.tenants import present_tenant
 from onefile_sync.models import MatchSuggestion, OneFileSettings, RecordLink, SyncRun, Tenant
+from onefile_sync.sandbox.entities import CENTRE_ID
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
 from tests.conftest import dont_wait
@@ -150,6 +153,31 @@ class TestWhatWasFound:
         MatchSuggestion.objects.filter(pk=one.pk).update(state="refused", refusal="match_changed")
         assert "Not linked: The two records no longer agree" in words(office.get(FOUND))
 
+    def test_only_the_names_on_the_page_are_read(self, office: Any, monkeypatch: Any) -> None:
+        """10,000 names for a number beside a tab are too many."""
+        Learner.objects.update(onefile_id=None)
+        MatchSuggestion.objects.filter(subject_kind="learner").exclude(pk__in=certain()[:1]).delete()
+        read: list[str] = []
+        monkeypatch.setattr(
+            Learner, "__str__", lambda learner: read.append(learner.pk) or "Somebody", raising=True
+        )
+        page = words(office.get(FOUND))
+        assert re.search(r"Nothing found \d\d", page)
+        assert len(read) <= 2
+
+    def test_an_officer_who_is_linked_on_record_is_not_among_the_unlinked(self, office: Any) -> None:
+        """As by MIS Value, where the customer has several centres."""
+        MatchSuggestion.objects.filter(subject_kind="officer").delete()
+        unlinked = services.matches.in_no_pair("officer")
+        assert services.matches.count_unlinked("officer") == len(unlinked) > 1
+        pk = min(unlinked)
+        linker.link(
+            "officer", pk, 77, tenant=present_tenant(), how="mis_value", centre_id=CENTRE_ID, in_row=False
+        )
+        assert services.matches.in_no_pair("officer") == unlinked - {pk}
+        assert services.matches.count_unlinked("officer") == len(unlinked) - 1
+        assert f"Officers not linked: {len(unlinked) - 1}." in words(office.get(START))
+
     def test_everything_is_in_the_csv(self, office: Any) -> None:
         lines = b"".join(office.get(CSV).streaming_content).decode().splitlines()
         nothing = sum(
@@ -186,7 +214,7 @@ def test_names_are_shown_as_text(office: Any, world: World, onefile: SandboxServ
 
 def test_without_a_token_the_pages_say_why(office: Any, host: Any) -> None:
     OneFileSettings.objects.update(encrypted_customer_token="")
-    for page in (START, FOUND):
+    for page in (START, FOUND, CSV):
         assert "token" in words(office.get(page, follow=True))
 
 

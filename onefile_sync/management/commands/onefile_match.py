@@ -56,7 +56,7 @@ class Command(OneFileCommand):
             run = services.perform(run)
             linking = self.link(kinds) if options["link_certain"] and run.read_at else None
             found = {kind: services.matches.count_by_level(kind) for kind in kinds}
-            nothing = {kind: len(services.matches.nothing_found(kind)) for kind in kinds}
+            nothing = {kind: len(services.matches.in_no_pair(kind)) for kind in kinds}
         except services.Refused as refused:
             raise CommandError(refused.reason, returncode=2) from None
         if options["csv"]:
