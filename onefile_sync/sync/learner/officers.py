@@ -6,6 +6,7 @@ has a user in each (R15): links say which, or else the MIS Value, which is the o
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -13,6 +14,7 @@ from onefile_sync import host
 from onefile_sync.host.snapshot import LearnerRow, Officers
 from onefile_sync.idents import ident_key
 from onefile_sync.models import (
+    AssessorName,
     DirectoryEntry,
     DirectoryKind,
     MatchBy,
@@ -43,7 +45,7 @@ def is_by_mis_value(settings: OneFileSettings) -> bool:
 def read_officers(sides: Sides, settings: OneFileSettings, onefile: OneFile | None = None) -> Officers:
     """The officers whom these learners' plans may need.
 
-    Two or three queries for one centre; with several, six more, and with a client a call for each assessor of whom
+    Two or three queries for one centre; with several, seven more, and with a client a call for each assessor of whom
     nothing was read lately. Raises as :func:`~onefile_sync.sync.connection.assessors.learn_names` does.
     """
     users = {user for row, side in sides for user in assessors_of(row, side)}
@@ -60,12 +62,18 @@ def read_officers(sides: Sides, settings: OneFileSettings, onefile: OneFile | No
     for each in links:
         if each.onefile_id not in officers.ambiguous:
             by_user.setdefault(each.onefile_id, each.subject_pk)
-    if is_by_mis_value(settings):
-        unknown = users - by_user.keys() - officers.ambiguous
-        by_user |= _by_mis_value({user: stored[user].mis_value for user in unknown if user in stored})
+    unknown = users - by_user.keys() - officers.ambiguous
+    by_value = _by_mis_value(settings, stored, unknown) if is_by_mis_value(settings) else {}
     centres = {user: row.centre_id for user, row in stored.items() if row.centre_id}
     centres |= _listed_centres(settings, users)
-    of_officers = {(pk, centres[user]): user for user, pk in by_user.items() if user in centres}
+    # In this order: a OneFile ID on the officer's record counts more than a MIS Value, and a link more than both.
+    of_officers = {
+        (pk, centres[user]): user
+        for known in (by_value, by_user)
+        for user, pk in known.items()
+        if user in centres
+    }
+    by_user |= by_value
     of_officers |= {(each.subject_pk, each.centre_id): each.onefile_id for each in links if each.centre_id}
     shown = host.read_officers((), also=set(by_user.values()) - officers.names.keys())
     return replace(
@@ -92,11 +100,33 @@ def _links(settings: OneFileSettings, pks: Iterable[str], users: Iterable[int]) 
     return [each for each in links if not each.in_row or in_rows.get(each.subject_pk) == each.onefile_id]
 
 
-def _by_mis_value(values: Mapping[int, str]) -> dict[int, str]:
-    """The officers whose Ident is the MIS Value of these users, where no two officers have it."""
-    officers = host.officers_by_ident() if any(values.values()) else {}
-    found = {user: officers.get(ident_key(value), []) for user, value in values.items()}
-    return {user: pks[0] for user, pks in found.items() if len(pks) == 1}
+def _by_mis_value(
+    settings: OneFileSettings, stored: Mapping[int, AssessorName], users: Iterable[int]
+) -> dict[int, str]:
+    """The officers whose Ident is the MIS Value of these users.
+
+    Nobody where two officers have it, or two users of a centre, archived ones included, as far as they are known.
+    """
+    values = {
+        user: value for user in users if user in stored and (value := ident_key(stored[user].mis_value))
+    }
+    officers = host.officers_by_ident() if values else {}
+    found = {user: officers[value] for user, value in values.items() if len(officers.get(value, ())) == 1}
+    if not found:
+        return {}
+    holders: defaultdict[tuple[int, str], set[int]] = defaultdict(set)
+    for row in stored.values():
+        holders[row.centre_id or 0, ident_key(row.mis_value)].add(row.onefile_id)
+    listed = DirectoryEntry.objects.filter(
+        tenant=settings.linked_tenant, kind=DirectoryKind.ASSESSOR, gone_at=None
+    ).exclude(mis_value="")
+    for centre_id, onefile_id, value in listed.values_list("centre_id", "onefile_id", "mis_value"):
+        holders[centre_id, ident_key(value)].add(onefile_id)
+    return {
+        user: pks[0]
+        for user, pks in found.items()
+        if len(holders[stored[user].centre_id or 0, values[user]]) == 1
+    }
 
 
 def _listed_centres(settings: OneFileSettings, users: Iterable[int]) -> dict[int, int]:

@@ -12,7 +12,15 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from onefile_sync.linking.tenants import present_tenant
-from onefile_sync.models import LinkMethod, MatchBy, OneFileSettings, RecordLink, SubjectKind, Tenant
+from onefile_sync.models import (
+    DirectoryEntry,
+    LinkMethod,
+    MatchBy,
+    OneFileSettings,
+    RecordLink,
+    SubjectKind,
+    Tenant,
+)
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
 from onefile_sync.sync.learner.officers import has_several_centres, is_by_mis_value
@@ -130,6 +138,21 @@ class TestUpload:
 
         assert uploaded_for(world, learner) == [gwen.id]
 
+    def test_the_id_on_the_record_counts_more_than_a_mis_value(
+        self, host: Host, world: World, tenant: Tenant, exchange: Exchange
+    ) -> None:
+        gwen = world.add_assessor(organisation_id=SOUTH)
+        former = world.add_assessor(organisation_id=SOUTH, misid="OFF12")
+        learner = learner_in(host, world, SOUTH)
+        world.add_review(learner.onefile_id, scheduled_for=AT, assessor_id=former.id)
+        world.add_review(learner.onefile_id, scheduled_for=AT, assessor_id=gwen.id)
+        officer = host.officer(onefile_id=gwen.id, ident="OFF12")
+        host.review(learner, proposed_date=NEXT_YEAR, officer=officer)
+
+        exchange(learner)
+
+        assert uploaded_for(world, learner)[-1] == gwen.id
+
 
 class TestDownload:
     def done(self, world: World, learner: Any, assessor: Any) -> Any:
@@ -184,6 +207,27 @@ class TestDownload:
         self.done(world, learner, there)
 
         assert problems(exchange(learner)) == ["officer_unmatched"]
+
+    @pytest.mark.parametrize("known_by", ["list", "reviews"])
+    def test_a_mis_value_that_two_users_of_a_centre_have_names_nobody(
+        self, host: Host, world: World, tenant: Tenant, exchange: Exchange, known_by: str
+    ) -> None:
+        one, other = (world.add_assessor(organisation_id=SOUTH, misid="OFF12") for _each in range(2))
+        officer = host.officer(onefile_id=None, ident="OFF12")
+        learner = learner_in(host, world, SOUTH)
+        self.done(world, learner, one)
+        if known_by == "reviews":
+            self.done(world, learner, other)
+        else:
+            DirectoryEntry.objects.create(
+                tenant=tenant, kind="assessor", centre_id=SOUTH, onefile_id=other.id, mis_value="off 12"
+            )
+        host.review(learner, proposed_date=NEXT_YEAR, officer=officer)
+
+        assert set(problems(exchange(learner))) == {"officer_unmatched", "officer_not_linked"}
+
+        assert officer not in self.officers_of(host, learner)
+        assert len(uploaded_for(world, learner)) == (2 if known_by == "reviews" else 1)
 
     def test_the_mis_value_decides_nothing_where_staff_match_by_onefile_id(
         self, host: Host, world: World, tenant: Tenant, exchange: Exchange
