@@ -72,13 +72,15 @@ class Saved:
 def save_fields(kind: str, pk: str, old: Mapping[str, Value], new: Mapping[str, Value]) -> Saved | None:
     """Save new values of one row, if it still has the old ones.
 
-    ``old`` must have every field of ``new``. Returns ``None`` and writes nothing if one of these fields has changed
-    meanwhile or the row has been deleted. Raises :class:`Rejected` if PICSWeb refuses the values.
+    ``old`` must have every field of ``new``. Returns ``None`` and writes nothing if one of these fields, or the OneFile
+    ID if ``old`` has it, has changed meanwhile or the row has been deleted. Raises :class:`Rejected` if PICSWeb refuses
+    the values.
     """
     part = WRITTEN[kind]
     with saving(kind, pk):
         row = _locked(part, pk)
-        if row is None or not all(same(plain(part, row, field), old[field]) for field in new):
+        compared = {*new, *({"onefile_id"} & old.keys())}
+        if row is None or not all(same(plain(part, row, field), old[field]) for field in compared):
             return None
         before = _exchanged(part)(row)
         names = assign(part, row, new)
@@ -104,11 +106,19 @@ def _exchanged(part: Part) -> Callable[[Model], dict[str, Value]]:
     return reader(part, ["onefile_id", *(role for role, kind in part.roles.items() if kind not in aside)])
 
 
-def still_holds(kind: str, pk: str, values: Mapping[str, Value]) -> bool:
-    """Whether a row still exists with these values. Called immediately before they are sent to OneFile."""
+def still_holds(
+    kind: str, pk: str, values: Mapping[str, Value], *, learner: tuple[str, int] | None = None
+) -> bool:
+    """Whether a row still exists with these values. Called immediately before they are sent to OneFile.
+
+    With ``learner``, a primary key and a OneFile ID: and whether it is still of that learner, who still has that ID.
+    """
     part = WRITTEN[kind]
     key: Any = part.to_pk(pk)
     rows, conditions = with_conditions(part.model._base_manager.using(part.database), part, values)
+    if learner is not None:
+        path = part.field_name("learner")
+        rows = rows.filter(**{path: LEARNER.to_pk(learner[0]), f"{path}__onefile_id": learner[1]})
     row = rows.filter(pk=key).first() if key is not None else None
     if row is None:
         return False
@@ -119,17 +129,21 @@ def still_holds(kind: str, pk: str, values: Mapping[str, Value]) -> bool:
     )
 
 
-def create_review(learner_pk: str, values: Mapping[str, Value]) -> Saved | None:
+def create_review(
+    learner_pk: str, values: Mapping[str, Value], *, linked_to: int | None = None
+) -> Saved | None:
     """Create a review for a learner from OneFile's review (R10).
 
-    Its type is the mapping's ``created_type``. Returns ``None`` and creates nothing if the learner already has a review
-    with that ``onefile_id``, created by another worker. Raises :class:`Rejected` if the learner has been deleted or
-    PICSWeb refuses the values, and :class:`NowhereToPut`.
+    Its type is the mapping's ``created_type``. Returns ``None`` and creates nothing if the learner no longer has the
+    OneFile ID ``linked_to``, or already has a review with that ``onefile_id``, created by another worker. Raises
+    :class:`Rejected` if the learner has been deleted or PICSWeb refuses the values, and :class:`NowhereToPut`.
     """
     with saving("review"):
         learner = _locked(LEARNER, learner_pk)  # prevents two workers from creating the same review
         if learner is None:
             raise Rejected("learner", learner_pk)
+        if linked_to is not None and plain(LEARNER, learner, "onefile_id") != linked_to:
+            return None
         path = REVIEW.field_name("learner")
         reviews = REVIEW.model._base_manager.using(REVIEW.database)
         if reviews.filter(**{path: learner}, onefile_id=values["onefile_id"]).exists():

@@ -13,7 +13,7 @@ from datetime import date, datetime
 from django.db import transaction
 
 from onefile_sync import events, host
-from onefile_sync.host.snapshot import ReviewRow, Value, comparable, roles_of
+from onefile_sync.host.snapshot import LearnerRow, ReviewRow, Value, comparable, roles_of
 from onefile_sync.models import UploadIntent
 from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.errors import OneFileError, Scope
@@ -76,22 +76,22 @@ def apply_plan(onefile: OneFile, plan: Plan, visit_type: int, applied: Applied) 
     Uploads go before downloads (R14), so that a review just created is matched by its ID.
     """
     for push in plan.aim_pushes:
-        _push(onefile, push, applied)
+        _push(onefile, plan.learner, push, applied)
     for upload in plan.uploads:
         _upload(onefile, plan, upload, visit_type, applied)
     for write in plan.writes:
         _save(write, applied)
     applied.finished_uploads |= plan.finished_uploads
     for creation in plan.creations:
-        _create(plan.learner.pk, creation, applied)
+        _create(plan.learner, creation, applied)
 
 
-def _push(onefile: OneFile, push: AimPush, applied: Applied) -> None:
+def _push(onefile: OneFile, learner: LearnerRow, push: AimPush, applied: Applied) -> None:
     """Fill blanks of a learning aim. Reads it just before, so that OneFile's value wins, and after (decision 4)."""
     as_planned = {"onefile_id": push.aim_id, **_new_values(push.changes)}
 
     def make_sure() -> None:
-        if not host.still_holds("qualification", push.qualification_pk, as_planned):
+        if not _still_holds("qualification", push.qualification_pk, as_planned, learner):
             raise Stale
 
     accepted = False
@@ -158,7 +158,7 @@ def _upload(onefile: OneFile, plan: Plan, upload: ReviewUpload, visit_type: int,
     as_planned = {"onefile_id": None, **{name: getattr(review, name) for name in read}}
 
     def make_sure() -> None:
-        if not host.still_holds("review", review.pk, as_planned):
+        if not _still_holds("review", review.pk, as_planned, plan.learner):
             raise Stale
 
     try:
@@ -192,6 +192,11 @@ def _upload(onefile: OneFile, plan: Plan, upload: ReviewUpload, visit_type: int,
     if later:
         _save(RowWrite("review", review.pk, tuple(replace(c, subject=about) for c in later)), applied)
     _check_upload(onefile, review_id, upload, applied)
+
+
+def _still_holds(kind: str, pk: str, as_planned: Mapping[str, Value], learner: LearnerRow) -> bool:
+    """Whether a row and its learner are as planned, so that what is sent reaches the right person's record."""
+    return host.still_holds(kind, pk, as_planned, learner=(learner.pk, learner.onefile_id))
 
 
 class _Creation:
@@ -287,7 +292,13 @@ def _check_upload(onefile: OneFile, review_id: int, upload: ReviewUpload, applie
 @retried
 def _save(write: RowWrite, applied: Applied) -> None:
     """Save one of PICSWeb's rows, unless one of the values has changed since it was read."""
+    about = write.changes[0].subject
     old = {change.field: _plain(change.old) for change in write.changes}
+    is_link = "onefile_id" in old
+    if about.onefile_id is not None and not is_link:
+        old["onefile_id"] = (
+            about.onefile_id
+        )  # a row that was unlinked meanwhile takes no values of that record
     try:
         with transaction.atomic(), host.saving(write.kind, write.pk):
             saved = host.save_fields(write.kind, write.pk, old, _new_values(write.changes))
@@ -301,18 +312,21 @@ def _save(write: RowWrite, applied: Applied) -> None:
     except host.Rejected as refused:
         _not_saved(refused, write.changes[0].subject, applied)
         return
-    if write.kind == "review" and "onefile_id" in old:
-        about = write.changes[0].subject
+    if write.kind == "review" and is_link:
         applied.finished_uploads[write.pk] = FinishedUpload(about, came_about=True)
 
 
 @retried
-def _create(learner_pk: str, creation: ReviewCreation, applied: Applied) -> None:
+def _create(learner: LearnerRow, creation: ReviewCreation, applied: Applied) -> None:
     try:
         with transaction.atomic(), host.saving("review"):
-            saved = host.create_review(learner_pk, _new_values(creation.changes))
+            saved = host.create_review(
+                learner.pk, _new_values(creation.changes), linked_to=learner.onefile_id
+            )
             if not saved:
-                applied.stale = True  # another worker has created it, so plan again with the row as it is now
+                applied.stale = (
+                    True  # another worker has created it, or somebody unlinked the learner: plan again
+                )
                 return
             about = replace(creation.changes[0].subject, pk=saved.pk)
             kept = _kept([replace(change, subject=about) for change in creation.changes], saved)

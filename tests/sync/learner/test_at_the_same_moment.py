@@ -74,8 +74,8 @@ class TestAClerk:
     ) -> None:
         real, corrected = picsweb.still_holds, []
 
-        def still_holds(kind: str, pk: str, values: Any) -> bool:
-            holds = real(kind, pk, values)
+        def still_holds(kind: str, pk: str, values: Any, **of: Any) -> bool:
+            holds = real(kind, pk, values, **of)
             if kind == "qualification" and pk == str(scenario.qualification.pk) and not corrected:
                 corrected.append(pk)
                 type(scenario.qualification).objects.filter(pk=pk).update(**{field: "CORRECTED"})
@@ -100,10 +100,10 @@ class TestAClerk:
     ) -> None:
         real, looked_at = picsweb.still_holds, []
 
-        def still_holds(kind: str, pk: str, values: Any) -> bool:
+        def still_holds(kind: str, pk: str, values: Any, **of: Any) -> bool:
             if kind == "review":
                 looked_at.append(set(values))
-            return real(kind, pk, values)
+            return real(kind, pk, values, **of)
 
         monkeypatch.setattr(picsweb, "still_holds", still_holds)
 
