@@ -22,6 +22,7 @@ from onefile_sync.models import (
     Tenant,
 )
 from onefile_sync.sync.daily import today
+from onefile_sync.sync.eligibility import refuse_wrong_mapping
 from onefile_sync.sync.short_calls import trouble_told
 
 #: The states of a pair that a person may decide about.
@@ -64,12 +65,18 @@ def matching_steps(run: SyncRun) -> MatchingSteps | None:
     return None
 
 
+def _tenant() -> Tenant:
+    """The OneFile in use. Raises :class:`~onefile_sync.sync.eligibility.Refused`, also if the mapping is wrong."""
+    refuse_wrong_mapping()
+    with trouble_told():
+        return present_tenant()
+
+
 def suggestions(
     kind: str, level: str = "", *, among: Collection[str] | None = None
 ) -> QuerySet[MatchSuggestion]:
     """The pairs of a kind that nobody has decided about. ``among`` are the learners whom a user may see."""
-    with trouble_told():
-        tenant = present_tenant()
+    tenant = _tenant()
     found = MatchSuggestion.objects.filter(tenant=tenant, subject_kind=kind, state__in=UNDECIDED)
     if level:
         found = found.filter(level=level)
@@ -85,14 +92,12 @@ def count_by_level(kind: str, *, among: Collection[str] | None = None) -> dict[s
 
 def centres() -> list[DirectoryEntry]:
     """The customer's centres, as they were last listed."""
-    with trouble_told():
-        return directory.centres(present_tenant())
+    return directory.centres(_tenant())
 
 
 def count_unlinked(kind: str, *, among: Collection[str] | None = None) -> int:
     """How many learners in scope, officers in use or organisations are not linked."""
-    with trouble_told():
-        tenant = present_tenant()
+    tenant = _tenant()
     return len(_without_link(tenant, kind, among))
 
 
@@ -103,8 +108,7 @@ def _without_link(tenant: Tenant, kind: str, among: Collection[str] | None) -> s
 
 def in_no_pair(kind: str, *, among: Collection[str] | None = None) -> set[str]:
     """The primary keys of the rows that are not linked and for which nothing was found."""
-    with trouble_told():
-        tenant = present_tenant()
+    tenant = _tenant()
     decided = (*UNDECIDED, SuggestionState.QUEUED)
     found = MatchSuggestion.objects.filter(tenant=tenant, subject_kind=kind, state__in=decided)
     return _without_link(tenant, kind, among).difference(found.values_list("subject_pk", flat=True))

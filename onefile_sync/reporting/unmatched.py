@@ -27,6 +27,7 @@ from onefile_sync.models import (
 )
 from onefile_sync.sync import daily
 from onefile_sync.sync.connection.session import NotConnected
+from onefile_sync.sync.eligibility import refuse_wrong_mapping
 
 #: Learners whose qualifications are read together.
 _CHUNK: Final = 500
@@ -94,8 +95,9 @@ def unmatched(among: Collection[str] | None = None) -> Unmatched:
 
     ``among``: the primary keys of the learners whom the user may see; ``None`` means all. OneFile's learners are left
     out for users who may not see everyone in PICSWeb, as nobody can say which of them they may see. A few queries, and
-    two for each 500 linked learners.
+    two for each 500 linked learners. Raises :class:`~onefile_sync.sync.eligibility.Refused` if the mapping is wrong.
     """
+    refuse_wrong_mapping()
     try:
         tenant = present_tenant()
     except (NotConnected, ImproperlyConfigured):

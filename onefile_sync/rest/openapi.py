@@ -127,7 +127,11 @@ unmatched = extend_schema(
             "page", OpenApiTypes.INT, description="The page of its records, from 1; 100 on each."
         ),
     ],
-    responses={200: OpenApiResponse(UnmatchedSerializer, "All sections with their counts."), **_not_allowed},
+    responses={
+        200: OpenApiResponse(UnmatchedSerializer, "All sections with their counts."),
+        **_not_allowed,
+        409: OpenApiResponse(WhyNotSerializer, "The mapping of PICSWeb is wrong."),
+    },
 )
 
 run = extend_schema(

@@ -136,7 +136,10 @@ class UnmatchedView(OneFileView):
         asked = asker(request)
         if not access.may_see_unmatched(asked):
             raise PermissionDenied(str(MAY_NOT_SEE_UNMATCHED))
-        found = services.unmatched(access.visible_pks(asked))
+        try:
+            found = services.unmatched(access.visible_pks(asked))
+        except services.Refused as refused:
+            return refused_with(refused)
         chosen = request.query_params.get("section", "")
         lines = [line for section in found.sections if section.code == chosen for line in section.lines]
         pages = Paginator(lines, UNMATCHED_ON_A_PAGE)

@@ -8,7 +8,8 @@ from typing import Any
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
@@ -36,7 +37,10 @@ _PAIRED = ("learners", "reviews")
 @require_safe
 def unmatched(request: HttpRequest) -> HttpResponse:
     """One section, chosen from all of them."""
-    found = _unmatched_for(request)
+    try:
+        found = _unmatched_for(request)
+    except services.Refused as refused:
+        return _refusal(request, refused)
     by_code = {each.code: each for each in found.sections}
     filled = (each for each in found.sections if each.lines)
     chosen = by_code.get(request.GET.get("section", "")) or next(filled, found.sections[0])
@@ -59,8 +63,12 @@ def unmatched(request: HttpRequest) -> HttpResponse:
 @login_required
 @never_cache
 @require_safe
-def unmatched_csv(request: HttpRequest) -> StreamingHttpResponse:
+def unmatched_csv(request: HttpRequest) -> HttpResponseBase:
     """Every section as CSV."""
+    try:
+        found = _unmatched_for(request)
+    except services.Refused as refused:
+        return _refusal(request, refused)
     header = [
         _("Side"),
         _("Kind"),
@@ -71,7 +79,11 @@ def unmatched_csv(request: HttpRequest) -> StreamingHttpResponse:
         _("Why"),
         _("List of"),
     ]
-    return csv_response("unmatched", header, _rows(_unmatched_for(request)))
+    return csv_response("unmatched", header, _rows(found))
+
+
+def _refusal(request: HttpRequest, refused: services.Refused) -> HttpResponse:
+    return page_of(request, "onefile_sync/refusal.html", _("Unmatched"), refusal=refused.reason)
 
 
 def matching_in_words(settings: OneFileSettings) -> str:

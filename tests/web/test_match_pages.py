@@ -218,6 +218,15 @@ def test_without_a_token_the_pages_say_why(office: Any, host: Any) -> None:
         assert "token" in words(office.get(page, follow=True))
 
 
+def test_with_a_wrong_mapping_the_pages_say_so(office: Any, onefile: SandboxServer, settings: Any) -> None:
+    mapping = settings.ONEFILE_SYNC
+    settings.ONEFILE_SYNC = {**mapping, "LEARNER": {**mapping["LEARNER"], "main_officer": "nonsense"}}
+    unmatched, its_csv = reverse("onefile_sync:unmatched"), reverse("onefile_sync:unmatched-csv")
+    for page in (START, FOUND, f"{FOUND}?kind=officer&level=nothing", CSV, unmatched, its_csv):
+        assert "PICSWeb is not set up for OneFile" in words(office.get(page, follow=True)), page
+    assert office.get(reverse("onefile_sync_rest:unmatched")).json()["code"] == "mapping_wrong"
+
+
 @pytest.mark.usefixtures("matched")
 def test_the_runs_pages_say_how_far_they_are_and_lead_on(office: Any) -> None:
     found = office.get(SyncRun.objects.get(kind="match").get_absolute_url())
