@@ -38,6 +38,7 @@ from onefile_sync.sync.runs import heartbeat, lifecycle
 from onefile_sync.sync.runs.schedule import DAILY, SCHEDULED_TASKS, installed_schedules
 
 from .findings import AgeCheck, AgeLimits, Finding, HealthCheck, Level
+from .list_checks import StandardsCheck
 
 #: Below this fraction of the allowed call rate, the daily sync may not finish in one night.
 SLOW = 0.5
@@ -358,6 +359,7 @@ def all_checks() -> tuple[HealthCheck, ...]:
         LinksCheck(),
         UnlinkedCheck(),
         MisValuesCheck(),
+        StandardsCheck(),
         SchedulesCheck(),
         WorkerCheck(),
         ClocksCheck(),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.utils import timezone
 from django_q.models import Schedule
 
 from onefile_sync import services, tasks
@@ -15,6 +16,7 @@ from onefile_sync.linking.tenants import present_tenant
 from onefile_sync.models import (
     ApiSession,
     DirectoryEntry,
+    DirectoryList,
     Heartbeat,
     LearnerOutcome,
     OneFileSettings,
@@ -24,7 +26,7 @@ from onefile_sync.models import (
     SyncRun,
     UploadIntent,
 )
-from onefile_sync.reporting.findings import AgeCheck, HealthCheck
+from onefile_sync.reporting.findings import AgeCheck, HealthCheck, Level
 from onefile_sync.reporting.health_checks import all_checks
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
@@ -667,3 +669,22 @@ class TestWhatIsNotLinked:
         assert (found()["mis_values"].level, found()["mis_values"].value) == (WARNING, 1)
         DirectoryEntry.objects.filter(onefile_id=2).update(centre_id=8)
         assert found()["mis_values"].level is FINE
+
+
+class TestTheListOfStandards:
+    def test_it_is_not_asked_where_there_is_none(self, in_order: OneFileSettings) -> None:
+        OneFileSettings.objects.update(linked_tenant=present_tenant())
+        assert "standards" not in found()
+
+    @pytest.mark.parametrize(("days", "level"), [(89, FINE), (91, WARNING)])
+    def test_the_oldest_list_counts(self, in_order: OneFileSettings, days: int, level: Level) -> None:
+        tenant = present_tenant()
+        OneFileSettings.objects.update(linked_tenant=tenant)
+        for centre_id, age in ((1, 1), (2, days)):
+            DirectoryList.objects.create(
+                tenant=tenant,
+                kind="standard",
+                centre_id=centre_id,
+                read_at=timezone.now() - timedelta(days=age),
+            )
+        assert found()["standards"].level is level
