@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from django.utils.translation import gettext
 
 from .explanation import Explanation
-from .failures import FAILURES
+from .failures import FAILURES, OF_LISTS
 from .labels import field_label
 from .link_refusals import LINK_REFUSALS
 from .problems import PROBLEMS
@@ -27,6 +27,11 @@ _BY_CODE = {row.code: row for row in CATALOGUE}
 def explain(code: str) -> Explanation:
     """The row of a code; the row of ``gone_wrong`` for an unknown code."""
     return _BY_CODE.get(code, _BY_CODE["gone_wrong"])
+
+
+def why_not_read(code: str) -> str:
+    """Why one of OneFile's lists could not be read."""
+    return str(OF_LISTS.get(code, explain(code).text))
 
 
 def read_out(code: str, details: Mapping[str, str | int]) -> tuple[str, str]:

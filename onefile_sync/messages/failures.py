@@ -6,6 +6,7 @@ here.
 
 from __future__ import annotations
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from onefile_sync.models import Move
@@ -174,3 +175,17 @@ FAILURES: tuple[Explanation, ...] = (
         ),
     ),
 )
+
+#: What is said of a list instead: a list has no values or OneFile ID to correct, and no learner to refresh.
+OF_LISTS: dict[str, Promise] = {
+    "refused": _(
+        "OneFile refused to list these records. Read the list again; if OneFile refuses again, tell your support team."
+    ),
+    "forbidden": _(
+        "OneFile does not allow PICSWeb to list these records. Ask OneFile Support to allow access to this centre "
+        "through the API."
+    ),
+    "not_found": _(
+        "OneFile does not know this centre. Read the list of centres again, and see whether the centre was closed."
+    ),
+}

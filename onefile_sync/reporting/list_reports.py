@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from onefile_sync.linking import directory
 from onefile_sync.linking.tenants import present_tenant
-from onefile_sync.messages.catalogue import explain
+from onefile_sync.messages.catalogue import why_not_read
 from onefile_sync.models import DirectoryEntry, DirectoryKind, DirectoryList, SyncRun
 from onefile_sync.sync.connection.session import NotConnected
 
@@ -102,7 +102,7 @@ def _lines(lists: Iterable[DirectoryList]) -> list[ListLine]:
             gone=each.gone_entries,
             unreadable=each.unreadable_items,
             failure_code=each.failure,
-            failure=str(explain(each.failure).text) if each.failure else "",
+            failure=why_not_read(each.failure) if each.failure else "",
         )
         for each in found
     ]

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from onefile_sync import services
 from onefile_sync.linking.tenants import present_tenant
+from onefile_sync.messages.catalogue import why_not_read
 from onefile_sync.models import (
     DirectoryEntry,
     DirectoryKind,
@@ -142,7 +143,7 @@ class TestKeptLists:
         page = words(browser(administrator).get(LISTS))
         assert "Standards Northvale 1 0 0 0" in page
         assert "Up to date" in page
-        assert "Not read OneFile refused what PICSWeb sent. What was kept of this list stays." in page
+        assert "Not read OneFile refused to list these records. Read the list again" in page
         assert "2 entries could not be read, so nothing counts as gone." in page
 
     def test_the_button_reads_every_list(self, administrator, browser):
@@ -267,3 +268,11 @@ def test_the_settings_page_leads_to_the_links(staff, browser, in_use):
     )
     assert f'href="{LINKS}"' in page.content.decode()
     assert "4 standards, 2 VQ References without one." in page.content.decode()
+
+
+@pytest.mark.parametrize("code", ["refused", "forbidden", "not_found"])
+def test_what_is_said_of_a_list_is_not_said_of_a_record(code: str) -> None:
+    said = why_not_read(code)
+    assert "this record" not in said
+    assert "refresh the learner" not in said
+    assert "list" in said
