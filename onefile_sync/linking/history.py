@@ -5,11 +5,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Generic, TypeVar
 
 Ours = TypeVar("Ours")
 Theirs = TypeVar("Theirs")
+
+
+#: A review that was rescheduled on one side only is hardly ever further away.
+RESCHEDULED_WITHIN = timedelta(days=31)
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewDay:
+    """When a review of PICSWeb takes place, and whether it has."""
+
+    day: date | None
+    is_held: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +54,23 @@ def review_pairs(
 ) -> PairedHistory[Ours, Theirs]:
     """Pair reviews of the same day in London. Both sides give keys and days."""
     return _paired(ours, theirs)
+
+
+def may_be_the_same(ours: Iterable[ReviewDay], theirs: Iterable[date | None], today: date) -> bool:
+    """Whether a review that was not paired may be one of OneFile's all the same, so that a person has to look.
+
+    A review may have been rescheduled on one side only. So two of different days may be the same if they lie within
+    :data:`RESCHEDULED_WITHIN`, or both have yet to take place, or a day is unknown. Others are two reviews.
+    """
+    others = list(theirs)
+    return any(
+        one.day is None
+        or other is None
+        or abs(one.day - other) <= RESCHEDULED_WITHIN
+        or (not one.is_held and other >= today)
+        for one in ours
+        for other in others
+    )
 
 
 def _paired(

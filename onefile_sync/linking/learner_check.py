@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from django.core import signing
+from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from onefile_sync import crypto, host
@@ -52,10 +53,11 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What may be paired, on both sides."""
+    """What may be paired, on both sides. ``needs_a_look``: what is not surely the same may be the same."""
 
     ours: tuple[Choice, ...]
     theirs: tuple[Option, ...]
+    needs_a_look: bool = False
 
     def __bool__(self) -> bool:
         return bool(self.ours and self.theirs)
@@ -344,7 +346,15 @@ def _reviews(
         [(row.pk, _day_of(row)) for row in rows], [(each.onefile_id, each.day) for each in theirs]
     )
     certain = {pair.ours: pair.theirs for pair in paired.pairs if pair.certain}
-    return _choices("review", [(row.pk, row.label) for row in rows], theirs, certain, restored)
+    choices = _choices("review", [(row.pk, row.label) for row in rows], theirs, certain, restored)
+    left = [
+        history.ReviewDay(_day_of(row), row.actual_date is not None)
+        for row in rows
+        if row.pk not in choices.certain
+    ]
+    days = [each.day for each in theirs if each.onefile_id not in choices.certain.values()]
+    today = timezone.localdate(timezone=deployment.time_zone)
+    return replace(choices, needs_a_look=history.may_be_the_same(left, days, today))
 
 
 def _choices(

@@ -89,11 +89,10 @@ def link_learner(learner_pk: str, onefile_id: int, decision: LinkDecision, *, by
 def link_matched(seen: LinkCheck, tenant: Tenant, evidence: Sequence[str], *, by: Any = None) -> RecordLink:
     """Link a learner whose match a person confirmed, and what of the history is surely the same.
 
-    If reviews are left over on both sides, the learner's reviews wait until a person has paired them.
+    If reviews are left over that may be the same, the learner's reviews wait until a person has paired them.
     """
     chosen = {"qualification": seen.qualifications.certain, "review": seen.reviews.certain}
-    undecided = min(len(seen.reviews.ours), len(seen.reviews.theirs)) > len(chosen["review"])
-    answer = ReviewsAnswer.LATER if undecided else ReviewsAnswer.PAIRED
+    answer = ReviewsAnswer.LATER if seen.reviews.needs_a_look else ReviewsAnswer.PAIRED
     return _link_all(seen, tenant, chosen, answer, by, how=LinkMethod.MATCHED, evidence=evidence)
 
 

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from datetime import date
 
-from onefile_sync.linking.history import HistoryPair, PairedHistory, qualification_pairs, review_pairs
+import pytest
+
+from onefile_sync.linking.history import (
+    HistoryPair,
+    PairedHistory,
+    ReviewDay,
+    may_be_the_same,
+    qualification_pairs,
+    review_pairs,
+)
 
 MAY, JUNE, JULY = date(2026, 5, 4), date(2026, 6, 4), date(2026, 7, 4)
 
@@ -38,3 +47,34 @@ def test_reviews_of_a_day_on_which_each_side_has_one_are_ticked() -> None:
 
 def test_nothing_on_either_side() -> None:
     assert review_pairs([], []) == PairedHistory((), (), ())
+
+
+TODAY = date(2026, 3, 2)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "expected"),
+    [
+        (ReviewDay(date(2026, 3, 12), is_held=False), date(2026, 4, 9), True),  # moved by four weeks
+        (ReviewDay(date(2025, 6, 2), is_held=True), date(2025, 6, 4), True),
+        (ReviewDay(date(2026, 3, 12), is_held=False), date(2026, 9, 1), True),  # neither has taken place
+        (ReviewDay(date(2025, 12, 1), is_held=False), date(2026, 3, 2), True),  # overdue here, today there
+        (
+            ReviewDay(date(2026, 3, 12), is_held=False),
+            date(2025, 11, 3),
+            False,
+        ),  # the next one, and a past one
+        (ReviewDay(date(2025, 6, 2), is_held=True), date(2026, 5, 1), False),
+        (ReviewDay(None, is_held=False), date(2025, 6, 2), True),
+        (ReviewDay(date(2025, 6, 2), is_held=True), None, True),
+    ],
+)
+def test_reviews_that_may_be_the_same_need_a_look(
+    ours: ReviewDay, theirs: date | None, expected: bool
+) -> None:
+    assert may_be_the_same([ours], [theirs], TODAY) is expected
+
+
+def test_without_reviews_on_both_sides_there_is_nothing_to_look_at() -> None:
+    assert not may_be_the_same([], [TODAY], TODAY)
+    assert not may_be_the_same([ReviewDay(TODAY, is_held=False)], [], TODAY)
