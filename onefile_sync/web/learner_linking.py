@@ -85,6 +85,8 @@ def link(request: HttpRequest, pk: str) -> HttpResponse:
     onefile_id: int | None = getattr(learner, "onefile_id", None)
     action = request.POST.get("action", "")
     typed = request.POST.get("onefile_id", "") if action in ("check", "save") else str(onefile_id or "")
+    if request.method != "POST" and onefile_id is not None and services.reviews_wait(learner):
+        action = "check"  # who comes to pair the reviews has nothing to type first
     if action not in ("check", "save"):
         return _page(request, learner, typed)
     try:

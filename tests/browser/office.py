@@ -50,15 +50,19 @@ class RunningDemo:
     environment: Mapping[str, str]
 
     @classmethod
-    def start(cls, folder: Path) -> RunningDemo:
-        """Returns once the demo is up. Raises ``AssertionError`` with its output when it ends instead."""
+    def start(cls, folder: Path, *options: str, learners: int = LEARNERS) -> RunningDemo:
+        """Returns once the demo is up. Raises ``AssertionError`` with its output when it ends instead.
+
+        ``options`` are further ones of the command.
+        """
         port, sandbox_port = demo.free_port(demo.ANY_PORT), demo.free_port(demo.ANY_PORT)
         environment = demo.environment(sandbox_port, throw_away_in=folder)
         environment["ONEFILE_CALLS_PER_MINUTE"] = "60000"
         process = subprocess.Popen(
             [
                 *(sys.executable, str(demo.MANAGE), "demo", f"--folder={folder}"),
-                *(f"--port={port}", f"--sandbox-port={sandbox_port}", f"--learners={LEARNERS}"),
+                *(f"--port={port}", f"--sandbox-port={sandbox_port}", f"--learners={learners}"),
+                *options,
             ],
             env=environment,
             stdin=subprocess.DEVNULL,
