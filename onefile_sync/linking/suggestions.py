@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any, Final
 
@@ -11,11 +12,20 @@ from django.db import transaction
 from django.utils import timezone
 
 from onefile_sync import events, host
-from onefile_sync.models import DirectoryEntry, MatchSuggestion, SubjectKind, SuggestionState, SyncRun, Tenant
+from onefile_sync.models import (
+    DirectoryEntry,
+    LinkEnding,
+    MatchSuggestion,
+    RecordLink,
+    SubjectKind,
+    SuggestionState,
+    SyncRun,
+    Tenant,
+)
 from onefile_sync.transactions import retried
 
 from . import candidates
-from .matching import Pair, match_learners, match_officers, match_organisations
+from .matching import Confidence, Pair, match_learners, match_officers, match_organisations
 
 _BATCH: Final = 500
 #: What a suggestion says, beside which two it is about.
@@ -30,12 +40,16 @@ def find_pairs(run: SyncRun, tenant: Tenant, kind: str, centres: Collection[int]
     """Pair the rows of a kind that have no OneFile ID with the kept lists; return how many pairs there are.
 
     ``centres`` are OneFile IDs; none means every centre. What was found before and is not any more is forgotten, unless
-    somebody has decided about it. A pair that is not the same is never suggested again.
+    somebody has decided about it. A pair that is not the same is never suggested again. A pair that a person unlinked
+    is at best possible, so that it is not linked again with others.
     """
     wanted = candidates.unlinked(tenant, kind, today)
     pairs, centres_of = _PAIRS_OF[kind](tenant)
+    unlinked = _unlinked(tenant, kind)
     shown = [
-        pair
+        replace(pair, level=Confidence.POSSIBLE)
+        if (pair.ours, int(pair.theirs)) in unlinked and pair.level.rank < Confidence.POSSIBLE.rank
+        else pair
         for pair in pairs
         if pair.ours in wanted and (not centres or centres_of[int(pair.theirs)] in centres)
     ]
@@ -51,6 +65,11 @@ def not_same(suggestion: MatchSuggestion, by: Any = None) -> bool:
             pk=suggestion.pk, state__in=(SuggestionState.OPEN, SuggestionState.REFUSED)
         ).update(state=SuggestionState.NOT_SAME, decided_at=timezone.now(), decided_by_id=by)
     )
+
+
+def _unlinked(tenant: Tenant, kind: str) -> set[tuple[str, int]]:
+    ended = RecordLink.objects.filter(tenant=tenant, subject_kind=kind, ending=LinkEnding.UNLINKED)
+    return set(ended.values_list("subject_pk", "onefile_id"))
 
 
 def _different(tenant: Tenant, kind: str) -> set[tuple[str, str]]:

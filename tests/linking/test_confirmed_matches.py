@@ -146,6 +146,17 @@ def test_whoever_linked_the_two_meanwhile_did_it(one: MatchSuggestion, link: Lin
     assert one.state == "linked"
 
 
+def test_a_pair_that_a_person_unlinked_is_not_certain_again(one: MatchSuggestion, link: Link) -> None:
+    link(one)
+    learner_links.unlink_learner(one.subject_pk)
+    matched("learner")
+    one.refresh_from_db()
+    assert (one.state, one.level) == ("open", "possible")
+    assert confirmed_matches.link_ticked([one.pk], queued=False) is None
+    link(one, singly=True)
+    assert Learner.objects.get().onefile_id == one.onefile_id
+
+
 def test_reviews_that_cannot_be_told_wait(one: MatchSuggestion, world: World, link: Link, host: Any) -> None:
     learner, day = Learner.objects.get(), timezone.now()
     officer = Officer.objects.create(ident="1", first_name="A", surname="B")
