@@ -335,7 +335,10 @@ def _decided(request: HttpRequest, suggestion: MatchSuggestion, back: str) -> Ht
             messages.warning(request, _("Somebody else has decided about this pair already."))
         return HttpResponseRedirect(back)
     if suggestion.contradictions and request.POST.get("same_person") != "yes":
-        messages.error(request, _("The two contradict each other. Tick that this is the same all the same."))
+        messages.error(
+            request,
+            _("The two records contradict each other. Tick the box if they are the same nevertheless."),
+        )
         return redirect("onefile_sync:match_pair", suggestion.pk)
     try:
         run = services.link_ticked([suggestion.pk], singly=True, by=request.user)
