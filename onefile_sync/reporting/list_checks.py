@@ -33,5 +33,5 @@ class StandardsCheck(HealthCheck):
 
 def _lists(settings: OneFileSettings) -> QuerySet[DirectoryList]:
     return DirectoryList.objects.filter(
-        tenant_id=settings.linked_tenant_id, kind=DirectoryKind.STANDARD, read_at__isnull=False
+        tenant=settings.linked_tenant, kind=DirectoryKind.STANDARD, read_at__isnull=False
     )
