@@ -60,14 +60,15 @@ def may_be_the_same(ours: Iterable[ReviewDay], theirs: Iterable[date | None], to
     """Whether a review that was not paired may be one of OneFile's all the same, so that a person has to look.
 
     A review may have been rescheduled on one side only. So two of different days may be the same if they lie within
-    :data:`RESCHEDULED_WITHIN`, or both have yet to take place, or a day is unknown. Others are two reviews.
+    :data:`RESCHEDULED_WITHIN`, or both have yet to take place, or PICSWeb's is overdue and OneFile's is later, or a day
+    is unknown. Others are two reviews.
     """
     others = list(theirs)
     return any(
         one.day is None
         or other is None
         or abs(one.day - other) <= RESCHEDULED_WITHIN
-        or (not one.is_held and other >= today)
+        or (not one.is_held and other >= min(today, one.day))
         for one in ours
         for other in others
     )

@@ -348,9 +348,10 @@ def _reviews(
     certain = {pair.ours: pair.theirs for pair in paired.pairs if pair.certain}
     choices = _choices("review", [(row.pk, row.label) for row in rows], theirs, certain, restored)
     left = [
-        history.ReviewDay(_day_of(row), row.actual_date is not None)
+        history.ReviewDay(day, row.actual_date is not None)
         for row in rows
         if row.pk not in choices.certain
+        for day in {_day_of(row), row.actual_date or _day_of(row)}
     ]
     days = [each.day for each in theirs if each.onefile_id not in choices.certain.values()]
     today = timezone.localdate(timezone=deployment.time_zone)

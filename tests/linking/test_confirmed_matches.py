@@ -172,6 +172,24 @@ def test_reviews_that_cannot_be_told_wait(one: MatchSuggestion, world: World, li
     assert RecordLink.objects.filter(subject_kind="review", parent=made).count() == 1
 
 
+def test_a_review_held_long_after_its_proposed_date_waits(
+    one: MatchSuggestion, world: World, link: Link, host: Any
+) -> None:
+    """PICSWeb has both dates; OneFile has the later one only."""
+    officer, held = Officer.objects.create(ident="1", first_name="A", surname="B"), timezone.now()
+    held -= timedelta(days=200)
+    host.review(
+        Learner.objects.get(),
+        officer=officer,
+        proposed_date=(held - timedelta(days=70)).date(),
+        actual_date=held.date(),
+    )
+    visit = world.add_visit(one.onefile_id, date_from=held, date_to=held)
+    world.add_review(one.onefile_id, visit_id=visit.id, scheduled_for=held)
+    link(one)
+    assert RecordLink.objects.get(subject_kind="learner").reviews_pending
+
+
 class _Killed(BaseException):
     pass
 

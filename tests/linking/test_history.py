@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
@@ -67,6 +67,8 @@ TODAY = date(2026, 3, 2)
         (ReviewDay(date(2025, 6, 2), is_held=True), date(2026, 5, 1), False),
         (ReviewDay(None, is_held=False), date(2025, 6, 2), True),
         (ReviewDay(date(2025, 6, 2), is_held=True), None, True),
+        (ReviewDay(TODAY - timedelta(days=99), is_held=False), TODAY - timedelta(days=9), True),
+        (ReviewDay(TODAY - timedelta(days=9), is_held=False), TODAY - timedelta(days=99), False),
     ],
 )
 def test_reviews_that_may_be_the_same_need_a_look(
