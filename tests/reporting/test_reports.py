@@ -194,6 +194,7 @@ class TestReports:
             "fields": "38",
             "kept": "39",
             "learner": "Zoë",
+            "run": "Daily sync 01/07/2026 02:00",
             "onefile_id": 40,
         }
         row = catalogue.explain(code)
