@@ -12,11 +12,20 @@ from django.utils import timezone
 
 from example_project.picsweb.models import Learner, Officer, Organisation, Qualification
 from onefile_sync.linking import confirmed_matches, learner_links, linker, match_run
-from onefile_sync.models import MatchSuggestion, RecordLink, RunState, SyncRun
+from onefile_sync.models import (
+    DirectoryEntry,
+    DirectoryList,
+    MatchSuggestion,
+    RecordLink,
+    RunState,
+    SyncRun,
+    Tenant,
+)
+from onefile_sync.onefile.errors import OneFileError
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
 from onefile_sync.sync import daily
-from onefile_sync.sync.runs import lifecycle
+from onefile_sync.sync.runs import leases, lifecycle
 from tests.conftest import dont_wait
 
 from .provider import on_both_sides, provider_with_mistakes, suggested
@@ -235,3 +244,147 @@ def test_what_a_cancelled_run_left_is_undecided_again(one: MatchSuggestion, onef
     confirmed_matches.take_back()
     one.refresh_from_db()
     assert (one.state, one.linking_run) == ("open", None)
+
+
+@pytest.fixture
+def officer(world: World, onefile: SandboxServer) -> MatchSuggestion:
+    """An officer in use who is certainly an assessor in OneFile."""
+    world.add_assessor(first_name="Gwen", last_name="Price", misid="17")
+    ours = Officer.objects.create(first_name="Gwen", surname="Price", ident="17")
+    Learner.objects.create(
+        first_name="Ann", surname="Ash", main_officer=ours, status="live", start_date=timezone.localdate()
+    )
+    matched("officer")
+    return MatchSuggestion.objects.get(subject_kind="officer")
+
+
+@pytest.fixture
+def employer(world: World, onefile: SandboxServer) -> MatchSuggestion:
+    """An organisation that is certainly a placement in OneFile."""
+    world.add_placement(name="Hallam Engineering", misid="9")
+    Organisation.objects.create(name="Hallam Engineering", ident="9")
+    matched("organisation")
+    return MatchSuggestion.objects.get(subject_kind="organisation")
+
+
+def on_record(of: MatchSuggestion, **values: Any) -> RecordLink:
+    """A link of the same row that somebody else made."""
+    return linker.link(
+        of.subject_kind,
+        of.subject_pk,
+        values.pop("onefile_id", 77),
+        tenant=of.tenant,
+        how="checked",
+        **values,
+    )
+
+
+def assert_refused(suggestion: MatchSuggestion, code: str) -> None:
+    suggestion.refresh_from_db()
+    assert (suggestion.state, suggestion.refusal) == ("refused", code)
+    assert not RecordLink.objects.filter(onefile_id=suggestion.onefile_id).exists()
+
+
+class TestAnOfficerWhoChangedMeanwhile:
+    def test_without_a_change_the_officer_is_linked(self, officer: MatchSuggestion, link: Link) -> None:
+        link(officer)
+        assert Officer.objects.get().onefile_id == officer.onefile_id
+
+    def test_is_no_assessor_any_more(self, officer: MatchSuggestion, world: World, link: Link) -> None:
+        world.users[officer.onefile_id].role = 1
+        link(officer)
+        assert_refused(officer, "match_other_role")
+
+    def test_works_in_another_centre(self, officer: MatchSuggestion, world: World, link: Link) -> None:
+        world.users[officer.onefile_id].organisation_id = world.add_centre().id
+        link(officer)
+        assert_refused(officer, "match_other_role")
+
+    def test_is_hidden_in_picsweb(self, officer: MatchSuggestion, link: Link, monkeypatch: Any) -> None:
+        monkeypatch.setattr(confirmed_matches.host, "read_people", lambda _kind, _pks: [])
+        link(officer)
+        assert_refused(officer, "link_row_gone")
+
+    def test_was_deleted_in_picsweb(self, officer: MatchSuggestion, link: Link, monkeypatch: Any) -> None:
+        monkeypatch.setattr(confirmed_matches.host, "onefile_ids", lambda _kind, _pks: {})
+        link(officer)
+        assert_refused(officer, "link_row_gone")
+
+    def test_has_another_user_of_the_same_centre_on_record(
+        self, officer: MatchSuggestion, link: Link
+    ) -> None:
+        on_record(officer, centre_id=officer.centre_id, in_row=False)
+        link(officer)
+        assert_refused(officer, "match_linked_meanwhile")
+
+    def test_has_a_typed_id_of_which_no_list_knows_the_centre(
+        self, officer: MatchSuggestion, link: Link
+    ) -> None:
+        Officer.objects.update(onefile_id=77)
+        link(officer)
+        assert_refused(officer, "match_linked_meanwhile")
+        assert Officer.objects.get().onefile_id == 77
+
+    def test_has_a_typed_id_of_another_centre_and_is_linked_in_this_one_too(
+        self, officer: MatchSuggestion, link: Link
+    ) -> None:
+        Officer.objects.update(onefile_id=77)
+        DirectoryEntry.objects.create(
+            tenant=officer.tenant, kind="assessor", centre_id=officer.centre_id + 1, onefile_id=77, role=5
+        )
+        link(officer)
+        made = RecordLink.objects.get(onefile_id=officer.onefile_id)
+        assert (made.in_row, made.centre_id) == (False, officer.centre_id)
+        assert Officer.objects.get().onefile_id == 77
+
+
+class TestAnOrganisationThatChangedMeanwhile:
+    def test_without_a_change_it_is_linked(self, employer: MatchSuggestion, link: Link) -> None:
+        link(employer)
+        assert Organisation.objects.get().onefile_id == employer.onefile_id
+
+    def test_is_hidden_in_picsweb(self, employer: MatchSuggestion, link: Link, monkeypatch: Any) -> None:
+        monkeypatch.setattr(confirmed_matches.host, "organisations", lambda _pks: iter(()))
+        link(employer)
+        assert_refused(employer, "link_row_gone")
+
+    def test_the_list_of_placements_is_of_the_day_before(self, employer: MatchSuggestion, link: Link) -> None:
+        DirectoryList.objects.update(read_at=timezone.now() - timedelta(hours=25))
+        link(employer)
+        assert_refused(employer, "match_not_listed")
+
+    def test_the_placement_is_not_in_the_list_any_more(self, employer: MatchSuggestion, link: Link) -> None:
+        DirectoryEntry.objects.filter(kind="placement").delete()
+        link(employer)
+        assert_refused(employer, "match_not_listed")
+
+
+class TestARunThatCannotGoOn:
+    def test_picsweb_uses_another_onefile_now(self, one: MatchSuggestion, onefile: SandboxServer) -> None:
+        run = confirmed_matches.link_ticked([one.pk], queued=False)
+        assert run is not None
+        other = Tenant.objects.create(environment="live", address="https://x.example", token_digest="x")
+        SyncRun.objects.filter(pk=run.pk).update(options={"tenant": other.pk})
+        daily.perform(run, sleep=dont_wait)
+        run.refresh_from_db()
+        assert (run.state, run.failure) == (RunState.FINISHED, "environment_changed")
+        assert not RecordLink.objects.exists()
+
+    def test_onefile_refuses_every_call(self, one: MatchSuggestion, link: Link, monkeypatch: Any) -> None:
+        def unreachable(*_args: Any) -> None:
+            raise OneFileError("unreachable", "read user")
+
+        monkeypatch.setattr("onefile_sync.onefile.client.OneFile.person", unreachable)
+        run = link(one)
+        one.refresh_from_db()
+        assert run.failure == "unreachable"
+        assert (one.state, one.claimed_by) == ("queued", None), "no refusal of this pair, and nobody's lease"
+
+    def test_the_last_pair_of_another_worker_is_left_to_it(self, one: MatchSuggestion) -> None:
+        run = confirmed_matches.link_ticked([one.pk], queued=False)
+        assert run is not None
+        assert leases.claim(MatchSuggestion.objects.filter(pk=one.pk))
+        no_onefile: Any = None
+        assert confirmed_matches.step(run, no_onefile, lambda: False) is False
+        run.refresh_from_db()
+        assert run.read_at is None
