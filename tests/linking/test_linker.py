@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from onefile_sync import host as picsweb
 from onefile_sync.linking import linker
@@ -204,6 +204,23 @@ class TestRefusals:
         assert refused(link, learner, tenant) == "link_changed"
         assert not RecordLink.objects.exists()
 
+    @pytest.mark.parametrize(
+        ("taken", "code"), [(True, "link_taken"), (False, "link_changed")], ids=["record", "row"]
+    )
+    def test_what_another_person_links_at_that_moment(
+        self, host: Host, tenant: Tenant, monkeypatch: pytest.MonkeyPatch, taken: bool, code: str
+    ) -> None:
+        """The database refuses the second link of a record, or of a row."""
+        learner, other, write = new_learner(host), new_learner(host), linker._write
+
+        def too_late(kind: str, pk: str, onefile_id: int, *given: Any) -> Any:
+            write(kind, *((str(other.pk), onefile_id) if taken else (pk, 7)), *given)
+            raise IntegrityError
+
+        monkeypatch.setattr(linker, "_write", too_late)
+        assert refused(link, learner, tenant) == code
+        assert (held(learner)[0], held(other)[0]) == ((None, ID) if taken else (7, None))
+
     def test_a_value_that_picsweb_does_not_take(
         self, host: Host, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -309,3 +326,37 @@ class TestWhatIsNoted:
             transaction.set_rollback(True)
         assert "linked" not in caplog.text
         assert not RecordLink.objects.exists()
+
+
+class TestPuttingAway:
+    def test_a_link_keeps_the_centre_that_the_row_has_now(self, host: Host, tenant: Tenant) -> None:
+        learner = new_learner(host, centre_id=5741)
+        made = link(learner, tenant)
+        linker.note_put_away("learner", [(str(learner.pk), ID, 5741)], tenant)
+        made.refresh_from_db()
+        assert (made.ending, made.centre_id) == (LinkEnding.PUT_AWAY, 5741)
+
+    def test_an_id_that_was_typed_meanwhile_is_not_cleared(self, host: Host) -> None:
+        learner = new_learner(host, onefile_id=7)
+        linker.clear_put_away("learner", [(str(learner.pk), ID, None), ("987654", ID, None)])
+        assert held(learner)[0] == 7
+
+    def test_the_link_of_a_deleted_row_does_not_come_back(self, tenant: Tenant) -> None:
+        gone = RecordLink(tenant=tenant, subject_kind="learner", subject_pk="987654", onefile_id=ID)
+        assert not linker.bring_back(gone)
+
+    def test_a_link_that_picsweb_does_not_take_stays_put_away(
+        self, host: Host, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuses(kind: str, pk: str, *_given: Any) -> Any:
+            raise picsweb.Rejected(kind, pk)
+
+        learner = new_learner(host)
+        made = link(learner, tenant)
+        rows = [(str(learner.pk), ID, None)]
+        linker.note_put_away("learner", rows, tenant)
+        linker.clear_put_away("learner", rows)
+        monkeypatch.setattr(picsweb, "save_fields", refuses)
+        assert not linker.bring_back(made)
+        made.refresh_from_db()
+        assert (made.ending, held(learner)[0]) == (LinkEnding.PUT_AWAY, None)

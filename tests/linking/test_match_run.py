@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,8 +13,10 @@ from django.utils import timezone
 
 from example_project.picsweb.models import Learner, Officer
 from onefile_sync.linking import match_run, suggestions
+from onefile_sync.linking.tenants import present_tenant
 from onefile_sync.models import (
     DirectoryEntry,
+    DirectoryList,
     MatchSuggestion,
     OneFileSettings,
     RunState,
@@ -26,6 +29,7 @@ from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World
 from onefile_sync.sync import daily, worker
 from onefile_sync.sync.eligibility import Refused
+from onefile_sync.sync.runs import leases
 from tests.conftest import dont_wait
 
 from .provider import on_both_sides, provider_with_mistakes, suggested
@@ -285,3 +289,79 @@ class TestWhatCannotBeDone:
         assert match_run.start([OFFICER], queued=False) == first
         first.refresh_from_db()
         assert first.options["kinds"] == [LEARNER]
+
+    def test_picsweb_uses_another_onefile_since_the_run_was_started(self, onefile: SandboxServer) -> None:
+        run = match_run.start([LEARNER], queued=False)
+        SyncRun.objects.filter(pk=run.pk).update(options={**run.options, "tenant": 0})
+        daily.perform(run, sleep=dont_wait)
+        run.refresh_from_db()
+        assert (run.state, run.failure) == (RunState.FINISHED, "environment_changed")
+
+    def test_a_record_that_cannot_be_read_is_kept_as_listed(
+        self, world: World, match: Match, monkeypatch: Any
+    ) -> None:
+        on_both_sides(world, provider_with_mistakes(12))
+
+        asked: list[int] = []
+
+        def unreadable(_onefile: Any, onefile_id: int) -> None:
+            asked.append(onefile_id)
+            raise OneFileError("bad_answer", "read user")
+
+        monkeypatch.setattr("onefile_sync.onefile.client.OneFile.person", unreadable)
+        run = match(LEARNER)
+        assert (run.state, run.failure) == (RunState.FINISHED, "")
+        kept = DirectoryEntry.objects.filter(
+            onefile_id__in=asked, due_in=None, gone_at=None, detailed_at=None
+        )
+        assert kept.count() == len(asked) > 0
+
+
+class _Recorder:
+    """A OneFile that notes which records are asked for, and has none of them."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+        self.transport = SimpleNamespace(calls=0, rate_limited=0)
+
+    def person(self, onefile_id: int) -> Any:
+        self.asked.append(onefile_id)
+        raise OneFileError("not_found", "read user")
+
+
+class TestSeveralWorkers:
+    @pytest.fixture
+    def run(self, onefile: SandboxServer) -> SyncRun:
+        """A run with two records to read."""
+        run = SyncRun.objects.create(kind="match", expected_calls=2)
+        for onefile_id in (1, 2):
+            DirectoryEntry.objects.create(
+                tenant=present_tenant(), kind=LEARNER, onefile_id=onefile_id, due_in=run.pk
+            )
+        return run
+
+    def test_a_plan_is_made_once(self, run: SyncRun) -> None:
+        DirectoryEntry.objects.update(due_in=None)
+        match_run._plan(run, present_tenant())
+        run.refresh_from_db()
+        assert run.expected_calls == 2
+
+    def test_one_of_them_matches_while_the_others_wait(self, onefile: SandboxServer) -> None:
+        lock = DirectoryList.objects.create(tenant=present_tenant(), kind="centre", centre_id=0)
+        assert leases.claim(DirectoryList.objects.filter(pk=lock.pk))
+        done: list[bool] = []
+        assert not match_run._alone(present_tenant(), lambda: done.append(True))
+        assert not done
+
+    def test_one_that_has_lost_its_records_reads_none(self, run: SyncRun, monkeypatch: Any) -> None:
+        theirs: Any = _Recorder()
+        monkeypatch.setattr(match_run, "_renew", lambda _held: None)
+        assert match_run._read_records(run, theirs, lambda: False)
+        assert theirs.asked == []
+
+    def test_when_time_is_up_the_rest_is_free_for_the_next(self, run: SyncRun) -> None:
+        theirs: Any = _Recorder()
+        assert match_run._read_records(run, theirs, lambda: True)
+        assert theirs.asked == [1]
+        left = DirectoryEntry.objects.get(due_in=run.pk)
+        assert (left.onefile_id, left.claimed_by) == (2, None)

@@ -300,6 +300,19 @@ class TestInterrupted:
 
         assert nobody(linked_rows)
 
+    def test_when_time_is_up_the_next_task_brings_the_rest_back(
+        self, linked_rows: dict[str, list[Any]], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        before = ids(linked_rows)
+        live()
+        monkeypatch.setattr(moving, "AT_ONCE", 0)
+        practice()
+
+        assert not moving.move_on(lambda: True)
+        assert nobody(linked_rows)
+        assert tasks.move_links() == "finished"
+        assert ids(linked_rows) == before
+
 
 class TestRowsThatPICSWebDoesNotClear:
     def test_the_move_waits_for_them(
@@ -455,6 +468,16 @@ class TestAnInstallationThatOnlyTypedIds:
         practice()
 
         assert ids(rows) == before
+
+    def test_without_a_readable_token_is_logged_and_nothing_is_recorded(
+        self, host: Host, switched_on: OneFileSettings, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Nobody can say to which OneFile the IDs belong."""
+        host.learner(onefile_id=1000)
+        OneFileSettings.objects.update(encrypted_customer_token="")
+        assert moving.change_of_onefile(switched_on, lambda _settings: 1) is None
+        assert "links_of_unknown_onefile" in caplog.text
+        assert not RecordLink.objects.exists()
 
 
 class TestAChangeOfMindDuringAMove:

@@ -13,9 +13,11 @@ from django.http import HttpResponse
 from django.urls import reverse
 
 from example_project.picsweb.models import Learner
-from onefile_sync.models import OneFileSettings, RecordLink
+from onefile_sync.models import OneFileSettings, RecordLink, Tenant
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
+from onefile_sync.services import Option
+from onefile_sync.web import learner_linking
 from tests.conftest import problems, sync
 from tests.factories import Host, LearnerFactory, QualificationFactory, ReviewFactory
 from tests.staff_fixtures import words
@@ -224,6 +226,35 @@ class TestUnlinking:
     def test_of_a_learner_who_is_not_linked_leads_back(self, office: Any, unlinked: Learner) -> None:
         assert office.get(unlink_page(unlinked)).status_code == 302
         assert office.post(unlink_page(unlinked)).status_code == 302
+
+    def test_of_a_learner_whose_id_is_of_another_onefile_is_refused(
+        self, office: Any, unlinked: Learner, user_id: int
+    ) -> None:
+        Learner.objects.filter(pk=unlinked.pk).update(onefile_id=user_id)
+        elsewhere = Tenant.objects.create(
+            environment="live", address="https://live.example", token_digest="x"
+        )
+        OneFileSettings.objects.update(linked_tenant=elsewhere)
+        change_page = reverse("admin:picsweb_learner_change", args=[unlinked.pk])
+        answer = office.post(unlink_page(unlinked), {"next": change_page}, follow=True)
+        assert "Not unlinked: " in words(answer)
+        unlinked.refresh_from_db()
+        assert unlinked.onefile_id == user_id
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        (Option(7, day=date(2026, 3, 12)), "12/03/2026 (OneFile ID 7)"),
+        (Option(7, title="Team Leader [103]", code="103"), "Team Leader [103] (OneFile ID 7)"),
+        (Option(7, title="Team Leader", code="103"), "Team Leader [103] (OneFile ID 7)"),
+        (Option(7, code="103"), "[103] (OneFile ID 7)"),
+        (Option(7), "OneFile ID 7"),
+    ],
+    ids=["review", "code in title", "title", "code alone", "nothing"],
+)
+def test_what_is_offered_is_told_by_day_or_standard(option: Option, told: str) -> None:
+    assert learner_linking._option(option) == told
 
 
 class TestThePanel:

@@ -121,6 +121,15 @@ class TestQualificationLinks:
             ["'=SUM(1)", "1", "Not in OneFile"],
         ]
 
+    def test_a_standard_that_is_gone_has_a_line_of_its_own(self, administrator):
+        QualificationFactory(reference="103", onefile_id=9)
+        keep((4, "Team Leader [103]", "103"))
+        DirectoryEntry.objects.filter(onefile_id=4).update(gone_at=timezone.now())
+        client = Client()
+        client.force_login(administrator)
+        rows = list(csv.reader(io.StringIO(client.get(CSV).getvalue().decode("utf-8-sig"))))
+        assert rows[-1] == ["", "1", "No longer in OneFile", "4", "103", "Team Leader [103]", "5740"]
+
     def test_the_button_queues_a_run_and_a_second_click_leads_to_it(self, administrator, browser):
         first, second = (browser(administrator).post(REFRESH) for _click in range(2))
         run = SyncRun.objects.get()

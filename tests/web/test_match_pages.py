@@ -148,6 +148,30 @@ class TestWhatWasFound:
         office.post(page, {"action": "link", "same_person": "yes"})
         assert SyncRun.objects.filter(kind="linking").exists()
 
+    @pytest.mark.parametrize("action", ["not_same", "link"])
+    def test_a_pair_that_somebody_else_decided_meanwhile_stays_decided(
+        self, office: Any, action: str
+    ) -> None:
+        one = certain().first()
+        MatchSuggestion.objects.filter(pk=one.pk).update(state="linked")
+        page = reverse("onefile_sync:match_pair", args=[one.pk])
+        answer = office.post(page, {"action": action, "same_person": "yes"}, follow=True)
+        assert "Somebody else has decided about this pair already." in words(answer)
+        one.refresh_from_db()
+        assert one.state == "linked"
+        assert not SyncRun.objects.filter(kind="linking").exists()
+
+    @pytest.mark.parametrize("singly", [True, False], ids=["one pair", "ticked"])
+    def test_while_paused_nothing_is_linked(self, office: Any, singly: bool) -> None:
+        one = certain().first()
+        OneFileSettings.objects.update(paused=True)
+        form = {"kind": "learner", "level": "certain", "pair": [str(one.pk)], "confirmed": "1"}
+        page = reverse("onefile_sync:match_pair", args=[one.pk]) if singly else LINK
+        answer = office.post(page, {"action": "link"} if singly else form, follow=True)
+        assert "Not linked: The OneFile integration is paused." in words(answer)
+        one.refresh_from_db()
+        assert one.state == "open"
+
     def test_why_a_pair_was_not_linked_stands_beside_it(self, office: Any) -> None:
         one = certain().first()
         MatchSuggestion.objects.filter(pk=one.pk).update(state="refused", refusal="match_changed")
@@ -210,6 +234,13 @@ def test_names_are_shown_as_text(office: Any, world: World, onefile: SandboxServ
     page = office.get(FOUND, {"kind": "officer"}).content.decode()
     assert "&lt;script&gt;" in page
     assert "<script>alert" not in page
+
+
+def test_while_lists_are_read_matching_has_to_wait(office: Any, onefile: SandboxServer) -> None:
+    reading = services.read_lists()
+    answer = office.post(START, {"kind": ["learner"]}, follow=True)
+    assert "Start the matching after that." in words(answer)
+    assert SyncRun.objects.get() == reading
 
 
 def test_without_a_token_the_pages_say_why(office: Any, host: Any) -> None:
