@@ -285,3 +285,23 @@ def test_a_row_of_another_model_is_not_a_learner_that_anybody_may_see(host, own)
     some = visibility.VisibleLearners(type(own), type(own)._default_manager.filter(pk=own.pk))
     assert some.includes(own)
     assert not some.includes(host.officer())
+
+
+@pytest.mark.parametrize("host", ["college"], indirect=True)
+def test_an_officer_without_an_admin_is_seen_with_the_models_permission(host, asked_by) -> None:
+    officer = host.officer()
+    for allowed in ("view_tutor", "change_tutor"):
+        assert visibility.may_view_other(asked_by(allowed), officer)
+    assert not visibility.may_view_other(asked_by("view_student"), officer)
+
+
+def test_while_the_mapping_is_wrong_only_superusers_see_a_row_and_a_search_finds_none(
+    settings, asked_by, own
+) -> None:
+    clerk, superuser = asked_by(*VIEW), asked_by(superuser=True)
+    assert access.may_see_row(clerk, own)
+    settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "LEARNER": {"model": "nowhere.Learner"}}
+    for request, sees in ((clerk, False), (superuser, True)):
+        request.__dict__.pop("_onefile_learners_asked_about", None)
+        assert access.may_see_row(request, own) is sees
+        assert visibility.search(request, "O'Connor") == []

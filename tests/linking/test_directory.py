@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import time_machine
@@ -20,6 +21,7 @@ from onefile_sync.models import (
     DirectoryKind,
     DirectoryList,
     MatchSuggestion,
+    OneFileSettings,
     RecordLink,
     RunKind,
     RunState,
@@ -27,12 +29,16 @@ from onefile_sync.models import (
     SyncRun,
 )
 from onefile_sync.onefile.endpoints import SEARCH_CLASSROOMS
+from onefile_sync.onefile.errors import OneFileError
+from onefile_sync.onefile.retry import RetryPolicy
 from onefile_sync.sandbox.entities import TRAINEE_ASSESSOR
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World
+from onefile_sync.sync.connection.session import connect
 from onefile_sync.sync.eligibility import Refused
+from tests.conftest import dont_wait
 from tests.factories import Host
 
 from .conftest import Kept, Read
@@ -201,6 +207,54 @@ class TestWhatCannotBeRead:
         read(CLASSROOM)
         assert (kept(CENTRE), kept(CLASSROOM)) == ({"Northvale Training"}, set())
         assert not DirectoryList.objects.filter(centre_id=coast.id).exists()
+
+    def test_a_list_without_an_end_is_given_up_and_keeps_its_entries(
+        self, world: World, read: Read, kept: Kept, settings: Any, monkeypatch: Any
+    ) -> None:
+        settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "PAGE_SIZE": 1}
+        monkeypatch.setattr(directory, "MAX_PAGES", 3)
+        for name in "ABCDE":
+            world.add_classroom(name=name)
+        run = read(CLASSROOM)
+        assert run.failure == ""
+        listed = DirectoryList.objects.get(kind=CLASSROOM)
+        assert (listed.failure, listed.read_at) == ("bad_answer", None)
+
+    def test_a_long_list_is_let_go_in_between_and_read_to_its_end(
+        self, world: World, read: Read, kept: Kept, settings: Any, monkeypatch: Any
+    ) -> None:
+        settings.ONEFILE_SYNC = {**settings.ONEFILE_SYNC, "PAGE_SIZE": 1}
+        monkeypatch.setattr(directory, "IN_A_ROW", 2)
+        for name in "ABCDE":
+            world.add_classroom(name=name)
+        read(CLASSROOM)
+        assert kept(CLASSROOM) == set("ABCDE")
+
+
+class TestAListThatAnotherWorkerHasTaken:
+    """Its lease ended while a page was read."""
+
+    @pytest.mark.parametrize("fails", [False, True], ids=["page", "refusal"])
+    def test_is_left_as_the_other_worker_has_it(
+        self, world: World, onefile: SandboxServer, monkeypatch: Any, fails: bool
+    ) -> None:
+        world.add_classroom(name="A")
+        run = directory.start_reading([CLASSROOM], queued=False)
+        client = connect(OneFileSettings.load(), RetryPolicy.unattended(), sleep=dont_wait)
+        directory.read_lists(run, client, lambda: True)  # the centres
+        page_of_classrooms, theirs = client.page_of_classrooms, uuid4()
+
+        def taken(*about: Any) -> Any:
+            DirectoryList.objects.filter(kind=CLASSROOM).update(claimed_by=theirs)
+            if fails:
+                raise OneFileError("refused", "Classroom/Search", 400)
+            return page_of_classrooms(*about)
+
+        monkeypatch.setattr(client, "page_of_classrooms", taken)
+        assert directory.read_lists(run, client, lambda: False)
+        listed = DirectoryList.objects.get(kind=CLASSROOM)
+        assert (listed.claimed_by, listed.next_page, listed.failure) == (theirs, 1, "")
+        assert not DirectoryEntry.objects.filter(kind=CLASSROOM).exists()
 
 
 class TestOneRunAtATime:

@@ -25,6 +25,7 @@ from onefile_sync.models import Change, OneFileSettings, RunKind, RunState, Sync
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
+from onefile_sync.sync.eligibility import PAUSED
 from tests.factories import Host
 from tests.run_fixtures import Manage, Said, codes, run_of, states
 
@@ -48,6 +49,18 @@ def test_the_reported_calls_are_those_that_onefile_received(
     received = sum(onefile.calls.values()) - onefile.calls["Authentication"]
     assert onefile.calls["Customer/get"]
     assert printed["api_calls"] == received
+
+
+def test_a_list_that_onefile_does_not_give_is_said(
+    linked: Linked, onefile: SandboxServer, manage: Manage
+) -> None:
+    linked(1)
+    onefile.faults.append(Fault(operation="LearningAim/Search", kind="status", status=400))
+
+    said = manage("onefile_sync")
+
+    assert said.code == 0
+    assert "so they are read learner by learner." in said.out
 
 
 class TestJson:
@@ -164,6 +177,31 @@ class TestExitCodes:
         printed = json.loads(said.out)
         assert (printed["state"], printed["seconds"]) == ("running", None)
         assert sum(printed["learners"].values()) == 3  # two in scope, one of them updated
+
+    def test_one_when_it_was_cancelled_which_is_said(
+        self, linked: Linked, onefile: SandboxServer, manage: Manage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        linked(2)
+        monkeypatch.setattr(ProgressBar, "advance", lambda _bar: services.cancel(SyncRun.objects.get()))
+
+        said = manage("onefile_sync")
+
+        assert said.code == 1
+        assert "The run ended early: cancelled" in said.out
+
+    def test_two_when_it_is_refused_once_it_has_begun(
+        self, linked: Linked, onefile: SandboxServer, manage: Manage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(*_given: Any, **_options: Any) -> None:
+            raise services.Refused(PAUSED)
+
+        linked(1)
+        monkeypatch.setattr(services, "perform", refuse)
+
+        said = manage("onefile_sync")
+
+        assert (said.code, said.out) == (2, "")
+        assert "The OneFile integration is paused." in said.err
 
     def test_one_when_the_run_is_held(self, held: SyncRun, manage: Manage) -> None:
         services.discard_held(held)

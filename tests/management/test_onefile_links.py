@@ -57,3 +57,19 @@ def test_it_is_refused_while_paused(host: Host, onefile: SandboxServer, configur
     said = manage("onefile_links", "--refresh")
     assert said.code == 2
     assert "The OneFile integration is paused." in said.err
+
+
+def test_pathways_and_standards_that_are_gone_are_named(
+    host: Host, world: World, onefile: SandboxServer, manage: Manage
+) -> None:
+    learner = host.learner()
+    host.qualification(learner, reference="103")
+    host.qualification(learner, reference="215AS", onefile_id=9)
+    for pathway in ("Retail", "Care"):
+        world.add_standard(title=f"Team Leader: {pathway}", code="103")
+    goes = world.add_standard(title="Adult Care Worker", code="215AS")
+    manage("onefile_links", "--refresh")
+    del world.standards[goes.id]
+    said = manage("onefile_links", "--refresh")
+    assert "  103: 2 pathways" in said.out
+    assert "no longer in OneFile; 1 linked" in said.out

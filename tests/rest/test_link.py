@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from onefile_sync.models import RecordLink
+from onefile_sync.models import OneFileSettings, RecordLink, Tenant
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
 from tests.factories import Host
@@ -97,3 +97,24 @@ def test_what_is_no_onefile_id(caller: APIClient, learner: Any, onefile_id: Any)
 
 def test_a_learner_who_is_not_there(caller: APIClient, host: Host) -> None:
     assert caller.delete(link_url(absent_learner(host))).status_code == 404
+
+
+def test_an_id_that_another_learner_has_is_refused(
+    caller: APIClient, learner: Any, world: World, host: Host
+) -> None:
+    user = world.add_learner(**IN_ONEFILE)
+    host.learner(onefile_id=user.id)
+    answer = caller.post(link_url(learner), {"onefile_id": user.id}, format="json")
+    assert (answer.status_code, answer.json()["code"]) == (409, "link_taken")
+    assert held(learner) is None
+
+
+def test_a_learner_whose_id_is_of_another_onefile_is_not_unlinked(
+    caller: APIClient, learner: Any, host: Host
+) -> None:
+    linked = host.learner(onefile_id=77)
+    elsewhere = Tenant.objects.create(environment="live", address="https://live.example", token_digest="x")
+    OneFileSettings.objects.update(linked_tenant=elsewhere)
+    answer = caller.delete(link_url(linked))
+    assert (answer.status_code, answer.json()["code"]) == (409, "other_onefile")
+    assert held(linked) == 77

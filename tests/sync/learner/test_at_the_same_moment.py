@@ -18,6 +18,7 @@ from onefile_sync.sandbox.entities import SandboxReview
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
+from onefile_sync.sync.connection.rate_limit import RateLimitLost
 from onefile_sync.sync.learner import apply
 from onefile_sync.sync.runs import leases
 from tests.conftest import changes, dont_wait, problems, sync
@@ -66,6 +67,21 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch, operation: str, happens: Callable
         return real(self, *about, **values)
 
     monkeypatch.setattr(OneFile, operation, ask)
+
+
+class TestAWorkerWhoseTimeIsUp:
+    def test_leaves_no_upload_in_doubt_that_was_not_sent(
+        self, scenario: TwoOfEach, world: World, onefile: SandboxServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def stopped() -> None:
+            raise RateLimitLost
+
+        meanwhile(monkeypatch, "create_visit", stopped)
+        run = services.refresh_now([scenario.learner])
+        for _task in range(2):
+            services.perform(run, sleep=dont_wait)
+        assert len(created(scenario, world)) == 1
+        assert not is_any_open()
 
 
 class TestAClerk:
