@@ -113,6 +113,7 @@ class Trainer:
         """Open each pair, and say what a person who knows them says."""
         while self.tab(kind, level):
             self.press("Compare", "link")
+            expect(self.page.get_by_role("heading", name="Are these the same?")).to_be_visible()
             about = self.page.locator("#content-main").inner_text()
             ours, theirs = re.search(r"\(?([A-Z]+\d+)\)?", about), re.search(r"OneFile: .*\((\d+)\)", about)
             assert ours is not None
@@ -134,6 +135,7 @@ class Trainer:
         while self.page.locator("main tbody th a, #content-main tbody th a").count():
             self.clicks += 1
             self.page.locator("#content-main tbody th a").first.click()
+            expect(self.page.get_by_role("button", name="Save")).to_be_visible()
             for choice in self.page.locator('select[name^="review-"]').all():
                 pk = int((choice.get_attribute("name") or "").removeprefix("review-"))
                 values = choice.locator("option").evaluate_all("options => options.map(each => each.value)")
