@@ -87,6 +87,7 @@ def link_ticked(
 
 def not_same(suggestion: MatchSuggestion, *, by: User | None = None) -> bool:
     """Remember that a pair is not the same; it is never suggested again. Returns false if it is decided already."""
+    confirmed_matches.take_back()
     return suggestions.not_same(suggestion, primary_key_of(by))
 
 

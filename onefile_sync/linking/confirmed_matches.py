@@ -47,6 +47,12 @@ from .tenants import present_tenant
 #: The confidences of pairs that may be ticked together. Any other pair is opened by itself.
 TICKABLE: Final = (Confidence.CERTAIN.value, Confidence.STRONG.value)
 _BATCH: Final = 500
+#: Pairs whose run ended, by a person or a failure, before it linked them.
+LEFT_BEHIND: Final = Q(state=SuggestionState.QUEUED) & (
+    Q(linking_run=None) | Q(linking_run__state=RunState.FINISHED)
+)
+#: Pairs that nobody has decided about, or whose run ended before it linked them. :func:`take_back` tidies up.
+UNDECIDED: Final = Q(state__in=(SuggestionState.OPEN, SuggestionState.REFUSED)) | LEFT_BEHIND
 
 
 def link_ticked(
@@ -70,8 +76,7 @@ def link_ticked(
 @retried
 def take_back() -> None:
     """Make pairs undecided again whose run ended before it linked them."""
-    over = Q(linking_run=None) | Q(linking_run__state=RunState.FINISHED)
-    left = MatchSuggestion.objects.filter(over, state=SuggestionState.QUEUED).values_list("pk", flat=True)
+    left = MatchSuggestion.objects.filter(LEFT_BEHIND).values_list("pk", flat=True)
     MatchSuggestion.objects.filter(pk__in=list(left), state=SuggestionState.QUEUED).update(
         state=SuggestionState.OPEN, linking_run=None, decided_at=None, decided_by=None, **leases.FREE
     )

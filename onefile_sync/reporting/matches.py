@@ -6,10 +6,11 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from onefile_sync import host
 from onefile_sync.linking import candidates, directory
+from onefile_sync.linking.confirmed_matches import UNDECIDED
 from onefile_sync.linking.tenants import present_tenant
 from onefile_sync.messages.catalogue import explain
 from onefile_sync.models import (
@@ -25,8 +26,6 @@ from onefile_sync.sync.daily import today
 from onefile_sync.sync.eligibility import refuse_wrong_mapping
 from onefile_sync.sync.short_calls import trouble_told
 
-#: The states of a pair that a person may decide about.
-UNDECIDED = (SuggestionState.OPEN, SuggestionState.REFUSED)
 _BATCH = 500
 
 
@@ -77,12 +76,17 @@ def suggestions(
 ) -> QuerySet[MatchSuggestion]:
     """The pairs of a kind that nobody has decided about. ``among`` are the learners whom a user may see."""
     tenant = _tenant()
-    found = MatchSuggestion.objects.filter(tenant=tenant, subject_kind=kind, state__in=UNDECIDED)
+    found = MatchSuggestion.objects.filter(UNDECIDED, tenant=tenant, subject_kind=kind)
     if level:
         found = found.filter(level=level)
     if kind == SubjectKind.LEARNER and among is not None:
         found = found.filter(subject_pk__in=among)
     return found.order_by("subject_pk", "onefile_id")
+
+
+def is_undecided(suggestion: MatchSuggestion) -> bool:
+    """Whether a person may decide about a pair. One query."""
+    return MatchSuggestion.objects.filter(UNDECIDED, pk=suggestion.pk).exists()
 
 
 def count_by_level(kind: str, *, among: Collection[str] | None = None) -> dict[str, int]:
@@ -109,8 +113,8 @@ def _without_link(tenant: Tenant, kind: str, among: Collection[str] | None) -> s
 def in_no_pair(kind: str, *, among: Collection[str] | None = None) -> set[str]:
     """The primary keys of the rows that are not linked and for which nothing was found."""
     tenant = _tenant()
-    decided = (*UNDECIDED, SuggestionState.QUEUED)
-    found = MatchSuggestion.objects.filter(tenant=tenant, subject_kind=kind, state__in=decided)
+    in_pairs = UNDECIDED | Q(state=SuggestionState.QUEUED)
+    found = MatchSuggestion.objects.filter(in_pairs, tenant=tenant, subject_kind=kind)
     return _without_link(tenant, kind, among).difference(found.values_list("subject_pk", flat=True))
 
 

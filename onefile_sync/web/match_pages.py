@@ -231,7 +231,7 @@ def pair(request: HttpRequest, pk: int) -> HttpResponse:
         pair=next(_lines([suggestion])),
         values=values,
         refusal=refusal,
-        is_open=suggestion.state in matches.UNDECIDED,
+        is_open=matches.is_undecided(suggestion),
         is_contradicted=bool(suggestion.contradictions),
         label=LEVELS[level],
         back=back,

@@ -22,7 +22,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from onefile_sync import access, services
-from onefile_sync.models import OutcomeState, SyncRun
+from onefile_sync.models import OutcomeState, RunKind, SyncRun
 
 from .views import page_of, run_for
 
@@ -123,6 +123,8 @@ def _decide(request: HttpRequest, pk: UUID, decision: Decision) -> HttpResponse:
 def _context(run: SyncRun, decision: Decision) -> dict[str, Any]:
     if run.has_no_learners:
         meaning = _("What was kept of the lists that are not finished stays. You can have them read again.")
+        if run.kind == RunKind.LINKING:
+            meaning = _("Pairs that are linked already stay linked. The others can be ticked again.")
         return {"run": run, "decision": replace(decision, meaning=meaning), "waiting": None}
     counts = services.progress(run).counts
     waiting = counts.get(OutcomeState.QUEUED, 0) + counts.get(OutcomeState.ASIDE, 0)

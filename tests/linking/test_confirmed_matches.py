@@ -11,6 +11,7 @@ import time_machine
 from django.utils import timezone
 
 from example_project.picsweb.models import Learner, Officer, Organisation, Qualification
+from onefile_sync import services
 from onefile_sync.linking import confirmed_matches, learner_links, linker, match_run
 from onefile_sync.models import (
     DirectoryEntry,
@@ -22,6 +23,7 @@ from onefile_sync.models import (
     Tenant,
 )
 from onefile_sync.onefile.errors import OneFileError
+from onefile_sync.reporting import matches
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
 from onefile_sync.sync import daily
@@ -241,6 +243,10 @@ def test_what_a_cancelled_run_left_is_undecided_again(one: MatchSuggestion, onef
     assert run is not None
     assert confirmed_matches.link_ticked([one.pk], queued=False) is None, "it is queued already"
     lifecycle.cancel(run, None)
+    run.refresh_from_db()
+    assert (run.state, run.failure) == (RunState.FINISHED, ""), "it has not failed"
+    assert list(matches.suggestions("learner")) == [one], "it is on the page at once"
+    assert matches.is_undecided(one)
     confirmed_matches.take_back()
     one.refresh_from_db()
     assert (one.state, one.linking_run) == ("open", None)
@@ -388,3 +394,11 @@ class TestARunThatCannotGoOn:
         assert confirmed_matches.step(run, no_onefile, lambda: False) is False
         run.refresh_from_db()
         assert run.read_at is None
+
+
+def test_what_a_cancelled_run_left_can_be_told_apart_at_once(one: MatchSuggestion) -> None:
+    run = confirmed_matches.link_ticked([one.pk], queued=False)
+    assert run is not None
+    assert not services.not_same(one)
+    lifecycle.cancel(run, None)
+    assert services.not_same(one)

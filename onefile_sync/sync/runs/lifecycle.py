@@ -264,6 +264,8 @@ LEFT_OUT = {
 
 
 def _leave_out(run: SyncRun, ending: Ending) -> None:
+    if run.has_no_learners:
+        return  # it was ended by a person and has not failed
     give_up(run, OutcomeState.SKIPPED, LEFT_OUT[ending], of=(OutcomeState.QUEUED, OutcomeState.ASIDE))
 
 
