@@ -146,8 +146,6 @@ def match_lines(found: Iterable[MatchSuggestion]) -> Iterator[MatchLine]:
 
 
 def _lines(rows: list[MatchSuggestion]) -> Iterator[MatchLine]:
-    if not rows:
-        return
     tenant, kind = rows[0].tenant, rows[0].subject_kind
     names = names_of(kind, {row.subject_pk for row in rows})
     centres = {each.onefile_id: each.name for each in directory.centres(tenant)}

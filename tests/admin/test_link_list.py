@@ -45,6 +45,8 @@ def test_is_filtered_by_kind_and_state(office: Any, learner: Learner, other: Lea
     a_link(OfficerFactory(surname="Llwyd"), subject_kind="officer", onefile_id=888)
     ended = words(office.get(f"{LIST}?state=ended"))
     assert ("777" in ended, "501" in ended) == (True, False)
+    in_force = words(office.get(f"{LIST}?state=open"))
+    assert ("777" in in_force, "501" in in_force) == (False, True)
     officers = words(office.get(f"{LIST}?subject_kind__exact=officer"))
     assert ("Llwyd" in officers, "777" in officers) == (True, False)
 

@@ -270,3 +270,17 @@ def test_the_page_lists_what_did_not_come_back(client: Any, learner: Learner) ->
 
     assert "not brought back" in text
     assert f"Learner {first.pk}: OneFile ID 1250777" in text
+
+
+def test_a_onefile_that_cannot_be_asked_is_said_and_nothing_moves(
+    client: Any, learner: Learner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_settings: OneFileSettings) -> None:
+        raise services.Refused(services.Refusal("unreachable"))
+
+    monkeypatch.setattr(services, "change_of_onefile", refuse)
+    answer = client.post(MOVE)
+    assert [str(each) for each in get_messages(answer.wsgi_request)] == [
+        services.Refusal("unreachable").reason
+    ]
+    assert OneFileSettings.load().moving_to is None

@@ -148,6 +148,15 @@ def test_problems_of_a_learner_who_left_the_daily_sync_are_kept_apart(daily, fou
     assert found("problem", standing="left") == []
 
 
+def test_restricted_staff_count_only_their_learners_who_left(daily, browser, auditor, restrict):
+    left, *others = daily.outcomes.order_by("id")
+    a_run(*((outcome.learner, "failed") for outcome in others), kind="daily")
+    address = reverse("admin:onefile_sync_problem_changelist")
+    told = "Learner no longer in the daily sync (1)"
+    assert told in words(browser(restrict(auditor, left.learner)).get(address))
+    assert told not in words(browser(restrict(auditor, others[0].learner)).get(address))
+
+
 def test_problems_are_offered_in_words_and_those_that_stand_unless_all_are_asked_for(daily, browser, auditor):
     text = words(browser(auditor).get(reverse("admin:onefile_sync_problem_changelist")))
     for code, offered in {

@@ -490,3 +490,8 @@ def test_what_matching_comes_to_is_told_beside_the_choice(admin_client, integrat
     text = words(admin_client.get(reverse("admin:onefile_sync_onefilesettings_change", args=[1])))
     assert "MIS Value (2 centres)" in text
     assert reverse("onefile_sync:unmatched") in text
+
+
+def test_the_list_of_settings_is_not_for_everybody(staff, browser):
+    changelist = reverse("admin:onefile_sync_onefilesettings_changelist")
+    assert browser(staff("view_syncrun")).get(changelist).status_code == 403

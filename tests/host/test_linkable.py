@@ -9,6 +9,7 @@ from onefile_sync import host as picsweb_side
 from onefile_sync.fields import Kind
 from onefile_sync.host.mapping import Part
 from onefile_sync.host.snapshot import OrganisationRow, PersonRow, QualificationLinkRow, ReviewLinkRow
+from onefile_sync.idents import ident_key
 
 TODAY = date(2026, 11, 23)
 COLLEGE_ONLY = pytest.mark.parametrize("host", ["college"], indirect=True)
@@ -285,3 +286,16 @@ class TestWhoHasAOneFileId:
         twins = [host.officer(onefile_id=71), host.officer(onefile_id=71)]
         host.officer(onefile_id=72)
         assert picsweb_side.pks_with_onefile_id("officer", [71, 73]) == {71: in_order(*twins)}
+
+
+@PICSWEB_ONLY
+def test_officers_are_found_by_ident(host):
+    sian = host.officer(ident="OFF 1")
+    host.officer(ident="")
+    assert picsweb_side.officers_by_ident() == {ident_key("OFF 1"): [str(sian.pk)]}
+
+
+@COLLEGE_ONLY
+def test_officers_without_an_ident_are_found_by_none(host):
+    host.officer()
+    assert picsweb_side.officers_by_ident() == {}

@@ -219,3 +219,12 @@ def test_how_officers_are_matched_is_told(onefile: SandboxServer, configure: Any
     tenant.save()
     configure(linked_tenant=tenant)
     assert services.matching_by(OneFileSettings.load()) == (True, 2)
+
+
+def test_for_a_row_that_was_deleted_meanwhile_nothing_is_found(host: Host, world: World, read: Read) -> None:
+    gwen = host.officer(first_name="Gwen", surname="Price", onefile_id=None)
+    world.add_assessor(first_name="Gwen", last_name="Price")
+    read(ASSESSOR)
+    assert names(services.link_suggestions(gwen)) == ["Gwen Price"]
+    type(gwen).objects.filter(pk=gwen.pk).delete()
+    assert services.link_suggestions(gwen) == services.LookUp()

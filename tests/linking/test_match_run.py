@@ -182,6 +182,17 @@ def test_what_is_not_found_any_more_is_forgotten(world: World, match: Match) -> 
     assert pk not in {each for each, _onefile_id in suggested(LEARNER)}
 
 
+def test_a_pair_that_is_being_linked_stays_queued(world: World, match: Match) -> None:
+    on_both_sides(world, provider_with_mistakes(12))
+    match(LEARNER)
+    one = MatchSuggestion.objects.filter(level="certain").first()
+    assert one is not None
+    MatchSuggestion.objects.filter(pk=one.pk).update(state="queued")
+    match(LEARNER)
+    one.refresh_from_db()
+    assert one.state == "queued"
+
+
 def test_only_the_chosen_centres_are_suggested(world: World, match: Match) -> None:
     on_both_sides(world, provider_with_mistakes())
     second = list(world.centres)[1]

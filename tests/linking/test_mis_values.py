@@ -168,6 +168,31 @@ class TestWhatIsNotUnique:
         read(ASSESSOR)
         assert not RecordLink.objects.exists()
 
+    def test_signs_alone_are_no_mis_value(
+        self, host: Host, world: World, coast: SandboxCentre, read: Read
+    ) -> None:
+        hallam = host.organisation(ident=" ", name="Hallam")
+        world.add_placement(name="Hallam", misid=" ", organisation_id=coast.id)
+        officer = host.officer(ident=" ")
+        world.add_assessor(misid=" ")
+        read(PLACEMENT, ASSESSOR)
+        assert (links(hallam), links(officer)) == ({}, {})
+
+
+class TestWhatPICSWebDoesNotTake:
+    def test_is_logged_and_stays_blank(
+        self, world: World, gwen: Any, read: Read, configure: Any, monkeypatch: Any, caplog: Any
+    ) -> None:
+        def refuses(kind: str, pk: str, *_given: Any) -> Any:
+            raise linker.host.Rejected(kind, pk)
+
+        world.add_assessor(misid="OFF17")
+        configure(match_by=MatchBy.MIS_VALUE)
+        monkeypatch.setattr(linker.host, "save_fields", refuses)
+        assert read(ASSESSOR).failure == ""
+        assert onefile_id(gwen) is None
+        assert "not_linked_by_mis_value" in caplog.text
+
 
 class TestWhoDecided:
     def test_what_a_person_unlinked_is_not_linked_again(

@@ -10,9 +10,10 @@ from onefile_sync.linking import pair_check
 from onefile_sync.linking.comparison import Agreement
 from onefile_sync.linking.linker import LinkRefused
 from onefile_sync.linking.tenants import present_tenant
-from onefile_sync.models import DirectoryEntry, MatchSuggestion
+from onefile_sync.models import DirectoryEntry, MatchSuggestion, OneFileSettings
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
+from onefile_sync.sync.eligibility import Refused
 from tests.factories import Host
 
 pytestmark = pytest.mark.parametrize("host", ["picsweb"], indirect=True)
@@ -82,3 +83,12 @@ def test_a_person_who_was_deleted_in_picsweb(
     row.delete()
     assert refused(suggestion) == "link_row_gone"
     assert not onefile.calls
+
+
+def test_without_a_token_nobody_is_asked(host: Host, onefile: SandboxServer) -> None:
+    suggestion = pair("learner", host.learner(onefile_id=None))
+    OneFileSettings.objects.update(linked_tenant=present_tenant(), encrypted_customer_token="")
+    host.learner(onefile_id=5)
+    with pytest.raises(Refused) as caught:
+        pair_check.look_at_pair(suggestion)
+    assert caught.value.code == "no_token"

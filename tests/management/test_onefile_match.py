@@ -11,6 +11,7 @@ from onefile_sync import services
 from onefile_sync.models import MatchSuggestion, OneFileSettings, RecordLink, SyncRun
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
+from tests.factories import OrganisationFactory
 from tests.linking.provider import on_both_sides, provider_with_mistakes
 from tests.run_fixtures import Manage
 
@@ -62,3 +63,13 @@ def test_it_cannot_run(manage: Manage) -> None:
     run.delete()
     OneFileSettings.objects.update(enabled=False)
     assert manage("onefile_match").code == 2
+
+
+def test_it_ends_well_once_everything_is_linked(world: World, onefile: SandboxServer, manage: Manage) -> None:
+    world.add_placement(name="Hallam Engineering", misid="9")
+    OrganisationFactory(name="Hallam Engineering", ident="9", onefile_id=None)
+    said = manage("onefile_match", "--kinds", "organisation", "--link-certain", "--i-have-looked")
+    assert said.code == 0
+    assert "nothing is waiting" in said.out
+    assert said.out.count(" calls.") == 2, "of matching and of linking"
+    assert RecordLink.objects.get().subject_kind == "organisation"

@@ -3,7 +3,17 @@
 import pytest
 from django.db import models
 
-from onefile_sync.models import AssessorName, Difference, ListedPage, ListedProperty, Listing, StagedRecord
+from onefile_sync.models import (
+    AssessorName,
+    Difference,
+    DirectoryEntry,
+    DirectoryList,
+    ListedPage,
+    ListedProperty,
+    Listing,
+    MatchSuggestion,
+    StagedRecord,
+)
 
 
 @pytest.mark.parametrize(
@@ -17,6 +27,10 @@ from onefile_sync.models import AssessorName, Difference, ListedPage, ListedProp
         (ListedPage(number=3), "3"),
         (ListedProperty(kind="aim", name="registration_date"), "aim registration_date"),
         (StagedRecord(kind="review", onefile_id=2001), "review 2001"),
+        (DirectoryList(kind="centre"), "centre"),
+        (DirectoryList(kind="learner", centre_id=8), "learner 8"),
+        (DirectoryEntry(kind="learner", onefile_id=7, name="Ann Ash"), "learner 7"),
+        (MatchSuggestion(subject_kind="learner", subject_pk="5", onefile_id=7), "learner 5: 7?"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, models.Model) else None,
 )

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onefile_sync.onefile import centre_records
-from onefile_sync.onefile.records import NamedRecord, Person, Standard
+from onefile_sync.onefile.records import AimOutline, NamedRecord, Person, Standard
 
 FULL_USER = {
     "ID": 41,
@@ -216,3 +216,9 @@ def test_nothing_that_onefile_sends_raises(sent: dict[str, object]) -> None:
     assert read.silent.isdisjoint(read.unreadable)
     assert centre_records.named_record(item) is not None
     assert centre_records.standard(item) is not None
+
+
+@pytest.mark.parametrize("sent", [None, "x", 7, [], {}, {"ID": "x"}], ids=str)
+def test_what_is_no_learning_aim_has_no_outline(sent: object) -> None:
+    assert centre_records.aim_outline(sent) is None
+    assert centre_records.aim_outline({"ID": 5, "UserID": 7, "StandardID": 9}) == AimOutline(5, 7, 9)

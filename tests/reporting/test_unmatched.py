@@ -12,6 +12,7 @@ from onefile_sync import services
 from onefile_sync.linking import directory, linker
 from onefile_sync.linking.tenants import present_tenant
 from onefile_sync.models import DirectoryKind, LinkMethod
+from onefile_sync.reporting import unmatched
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World
@@ -181,3 +182,13 @@ def test_without_a_onefile_picswebs_side_is_told(host: Host) -> None:
     host.learner(onefile_id=None, first_name="Ann", surname="Ash")
     assert lines("learners") == {"Ann Ash": "Not linked"}
     assert {each.side for each in services.unmatched().sections} == {"picsweb"}
+
+
+def test_without_references_in_picsweb_a_qualification_is_just_not_paired(
+    host: Host, world: World, read: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.qualification(host.learner(onefile_id=777), reference="196AS", onefile_id=None)
+    read()
+    before = set(lines("qualifications").values())
+    monkeypatch.setattr(unmatched.host, "knows_references", lambda: False)
+    assert set(lines("qualifications").values()) == {str(unmatched.NOT_PAIRED)} != before

@@ -12,10 +12,19 @@ from onefile_sync import services
 from onefile_sync.models import ApiSession, OneFileSettings
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
+from onefile_sync.sandbox.world import World
 from onefile_sync.setup import connection_test
 from onefile_sync.sync import short_calls
 from onefile_sync.sync.connection.rate_limit import SharedRateLimiter
 from tests.run_fixtures import Away
+
+
+def test_the_customers_number_is_asked_within_a_request(onefile: SandboxServer, world: World) -> None:
+    assert services.customer_id(OneFileSettings.load()) == world.customer_id
+    onefile.customer_token = "another"
+    with pytest.raises(services.Refused) as refused:
+        services.customer_id(OneFileSettings.load())
+    assert refused.value.code == "bad_customer_token"
 
 
 class TestConnection:

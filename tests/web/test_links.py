@@ -26,3 +26,11 @@ def test_a_page_that_is_not_served_is_none(learner: Learner, monkeypatch: pytest
     monkeypatch.setattr(Learner, "get_absolute_url", not_served)
 
     assert links.own_page(learner) == ""
+
+
+def test_the_admins_page_is_shown_to_those_who_may_open_it(learner: Learner, staff, rf) -> None:
+    request = rf.get("/")
+    request.user = staff()
+    assert links.learner_link(request, learner)
+    request.user = staff(sees_learners=False)
+    assert links._in_admin(request, learner) == ""

@@ -86,3 +86,15 @@ class TestTheNextStage:
         assert listings._advance(run) is True
         run.refresh_from_db()
         assert run.read_at == before
+
+
+def test_after_some_pages_a_worker_lets_the_list_go(run: SyncRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others may go on with it; a worker that reads one list for long would hold up the rest."""
+    mine, read = leases.Lease(), []
+    page = ListedPage.objects.create(listing=listing(run), number=1, **mine.columns)
+    monkeypatch.setattr(listings._Page, "_read", lambda _piece, _onefile: read.append(True))
+    monkeypatch.setattr(listings._Page, "_write_down", lambda _piece, _read: True)
+    no_onefile: Any = None
+    listings._Page(run, mine.held(ListedPage.objects.all()), page.listing, page).carry_out(no_onefile)
+    page.refresh_from_db()
+    assert (page.claimed_by, len(read)) == (None, listings.IN_A_ROW)

@@ -276,3 +276,16 @@ def test_an_upload_begun_in_one_onefile_is_not_looked_for_in_another(
     id_owner.put_records_away(live)
     id_owner.take_uploads_up(practice)
     assert UploadIntent.objects.get(is_open=True) == first
+
+
+def test_a_token_that_another_process_has_found_to_be_another_customers_is_theirs(
+    onefile: SandboxServer,
+) -> None:
+    settings = OneFileSettings.load()
+    first = id_owner.tenant_of(settings)
+    new_token(onefile)
+    settings = OneFileSettings.load()
+    theirs = Tenant.objects.create(
+        environment="sandbox", address="https://x.example", token_digest=id_owner.fingerprint(settings)
+    )
+    assert id_owner.renew(settings, first) == theirs

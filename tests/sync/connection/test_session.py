@@ -17,11 +17,27 @@ from onefile_sync.models import ApiSession, OneFileSettings
 from onefile_sync.onefile.retry import RetryPolicy
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sync.connection.rate_limit import SharedRateLimiter
-from onefile_sync.sync.connection.session import NotConnected, SharedSession, connect, customer_token
+from onefile_sync.sync.connection.session import (
+    NotConnected,
+    OwnSession,
+    SharedSession,
+    connect,
+    customer_token,
+)
 from tests.factories import Host
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 pytestmark = [pytest.mark.django_db, pytest.mark.matrix]
+
+
+def test_a_session_for_unsaved_settings_is_kept_by_itself_until_it_is_refused() -> None:
+    session = OwnSession()
+    session.save("session-token", NOON)
+    session.forget("an earlier one")
+    assert session.load() == ("session-token", NOON)
+    session.forget("session-token")
+    assert session.load() is None
+    assert not ApiSession.objects.exists()
 
 
 class TestSharedSession:
