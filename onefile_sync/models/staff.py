@@ -45,7 +45,7 @@ class DemographicsMode(models.TextChoices):
 class MatchBy(models.TextChoices):
     """How officers and organisations are known in OneFile (R15, R16)."""
 
-    AUTOMATIC = "automatic", _("Automatic: MIS Value where OneFile has several centres, else OneFile ID")
+    AUTOMATIC = "automatic", _("Automatic")
     ONEFILE_ID = "onefile_id", _("OneFile ID")
     MIS_VALUE = "mis_value", _("MIS Value")
 
@@ -158,6 +158,7 @@ class OneFileSettings(OwnModel):
             max_length=10,
             choices=MatchBy,
             default=MatchBy.AUTOMATIC,
+            help_text=_("Automatic: by MIS Value where OneFile has several centres, else by OneFile ID."),
         ),
     )
     safety_stop_percent = under(

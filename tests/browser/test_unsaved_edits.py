@@ -61,7 +61,7 @@ def test_with_javascript_it_is_warned_of(open_browser: Callable[..., Page], offi
     staff.get_by_label("Telephone").fill("0114 3")
     staff.once("dialog", refuse)
     refresh_button(staff).click()
-    assert [message[:38] for message in asked] == ["What you have typed on this page is no"]
+    assert [message[:38] for message in asked] == ["What you have typed on this page has n"]
     expect(staff).to_have_url(page)
     expect(staff.get_by_label("Telephone")).to_have_value("0114 3")
 
