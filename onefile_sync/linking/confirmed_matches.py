@@ -44,7 +44,7 @@ from .linker import LinkRefused
 from .matching import Confidence, Identity, Pair, match_learners, match_officers, match_organisations
 from .tenants import present_tenant
 
-#: The confidences of pairs that may be ticked together. Any other pair is opened by itself.
+#: The confidences of pairs that may be ticked together. Any other pair has to be opened.
 TICKABLE: Final = (Confidence.CERTAIN.value, Confidence.STRONG.value)
 _BATCH: Final = 500
 #: Pairs whose run ended, by a person or a failure, before it linked them.

@@ -170,7 +170,7 @@ def move_on(time_is_up: Callable[[], bool] = lambda: False) -> bool:
     if new is None or old is None:
         return True
     if SyncRun.objects.exclude(state=RunState.FINISHED).exists():
-        return False  # it was opened at the same moment, and ends as soon as a worker looks at it
+        return False  # opened at the same moment; the next worker that takes it up ends it
     try:
         if old.pk != new.pk:
             if not _put_all_away(old, new, time_is_up):

@@ -53,7 +53,7 @@ LEVELS: Final[dict[str, Promise]] = {
     services.Confidence.CONTRADICTED.value: gettext_lazy("Contradicted"),
     NOTHING: gettext_lazy("Nothing found"),
 }
-#: Pairs of these confidences can be ticked; any other is opened by itself.
+#: Pairs of these confidences can be ticked. Any other pair has to be opened.
 TICKABLE: Final = (services.Confidence.CERTAIN.value, services.Confidence.STRONG.value)
 
 
