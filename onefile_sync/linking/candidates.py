@@ -12,18 +12,12 @@ from typing import Any, Final
 
 from onefile_sync import host
 from onefile_sync.host.snapshot import OrganisationRow, PersonRow
-from onefile_sync.models import DirectoryEntry, DirectoryKind, RecordLink, SubjectKind, Tenant
+from onefile_sync.models import LIST_OF, DirectoryEntry, DirectoryKind, RecordLink, SubjectKind, Tenant
 
 from . import directory, identity
 from .directory_entries import digests_of
 from .matching import Identity, OrganisationIdentity, Pair
 
-#: What can be matched, and OneFile's list of it.
-LIST_OF: Final[Mapping[str, DirectoryKind]] = {
-    SubjectKind.LEARNER: DirectoryKind.LEARNER,
-    SubjectKind.OFFICER: DirectoryKind.ASSESSOR,
-    SubjectKind.ORGANISATION: DirectoryKind.PLACEMENT,
-}
 _CHUNK: Final = 500
 
 

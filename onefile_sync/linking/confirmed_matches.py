@@ -17,6 +17,7 @@ from onefile_sync import host
 from onefile_sync.conf import deployment
 from onefile_sync.host.snapshot import PersonRow
 from onefile_sync.models import (
+    LIST_OF,
     DirectoryList,
     LinkMethod,
     MatchSuggestion,
@@ -218,12 +219,12 @@ def _officer_pair(suggestion: MatchSuggestion, onefile: OneFile) -> Pair | None:
 def _organisation_pair(suggestion: MatchSuggestion, tenant: Tenant) -> Pair | None:
     """OneFile is not asked about single placements: the list must be of today."""
     entry = (
-        directory.entries(tenant, candidates.LIST_OF[SubjectKind.ORGANISATION])
+        directory.entries(tenant, LIST_OF[SubjectKind.ORGANISATION])
         .filter(onefile_id=suggestion.onefile_id, centre_id=suggestion.centre_id)
         .first()
     )
     lists = DirectoryList.objects.filter(
-        tenant=tenant, kind=candidates.LIST_OF[SubjectKind.ORGANISATION], centre_id=suggestion.centre_id
+        tenant=tenant, kind=LIST_OF[SubjectKind.ORGANISATION], centre_id=suggestion.centre_id
     )
     row = next(host.organisations([suggestion.subject_pk]), None)
     if row is None:
@@ -273,7 +274,7 @@ def _refuse_second_in_centre(suggestion: MatchSuggestion, tenant: Tenant, held: 
         raise LinkRefused("match_linked_meanwhile")
     if held is None or held in elsewhere:
         return
-    kind = candidates.LIST_OF[suggestion.subject_kind]
+    kind = LIST_OF[suggestion.subject_kind]
     known = directory.entries(tenant, kind).filter(onefile_id=held).exclude(centre_id=suggestion.centre_id)
     if not known.exists():
         raise LinkRefused("match_linked_meanwhile")

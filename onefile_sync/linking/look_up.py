@@ -14,6 +14,7 @@ from django.db.models import Model
 from onefile_sync import host
 from onefile_sync.host.snapshot import OrganisationRow, PersonRow
 from onefile_sync.models import (
+    LIST_OF,
     DirectoryEntry,
     LinkMethod,
     OneFileSettings,
@@ -35,7 +36,7 @@ from .matching import (
     match_officers,
     match_organisations,
 )
-from .mis_values import ALL, LIST_OF
+from .mis_values import ALL
 from .tenants import present_tenant
 
 

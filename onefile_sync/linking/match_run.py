@@ -18,6 +18,7 @@ from onefile_sync import events, host
 from onefile_sync.conf import deployment
 from onefile_sync.models import (
     DETAILS_KEPT,
+    LIST_OF,
     DirectoryEntry,
     DirectoryKind,
     DirectoryList,
@@ -42,7 +43,6 @@ from onefile_sync.sync.short_calls import trouble_told
 from onefile_sync.transactions import retried
 
 from . import candidates, directory, suggestions
-from .candidates import LIST_OF
 from .directory_entries import digests_of, values_of_person
 from .tenants import present_tenant
 

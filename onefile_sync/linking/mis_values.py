@@ -14,6 +14,7 @@ from onefile_sync import events, host
 from onefile_sync.conf import deployment
 from onefile_sync.idents import ident_key
 from onefile_sync.models import (
+    LIST_OF,
     DirectoryEntry,
     DirectoryKind,
     DirectoryList,
@@ -32,11 +33,8 @@ from onefile_sync.sync.learner.officers import is_by_mis_value
 from . import linker
 from .tenants import present_tenant
 
-#: The rows of PICSWeb that a MIS Value can tell, and OneFile's list of each.
-LIST_OF: Final[Mapping[SubjectKind, DirectoryKind]] = {
-    SubjectKind.OFFICER: DirectoryKind.ASSESSOR,
-    SubjectKind.ORGANISATION: DirectoryKind.PLACEMENT,
-}
+#: The rows of PICSWeb that a MIS Value can tell.
+BY_MIS_VALUE: Final = (SubjectKind.OFFICER, SubjectKind.ORGANISATION)
 EVIDENCE: Final = ["mis"]
 #: More rows than PICSWeb has of any kind.
 ALL: Final = 1_000_000
@@ -86,7 +84,7 @@ def link_by_mis_value(run: SyncRun, time_is_up: Callable[[], bool]) -> bool:
 def shared_mis_values(tenant: Tenant) -> list[SharedMisValue]:
     """Each MIS Value that several assessors or placements of one centre have. A few queries."""
     found = []
-    for kind in LIST_OF:
+    for kind in BY_MIS_VALUE:
         shared = {key: each for key, each in _by_value(tenant, kind).items() if len(each) > 1}
         rows = _rows_by_ident(kind) if shared else {}
         for (centre_id, value), entries in sorted(shared.items()):
@@ -98,7 +96,8 @@ def shared_mis_values(tenant: Tenant) -> list[SharedMisValue]:
 def _read_by(run: SyncRun) -> dict[SubjectKind, set[int]]:
     """The centres of which this run has read every list of a kind completely."""
     found: dict[SubjectKind, set[int]] = {}
-    for kind, listed_as in LIST_OF.items():
+    for kind in BY_MIS_VALUE:
+        listed_as = LIST_OF[kind]
         lists = DirectoryList.objects.filter(run=run, kind=listed_as, failure="", unreadable_items=0)
         complete = lists.exclude(finished_at=None).exclude(centre_id=0)
         roles: defaultdict[int, set[int]] = defaultdict(set)

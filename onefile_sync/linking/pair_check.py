@@ -7,11 +7,11 @@ from collections.abc import Callable
 from django.views.decorators.debug import sensitive_variables
 
 from onefile_sync import host
-from onefile_sync.models import MatchSuggestion, OneFileSettings, SubjectKind
+from onefile_sync.models import LIST_OF, MatchSuggestion, OneFileSettings, SubjectKind
 from onefile_sync.sync.eligibility import refuse_another_onefile
 from onefile_sync.sync.short_calls import onefile_at_once, trouble_told
 
-from . import candidates, directory, identity
+from . import directory, identity
 from .comparison import Agreement, ComparedValue, compare
 from .linker import LinkRefused
 from .tenants import present_tenant
@@ -46,7 +46,7 @@ def _organisation(suggestion: MatchSuggestion) -> tuple[ComparedValue, ...]:
     row = next(host.organisations([suggestion.subject_pk]), None)
     if row is None:
         raise LinkRefused("link_row_gone")
-    kept = directory.entries(suggestion.tenant, candidates.LIST_OF[SubjectKind.ORGANISATION])
+    kept = directory.entries(suggestion.tenant, LIST_OF[SubjectKind.ORGANISATION])
     entry = kept.filter(onefile_id=suggestion.onefile_id).first()
     if entry is None:
         raise LinkRefused("match_not_listed")

@@ -1,6 +1,13 @@
 """Our own tables: the settings that staff edit, state shared by all processes, the ledger and the staging tables."""
 
-from .kept_lists import DETAILS_KEPT, DirectoryEntry, DirectoryKind, DirectoryList, forget_old_details
+from .kept_lists import (
+    DETAILS_KEPT,
+    LIST_OF,
+    DirectoryEntry,
+    DirectoryKind,
+    DirectoryList,
+    forget_old_details,
+)
 from .lists import ListedProperty
 from .record_links import LinkEnding, LinkMethod, MatchSuggestion, RecordLink, SuggestionState
 from .runs import (
@@ -34,6 +41,7 @@ from .staged import Leased, ListedPage, Listing, ListingKind, StagedRecord
 from .upload_intents import UploadIntent
 
 __all__ = [
+    "LIST_OF",
     "DETAILS_KEPT",
     "forget_old_details",
     "OPEN_OUTCOMES",

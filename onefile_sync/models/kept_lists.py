@@ -5,6 +5,7 @@ A list is read page by page by a run. What it says replaces what was kept only o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
@@ -13,7 +14,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from .runs import SyncRun
+from .runs import SubjectKind, SyncRun
 from .staff import Tenant
 from .staged import Leased
 
@@ -30,6 +31,14 @@ class DirectoryKind(models.TextChoices):
     PLACEMENT = "placement", _("placements")
     CLASSROOM = "classroom", _("classes")
     STANDARD = "standard", _("standards")
+
+
+#: The rows of PICSWeb that can be found in OneFile's lists, and the list of each.
+LIST_OF: Final[Mapping[str, DirectoryKind]] = {
+    SubjectKind.LEARNER: DirectoryKind.LEARNER,
+    SubjectKind.OFFICER: DirectoryKind.ASSESSOR,
+    SubjectKind.ORGANISATION: DirectoryKind.PLACEMENT,
+}
 
 
 class DirectoryList(Leased):

@@ -14,6 +14,7 @@ from onefile_sync.linking.confirmed_matches import UNDECIDED
 from onefile_sync.linking.tenants import present_tenant
 from onefile_sync.messages.catalogue import explain
 from onefile_sync.models import (
+    LIST_OF,
     DirectoryEntry,
     MatchSuggestion,
     RunKind,
@@ -151,7 +152,7 @@ def _lines(rows: list[MatchSuggestion]) -> Iterator[MatchLine]:
     centres = {each.onefile_id: each.name for each in directory.centres(tenant)}
     entries: Mapping[int, DirectoryEntry] = {
         entry.onefile_id: entry
-        for entry in directory.entries(tenant, candidates.LIST_OF[kind]).filter(
+        for entry in directory.entries(tenant, LIST_OF[kind]).filter(
             onefile_id__in=[row.onefile_id for row in rows]
         )
     }

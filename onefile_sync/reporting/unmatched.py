@@ -17,6 +17,7 @@ from onefile_sync.host.snapshot import OrganisationRow, PersonRow
 from onefile_sync.linking import candidates, directory, identity, linker, mis_values
 from onefile_sync.linking.tenants import present_tenant
 from onefile_sync.models import (
+    LIST_OF,
     DirectoryEntry,
     DirectoryKind,
     RecordLink,
@@ -248,12 +249,12 @@ def _shared_values(tenant: Tenant) -> UnmatchedSection:
     shared = mis_values.shared_mis_values(tenant)
     stopped: dict[str, dict[str, Any]] = {
         kind: host.rows_by_pk(kind, {pk for each in shared if each.kind == kind for pk in each.stopped})
-        for kind in mis_values.LIST_OF
+        for kind in mis_values.BY_MIS_VALUE
     }
     for each in shared:
         names = ", ".join(str(stopped[each.kind][pk]) for pk in each.stopped if pk in stopped[each.kind])
         lines += [_line_of(entry, centres, _shared_why(entry, names)) for entry in each.entries]
-    times = [_read_at(tenant, kind) for kind in mis_values.LIST_OF.values()]
+    times = [_read_at(tenant, LIST_OF[kind]) for kind in mis_values.BY_MIS_VALUE]
     read_at = min((at for at in times if at is not None), default=None)
     return UnmatchedSection(
         "duplicates", _("MIS Values that stand twice"), Side.ONEFILE, tuple(lines), True, read_at

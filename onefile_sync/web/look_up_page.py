@@ -21,7 +21,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from onefile_sync import access, services
-from onefile_sync.models import DirectoryEntry, DirectoryKind, SubjectKind
+from onefile_sync.models import LIST_OF, DirectoryEntry, SubjectKind
 
 from .links import came_from
 from .views import page_of
@@ -30,11 +30,6 @@ from .views import page_of
 PAGE_LENGTH = 25
 #: Records that a search shows.
 MOST_FOUND = 100
-#: OneFile's list of what can be looked up.
-LIST_OF = {
-    SubjectKind.OFFICER: DirectoryKind.ASSESSOR,
-    SubjectKind.ORGANISATION: DirectoryKind.PLACEMENT,
-}
 #: What can be looked up, and what OneFile calls it.
 THEIRS: dict[str, Promise] = {
     SubjectKind.OFFICER: gettext_lazy("assessor"),
