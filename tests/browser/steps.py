@@ -15,6 +15,10 @@ RUN_PAGE = re.compile(r"/onefile/run/([0-9a-f-]{36})/(\?next=[^&]*)?$")
 
 BLANK_SIDE_FILLED = "The blank side is filled from the other; where both have a value, OneFile's wins."
 
+#: Values that can be seen only by pushing a table sideways.
+HIDDEN_VALUES = """() => [...document.querySelectorAll('.onefile-stacked tbody :is(th, td)')]
+    .filter((each) => each.getBoundingClientRect().right > document.documentElement.clientWidth).length"""
+
 
 def enter_registration_number(assessor: Page, office: Office, aim: Qualification, number: str) -> None:
     """The assessor types a number into OneFile's page of the learner and saves it."""

@@ -26,7 +26,7 @@ from onefile_sync.sandbox.demo_data.provider import build
 
 from .conftest import Desks
 from .office import SITE, Office, RunningDemo
-from .steps import headline
+from .steps import HIDDEN_VALUES, headline
 
 pytestmark = pytest.mark.browser
 
@@ -100,6 +100,19 @@ class Trainer:
                 tab.click()
                 expect(tab).to_have_attribute("aria-current", "true")
         return int(tab.inner_text().split()[-1])
+
+    def on_a_phone(self, kind: str, level: str) -> tuple[int, int]:
+        """The values that a tab has on a narrow page, and those among them that are out of sight."""
+        self.tab(kind, level)
+        size = self.page.viewport_size
+        self.page.set_viewport_size({"width": 390, "height": 844})
+        seen = (
+            self.page.locator(".onefile-stacked tbody :is(th, td)").count(),
+            self.page.evaluate(HIDDEN_VALUES),
+        )
+        if size is not None:
+            self.page.set_viewport_size(size)
+        return seen
 
     def link_all(self, kind: str, level: str) -> int:
         if number := self.tab(kind, level):
@@ -238,6 +251,8 @@ def trainer(
 
 def test_a_training_administrator_links_everybody(trainer: Trainer) -> None:
     trainer.match()
+    values, out_of_sight = trainer.on_a_phone("Learners", "Certain")
+    assert (values > 0, out_of_sight) == (True, 0)
     linked = 0
     for kind in ("Officers", "Organisations", "Learners"):
         for level in ("Certain", "Strong"):

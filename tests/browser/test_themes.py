@@ -19,6 +19,7 @@ from example_project.picsweb.models import Learner
 from onefile_sync.models import Change, LearnerOutcome, OutcomeState, RunKind, RunState, SyncRun
 
 from .office import Office, RunningDemo
+from .steps import HIDDEN_VALUES
 
 pytestmark = pytest.mark.browser
 
@@ -49,10 +50,6 @@ LISTS = """() => [...document.querySelectorAll('.onefile-problems')].map((each) 
 FIELDS = """() => [...document.querySelectorAll('#onefilesettings_form :is(select, input[type="password"])')]
     .filter((each) => each.offsetParent)
     .map((each) => parseFloat(getComputedStyle(each).borderTopWidth))"""
-
-#: Values that can be seen only by pushing a table sideways.
-HIDDEN_VALUES = """() => [...document.querySelectorAll('.onefile-changes tbody :is(th, td)')]
-    .filter((each) => each.getBoundingClientRect().right > document.documentElement.clientWidth).length"""
 
 TOO_WIDE = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
