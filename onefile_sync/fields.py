@@ -28,6 +28,7 @@ class Kind(Enum):
     LEARNER = "learner"
     OFFICER = "officer"
     CONDITION = "condition"
+    CODE = "code"
 
     @property
     def blank(self) -> str | None:

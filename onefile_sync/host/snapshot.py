@@ -178,3 +178,40 @@ class ReviewLinkRow:
     onefile_id: int | None = None
     proposed: datetime | date | None = None
     actual_date: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QualificationToCreate:
+    """A learner's qualification with what its learning aim needs. ``uploaded``: PICSWeb wants it in OneFile."""
+
+    pk: str
+    label: Label = field(repr=False)
+    onefile_id: int | None = None
+    reference: Annotated[str, Kind.TEXT] = ""
+    start_date: Annotated[date | None, Kind.DATE] = None
+    planned_end_date: Annotated[date | None, Kind.DATE] = None
+    uploaded: Annotated[bool, Kind.CONDITION] = True
+    assessor: PersonRow | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LearnerToCreate:
+    """A learner with everything that is sent when the learner is created in OneFile.
+
+    ``ethnicity``, ``sex`` and ``disability`` are PICSWeb's codes as text. ``additional`` are the officers in the roles
+    of *Additional Assessors*. ``employer`` is the organisation of the latest placement of the right type, else of any
+    (R17). ``reviews`` are those of normal types.
+    """
+
+    person: PersonRow
+    telephone: Annotated[str, Kind.TEXT] = field(default="", repr=False)
+    mobile: Annotated[str, Kind.TEXT] = field(default="", repr=False)
+    main_tag: Annotated[str, Kind.TEXT] = ""
+    ethnicity: Annotated[str, Kind.CODE] = field(default="", repr=False)
+    sex: Annotated[str, Kind.CODE] = field(default="", repr=False)
+    disability: Annotated[str, Kind.CODE] = field(default="", repr=False)
+    main_officer: PersonRow | None = None
+    additional: tuple[PersonRow, ...] = ()
+    employer: OrganisationRow | None = None
+    qualifications: tuple[QualificationToCreate, ...] = ()
+    reviews: tuple[ReviewRow, ...] = ()
