@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
@@ -243,10 +243,10 @@ class EnrolmentPlan:
 
     @property
     def digest(self) -> str:
-        """What tells whether anything that would be sent or chosen has changed since a person looked."""
-        parties = [
-            [each.key, each.status.value, each.onefile_id, _plain(each.values)] for each in self.parties()
-        ]
+        """What tells whether anything of the learner has changed since a person looked.
+
+        Officers, the employer and the class count by who they are: they may have been created meanwhile.
+        """
         rows = [
             [
                 each.pk,
@@ -258,18 +258,33 @@ class EnrolmentPlan:
             ]
             for each in self.qualifications
         ]
-        everything = [
+        return _digest(
             self.learner.pk,
-            self.learner.onefile_id,
             self.choices.to_json(),
             self.centre.id if self.centre is not None else None,
             _plain(self.sent),
-            parties,
+            [each.key for each in self.parties()],
             [each.key for each in self.additional],
             rows,
             sorted(each.person.id for each in self.matches),
+        )
+
+    @property
+    def creations(self) -> list[str]:
+        """What tells which officers, employers and classes would be created, and with which values."""
+        return [
+            _digest(party.key, _plain(party.values))
+            for party in self.parties()
+            if party.status is PartyStatus.TO_CREATE
         ]
-        return salted_hmac("onefile_sync.enrolment", json.dumps(everything, sort_keys=True)).hexdigest()
+
+    def is_as_shown(self, digest: str, creations: Collection[str]) -> bool:
+        """Whether nothing but what a person has seen would be created."""
+        return self.digest == digest and set(self.creations) <= set(creations)
+
+
+def _digest(*values: Any) -> str:
+    return salted_hmac("onefile_sync.enrolment", json.dumps(values, sort_keys=True)).hexdigest()
 
 
 def _plain(values: Mapping[str, Value]) -> dict[str, str]:
@@ -278,26 +293,26 @@ def _plain(values: Mapping[str, Value]) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What a check found in OneFile about a learner who is to be created.
+    """The OneFile learners who may be the same person as a learner who is to be created.
 
-    ``people`` are those whom the searches brought; ``complete``: every search was answered to its end. ``verified``
-    are linked officers' users as just read, by OneFile ID.
+    ``complete``: every search was answered to its end, and every item of it could be read.
     """
 
-    people: tuple[Person, ...] = ()
+    people: tuple[Person, ...] = field(default=(), repr=False)
     complete: bool = True
-    verified: Mapping[int, Person] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class PartyRecords:
     """What OneFile has of one officer or employer in the centre.
 
-    ``linked`` is the record to which the row is linked there. ``same_mis_value`` are all with its MIS Value, archived
-    ones included; ``alike`` are those who may be the same by e-mail or name, and are linked to nobody.
+    ``linked`` is the record to which the row is linked there; ``is_gone``: OneFile has archived it, or no longer lists
+    it. ``same_mis_value`` are all with its MIS Value, archived ones included; ``alike`` are those who may be the same
+    by e-mail or name, and are linked to nobody.
     """
 
     linked: int | None = None
+    is_gone: bool = False
     same_mis_value: tuple[ListedRecord, ...] = ()
     alike: tuple[ListedRecord, ...] = ()
 

@@ -1,7 +1,7 @@
 """Looks up the texts of a code: what happened, what to do about it and who acts.
 
-Every code has exactly one row, in :mod:`.problems`, :mod:`.refusal_reasons`, :mod:`.link_refusals` or
-:mod:`.failures`.
+Every code has exactly one row, in :mod:`.problems`, :mod:`.refusal_reasons`, :mod:`.link_refusals`,
+:mod:`.enrolment_refusals` or :mod:`.failures`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from django.utils.translation import gettext
 
+from .enrolment_refusals import ENROLMENT_REFUSALS
 from .explanation import Explanation
 from .failures import FAILURES, OF_LISTS
 from .labels import field_label
@@ -19,7 +20,13 @@ from .problems import PROBLEMS
 from .refusal_reasons import REFUSALS
 
 #: All rows.
-CATALOGUE: tuple[Explanation, ...] = (*PROBLEMS, *REFUSALS, *LINK_REFUSALS, *FAILURES)
+CATALOGUE: tuple[Explanation, ...] = (
+    *PROBLEMS,
+    *REFUSALS,
+    *LINK_REFUSALS,
+    *ENROLMENT_REFUSALS,
+    *FAILURES,
+)
 
 _BY_CODE = {row.code: row for row in CATALOGUE}
 

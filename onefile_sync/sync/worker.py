@@ -36,6 +36,9 @@ from .runs import leases, lifecycle
 Step = Callable[[SyncRun, OneFile, Callable[[], bool]], bool]
 #: The steps of runs without learners, by the kind of run. The packages above this one add theirs.
 STEPS: dict[str, Step] = {}
+#: What other kinds of runs do with each of their learners, and what they read before the first one.
+EXCHANGES: dict[str, type[Exchange]] = {}
+READ_FIRST: dict[str, Step] = {}
 
 #: Seconds between two checks while other workers process the last learners.
 LOOK_AGAIN = 1.0
@@ -178,6 +181,8 @@ class WorkerThread:
             return self.read(onefile, STEPS[run.kind])
         if run.reads_everyone and run.read_at is None:
             return self.read(onefile, listings.read_on)
+        if run.kind in READ_FIRST and run.read_at is None:
+            return self.read(onefile, READ_FIRST[run.kind])
         if run.reads_everyone and not self.all_surveyed:
             ended = compare.survey(run, settings, lambda ids: self.learn_names(onefile, ids))
             self.all_surveyed = ended is None
@@ -217,7 +222,7 @@ class WorkerThread:
     def exchange(self, claim: leases.Claim, onefile: OneFile, settings: OneFileSettings) -> bool:
         pk, run = claim.outcome.learner_pk, self.run
         source = compare.staged_for(run, [pk], LiveSource(onefile)).get(pk) if run.reads_everyone else None
-        exchange = Exchange(
+        exchange = EXCHANGES.get(run.kind, Exchange)(
             claim, onefile, settings, preview=run.is_preview, puts_aside=run.puts_aside, source=source
         )
         try:

@@ -230,7 +230,17 @@ class TestDesign:
         }
 
         own = {path for path in PACKAGE.iterdir() if path.suffix == ".py" or any(path.glob("**/*.*"))}
-        for folder in ("sync", "sync/*", "onefile", "web", "reporting", "setup", "linking", "messages"):
+        for folder in (
+            "sync",
+            "sync/*",
+            "onefile",
+            "web",
+            "reporting",
+            "setup",
+            "enrolment",
+            "linking",
+            "messages",
+        ):
             own |= {
                 path for path in PACKAGE.glob(f"{folder}/*") if path.suffix == ".py" or any(path.glob("*.py"))
             }

@@ -84,16 +84,7 @@ class Exchange:
         outcome = self.claim.outcome
         about = Subject("learner", outcome.learner_pk, outcome.onefile_id)
         try:
-            learner = host.learner_by_pk(outcome.learner_pk)
-            onefile_id: int | None = getattr(learner, "onefile_id", None)
-            if learner is None or onefile_id is None:
-                self.finish(OutcomeState.SKIPPED, FoundProblem("learner_left", about))
-                return
-            about = replace(about, onefile_id=onefile_id, label=str(learner))
-            if len(host.learners_sharing(onefile_id)) > 1:
-                self.finish(OutcomeState.ATTENTION, FoundProblem("learner_duplicate", about))
-                return
-            self.exchange(about)
+            self.process(about)
         except LostClaim:
             raise
         except RateLimitLost:
@@ -116,6 +107,19 @@ class Exchange:
             kind, place = type(error).__name__, _place(error)
             events.error("learner_stopped", learner=about.pk, error=kind, place=place)
             self.finish(OutcomeState.FAILED, FoundProblem("stopped", about))
+
+    def process(self, about: Subject) -> None:
+        """Do what this kind of run does with its learner, and record the outcome."""
+        learner = host.learner_by_pk(about.pk)
+        onefile_id: int | None = getattr(learner, "onefile_id", None)
+        if learner is None or onefile_id is None:
+            self.finish(OutcomeState.SKIPPED, FoundProblem("learner_left", about))
+            return
+        about = replace(about, onefile_id=onefile_id, label=str(learner))
+        if len(host.learners_sharing(onefile_id)) > 1:
+            self.finish(OutcomeState.ATTENTION, FoundProblem("learner_duplicate", about))
+            return
+        self.exchange(about)
 
     def exchange(self, about: Subject) -> None:
         policy = policy_of(self.settings, send_again=self.claim.outcome.run.is_for_a_person)

@@ -21,21 +21,12 @@ from onefile_sync.host.snapshot import Attendance, QualificationRow, ReviewRow, 
 from onefile_sync.onefile.parsing import LONDON
 from onefile_sync.onefile.records import LearningAim, Review
 
+from .enrolment_rules import ENROLMENT_RULES
+from .rule import Rule
 from .types import OpenUpload
 
 #: The length of a visit, as PICSWeb has no duration for reviews (R9).
 VISIT_LENGTH = timedelta(hours=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One rule. ``text`` is shown to staff beside each change made by the rule."""
-
-    code: str
-    about: Promise
-    direction: Direction
-    text: Promise
-    source: str
 
 
 OTHER_RULES: tuple[Rule, ...] = (
@@ -120,7 +111,7 @@ def all_rules() -> tuple[Rule, ...]:
         Rule(code, _all_labels(named), named[0].rule.direction, named[0].rule.text, named[0].rule.source)
         for code, named in by_code.items()
     )
-    return (*of_fields, *OTHER_RULES)
+    return (*of_fields, *OTHER_RULES, *ENROLMENT_RULES)
 
 
 def _all_labels(named: Sequence[SynchronisedField]) -> Promise:

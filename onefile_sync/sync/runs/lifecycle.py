@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any
 
@@ -55,6 +55,7 @@ def open_run(
     scheduled_for: date | None = None,
     guarded: bool = False,
     reads_everyone: bool = False,
+    options: Mapping[str, Any] | None = None,
 ) -> tuple[SyncRun, bool]:
     """Create a run with a queued outcome for each learner, or return the existing run with this key or for this day."""
     learner_type, to_come = host.learner_type(), iter(learners)
@@ -70,6 +71,7 @@ def open_run(
             scheduled_for=scheduled_for,
             guarded=guarded,
             reads_everyone=reads_everyone,
+            options=dict(options or {}),
         )
         # Read only once, in case the transaction is retried, and not at all if the run exists already.
         known.extend((str(learner.pk), getattr(learner, "onefile_id", None)) for learner in to_come)
