@@ -1,5 +1,6 @@
 """Our own tables: the settings that staff edit, state shared by all processes, the ledger and the staging tables."""
 
+from .create_intents import CreateEnding, CreateIntent, CreateKind
 from .kept_lists import (
     DETAILS_KEPT,
     LIST_OF,
@@ -50,6 +51,9 @@ __all__ = [
     "ApiSession",
     "AssessorName",
     "Change",
+    "CreateEnding",
+    "CreateIntent",
+    "CreateKind",
     "DemographicsMode",
     "Difference",
     "DirectoryEntry",

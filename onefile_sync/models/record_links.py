@@ -30,6 +30,8 @@ class LinkMethod(models.TextChoices):
     PAIRED = "paired", _("Paired while the learner was linked")
     RESTORED = "restored", _("Restored from an earlier link")
     MOVED = "moved", _("Moved from an earlier record of the same person")
+    CREATED = "created", _("Created in OneFile from PICSWeb's record")
+    FOUND_AGAIN = "found_again", _("Created in OneFile and found again there")
 
 
 class LinkEnding(models.TextChoices):

@@ -28,10 +28,14 @@ class RunKind(models.TextChoices):
     LINKS = "links", _("Refresh Qualification Links")
     MATCH = "match", _("Match with OneFile")
     LINKING = "linking", _("Link what was ticked")
+    ENROL_CHECK = "enrolcheck", _("Check before creating in OneFile")
+    ENROL = "enrol", _("Create in OneFile")
 
 
 #: The runs without learners: they are over at ``read_at``, or with a ``failure``.
 WITHOUT_LEARNERS = (RunKind.LISTS, RunKind.LINKS, RunKind.MATCH, RunKind.LINKING)
+#: The runs with learners that only a person starts.
+FOR_A_PERSON = (RunKind.REFRESH, RunKind.ENROL_CHECK, RunKind.ENROL)
 
 
 class RunState(models.TextChoices):
@@ -127,6 +131,7 @@ class SyncRun(OwnModel):
         permissions = [
             ("refresh_learner", _("Can refresh learners with OneFile")),
             ("preview_learner", _("Can preview a refresh with OneFile")),
+            ("enrol_learner", _("Can create learners in OneFile")),
             ("cancel_syncrun", _("Can cancel runs")),
             ("decide_syncrun", _("Can apply or discard a run that is held")),
             ("view_health", _("Can see how the OneFile integration is doing")),
@@ -161,8 +166,8 @@ class SyncRun(OwnModel):
 
     @property
     def is_for_a_person(self) -> bool:
-        """Whether a person is waiting for it: a refresh, or a preview started by a click rather than a command."""
-        return self.kind == RunKind.REFRESH or (self.is_preview and self.open_key is not None)
+        """Whether a person is waiting for it; not so for a preview started by a command rather than a click."""
+        return self.kind in FOR_A_PERSON or (self.is_preview and self.open_key is not None)
 
     @property
     def puts_aside(self) -> bool:

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from onefile_sync.models import (
     AssessorName,
+    CreateIntent,
     DirectoryEntry,
     LearnerOutcome,
     MatchSuggestion,
@@ -29,10 +30,10 @@ BATCH = 500
 def prune(older_than_days: int) -> int:
     """Delete the runs that finished more than this number of days ago, with all recorded in them; return how many.
 
-    Upload intents that were finished before then go too, what was last read of OneFile before then, names of assessors
-    as well, entries of OneFile's lists that had gone by then, and suggestions found or decided before then. Links, and
-    what a person called not the same, stay, and so does what is open, however old. Details of learners in OneFile's
-    lists that are older than a week are cleared, whatever the number of days.
+    Upload and create intents that were finished before then go too, what was last read of OneFile before then, names of
+    assessors as well, entries of OneFile's lists that had gone by then, and suggestions found or decided before then.
+    Links, and what a person called not the same, stay, and so does what is open, however old. Details of learners in
+    OneFile's lists that are older than a week are cleared, whatever the number of days.
     """
     before = timezone.now() - timedelta(days=older_than_days)
     number = 0
@@ -44,6 +45,7 @@ def prune(older_than_days: int) -> int:
         run.delete()
         number += 1
     _delete(UploadIntent.objects.filter(finished_at__lt=before))
+    _delete(CreateIntent.objects.filter(finished_at__lt=before))
     _delete(StagedRecord.objects.filter(read_at__lt=before, due_in=None))
     _delete(AssessorName.objects.filter(read_at__lt=before))
     _delete(DirectoryEntry.objects.filter(gone_at__lt=before))
