@@ -196,6 +196,13 @@ class TestReports:
             "learner": "Zoë",
             "run": "Daily sync 01/07/2026 02:00",
             "onefile_id": 40,
+            "officer": "Ola",
+            "employer": "Mill",
+            "tag": "Monday",
+            "reference": "196AS",
+            "centre": "Leeds",
+            "count": 41,
+            "users": "42, 43",
         }
         row = catalogue.explain(code)
         Problem.objects.create(
