@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from itertools import islice
 from operator import attrgetter
 from typing import Final, TypeVar
 
-from .entities import ASSESSOR, LEARNER, LONDON, TRAINEE_ASSESSOR, Moment, SandboxRecord, SandboxUser
+from .entities import (
+    ASSESSOR,
+    LEARNER,
+    LONDON,
+    TRAINEE_ASSESSOR,
+    Moment,
+    SandboxPlacement,
+    SandboxRecord,
+    SandboxUser,
+)
 from .limits import Clock
 from .switches import Switches
 from .wire import ApiRefusal, Body, SandboxResponse, as_detail, as_item, in_json, property_name
@@ -24,12 +33,17 @@ _SHUFFLER: Final = 2654435761
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A parsed request. ``page`` counts from 1; ``None`` asks for all records in one answer."""
+    """A parsed request. ``page`` counts from 1; ``None`` asks for all records in one answer.
+
+    ``learner_id`` and ``only_assigned`` are from the paths of ``Standard/Assign`` and ``FrameworkTemplate/Assign``.
+    """
 
     operation: str
     id: int = 0
     page: int | None = None
     size: int = 0
+    learner_id: int = 0
+    only_assigned: bool = False
     body: Body = field(default_factory=lambda: Body({}))
 
 
@@ -71,8 +85,37 @@ class Answers:
             raise ApiRefusal(400, "There is no such assessor.")
         return assessor_id
 
-    def created(self, record: SandboxRecord) -> SandboxResponse:
+    def required_centre(self, body: Body) -> int:
+        centre = body.number("OrganisationID")
+        if centre is None:
+            raise ApiRefusal(400, "OrganisationID is required.")
+        if centre not in self.world.centres:
+            raise ApiRefusal(400, "The organisation was not found.", ApiRefusal.UNKNOWN_CENTRE)
+        return centre
+
+    def required_text(self, body: Body, name: str) -> str:
+        text = body.text(name)
+        if not text.strip():
+            raise ApiRefusal(400, f"{name} is required.")
+        return text
+
+    def refuse_same_mis_value(self, misid: str, others: Iterable[SandboxUser | SandboxPlacement]) -> None:
+        """Refuse a MIS Value that another record has, if OneFile does so and MIS Values are enabled in the centre."""
+        if self.switches.same_mis_value == "allowed" or self.switches.mis_values == "dropped":
+            return
+        wanted = misid.strip().casefold()
+        if wanted and any(other.misid.strip().casefold() == wanted for other in others):
+            raise ApiRefusal(400, "MISID belongs to another record.", ApiRefusal.SAME_MIS_VALUE)
+
+    def mark_created(self, record: SandboxRecord) -> None:
         self.world.writes += 1
+        record.created_by_api_at = self.clock()
+
+    def created(self, record: SandboxRecord) -> SandboxResponse:
+        self.mark_created(record)
+        return self.id_of(record)
+
+    def id_of(self, record: SandboxRecord) -> SandboxResponse:
         if self.switches.create_answer == "number":
             return in_json(record.id)
         return in_json({property_name("id", self.switches.property_names): record.id})
@@ -87,6 +130,8 @@ class Answers:
         wanted: Callable[[AnyRecord], bool] = lambda _record: True,
     ) -> SandboxResponse:
         """Answer a search with one page or with all matches. Records after the page are not examined."""
+        if self.switches.search_lag:
+            records = [record for record in records if not self.is_too_new(record)]
         matching = filter(wanted, self.in_order(records))
         if call.page is None:
             chosen = list(islice(matching, self.switches.unpaged_limit))
@@ -100,6 +145,11 @@ class Answers:
             return in_json([as_detail(record, self.switches) for record in chosen])
         paged = call.page is not None
         return in_json([as_item(record, self.switches, paged=paged) for record in chosen])
+
+    def is_too_new(self, record: SandboxRecord) -> bool:
+        """Whether searches do not find the record yet."""
+        created = record.created_by_api_at
+        return created is not None and self.clock() < created + timedelta(seconds=self.switches.search_lag)
 
     def in_order(self, records: Collection[AnyRecord]) -> list[AnyRecord]:
         if self.switches.page_order == "by id":

@@ -11,7 +11,7 @@ from typing import Final
 
 from onefile_sync.fields import Kind
 
-from . import api_places, api_users
+from . import api_places, api_standards, api_users
 from .answers import NO_CONTENT, Answers, Call, is_within
 from .entities import SandboxAim, SandboxReview
 from .wire import ApiRefusal, SandboxResponse, writable_properties
@@ -77,11 +77,7 @@ class Api(Answers):
     def create_visit(self, call: Call) -> SandboxResponse:
         body = call.body
         learner = self.required_learner(body)
-        centre = body.number("OrganisationID")
-        if centre is None:
-            raise ApiRefusal(400, "OrganisationID is required.")
-        if centre not in self.world.centres:
-            raise ApiRefusal(400, "The organisation was not found.", ApiRefusal.UNKNOWN_CENTRE)
+        centre = self.required_centre(body)
         if centre != learner.organisation_id:
             raise ApiRefusal(400, "The learner belongs to another organisation.")
         starts, ends = self.required_moment(body, "DateFrom"), self.required_moment(body, "DateTo")
@@ -147,6 +143,7 @@ AUTHENTICATION: Final = "Authentication"
 
 _SEARCH: Final = r"/search(?:/(?P<page>\d{1,9})/(?P<size>\d{1,9}))?"
 _ONE: Final = r"/(?P<id>\d{1,18})"
+_TO_LEARNER: Final = r"/assign/(?P<learner>\d{1,18})"
 
 #: Operation, method, path and handler. Authentication is not listed: it needs no session, so the server handles it.
 _OPERATIONS: Final[Sequence[tuple[str, str, str, Callable[[Api, Call], SandboxResponse]]]] = (
@@ -155,6 +152,11 @@ _OPERATIONS: Final[Sequence[tuple[str, str, str, Callable[[Api, Call], SandboxRe
     ("Organisation/get", "GET", "organisation" + _ONE, api_places.get_centre),
     ("User/Search", "POST", "user" + _SEARCH, api_users.search_users),
     ("User/get", "GET", "user" + _ONE, api_users.get_user),
+    ("User/create", "POST", "user", api_users.create_user),
+    ("User/update", "POST", "user" + _ONE, api_users.update_user),
+    ("User/Assign", "POST", "user" + _ONE + "/assign", api_users.assign_user),
+    ("User/Archive", "POST", "user" + _ONE + "/archive", api_users.archive_user),
+    ("User/Unarchive", "POST", "user" + _ONE + "/unarchive", api_users.unarchive_user),
     ("LearningAim/Search", "POST", "learningaim" + _SEARCH, Api.search_aims),
     ("LearningAim/get", "GET", "learningaim" + _ONE, Api.get_aim),
     ("LearningAim/update", "POST", "learningaim" + _ONE, Api.update_aim),
@@ -164,12 +166,25 @@ _OPERATIONS: Final[Sequence[tuple[str, str, str, Callable[[Api, Call], SandboxRe
     ("Visit/create", "POST", "visit", Api.create_visit),
     ("Placement/Search", "POST", "placement" + _SEARCH, api_places.search_placements),
     ("Placement/get", "GET", "placement" + _ONE, api_places.get_placement),
+    ("Placement/create", "POST", "placement", api_places.create_placement),
+    ("Placement/update", "POST", "placement" + _ONE, api_places.update_placement),
     ("Classroom/Search", "POST", "classroom" + _SEARCH, api_places.search_classrooms),
     ("Classroom/get", "GET", "classroom" + _ONE, api_places.get_classroom),
-    ("Standard/Search", "POST", "standard" + _SEARCH, api_places.search_standards),
-    ("Standard/get", "GET", "standard" + _ONE, api_places.get_standard),
+    ("Classroom/create", "POST", "classroom", api_places.create_classroom),
+    ("Standard/Search", "POST", "standard" + _SEARCH, api_standards.search_standards),
+    ("Standard/get", "GET", "standard" + _ONE, api_standards.get_standard),
+    ("Standard/Assign", "POST", "standard" + _ONE + _TO_LEARNER, api_standards.assign_standard),
+    ("FrameworkTemplate/Search", "POST", "frameworktemplate" + _SEARCH, api_standards.search_templates),
+    (
+        "FrameworkTemplate/Assign",
+        "POST",
+        "frameworktemplate" + _ONE + _TO_LEARNER + "/(?P<only>true|false)",
+        api_standards.assign_template,
+    ),
 )
 _CARRY_OUT: Final = {operation: carry_out for operation, _, _, carry_out in _OPERATIONS}
+#: The names of all operations that need a session.
+API_OPERATIONS: Final = frozenset(_CARRY_OUT)
 _ROUTES: Final = [
     (AUTHENTICATION, "POST", re.compile("authentication")),
     *((operation, method, re.compile(path)) for operation, method, path, _ in _OPERATIONS),
@@ -188,5 +203,7 @@ def understand(method: str, path: str) -> Call:
                 id=int(found.get("id") or 0),
                 page=int(found["page"]) if found.get("page") else None,
                 size=int(found.get("size") or 0),
+                learner_id=int(found.get("learner") or 0),
+                only_assigned=found.get("only") == "true",
             )
     return Call(UNKNOWN_OPERATION)

@@ -24,7 +24,7 @@ LEARNER, TRAINEE_ASSESSOR, ASSESSOR, QUALITY_ASSURER, EMPLOYER, OBSERVER = 1, 4,
 #: The centre that every world starts with.
 CENTRE_ID: Final = 5740
 
-_IN_CAPITALS: Final = frozenset({"id", "misid", "uln", "nino", "dob"})
+_IN_CAPITALS: Final = frozenset({"id", "misid", "uln", "nino", "dob", "lldd"})
 
 #: A ``date`` stands for midnight in London.
 Moment = date | datetime
@@ -43,6 +43,7 @@ class SandboxRecord:
 
     The class variables say which attributes a search item carries (:attr:`Switches.items`): ``ITEM`` when items are
     "thin", ``SOME`` in addition when they are "some", all but ``NOT_IN_MOST`` when they are "most".
+    ``created_by_api_at`` is when a record was created through the API; ``None`` for all others.
     """
 
     ITEM: ClassVar[tuple[str, ...]] = ("id",)
@@ -51,6 +52,9 @@ class SandboxRecord:
 
     id: int
     wire: dict[str, object] = field(default_factory=dict, repr=False)
+    created_by_api_at: datetime | None = field(
+        default=None, repr=False, compare=False, metadata={"sent": False}
+    )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -88,13 +92,15 @@ class SandboxPlacement(SandboxRecord):
 
 @dataclass(slots=True, kw_only=True)
 class SandboxClassroom(SandboxRecord):
-    """A class or cohort."""
+    """A class or cohort. ``template_id`` names its framework template; the API does not send it."""
 
     ITEM: ClassVar[tuple[str, ...]] = ("id", "name", "misid")
 
     organisation_id: int
     name: str
     misid: str = ""
+    start_on: Moment | None = None
+    template_id: int | None = field(default=None, metadata={"sent": False})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -117,11 +123,23 @@ class SandboxStandard(SandboxRecord):
 
 
 @dataclass(slots=True, kw_only=True)
+class SandboxTemplate(SandboxRecord):
+    """A framework template: standards of a centre that are assigned together."""
+
+    ITEM: ClassVar[tuple[str, ...]] = ("id", "title")
+
+    organisation_id: int
+    title: str
+    standard_ids: tuple[int, ...] = field(default=(), metadata={"sent": False})
+
+
+@dataclass(slots=True, kw_only=True)
 class SandboxUser(SandboxRecord):
     """A learner (role 1), a trainee assessor (4), an assessor (5) or one of the other roles that the API supports.
 
     ``l12`` to ``l16`` are ethnicity, sex, learning difficulty or health problem, disability, and learning difficulty,
     in the codes of the Individualised Learner Record. How ``archived`` shows is up to :attr:`Switches.archived_users`.
+    ``invited_at`` is when OneFile would have e-mailed an invitation; the sandbox sends none.
     """
 
     ITEM: ClassVar[tuple[str, ...]] = ("id", "first_name", "last_name", "misid")
@@ -146,9 +164,11 @@ class SandboxUser(SandboxRecord):
     l14: str = ""
     l15: str = ""
     l16: str = ""
+    primary_lldd_code: str = ""
     placement_id: int | None = None
     classroom_id: int | None = None
     default_assessor_id: int | None = None
+    default_employer_id: int | None = None
     episode_name: str = ""
     start_on: Moment | None = None
     planned_end_date: Moment | None = None
@@ -156,6 +176,7 @@ class SandboxUser(SandboxRecord):
     created_on: Moment | None = None
     last_modified: Moment | None = None
     archived: bool = field(default=False, metadata={"sent": False})
+    invited_at: datetime | None = field(default=None, compare=False, metadata={"sent": False})
 
     @property
     def full_name(self) -> str:
@@ -223,6 +244,20 @@ def _declared(name: str) -> SynchronisedField:
         if declared.name == name:
             return declared
     raise AttributeError(name)
+
+
+@dataclass(slots=True, kw_only=True)
+class SandboxAssignment(SandboxRecord):
+    """Makes a user the assessor of one learning aim (level 3), or an additional assessor of a learner (level 1).
+
+    Level 2 is for one unit. Other users than assessors can be assigned, too. No operation of the API shows this.
+    """
+
+    learner_id: int
+    user_id: int
+    level: int
+    standard_id: int | None = None
+    unit_id: str = ""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -40,6 +40,7 @@ class Switches:
     aim_search_without_user: Literal["everybody", "refused"] = _either("everybody", "refused")
     review_search_without_centre: Literal["all centres", "refused"] = _either("all centres", "refused")
     user_filters: Literal["exact", "prefix", "ignored"] = _either("exact", "prefix", "ignored")
+    search_lag: float = _either(0, 20)  # seconds until searches find a record created through the API
 
     # Records
     nulls: Literal["omitted", "null", "empty"] = _either("omitted", "null", "empty")
@@ -58,6 +59,17 @@ class Switches:
     update_answer: Literal["no content", "object"] = _either("no content", "object")
     update_mode: Literal["partial", "replace"] = _either("partial", "replace")
     visit_id: Literal["optional", "required"] = _either("optional", "required")
+
+    # Creating learners
+    user_create_answer: Literal["object", "number", "empty"] = _either("object", "number", "empty")
+    user_update: Literal["partial", "replace"] = _either("partial", "replace")
+    email_of_user: Literal["required", "optional"] = _either("required", "optional")
+    same_mis_value: Literal["allowed", "refused"] = _either("allowed", "refused")
+    class_template: Literal["none", "assigns"] = _either("none", "assigns")
+    standard_again: Literal["same aim", "second aim", "refused"] = _either(
+        "same aim", "second aim", "refused"
+    )
+    assign_path: Literal["assessor", "learner"] = _either("assessor", "learner")
 
     # Errors and limits
     error_body: Literal["code and message", "html", "empty"] = _either("code and message", "html", "empty")

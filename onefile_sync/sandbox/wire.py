@@ -47,8 +47,11 @@ class SandboxResponse:
 class ApiRefusal(Exception):
     """The call is refused. ``code`` and ``message`` are OneFile's where they are documented."""
 
-    UNKNOWN_CENTRE = -11
+    SAME_MIS_VALUE = -9
     OTHER = -10
+    UNKNOWN_CENTRE = -11
+    UNKNOWN_PLACEMENT = -57
+    UNKNOWN_CLASSROOM = -58
 
     def __init__(self, status: int, message: str, code: int = OTHER) -> None:
         super().__init__(message)
@@ -239,6 +242,16 @@ class Body:
         if moment.year < EARLIEST_YEAR:
             raise ApiRefusal(400, f"{name} is before {EARLIEST_YEAR}.")
         return moment
+
+    def flag(self, name: str) -> bool | None:
+        """Read a boolean, or the word for it, as forms have no booleans. A blank value is ``None``."""
+        value = self._values.get(name.lower())
+        if value is None or value == "":
+            return None
+        word = str(value).lower()
+        if word not in ("true", "false"):
+            raise ApiRefusal(400, f"{name} is neither true nor false.")
+        return word == "true"
 
     def _given(self, name: str, kind: Any) -> Any:
         value = self._values.get(name.lower())

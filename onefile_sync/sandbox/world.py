@@ -13,12 +13,14 @@ from .entities import (
     CENTRE_ID,
     LEARNER,
     SandboxAim,
+    SandboxAssignment,
     SandboxCentre,
     SandboxClassroom,
     SandboxPlacement,
     SandboxRecord,
     SandboxReview,
     SandboxStandard,
+    SandboxTemplate,
     SandboxUser,
     SandboxVisit,
 )
@@ -37,9 +39,11 @@ _FIRST_IDS: Final[Mapping[type[SandboxRecord], int]] = {
     SandboxPlacement: 18001,
     SandboxClassroom: 15301,
     SandboxStandard: 3001,
+    SandboxTemplate: 6001,
     SandboxAim: 4000001,
     SandboxVisit: 700001,
     SandboxReview: 1000001,
+    SandboxAssignment: 500001,
 }
 
 
@@ -61,9 +65,11 @@ class World:
         self.placements: dict[int, SandboxPlacement] = {}
         self.classrooms: dict[int, SandboxClassroom] = {}
         self.standards: dict[int, SandboxStandard] = {}
+        self.templates: dict[int, SandboxTemplate] = {}
         self.aims: dict[int, SandboxAim] = {}
         self.visits: dict[int, SandboxVisit] = {}
         self.reviews: dict[int, SandboxReview] = {}
+        self.assignments: dict[int, SandboxAssignment] = {}
         self._next_ids = dict(_FIRST_IDS)
         self._aim_ids: dict[int, list[int]] = defaultdict(list)
         self._review_ids: dict[int, list[int]] = defaultdict(list)
@@ -126,6 +132,12 @@ class World:
             self.standards, SandboxStandard(**self._complete(SandboxStandard, values, **defaults))
         )
 
+    def add_template(self, **values: Any) -> SandboxTemplate:
+        """A framework template; ``standard_ids`` says of what."""
+        return self._add_of_centre(
+            self.templates, SandboxTemplate, {"title": "Business Administrator, 18 months"} | values
+        )
+
     def add_aim(self, learner_id: int, **values: Any) -> SandboxAim:
         return self._keep_aim(SandboxAim.of(**self._complete(SandboxAim, values, user_id=learner_id)))
 
@@ -137,6 +149,20 @@ class World:
         return self._keep_review(
             SandboxReview(**self._complete(SandboxReview, values, learner_id=learner_id))
         )
+
+    def add_assignment(self, learner_id: int, user_id: int, **values: Any) -> SandboxAssignment:
+        """An assignment of a user to a learner; as an additional assessor, unless ``level`` says otherwise."""
+        defaults = {"learner_id": learner_id, "user_id": user_id, "level": 1}
+        return self._keep(
+            self.assignments, SandboxAssignment(**self._complete(SandboxAssignment, values, **defaults))
+        )
+
+    def add_aim_of(self, learner_id: int, standard: SandboxStandard, **values: Any) -> SandboxAim:
+        """A new learning aim of a standard. It has no units, and so no elements, until somebody chooses them."""
+        return self.add_aim(learner_id, standard_id=standard.id, title=standard.full_title, **values)
+
+    def assignments_of(self, learner_id: int) -> list[SandboxAssignment]:
+        return [each for each in self.assignments.values() if each.learner_id == learner_id]
 
     def aims_of(self, learner_id: int) -> list[SandboxAim]:
         aims = (self.aims.get(aim_id) for aim_id in self._aim_ids.get(learner_id, ()))

@@ -27,6 +27,7 @@ from onefile_sync.management.commands.onefile_sync import summarise
 from onefile_sync.models import OneFileSettings, RecordLink, RunKind, SyncRun
 from onefile_sync.onefile.parsing import NO_DATE
 from onefile_sync.reporting.health_checks import SLOW, all_checks
+from onefile_sync.sandbox.api import API_OPERATIONS, understand
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sync.runs.schedule import SCHEDULED_TASKS
@@ -206,6 +207,15 @@ class TestSandbox:
             switch.name: (switch.default, set(switch.metadata.get("alternatives", ())))
             for switch in fields(Switches)
         }
+
+    def test_every_operation(self) -> None:
+        values = {"page": 1, "size": 10, "id": 7, "learner": 8, "only": "false"}
+        understood = {}
+        for name, call, _ in table("sandbox.md", "operations"):
+            method, _, path = code(call).partition(" ")
+            understood[code(name)] = understand(method, path.format(**values)).operation
+
+        assert understood == {operation: operation for operation in API_OPERATIONS}
 
     def test_every_fault(self) -> None:
         told = {code(kind) for kind, _ in table("sandbox.md", "faults")}

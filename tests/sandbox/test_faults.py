@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 import requests
 
+from onefile_sync.sandbox.api import API_OPERATIONS
 from onefile_sync.sandbox.entities import SandboxReview, SandboxUser
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
@@ -39,6 +40,63 @@ def test_a_lost_answer_leaves_the_create_undone_or_done(
         onefile.post("/Review", review_to_create)
     assert len(world.reviews) == made
     assert onefile.post("/Review", review_to_create).status_code == 200
+
+
+#: The operations that create or change something: name, path and body.
+WRITING = {
+    "User/create": (
+        "/User",
+        {"OrganisationID": 5740, "Role": 5, "FirstName": "Huw", "LastName": "Price", "Email": "h@p.example"},
+    ),
+    "User/update": ("/User/{learner}", {"Telephone": "1"}),
+    "User/Assign": ("/User/{assessor}/Assign", {"LearnerID": "{learner}", "Level": 1}),
+    "User/Archive": ("/User/{learner}/Archive", {}),
+    "User/Unarchive": ("/User/{learner}/Unarchive", {}),
+    "Placement/create": ("/Placement", {"OrganisationID": 5740, "Name": "Tŷ Gwyn Care"}),
+    "Placement/update": ("/Placement/{placement}", {"Name": "Tŷ Gwyn"}),
+    "Classroom/create": ("/Classroom", {"OrganisationID": 5740, "Name": "September start"}),
+    "Standard/Assign": ("/Standard/{standard}/Assign/{learner}", {}),
+    "FrameworkTemplate/Assign": ("/FrameworkTemplate/{template}/Assign/{learner}/false", {}),
+    "LearningAim/update": ("/LearningAim/{aim}", {"RegistrationNumber": "PN9"}),
+    "Review/create": ("/Review", {"LearnerID": "{learner}", "ScheduledFor": "2026-06-01T09:00:00Z"}),
+    "Visit/create": (
+        "/Visit",
+        {
+            "LearnerID": "{learner}",
+            "OrganisationID": 5740,
+            "DateFrom": "2026-06-01T09:00:00Z",
+            "DateTo": "2026-06-01T10:00:00Z",
+        },
+    ),
+}
+
+
+def test_every_operation_that_writes_is_tried() -> None:
+    reading = {name for name in API_OPERATIONS if name.endswith(("/get", "/Search"))}
+    assert set(WRITING) == API_OPERATIONS - reading
+
+
+@pytest.mark.parametrize("operation", sorted(WRITING))
+def test_every_operation_that_writes_can_be_lost_before_or_after(
+    onefile: Client, world: World, learner: SandboxUser, assessor: SandboxUser, operation: str
+) -> None:
+    ids = {
+        "learner": learner.id,
+        "assessor": assessor.id,
+        "placement": world.add_placement().id,
+        "standard": world.add_standard().id,
+        "template": world.add_template().id,
+        "aim": world.add_aim(learner.id).id,
+    }
+    path, body = WRITING[operation]
+    values = {name: str(value).format(**ids) for name, value in body.items()}
+    for when, writes in (("before", 0), ("after", 1)):
+        strike(onefile, operation=operation, kind="reset", when=when)
+        with pytest.raises(requests.ConnectionError):
+            onefile.post(path.format(**ids), values)
+        assert world.writes == writes
+    assert onefile.post(path.format(**ids), values).ok
+    assert onefile.server.calls[operation] == 3
 
 
 def test_a_reset_is_a_reset_on_the_wire(onefile: Client) -> None:
