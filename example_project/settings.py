@@ -175,6 +175,7 @@ ONEFILE_SYNC: dict[str, Any] = {
     },
     "OFFICER": {"model": "picsweb.Officer"},
     "ORGANISATION": {"model": "picsweb.Organisation"},
+    "PLACEMENT": {"model": "picsweb.Placement"},
     "BASE_URL": os.environ.get("ONEFILE_BASE_URL", "http://127.0.0.1:8765/api/v2.1"),
     "CUSTOMER_TOKEN": os.environ.get("ONEFILE_CUSTOMER_TOKEN") or None,  # None: the token entered by staff
     "CALLS_PER_MINUTE": whole_number("ONEFILE_CALLS_PER_MINUTE", 300),

@@ -175,6 +175,20 @@ def _archived(written: Any) -> Archived:
     return Archived(_or_none(_text)(part.get("property")), _roles(part.get("roles", [2])))
 
 
+def _codes(written: Any) -> Mapping[str, Mapping[str, str]]:
+    """PICSWeb's values and OneFile's codes may be written as numbers."""
+    return {
+        _text(field): {_text_or_number(value): _text_or_number(code) for value, code in _part(codes).items()}
+        for field, codes in _part(written).items()
+    }
+
+
+def _text_or_number(written: Any) -> str:
+    if isinstance(written, int) and not isinstance(written, bool):
+        return str(written)
+    return _text(written)
+
+
 def _token(written: Any) -> str | Mapping[str, str]:
     if not isinstance(written, Mapping):
         return _secret(written)
@@ -204,6 +218,7 @@ class Deployment:
     review = Setting({}, _part, "a dict that says which model is a learner's review")
     officer = Setting({}, _part, "a dict that says which model is the officer")
     organisation = Setting({}, _part, "a dict that says which model is the organisation")
+    placement = Setting({}, _part, "a dict that says which model is a learner's placement")
     base_url = Setting(None, _or_none(_address), "an http(s) address, or None to use the environment's")
     customer_token = Setting(
         None,
@@ -224,6 +239,9 @@ class Deployment:
         _archived,
         'a dict with "property" (a JSON name or None) and "roles" (a list of whole numbers)',
     )
+    codes = Setting(
+        {}, _codes, "a dict of dicts by field: OneFile's code for each of PICSWeb's values, texts or numbers"
+    )
     visit_types = Setting(
         {"not_specified": 0, "remote_session": 1, "face_to_face": 2},
         _visit_types,
@@ -238,6 +256,9 @@ class Deployment:
     calls_at_once = Setting(4, _whole_number(1), "a whole number from 1: calls of one task at a time")
     night_hours = Setting(6, _seconds, "a number of hours above 0")
     lease_seconds = Setting(300, _whole_number(1), "a whole number of seconds from 1")
+    enrol_quiet_seconds = Setting(
+        None, _or_none(_whole_number(1)), "a whole number of seconds from 1, or None for LEASE_SECONDS"
+    )
     timeout_seconds = Setting(30, _seconds, "a number of seconds above 0")
     ca_bundle = Setting(
         None,
@@ -290,6 +311,12 @@ class Deployment:
     def lease(self) -> timedelta:
         """How long a claim on a learner holds, and how long a create whose answer is lost may still be on its way."""
         return timedelta(seconds=self.lease_seconds)
+
+    @property
+    def enrol_quiet(self) -> timedelta:
+        """How long after a create without an answer nobody creates the same thing again."""
+        seconds = self.enrol_quiet_seconds
+        return self.lease if seconds is None else timedelta(seconds=seconds)
 
     def reload(self) -> None:
         self._written = None

@@ -27,6 +27,8 @@ class Kind(Enum):
     TYPE = "type"
     LEARNER = "learner"
     OFFICER = "officer"
+    OFFICERS = "officers"
+    ORGANISATION = "organisation"
     CONDITION = "condition"
     CODE = "code"
 

@@ -231,11 +231,23 @@ _IN_COLLEGE: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
     "actual_date": ("held_at", london),
     "officer": ("tutor", lambda officer: officer),
     "trainee_signed_date": ("signed_by_student_on", lambda day: day),
+    "main_tag": ("campus", lambda tag: tag),
+    "ethnicity": ("ethnic_group", int),
+    "sex": ("gender", lambda code: college.Gender.objects.create(code=code)),
+    "disability": ("needs_support", lambda code: {"1": True, "2": False}[code]),
+    "assessor": ("taught_by", lambda officer: officer),
 }
+#: The same for fields that the college's models call differently.
+_IN_ENROLMENTS = {"start_date": ("begun_on", lambda day: day), "planned_end_date": ("due_at", london)}
+_IN_STUDENTS = {"planned_end_date": ("due_to_leave_at", london)}
 
 
 def _in_college(part: str, roles: Mapping[str, Any]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
+    own = {"qualification": _IN_ENROLMENTS, "learner": _IN_STUDENTS}.get(part, {})
+    contact = {role: roles[role] for role in ("email", "telephone") if role in roles}
+    if part == "learner" and contact:
+        fields["contact"] = college.Contact.objects.create(**contact)
     if part == "review":
         fields["planned_for"] = london(roles.get("proposed_date"), roles.get("proposed_time"))
     for role, value in roles.items():
@@ -247,10 +259,9 @@ def _in_college(part: str, roles: Mapping[str, Any]) -> dict[str, Any]:
         if part == "officer" and role in ("first_name", "surname"):
             fields["full_name"] = f"{roles['first_name']} {roles['surname']}"
             continue
-        if part == "learner" and role == "email":
-            fields["contact"] = college.Contact.objects.create(email=value)
+        if part == "learner" and role in contact:
             continue
-        field, to_college = _IN_COLLEGE.get(role, (role, lambda value: value))
+        field, to_college = own.get(role) or _IN_COLLEGE.get(role, (role, lambda value: value))
         fields[field] = to_college(value)
     return fields
 

@@ -95,4 +95,5 @@ ONEFILE_SYNC = {
     "REVIEW": {"model": "picsweb.Review"},
     "OFFICER": {"model": "picsweb.Officer"},
     "ORGANISATION": {"model": "picsweb.Organisation"},
+    "PLACEMENT": {"model": "picsweb.Placement"},
 }

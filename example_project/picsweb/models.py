@@ -165,6 +165,7 @@ class Qualification(OneFileQualificationMixin):
     reference = models.CharField(_("reference"), max_length=30)
     title = models.CharField(_("title"), max_length=200)
     start_date = models.DateField(_("start date"), null=True, blank=True)
+    planned_end_date = models.DateField(_("expected end date"), null=True, blank=True)
     assessor = models.ForeignKey(
         Officer,
         verbose_name=_("assessor"),

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning  # noqa: A004 - Django's own name for it
+from django.core.checks import ERROR, CheckMessage, Error, Warning  # noqa: A004 - Django's own name for it
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.db import models
 from django.db.models import Field, Model
@@ -18,21 +18,24 @@ from onefile_sync.host.conditions import WrongCondition, condition, function_at
 from onefile_sync.host.mapping import (
     FIELDS,
     LEARNER,
+    MAY_BE_ABSENT,
     MAY_BE_ELSEWHERE,
-    OFFICER,
     OPTIONS,
     PARTS,
+    PLACEMENT,
     QUALIFICATION,
     REVIEW,
     Part,
+    leads_to,
     leads_to_a_row,
     related_model,
+    target_of,
 )
 from onefile_sync.onefile.centre_records import PLACEMENT_NAMES, STANDARD_NAMES, USER_NAMES
 from onefile_sync.onefile.tokens import is_safe_address
 from onefile_sync.onefile.transport import LONGEST_PAUSE
 
-from . import review
+from . import enrolment_mapping, review
 from .review import fills_itself
 
 #: OneFile's limit of calls per minute, above which it answers 429 (R23).
@@ -46,8 +49,13 @@ MIXINS: Mapping[str, type[Model]] = {
     "ORGANISATION": mixins.OneFileOrganisationMixin,
 }
 
-#: The part to which a foreign key must lead.
-TARGETS: Mapping[Kind, Part] = {Kind.LEARNER: LEARNER, Kind.OFFICER: OFFICER}
+#: What a function returns for an optional role, if not a text.
+RETURNED: Mapping[Kind, str] = {
+    Kind.DATE: "a date",
+    Kind.CODE: "a text or a whole number",
+    Kind.OFFICER: "an officer",
+    Kind.OFFICERS: "pairs of a role and an officer",
+}
 
 #: The parts whose roles the exchange writes, and the fields that the mixins add.
 WRITTEN_PARTS = (QUALIFICATION.key, REVIEW.key)
@@ -77,9 +85,10 @@ def messages() -> Iterator[CheckMessage]:
             id="onefile_sync.E002",
         )
         return
-    yield from _wrong_values()
-    for part in PARTS:
-        yield from _part(part, written)
+    found = [*_wrong_values(), *(message for part in PARTS for message in _part(part, written))]
+    yield from found
+    if all(message.level < ERROR for message in found):
+        yield from enrolment_mapping.messages(written)
 
 
 def _former(former: Mapping[str, str]) -> Iterator[CheckMessage]:
@@ -141,14 +150,15 @@ def _known_names() -> Mapping[str, tuple[str, list[str]]]:
         "USER_NAMES": ("a user", list(USER_NAMES)),
         "STANDARD_NAMES": ("a standard", list(STANDARD_NAMES)),
         "PLACEMENT_NAMES": ("a placement", list(PLACEMENT_NAMES)),
+        "CODES": ("a learner", enrolment_mapping.coded_fields()),
     }
 
 
 def _part(part: Part, written: Mapping[str, Any]) -> Iterator[CheckMessage]:
     name = f"ONEFILE_SYNC[{part.key!r}]"
     spec = written.get(part.key, {})
-    if not isinstance(spec, Mapping) or (part.key == "ORGANISATION" and not spec):
-        return  # reported as E003, or left out, which is allowed as the exchange does not read organisations
+    if not isinstance(spec, Mapping) or (part.key in MAY_BE_ABSENT and not spec):
+        return  # reported as E003, or left out, which is allowed as the exchange does not read these
     if not isinstance(spec.get("model"), str):
         yield Error(
             f"{name} does not say which model it is.",
@@ -172,7 +182,31 @@ def _part(part: Part, written: Mapping[str, Any]) -> Iterator[CheckMessage]:
             id="onefile_sync.E005",
         )
         return
-    mixin = MIXINS[part.key]
+    if mixin := MIXINS.get(part.key):
+        yield from _mixin(part, model, mixin)
+    fields_by_role: dict[str, Field[Any, Any]] = {}
+    for role, kind in part.roles.items():
+        if kind is Kind.CONDITION or part.is_told_by_function(role):
+            yield from _condition(part, role)
+        elif role == "proposed_time" and part.has_moment:
+            continue
+        else:
+            yield from _role(part, role, fields_by_role)
+    yield from _shared(part, fields_by_role)
+    for role in part.optional_roles:
+        if role in spec and part.is_optional(role) and part.is_played(role):
+            yield from _optional_role(part, role)
+    if part is LEARNER:
+        yield from _visible_to()
+    if part is REVIEW:
+        yield from review.messages(fields_by_role)
+    if part is PLACEMENT:
+        yield from enrolment_mapping.placement_messages()
+
+
+def _mixin(part: Part, model: type[Model], mixin: type[Model]) -> Iterator[CheckMessage]:
+    """See that a model has the OneFile ID of our mixin."""
+    name = f"ONEFILE_SYNC[{part.key!r}]"
     if not issubclass(model, mixin):
         yield Error(
             f"{model._meta.label}, which is {name}, lacks the OneFile ID.",
@@ -188,22 +222,6 @@ def _part(part: Part, written: Mapping[str, Any]) -> Iterator[CheckMessage]:
             id="onefile_sync.E019",
         )
     yield from _meta_of_bases(model, mixin)
-    fields_by_role: dict[str, Field[Any, Any]] = {}
-    for role, kind in part.roles.items():
-        if kind is Kind.CONDITION or part.is_told_by_function(role):
-            yield from _condition(part, role)
-        elif role == "proposed_time" and part.has_moment:
-            continue
-        else:
-            yield from _role(part, role, fields_by_role)
-    yield from _shared(part, fields_by_role)
-    for role in part.optional_roles:
-        if role in spec and part.is_played(role):
-            yield from _optional_role(part, role)
-    if part is LEARNER:
-        yield from _visible_to()
-    if part is REVIEW:
-        yield from review.messages(fields_by_role)
 
 
 def _meta_of_bases(model: type[Model], mixin: type[Model]) -> Iterator[CheckMessage]:
@@ -240,16 +258,20 @@ def _condition(part: Part, role: str) -> Iterator[CheckMessage]:
 
 
 def _optional_role(part: Part, role: str) -> Iterator[CheckMessage]:
-    if not part.is_told_by_function(role):
+    kind = part.kind(role)
+    if kind is Kind.CONDITION:
+        yield from _condition(part, role)
+        return
+    if not part.is_told_by_function(role) and kind is not Kind.OFFICERS:
         yield from _role(part, role, {})
         return
     try:
         function_at(part.field_name(role))
     except WrongCondition as wrong:
-        what = "date" if part.kind(role) is Kind.DATE else "text"
         yield Error(
             f"ONEFILE_SYNC[{part.key!r}][{role!r}] cannot be used: {wrong}.",
-            hint=f"Write the dotted path of a function that takes the instance and returns a {what}, or leave it out.",
+            hint="Write the dotted path of a function that takes the instance and returns "
+            f"{RETURNED.get(kind, 'a text')}, or leave it out.",
             obj=part.model,
             id="onefile_sync.E014",
         )
@@ -295,7 +317,7 @@ def _role(part: Part, role: str, found: dict[str, Field[Any, Any]]) -> Iterator[
             id="onefile_sync.E009",
         )
         return
-    if (target := TARGETS.get(part.kind(role))) and not _leads_to(field, target):
+    if (target := target_of(part.kind(role))) and not leads_to(field, target):
         yield Error(
             f"{where}: {named!r} does not lead to the primary key of the model of ONEFILE_SYNC[{target.key!r}].",
             hint=f"Name a foreign key to {target.written.get('model')}.",
@@ -345,7 +367,7 @@ def _candidates(part: Part, role: str, kinds: tuple[type[Field[Any, Any]], ...])
         except (FieldDoesNotExist, LookupError):
             breaks_off = True
             break
-    target = TARGETS.get(part.kind(role))
+    target = target_of(part.kind(role))
     fits = [
         field.name
         for field in model._meta.concrete_fields
@@ -353,23 +375,13 @@ def _candidates(part: Part, role: str, kinds: tuple[type[Field[Any, Any]], ...])
         and not field.primary_key
         and not fills_itself(field)
         and field.name not in OUR_FIELDS
-        and (target is None or _leads_to(field, target))
+        and (target is None or leads_to(field, target))
     ]
     sentences = f" {model._meta.label} has: {', '.join(fits)}." if fits else ""
     if breaks_off:
         onward = [field.name for field in model._meta.get_fields() if leads_to_a_row(field)]
         sentences += f" To a single row each lead from it: {', '.join(onward) or 'none'}."
     return sentences
-
-
-def _leads_to(field: Field[Any, Any], target: Part) -> bool:
-    try:
-        model = target.model
-    except (ImproperlyConfigured, LookupError):
-        return True  # reported by the checks of that part
-    related: Any = field.remote_field.model if field.remote_field else None
-    same = related._meta.concrete_model is model._meta.concrete_model
-    return bool(same and field.target_field.primary_key)  # type: ignore[attr-defined] # of a ForeignKey
 
 
 def _shared(part: Part, found: Mapping[str, Field[Any, Any]]) -> Iterator[CheckMessage]:

@@ -66,7 +66,7 @@ def _attendance(field: Field[Any, Any]) -> str:
     if not isinstance(values, Mapping) or values.keys() != names:
         return f"does not give a value to each of {', '.join(sorted(names))}, and to nothing else"
     for name, value in values.items():
-        if wrong := _unfit(field, value):
+        if wrong := unfit(field, value):
             return f"gives {name!r} {wrong}"
     others = [values["blank"], values["unknown"]]
     if values["yes"] in [*others, values["no"]] or values["no"] in others:
@@ -79,12 +79,12 @@ def _types(field: Field[Any, Any]) -> str:
     if not isinstance(normal, list | tuple) or not normal:
         return "normal_types is not a list with something in it"
     for value in normal:
-        if wrong := _unfit(field, value):
+        if wrong := unfit(field, value):
             return f"normal_types has {wrong}"
-    return f"created_type is {wrong}" if (wrong := _unfit(field, created)) else ""
+    return f"created_type is {wrong}" if (wrong := unfit(field, created)) else ""
 
 
-def _unfit(field: Field[Any, Any], value: Any) -> str:
+def unfit(field: Field[Any, Any], value: Any) -> str:
     """Why a field cannot have a value of the mapping, or ``""``. Makes no query, so it does not look for the row."""
     if is_natural_key(field, value):
         return ""

@@ -3,6 +3,7 @@
 The layers above use this package and never PICSWeb's models directly. Primary keys are text.
 """
 
+from .enrolling import has_upload_mapping, read_learner_to_create
 from .linkable import (
     all_people,
     count_linked,
@@ -53,6 +54,7 @@ __all__ = [
     "can_hold",
     "count_linked",
     "create_review",
+    "has_upload_mapping",
     "is_a_row_missing",
     "kind_of",
     "is_anything_linked",
@@ -74,6 +76,7 @@ __all__ = [
     "names",
     "onefile_ids",
     "read_learner",
+    "read_learner_to_create",
     "read_learners",
     "read_officers",
     "read_people",

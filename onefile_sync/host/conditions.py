@@ -64,10 +64,11 @@ def with_conditions(
 ) -> tuple[QuerySet[Model], Callable[[Model], dict[str, Any]]]:
     """Add a part's SQL conditions to the rows as columns. Returns the rows and a function that reads all conditions.
 
-    ``among`` limits the roles. Makes one query for each natural key in a condition.
+    ``among`` names the roles instead, optional ones too. Makes one query for each natural key in a condition.
     """
-    wanted = [role for role, kind in part.roles.items() if kind is Kind.CONDITION]
-    conditions = {role: condition(part, role) for role in wanted if among is None or role in among}
+    kinds = {**part.optional_roles, **part.roles}
+    wanted = part.roles if among is None else among
+    conditions = {role: condition(part, role) for role in wanted if kinds.get(role) is Kind.CONDITION}
     columns = {f"onefile_{role}": each.sql for role, each in conditions.items() if each.sql is not None}
 
     def answers(row: Model) -> dict[str, Any]:
@@ -148,6 +149,8 @@ def _accessor(field: Any) -> str | None:
 
 def function_at(path: str) -> Callable[[Any], object]:
     """Import the function at a dotted path. Raises :class:`WrongCondition`."""
+    if not isinstance(path, str):
+        raise WrongCondition(f"{path!r} is no text")
     try:
         found = import_string(path)
     except Exception:  # noqa: BLE001 - importing PICSWeb's module may raise anything

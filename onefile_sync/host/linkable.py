@@ -13,11 +13,11 @@ from typing import Any, Literal
 
 from django.db.models import F, Model, QuerySet
 
-from onefile_sync.fields import Kind
 from onefile_sync.idents import ident_key
 
 from .elsewhere import source
 from .mapping import LEARNER, OFFICER, ORGANISATION, QUALIFICATION, REVIEW, WRITTEN, Part
+from .optional_roles import optional_reader
 from .reading import (
     by_learner,
     everything,
@@ -29,8 +29,8 @@ from .reading import (
     rows_of,
     shown,
 )
-from .snapshot import OrganisationRow, PersonRow, QualificationLinkRow, ReviewLinkRow
-from .values import local_date, moment, normal_types, plain, reader
+from .snapshot import OrganisationRow, PersonRow, QualificationLinkRow, ReviewLinkRow, roles_of
+from .values import moment, normal_types, plain, reader
 
 PersonKind = Literal["learner", "officer"]
 _CHUNK = 500
@@ -38,19 +38,19 @@ _CHUNK = 500
 
 def read_people(kind: PersonKind, pks: Iterable[str]) -> list[PersonRow]:
     """The learners or officers with these primary keys, by primary key. Deleted and hidden ones are left out."""
-    return list(_people(kind, _with_pks(WRITTEN[kind], pks)))
+    return list(person_rows(kind, _with_pks(WRITTEN[kind], pks)))
 
 
 def all_people(kind: PersonKind, *, linked: bool | None = None) -> Iterator[PersonRow]:
     """All learners or officers, or those with or without a OneFile ID, fetched lazily."""
-    return _people(kind, only_linked(shown(WRITTEN[kind]), linked))
+    return person_rows(kind, only_linked(shown(WRITTEN[kind]), linked))
 
 
 def unlinked_in_scope(today: date) -> Iterator[PersonRow]:
     """The learners without a OneFile ID who would otherwise be in the scope of the daily sync (R2), fetched lazily."""
-    relations, details = _details(LEARNER)
+    relations, details = optional_reader(LEARNER, roles_of(PersonRow))
     learners = live_learners(lately_ended(today), linked=False, relations=relations)
-    return (_person("learner", learner, details) for learner in learners)
+    return (person_row("learner", learner, details) for learner in learners)
 
 
 def officers_in_use(today: date) -> list[PersonRow]:
@@ -65,14 +65,14 @@ def officers_in_use(today: date) -> list[PersonRow]:
     reviews = _normal(shown(REVIEW)).filter(**{f"{officer_of_review}__isnull": False}).order_by()
     pairs = reviews.values_list(f"{REVIEW.field_name('learner')}__pk", officer_of_review).distinct()
     used |= {pk for learner, pk in pairs.iterator(chunk_size=_CHUNK) if learner in learners}
-    return list(_people("officer", shown(OFFICER).filter(pk__in=used)))
+    return list(person_rows("officer", shown(OFFICER).filter(pk__in=used)))
 
 
 def officers_by_ident() -> dict[str, list[str]]:
     """The primary keys of the officers with each Ident, by the key of :mod:`onefile_sync.idents`. One query."""
     found: dict[str, list[str]] = {}
     if OFFICER.is_played("ident"):
-        relations, details = _details(OFFICER, ["ident"])
+        relations, details = optional_reader(OFFICER, ["ident"])
         for row in _lazily(shown(OFFICER), relations):
             found.setdefault(ident_key(details(row)["ident"]), []).append(str(row.pk))
     found.pop("", None)
@@ -85,9 +85,14 @@ def organisations(
     """All organisations, or those with these primary keys, with or without a OneFile ID; none if there is no model."""
     if not ORGANISATION.is_mapped:
         return
-    relations, details = _details(ORGANISATION)
     rows = shown(ORGANISATION) if pks is None else _with_pks(ORGANISATION, pks)
-    for row in _lazily(only_linked(rows, linked), relations):
+    yield from organisation_rows(only_linked(rows, linked))
+
+
+def organisation_rows(rows: QuerySet[Model]) -> Iterator[OrganisationRow]:
+    """These rows of PICSWeb's as plain ones, fetched lazily."""
+    relations, details = optional_reader(ORGANISATION, roles_of(OrganisationRow))
+    for row in _lazily(rows, relations):
         onefile_id = plain(ORGANISATION, row, "onefile_id")
         yield OrganisationRow(str(row.pk), lazy_label(row), onefile_id, **details(row))
 
@@ -100,7 +105,7 @@ def organisations_in_use() -> Iterator[OrganisationRow]:
 def qualifications_of(learner_pks: Iterable[str]) -> list[QualificationLinkRow]:
     """The qualifications of these learners, linked or not, by primary key. Two queries."""
     learners = learners_by_pk(learner_pks)
-    relations, details = _details(QUALIFICATION)
+    relations, details = optional_reader(QUALIFICATION, roles_of(QualificationLinkRow))
     rows = rows_of(learners, QUALIFICATION)
     rows = rows.select_related(*relations) if relations else rows
     return [
@@ -128,7 +133,7 @@ def references_in_use(*, linked: bool = False) -> dict[str, int]:
     """
     if not knows_references():
         return {}
-    relations, details = _details(QUALIFICATION, ["reference"])
+    relations, details = optional_reader(QUALIFICATION, ["reference"])
     learners = {learner.pk for learner in live_learners(None)}
     of_learners = only_linked(shown(QUALIFICATION), linked=linked)
     rows = of_learners.annotate(onefile_learner_pk=F(f"{QUALIFICATION.field_name('learner')}__pk"))
@@ -262,12 +267,16 @@ def pks_with_onefile_id(kind: str, onefile_ids: Iterable[int]) -> dict[int, list
     return found
 
 
-def _people(kind: PersonKind, rows: QuerySet[Model]) -> Iterator[PersonRow]:
-    relations, details = _details(WRITTEN[kind])
-    return (_person(kind, row, details) for row in _lazily(rows, relations))
+def person_rows(kind: PersonKind, rows: QuerySet[Model]) -> Iterator[PersonRow]:
+    """These rows of PICSWeb's as plain ones, fetched lazily."""
+    part = WRITTEN[kind]
+    known = [role for role in roles_of(PersonRow) if role in part.optional_roles]
+    relations, details = optional_reader(part, known)
+    return (person_row(kind, row, details) for row in _lazily(rows, relations))
 
 
-def _person(kind: PersonKind, row: Model, details: Callable[[Model], dict[str, Any]]) -> PersonRow:
+def person_row(kind: PersonKind, row: Model, details: Callable[[Model], dict[str, Any]]) -> PersonRow:
+    """A row of PICSWeb's as a plain one. ``details`` reads its optional roles."""
     part = WRITTEN[kind]
     return PersonRow(
         str(row.pk),
@@ -290,26 +299,3 @@ def _lazily(rows: QuerySet[Model], relations: Iterable[str]) -> Iterator[Model]:
 
 def _normal(reviews: QuerySet[Model]) -> QuerySet[Model]:
     return reviews.filter(**{f"{REVIEW.field('type').attname}__in": normal_types(REVIEW)})
-
-
-def _details(
-    part: Part, among: Iterable[str] | None = None
-) -> tuple[list[str], Callable[[Model], dict[str, Any]]]:
-    """The relations to fetch with a part's rows, and a function that reads the optional roles that are played."""
-    roles = part.optional_roles if among is None else among
-    sources = {role: source(part, role) for role in roles if part.is_played(role)}
-    relations = [relation for each in sources.values() for relation in each.relations]
-
-    def details(row: Model) -> dict[str, Any]:
-        return {role: _plain_detail(part, role, each.read(row)) for role, each in sources.items()}
-
-    return relations, details
-
-
-def _plain_detail(part: Part, role: str, value: Any) -> str | date | None:
-    """The plain value of an optional role. Raises ``TypeError`` if a function returns no date for a date."""
-    if part.kind(role) is Kind.TEXT:
-        return "" if value is None else str(value).strip()
-    if value is not None and not isinstance(value, date):
-        raise TypeError(f"{part.field_name(role)} returned {type(value).__name__}, not a date.")
-    return local_date(value)

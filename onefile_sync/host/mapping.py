@@ -1,6 +1,6 @@
 """The mapping of PICSWeb's models and fields: typed access to ``ONEFILE_SYNC``.
 
-A *part* is one of the five models (LEARNER, QUALIFICATION, …). A *role* is one of its fields, by its name in
+A *part* is one of the six models (LEARNER, QUALIFICATION, …). A *role* is one of its fields, by its name in
 :mod:`onefile_sync.host.snapshot`. A role that the mapping leaves out is the field of the same name. An *optional* role,
 which is only read, may have no field at all.
 """
@@ -20,10 +20,12 @@ from onefile_sync.conf import deployment
 from onefile_sync.fields import Kind, kinds_by_name
 
 from .snapshot import (
+    LearnerToCreate,
     OrganisationRow,
     PersonRow,
     QualificationLinkRow,
     QualificationRow,
+    QualificationToCreate,
     ReviewLinkRow,
     ReviewRow,
     roles_of,
@@ -40,8 +42,11 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
         "created_type": "Normal",
         "attended_values": {"blank": "", "yes": "yes", "no": "no", "unknown": "unknown"},
     },
+    "PLACEMENT": {"placement_types": ["P"]},
 }
 
+#: The parts that the mapping may leave out: a refresh does not read them.
+MAY_BE_ABSENT = ("ORGANISATION", "PLACEMENT")
 
 #: The field classes allowed for each kind of role.
 FIELDS: Mapping[Kind, tuple[type[Field[Any, Any]], ...]] = {
@@ -53,7 +58,12 @@ FIELDS: Mapping[Kind, tuple[type[Field[Any, Any]], ...]] = {
     Kind.TYPE: (models.CharField, models.IntegerField, models.ForeignKey),
     Kind.LEARNER: (models.ForeignKey,),
     Kind.OFFICER: (models.ForeignKey,),
+    Kind.ORGANISATION: (models.ForeignKey,),
+    Kind.CODE: (models.CharField, models.TextField, models.IntegerField),
 }
+
+#: Kinds of optional roles that have something only where the mapping names it: a field's name says too little.
+ONLY_IF_WRITTEN = (Kind.CONDITION, Kind.OFFICERS)
 
 #: Roles whose value may be on another row, found by a path over relations. For a learner, a function may return the
 #: value instead; not for the role "learner", which is used in queries. Optional roles may have either.
@@ -61,6 +71,7 @@ MAY_BE_ELSEWHERE: Mapping[str, tuple[str, ...]] = {
     "LEARNER": ("main_officer", "ended_on"),
     "QUALIFICATION": ("learner",),
     "REVIEW": ("learner",),
+    "PLACEMENT": ("learner", "organisation"),
 }
 
 
@@ -106,7 +117,7 @@ class Part:
 
     @property
     def is_mapped(self) -> bool:
-        """Whether the mapping names a model. Only ORGANISATION may be left out."""
+        """Whether the mapping names a model. Only the parts of :data:`MAY_BE_ABSENT` may be left out."""
         return bool(self.written)
 
     def is_played(self, role: str) -> bool:
@@ -117,11 +128,19 @@ class Part:
         """
         if role in self.written:
             return self.written[role] is not None
+        kind = self.optional_roles[role]
+        if kind in ONLY_IF_WRITTEN:
+            return False
         try:
-            found = self.model._meta.get_field(role)
+            found: Any = self.model._meta.get_field(role)
         except FieldDoesNotExist:
             return False
-        return isinstance(found, FIELDS[self.optional_roles[role]])
+        target = target_of(kind)
+        return isinstance(found, FIELDS[kind]) and (target is None or leads_to(found, target))
+
+    def is_optional(self, role: str) -> bool:
+        """Whether a role is only read, and may have no field at all."""
+        return role in self.optional_roles and role not in self.roles
 
     def field_name(self, role: str) -> Any:
         """The mapping's entry for a role: usually a field's name, but conditions have other forms too."""
@@ -140,20 +159,20 @@ class Part:
 
     def may_be_path(self, role: str) -> bool:
         """Whether the mapping's entry for a role is read as a path over relations."""
-        may_be = role in self.optional_roles or role in MAY_BE_ELSEWHERE.get(self.key, ())
+        may_be = self.is_optional(role) or role in MAY_BE_ELSEWHERE.get(self.key, ())
         return may_be and isinstance(self.field_name(role), str)
 
     def is_told_by_function(self, role: str) -> bool:
         """Whether the mapping names a function for a role that allows one."""
         name = self.field_name(role)
         is_of_learner = self.key == "LEARNER" and role in MAY_BE_ELSEWHERE["LEARNER"]
-        may_be = is_of_learner or role in self.optional_roles
+        may_be = is_of_learner or self.is_optional(role)
         return may_be and isinstance(name, str) and "." in name
 
     def kind(self, role: str) -> Kind:
         if role in FROM_MIXINS:
             return Kind.NUMBER
-        return self.optional_roles.get(role) or self.roles[role]
+        return self.roles.get(role) or self.optional_roles[role]
 
     @property
     def has_moment(self) -> bool:
@@ -185,6 +204,22 @@ def related_model(model: type[Model], name: str) -> type[Model]:
     return related
 
 
+def target_of(kind: Kind) -> Part | None:
+    """The part to whose rows a foreign key of this kind leads."""
+    return {Kind.LEARNER: LEARNER, Kind.OFFICER: OFFICER, Kind.ORGANISATION: ORGANISATION}.get(kind)
+
+
+def leads_to(field: Field[Any, Any], target: Part) -> bool:
+    """Whether a field leads to the primary key of a part's model. True if it is not known which model that is."""
+    try:
+        model = target.model
+    except (ImproperlyConfigured, LookupError):
+        return True  # reported by the checks of that part
+    related: Any = field.remote_field.model if field.remote_field else None
+    same = related is not None and related._meta.concrete_model is model._meta.concrete_model
+    return bool(same and field.target_field.primary_key)  # type: ignore[attr-defined] # of a ForeignKey
+
+
 #: What tells who an officer is. More is known of a learner.
 _OF_OFFICER = ("ident", "first_name", "surname", "email")
 
@@ -196,12 +231,12 @@ LEARNER = Part(
         "in_learning": Kind.CONDITION,
         "ended_on": Kind.DATE,
     },
-    roles_of(PersonRow),
+    {**roles_of(PersonRow), **roles_of(LearnerToCreate), "additional_officers": Kind.OFFICERS},
 )
 QUALIFICATION = Part(
     "QUALIFICATION",
     {"learner": Kind.LEARNER, **roles_of(QualificationRow)},
-    roles_of(QualificationLinkRow),
+    {**roles_of(QualificationLinkRow), **roles_of(QualificationToCreate), "assessor": Kind.OFFICER},
     has_synchronised_fields=True,
 )
 REVIEW = Part(
@@ -209,8 +244,13 @@ REVIEW = Part(
 )
 OFFICER = Part("OFFICER", {}, {role: roles_of(PersonRow)[role] for role in _OF_OFFICER})
 ORGANISATION = Part("ORGANISATION", {}, roles_of(OrganisationRow))
+PLACEMENT = Part(
+    "PLACEMENT",
+    {"learner": Kind.LEARNER, "organisation": Kind.ORGANISATION},
+    {"type": Kind.TYPE, "start_date": Kind.DATE},
+)
 
-PARTS: tuple[Part, ...] = (LEARNER, QUALIFICATION, REVIEW, OFFICER, ORGANISATION)
+PARTS: tuple[Part, ...] = (LEARNER, QUALIFICATION, REVIEW, OFFICER, ORGANISATION, PLACEMENT)
 
 #: The parts whose rows are written, by the ``kind`` that callers use.
 WRITTEN: Mapping[str, Part] = {

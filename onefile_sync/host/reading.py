@@ -199,7 +199,7 @@ def read_learner(learner: Model) -> LearnerRow:
 def read_learners(learners: Sequence[Model]) -> Iterator[LearnerRow]:
     """Read several learners as :func:`read_learner` does, with the same number of queries as for one."""
     qualifications = _qualifications(learners)
-    reviews = _reviews(learners)
+    reviews = reviews_by_learner(learners)
     hidden = _hidden_reviews(learners, reviews) if hides(REVIEW) else {}
     with_a_place = with_a_place_for_reviews(learners)
     main_officer = source(LEARNER, "main_officer").read
@@ -299,8 +299,8 @@ def _qualifications(learners: Sequence[Model]) -> dict[Any, list[QualificationRo
     return found
 
 
-def _reviews(learners: Sequence[Model]) -> dict[Any, list[ReviewRow]]:
-    """By the learner's primary key."""
+def reviews_by_learner(learners: Sequence[Model]) -> dict[Any, list[ReviewRow]]:
+    """All reviews of these learners, by the learner's primary key."""
     officer_field, type_field = REVIEW.field("officer"), REVIEW.field("type")
     related = [field.name for field in (officer_field, type_field) if isinstance(field, ForeignKey)]
     officer_of = attrgetter(officer_field.name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .models import Enrolment, Student, Tutor
@@ -26,7 +26,35 @@ def surname_of(tutor: Tutor) -> str:
     return tutor.full_name.partition(" ")[2]
 
 
-COLLEGE = {
+def disability_of(student: Student) -> int | None:
+    return None if student.needs_support is None else 1 if student.needs_support else 2
+
+
+def others_of(student: Student) -> list[tuple[str, Tutor | None]]:
+    """The tutors of a student beside the personal tutor, each with the role."""
+    return [("Work Coach", student.work_coach)]
+
+
+#: The college's lines for creating students in OneFile, beside those for linking them. It knows no placements.
+FOR_UPLOAD: dict[str, dict[str, Any]] = {
+    "LEARNER": {
+        "planned_end_date": "due_to_leave_at",
+        "telephone": "contact__telephone",
+        "main_tag": "campus",
+        "ethnicity": "ethnic_group",
+        "sex": "gender__code",
+        "disability": "tests.college.mapping.disability_of",
+        "additional_officers": "tests.college.mapping.others_of",
+    },
+    "QUALIFICATION": {
+        "assessor": "taught_by",
+        "start_date": "begun_on",
+        "planned_end_date": "due_at",
+        "uploaded": {"withdrawn": False},
+    },
+}
+
+COLLEGE: dict[str, Any] = {
     "CALLS_PER_MINUTE": None,
     "LEARNER": {
         "model": "college.Student",
@@ -40,6 +68,7 @@ COLLEGE = {
         "email": "contact__email",
         "date_of_birth": "born_on",
         "start_date": "enrolled_at",
+        **FOR_UPLOAD["LEARNER"],
     },
     "QUALIFICATION": {
         "model": "college.Enrolment",
@@ -52,6 +81,7 @@ COLLEGE = {
         "certificate_applied_date": "claimed_at",
         "certificate_received_date": "certificated_on",
         "reference": "course_code",
+        **FOR_UPLOAD["QUALIFICATION"],
     },
     "REVIEW": {
         "model": "college.Meeting",

@@ -37,9 +37,19 @@ class Contact(models.Model):
     """A student's e-mail and telephone."""
 
     email = models.EmailField(blank=True, default="")
+    telephone = models.CharField(max_length=30, blank=True, default="")
 
     def __str__(self) -> str:
         return self.email
+
+
+class Gender(models.Model):
+    """What a student may choose, with the code of the funding body."""
+
+    code = models.CharField(max_length=2)
+
+    def __str__(self) -> str:
+        return self.code
 
 
 class PresentStudents(models.Manager["Student"]):
@@ -58,11 +68,19 @@ class Student(OneFileLearnerMixin):
     born_on = models.DateField(null=True, blank=True)
     uln = models.CharField(max_length=10, blank=True, default="")
     ni_number = models.CharField(max_length=13, null=True, blank=True)  # noqa: DJ001 - on purpose: null
+    campus = models.CharField(max_length=50, blank=True, default="")
+    ethnic_group = models.PositiveSmallIntegerField(null=True, blank=True)
+    gender = models.ForeignKey(Gender, null=True, blank=True, on_delete=models.PROTECT)
+    needs_support = models.BooleanField(null=True, blank=True)
+    due_to_leave_at = models.DateTimeField(null=True, blank=True)
     enrolled_at = models.DateTimeField(null=True, blank=True)
     enrolled = models.BooleanField(default=True)
     on_break = models.BooleanField(default=False)
     left_at = models.DateTimeField(null=True, blank=True)
     personal_tutor = models.ForeignKey(Tutor, null=True, blank=True, on_delete=models.PROTECT)
+    work_coach = models.ForeignKey(
+        Tutor, null=True, blank=True, on_delete=models.PROTECT, related_name="coached"
+    )
     binned = models.BooleanField(default=False)
     edited_at = models.DateTimeField(auto_now=True)
 
@@ -84,6 +102,9 @@ class Enrolment(OneFileQualificationMixin):
     registered_at = models.DateTimeField(null=True, blank=True)
     claimed_at = models.DateTimeField(null=True, blank=True)
     certificated_on = models.DateField(null=True, blank=True)
+    taught_by = models.ForeignKey(Tutor, null=True, blank=True, on_delete=models.PROTECT)
+    begun_on = models.DateField(null=True, blank=True)
+    withdrawn = models.BooleanField(default=False)
     due_at = models.DateTimeField(null=True, blank=True)
     edited_at = models.DateTimeField(auto_now=True)
 

@@ -21,7 +21,7 @@ from onefile_sync import services
 from onefile_sync.conf import KEYS
 from onefile_sync.contrib.health_check import OneFileIntegration
 from onefile_sync.fields import Kind, blank_values
-from onefile_sync.host.mapping import OPTIONS, PARTS
+from onefile_sync.host.mapping import LEARNER, OPTIONS, PARTS
 from onefile_sync.management.commands.onefile_status import as_json
 from onefile_sync.management.commands.onefile_sync import summarise
 from onefile_sync.models import OneFileSettings, RecordLink, RunKind, SyncRun
@@ -64,10 +64,30 @@ class TestInstall:
         assert [(code(key), code(role)) for key, role, _ in rows] == [
             (part.key, role) for part in PARTS for role in part.optional_roles
         ]
-        kinds = {Kind.TEXT: "text", Kind.DATE: "a date or date-time"}
+        kinds = {
+            Kind.TEXT: "text",
+            Kind.DATE: "a date or date-time",
+            Kind.CODE: "text or a whole number",
+            Kind.OFFICER: "a foreign key to your officer",
+            Kind.OFFICERS: "a function that returns pairs of a role and an officer",
+            Kind.CONDITION: "a condition",
+            Kind.TYPE: "text, a whole number or a foreign key",
+        }
         by_key = {part.key: part for part in PARTS}
         for key, role, value in rows:
             assert value.partition(":")[0] == kinds[by_key[code(key)].optional_roles[code(role)]]
+
+    def test_the_lines_for_creating_learners_are_fifteen_at_most(self) -> None:
+        written = ast.literal_eval(block("install.md", "check: upload"))
+        codes = written.pop("CODES")
+
+        by_key = {part.key: part for part in PARTS}
+        for key, roles in written.items():
+            known = {"model", *by_key[key].roles, *by_key[key].optional_roles}
+            assert roles.keys() <= known
+        assert codes.keys() <= {role for role, kind in LEARNER.optional_roles.items() if kind is Kind.CODE}
+        lines = sum(len(roles) if key != "PLACEMENT" else 1 for key, roles in written.items())
+        assert lines + len(codes) <= 15
 
     @pytest.mark.django_db
     def test_every_permission(self) -> None:

@@ -109,6 +109,13 @@ class TestOptionalRoles:
             ("qualifications", Kind.TEXT, False),  # a relation without a column
             ("full_name", Kind.TEXT, False),  # a property
             ("middle_name", Kind.TEXT, False),  # nothing at all
+            ("sex", Kind.CODE, True),
+            ("onefile_centre_id", Kind.CODE, True),  # a whole number
+            ("main_officer", Kind.CODE, False),  # a foreign key has no code, but its row may
+            ("main_officer", Kind.OFFICER, True),
+            ("main_officer", Kind.ORGANISATION, False),  # leads to an officer
+            ("status", Kind.CONDITION, False),  # has to be written
+            ("qualifications", Kind.OFFICERS, False),  # has to be written
         ],
     )
     def test_a_role_that_is_not_written_is_played_by_a_suitable_field_of_its_name(self, role, kind, expected):

@@ -23,7 +23,8 @@ from django.core.management import CommandError, call_command
 from example_project.picsweb.management.commands.seed_demo import fill, seed
 from example_project.picsweb.models import Learner, Officer, Organisation, Qualification, Review, Unit
 from onefile_sync import host
-from onefile_sync.host.mapping import LEARNER, OFFICER
+from onefile_sync.host.mapping import OFFICER
+from onefile_sync.host.snapshot import PersonRow, roles_of
 from onefile_sync.models import OneFileSettings
 from onefile_sync.sandbox.demo_data.command_line import (
     add_provider_arguments,
@@ -228,7 +229,7 @@ def test_linking_reads_of_a_seeded_picsweb_what_the_provider_has() -> None:
         row = people[story.picsweb.ident]
         assert all(
             getattr(row, name) == getattr(story.picsweb, name)
-            for name in (*LEARNER.optional_roles, "onefile_id")
+            for name in (*roles_of(PersonRow), "onefile_id")
         )
     officers = {row.ident: row for row in host.all_people("officer")}
     assert all(
