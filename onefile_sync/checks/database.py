@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from django.core.checks import CheckMessage, Warning  # noqa: A004 - Django's own name for it
+from django.core.checks import INFO, CheckMessage, Warning  # noqa: A004 - Django's own name for it
 from django.db import DatabaseError, router, transaction
 from django.db.models import Field, ForeignKey
 
 from onefile_sync.fields import Kind
 from onefile_sync.host.conditions import values_of
 from onefile_sync.host.lookups import NoSuchRow, kept_for
-from onefile_sync.host.mapping import PARTS, REVIEW, Part
+from onefile_sync.host.mapping import PARTS, PLACEMENT, REVIEW, Part
 from onefile_sync.models import OneFileSettings
 
 from . import picsweb
@@ -43,7 +43,7 @@ def messages(databases: Sequence[str]) -> Iterator[CheckMessage]:
 
 def _rows_that_the_mapping_names() -> Iterator[CheckMessage]:
     """Check that a row exists for each value in the mapping that names a row of another table."""
-    if any(picsweb.messages()):
+    if any(message.level > INFO for message in picsweb.messages()):
         return  # the mapping itself has to be put right first
     for part, role, field, values in _values_named():
         if not isinstance(field, ForeignKey):
@@ -66,8 +66,11 @@ def _values_named() -> Iterator[tuple[Part, str, Field[Any, Any], list[Any]]]:
     kinds = [REVIEW.option("created_type"), *REVIEW.option("normal_types")]
     yield REVIEW, "type", REVIEW.field("type"), kinds
     yield REVIEW, "attended", REVIEW.field("attended"), list(REVIEW.option("attended_values").values())
+    if PLACEMENT.is_mapped and PLACEMENT.is_played("type") and not PLACEMENT.is_told_by_function("type"):
+        yield PLACEMENT, "type", PLACEMENT.field("type"), list(PLACEMENT.option("placement_types"))
     for part in PARTS:
-        for role in (role for role, kind in part.roles.items() if kind is Kind.CONDITION):
+        optional = {role: kind for role, kind in part.optional_roles.items() if role in part.written}
+        for role in (role for role, kind in {**optional, **part.roles}.items() if kind is Kind.CONDITION):
             wanted = part.field_name(role)
             for name, value in wanted.items() if isinstance(wanted, Mapping) else ():
                 field: Any = part.model._meta.get_field(name)

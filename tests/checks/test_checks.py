@@ -99,6 +99,12 @@ WRONG_KEYS = [
     ({**PICSWEB.mapping, "STANDARD_NAMES": {"reference": "Code"}}, "E017"),
     ({**PICSWEB.mapping, "PLACEMENT_NAMES": {"address": "Address"}}, "E017"),
     ({**PICSWEB.mapping, "ARCHIVED": {"role": [2]}}, "E003"),
+    ({**PICSWEB.mapping, "CODES": {"surname": {"a": "b"}}}, "E017"),
+    ({**PICSWEB.mapping, "CODES": {"sex": "F"}}, "E003"),
+    ({**PICSWEB.mapping, "CODES": {"sex": {"F": None}}}, "E003"),
+    ({**PICSWEB.mapping, "CODES": {"sex": {True: "F"}}}, "E003"),
+    ({**PICSWEB.mapping, "ENROL_QUIET_SECONDS": 0}, "E003"),
+    ({**PICSWEB.mapping, "PLACEMENT": "picsweb.Placement"}, "E003"),
     ({**PICSWEB.mapping, "CALLS_PER_MINUTE": 301}, "W001"),
 ]
 RIGHT_KEYS = [
@@ -110,6 +116,7 @@ RIGHT_KEYS = [
     {**PICSWEB.mapping, "USER_NAMES": {"last_name": "Surname"}},
     {**PICSWEB.mapping, "STANDARD_NAMES": {"code": "Code"}},
     {**PICSWEB.mapping, "PLACEMENT_NAMES": {"name": "Employer"}},
+    {**PICSWEB.mapping, "CODES": {"ethnicity": {"Welsh": 31, 4: "34"}, "sex": {}}, "ENROL_QUIET_SECONDS": 20},
     {**PICSWEB.mapping, "ARCHIVED": {"property": "Archived"}, "ASSESSOR_ROLES": [5]},
 ]
 VALUES = {"blank": "", "yes": "yes", "no": "no", "unknown": "unknown"}
@@ -118,7 +125,6 @@ WRONG_ROLES = [
     ("LEARNER", {"model": 5}, "E004"),
     ("LEARNER", {"model": "picsweb.Pupil"}, "E005"),
     ("LEARNER", {"model": "Learner"}, "E005"),
-    ("ORGANISATION", {"model": "picsweb.Placement"}, "E006"),
     ("REVIEW", {"reviewer": "officer"}, "E007"),
     ("REVIEW", {"onefile_id": "onefile_id"}, "E007"),
     ("LEARNER", {"main_officer": "assessor"}, "E008"),
@@ -179,9 +185,43 @@ WRONG_ROLES = [
     ("OFFICER", {"uln": "ident"}, "E007"),
     ("ORGANISATION", {"name": "onefile_id"}, "E009"),
     ("REVIEW", {"reference": "type"}, "E007"),
+    ("LEARNER", {"telephone": "phone"}, "E008"),
+    ("LEARNER", {"ethnicity": "main_officer"}, "E009"),
+    ("LEARNER", {"ethnicity": "main_officer__onefile"}, "E008"),
+    ("LEARNER", {"sex": "date_of_birth"}, "E009"),
+    ("LEARNER", {"additional_officers": "main_officer"}, "E014"),
+    ("LEARNER", {"additional_officers": ["main_officer"]}, "E014"),
+    ("LEARNER", {"additional_officers": "tests.nowhere.officers_of"}, "E014"),
+    ("QUALIFICATION", {"assessor": "learner"}, "E010"),
+    ("QUALIFICATION", {"assessor": "title"}, "E009"),
+    ("QUALIFICATION", {"assessor": "tests.nowhere.assessor_of"}, "E014"),
+    ("QUALIFICATION", {"planned_end_date": "title"}, "E009"),
+    ("QUALIFICATION", {"uploaded": {"sent": True}}, "E015"),
+    ("QUALIFICATION", {"uploaded": {}}, "E015"),
+    ("QUALIFICATION", {"uploaded": "tests.nowhere.is_uploaded"}, "E014"),
+    ("PLACEMENT", {"model": MISSING, "type": "type"}, "E004"),
+    ("PLACEMENT", {"model": "picsweb.Job"}, "E005"),
+    ("PLACEMENT", {"employer": "organisation"}, "E007"),
+    ("PLACEMENT", {"organisation": "employer"}, "E008"),
+    ("PLACEMENT", {"organisation": "type"}, "E009"),
+    ("PLACEMENT", {"organisation": "learner"}, "E010"),
+    ("PLACEMENT", {"learner": "organisation"}, "E010"),
+    ("PLACEMENT", {"type": "kind"}, "E008"),
+    ("PLACEMENT", {"type": "start_date"}, "E009"),
+    ("PLACEMENT", {"start_date": "type"}, "E009"),
+    ("PLACEMENT", {"placement_types": "P"}, "E071"),
+    ("PLACEMENT", {"placement_types": []}, "E071"),
+    ("PLACEMENT", {"placement_types": ["longer than the type"]}, "E071"),
 ]
 RIGHT_ROLES = [
-    ("LEARNER", dict.fromkeys(LEARNER.optional_roles)),
+    ("LEARNER", dict.fromkeys(set(LEARNER.optional_roles) - {"first_name", "surname", "email"})),
+    ("LEARNER", {"ethnicity": "main_officer__onefile_id", "sex": "tests.checks.test_checks.not_a_model"}),
+    ("LEARNER", {"additional_officers": "tests.checks.test_checks.not_a_model"}),
+    ("QUALIFICATION", {"uploaded": {"title": ["a", "b"]}, "planned_end_date": None, "assessor": None}),
+    ("QUALIFICATION", {"assessor": "learner__main_officer", "uploaded": "units"}),
+    ("PLACEMENT", {"type": None, "start_date": None}),
+    ("PLACEMENT", {"type": "tests.checks.test_checks.not_a_model", "placement_types": [True]}),
+    ("PLACEMENT", {"placement_types": ["P", "W"], "start_date": "learner__start_date"}),
     ("LEARNER", {"email": "main_officer__email", "first_name": "tests.checks.test_checks.not_a_model"}),
     (
         "LEARNER",
@@ -248,6 +288,16 @@ class TestTheMapping:
     def test_a_right_role(self, settings, part, values):
         settings.ONEFILE_SYNC = changed(PICSWEB.mapping, part, **values)
         assert checks.check_mapping() == []
+
+    def test_an_organisation_without_the_mixin(self, settings):
+        others = {key: spec for key, spec in PICSWEB.mapping.items() if key != "PLACEMENT"}
+        settings.ONEFILE_SYNC = changed(others, "ORGANISATION", model="picsweb.Placement")
+        assert ids(checks.check_mapping()) == ["E006"]
+
+    def test_placements_need_organisations(self, settings):
+        settings.ONEFILE_SYNC = {key: spec for key, spec in PICSWEB.mapping.items() if key != "ORGANISATION"}
+        (message,) = checks.check_mapping()
+        assert (ids([message]), "leave PLACEMENT out" in message.hint) == (["E004"], True)
 
     def test_a_warning_is_no_reason_to_refuse_work(self, settings):
         settings.ONEFILE_SYNC = {**PICSWEB.mapping, "CALLS_PER_MINUTE": 301}
