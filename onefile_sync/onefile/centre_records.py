@@ -29,6 +29,12 @@ USER_NAMES: Mapping[str, str] = {
     "placement_id": "PlacementID",
     "classroom_id": "ClassroomID",
     "last_modified": "LastModified",
+    "telephone": "Telephone",
+    "mobile": "MobileNumber",
+    "ethnicity": "L12",
+    "sex": "L13",
+    "disability": "L14",
+    "primary_lldd": "PrimaryLLDDCode",
 }
 #: The same for a placement and a classroom.
 PLACEMENT_NAMES: Mapping[str, str] = {
@@ -79,6 +85,12 @@ def person(
         placement_id=item.read("placement_id", names["placement_id"], reference),
         classroom_id=item.read("classroom_id", names["classroom_id"], reference),
         last_modified=item.read("last_modified", names["last_modified"], moment),
+        telephone=item.read("telephone", names["telephone"], text),
+        mobile=item.read("mobile", names["mobile"], text),
+        ethnicity=item.read("ethnicity", names["ethnicity"], text),
+        sex=item.read("sex", names["sex"], text),
+        disability=item.read("disability", names["disability"], text),
+        primary_lldd=item.read("primary_lldd", names["primary_lldd"], text),
     )
     archived = item.read("archived", archived_property, flag) if archived_property else None
     if archived_property and read_alone and is_blank(item.as_sent(archived_property)):

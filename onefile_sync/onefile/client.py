@@ -8,24 +8,8 @@ from typing import Any, TypeVar
 
 from django.views.decorators.debug import sensitive_variables
 
-from . import centre_records, parsing
+from . import centre_records, endpoints, parsing
 from .centre_records import PLACEMENT_NAMES, STANDARD_NAMES, USER_NAMES
-from .endpoints import (
-    CREATE_REVIEW,
-    CREATE_VISIT,
-    READ_CUSTOMER,
-    READ_LEARNING_AIM,
-    READ_REVIEW,
-    READ_USER,
-    SEARCH_CENTRES,
-    SEARCH_CLASSROOMS,
-    SEARCH_LEARNING_AIMS,
-    SEARCH_PLACEMENTS,
-    SEARCH_REVIEWS,
-    SEARCH_STANDARDS,
-    SEARCH_USERS,
-    UPDATE_LEARNING_AIM,
-)
 from .operations import Operation
 from .records import (
     AimField,
@@ -48,9 +32,11 @@ from .transport import Transport
 MAX_PAGES = 5_000
 #: OneFile's status number of a scheduled review. No API client is known to send another one.
 SCHEDULED = 1
+#: The dates of a learning aim that can be set whether or not the caller wanted them read, with OneFile's names.
+AIM_DATES: Mapping[str, str] = {"start_date": "StartDate", "planned_end_date": "PlannedEnd"}
 
 Listed = TypeVar("Listed", AimOutline, Centre, LearningAim, Review, Person, NamedRecord, Standard)
-Single = TypeVar("Single", User, LearningAim, Review, Person)
+Single = TypeVar("Single", User, LearningAim, Review, Person, NamedRecord)
 
 
 class OneFile:
@@ -78,7 +64,7 @@ class OneFile:
         self._aim_fields = aim_fields
         self.page_size = page_size
         self.user_names = user_names
-        self._placement_names = placement_names
+        self.placement_names = placement_names
         self.standard_names = standard_names
         self._archived_property = archived_property
         self._archived_roles = archived_roles
@@ -86,23 +72,23 @@ class OneFile:
 
     def customer(self) -> Customer:
         """The customer to whom the customer token belongs."""
-        customer = parsing.customer(self.transport.send(READ_CUSTOMER))
+        customer = parsing.customer(self.transport.send(endpoints.READ_CUSTOMER))
         if customer is None:
-            raise READ_CUSTOMER.failure("bad_answer")
+            raise endpoints.READ_CUSTOMER.failure("bad_answer")
         return customer
 
     def centres(self, customer_id: int) -> SearchResult[Centre]:
-        return self._search(SEARCH_CENTRES, {"CustomerID": customer_id}, parsing.centre)
+        return self._search(endpoints.SEARCH_CENTRES, {"CustomerID": customer_id}, parsing.centre)
 
     def page_of_centres(self, number: int, customer_id: int) -> SearchPage[Centre]:
-        return self._page(SEARCH_CENTRES, number, {"CustomerID": customer_id}, parsing.centre)
+        return self._page(endpoints.SEARCH_CENTRES, number, {"CustomerID": customer_id}, parsing.centre)
 
     def user(self, user_id: int) -> User:
-        return self._read(READ_USER, user_id, parsing.user)
+        return self._read(endpoints.READ_USER, user_id, parsing.user)
 
     def person(self, user_id: int) -> Person:
         """A user's details. Use :meth:`user` where the name, role and centre are enough."""
-        return self._read(READ_USER, user_id, lambda item: self.as_person(item, read_alone=True))
+        return self._read(endpoints.READ_USER, user_id, lambda item: self.as_person(item, read_alone=True))
 
     def as_person(self, sent: object, *, read_alone: bool = False) -> Person | None:
         """A user as OneFile sends it, or ``None`` if it cannot be parsed."""
@@ -131,32 +117,41 @@ class OneFile:
         """
         texts = {"mis_value": mis_value, "email": email, "first_name": first_name, "last_name": last_name}
         filters = {self.user_names[name]: text or None for name, text in texts.items()}
-        return self._search(SEARCH_USERS, self._people_of(centre_id, role) | filters, self.as_person)
+        body = self._people_of(centre_id, role) | filters
+        return self._search(endpoints.SEARCH_USERS, body, self.as_person)
 
     def page_of_people(self, number: int, *, centre_id: int | None, role: int | None) -> SearchPage[Person]:
         """Read one page of the users of a centre with a role; ``None`` means every centre, or every role."""
-        return self._page(SEARCH_USERS, number, self._people_of(centre_id, role), self.as_person)
+        return self._page(endpoints.SEARCH_USERS, number, self._people_of(centre_id, role), self.as_person)
 
     def page_of_placements(self, number: int, centre_id: int | None) -> SearchPage[NamedRecord]:
-        return self._page(
-            SEARCH_PLACEMENTS,
-            number,
-            {"OrganisationID": centre_id},
-            lambda item: centre_records.named_record(item, self._placement_names),
-        )
+        body = {"OrganisationID": centre_id}
+        return self._page(endpoints.SEARCH_PLACEMENTS, number, body, self._as_placement)
+
+    @sensitive_variables()
+    def placements(self, centre_id: int | None, name: str = "") -> SearchResult[NamedRecord]:
+        """Search for placements, to the end. As of people, a blank name is not sent: compare the records."""
+        body = {"OrganisationID": centre_id, self.placement_names["name"]: name or None}
+        return self._search(endpoints.SEARCH_PLACEMENTS, body, self._as_placement)
+
+    def placement(self, placement_id: int) -> NamedRecord:
+        return self._read(endpoints.READ_PLACEMENT, placement_id, self._as_placement)
 
     def page_of_classrooms(self, number: int, centre_id: int | None) -> SearchPage[NamedRecord]:
-        return self._page(
-            SEARCH_CLASSROOMS, number, {"OrganisationID": centre_id}, centre_records.named_record
-        )
+        body = {"OrganisationID": centre_id}
+        return self._page(endpoints.SEARCH_CLASSROOMS, number, body, centre_records.named_record)
+
+    def classrooms(self, centre_id: int | None, name: str = "") -> SearchResult[NamedRecord]:
+        """Search for classrooms, to the end. See :meth:`placements`."""
+        body = {"OrganisationID": centre_id, "Name": name or None}
+        return self._search(endpoints.SEARCH_CLASSROOMS, body, centre_records.named_record)
 
     def page_of_standards(self, number: int, centre_id: int | None) -> SearchPage[Standard]:
-        return self._page(
-            SEARCH_STANDARDS,
-            number,
-            {"OrganisationID": centre_id},
-            lambda item: centre_records.standard(item, self.standard_names),
-        )
+        body = {"OrganisationID": centre_id}
+        return self._page(endpoints.SEARCH_STANDARDS, number, body, self._as_standard)
+
+    def standards(self, centre_id: int | None) -> SearchResult[Standard]:
+        return self._search(endpoints.SEARCH_STANDARDS, {"OrganisationID": centre_id}, self._as_standard)
 
     def learning_aims(
         self, learner_id: int, wanted: Collection[int] | None = None
@@ -166,28 +161,27 @@ class OneFile:
         With ``wanted`` IDs, the search ends with the page on which the last of them was found.
         """
         return self._search(
-            SEARCH_LEARNING_AIMS,
+            endpoints.SEARCH_LEARNING_AIMS,
             {"UserID": learner_id},
-            lambda item: parsing.learning_aim(item, self._aim_fields),
+            self._as_aim,
             lambda found, _length: wanted is not None and found >= set(wanted),
         )
 
     def page_of_learning_aims(self, number: int) -> SearchPage[LearningAim]:
         """Read one page of all learners' learning aims. Fails as ``refused`` where OneFile requires a learner."""
-        return self._page(
-            SEARCH_LEARNING_AIMS, number, {}, lambda item: parsing.learning_aim(item, self._aim_fields)
-        )
+        return self._page(endpoints.SEARCH_LEARNING_AIMS, number, {}, self._as_aim)
 
     def page_of_reviews(
         self, number: int, centre_id: int | None, learner_id: int | None = None
     ) -> SearchPage[Review]:
         """Read one page of the reviews of one learner, or of all learners in a centre."""
-        body: dict[str, object] = {"LearnerID": learner_id, "OrganisationID": centre_id}
-        return self._page(SEARCH_REVIEWS, number, body, parsing.review)
+        body = {"LearnerID": learner_id, "OrganisationID": centre_id}
+        return self._page(endpoints.SEARCH_REVIEWS, number, body, parsing.review)
 
     def page_of_aim_outlines(self, number: int, learner_id: int) -> SearchPage[AimOutline]:
         """Read one page of a learner's learning aims, as far as it tells which standards they are of."""
-        return self._page(SEARCH_LEARNING_AIMS, number, {"UserID": learner_id}, centre_records.aim_outline)
+        body = {"UserID": learner_id}
+        return self._page(endpoints.SEARCH_LEARNING_AIMS, number, body, centre_records.aim_outline)
 
     def is_surely_last(self, page: SearchPage[Any]) -> bool:
         """Whether a first page is too short to have been cut off, by the size requested or by a server's cap."""
@@ -197,9 +191,7 @@ class OneFile:
 
     def learning_aim(self, aim_id: int) -> LearningAim:
         return self._read(
-            READ_LEARNING_AIM,
-            aim_id,
-            lambda item: parsing.learning_aim(item, self._aim_fields, read_alone=True),
+            endpoints.READ_LEARNING_AIM, aim_id, lambda item: self._as_aim(item, read_alone=True)
         )
 
     def update_learning_aim(
@@ -210,7 +202,7 @@ class OneFile:
         about_to_send: Callable[[], object] = lambda: None,
         **values: str | date,
     ) -> None:
-        """Set some of the writable values, by our names for them.
+        """Set some of the writable values, by our names for them, or of ``start_date`` and ``planned_end_date``.
 
         ``aim`` must have been read just now: OneFile does not document whether an update may be partial, so all
         writable values are sent, except those named in ``without``. Blanks are never sent. ``about_to_send`` is called
@@ -218,16 +210,16 @@ class OneFile:
         """
         writable = {each.name: each.json_name for each in self._aim_fields if each.is_writable}
         for name, value in values.items():
-            if name not in writable or isinstance(value, datetime):
+            if name not in {**writable, **AIM_DATES} or isinstance(value, datetime):
                 raise TypeError(name)
         as_read = {name: value for name, value in aim.writable.items() if name not in without}
         body: dict[str, object] = {"ID": aim.id, "UserID": aim.learner_id, **as_read}
-        for name, json_name in writable.items():
+        for name, json_name in (*writable.items(), *AIM_DATES.items()):
             wanted: AimValue = values.get(name) or aim.values.get(name)
             if wanted:
                 body[json_name] = parsing.date_text(wanted) if isinstance(wanted, date) else wanted
         self.transport.send(
-            UPDATE_LEARNING_AIM, (aim.id,), _without_blanks(body), about_to_send=about_to_send
+            endpoints.UPDATE_LEARNING_AIM, (aim.id,), _without_blanks(body), about_to_send=about_to_send
         )
 
     def reviews(
@@ -239,18 +231,20 @@ class OneFile:
         or if the search has found exactly these IDs and the page's length does not look like a server's cap. Leave
         ``known`` out when a review will be created because it was not found: then a short page never ends the search.
         """
-        body: dict[str, object] = {"LearnerID": learner_id, "OrganisationID": centre_id}
+        body = {"LearnerID": learner_id, "OrganisationID": centre_id}
 
         def is_the_end(found: Set[int], length: int) -> bool:
             if known is None or length >= self.page_size:
                 return False
             as_expected = found == set(known) and not _may_be_a_cap(length, self.page_size)
-            return as_expected or length < self._longest_page[SEARCH_REVIEWS.name]
+            return as_expected or length < self._longest_page[endpoints.SEARCH_REVIEWS.name]
 
-        return self._search(SEARCH_REVIEWS, body, parsing.review, is_the_end)
+        return self._search(endpoints.SEARCH_REVIEWS, body, parsing.review, is_the_end)
 
     def review(self, review_id: int) -> Review:
-        return self._read(READ_REVIEW, review_id, lambda item: parsing.review(item, read_alone=True))
+        return self._read(
+            endpoints.READ_REVIEW, review_id, lambda item: parsing.review(item, read_alone=True)
+        )
 
     def create_visit(
         self,
@@ -267,9 +261,8 @@ class OneFile:
 
         ``about_to_send`` is called immediately before the request is sent.
         """
-        return self._create(
-            CREATE_VISIT,
-            about_to_send,
+        return self.create(
+            endpoints.CREATE_VISIT,
             {
                 "LearnerID": learner_id,
                 "OrganisationID": centre_id,
@@ -279,6 +272,7 @@ class OneFile:
                 "SMSReminder": False,
                 "AssessorID": assessor_id,
             },
+            about_to_send=about_to_send,
         )
 
     def create_review(
@@ -292,9 +286,8 @@ class OneFile:
         about_to_send: Callable[[], object],
     ) -> int:
         """Create a review in a visit and return its ID. ``scheduled_for`` is aware. See :meth:`create_visit`."""
-        return self._create(
-            CREATE_REVIEW,
-            about_to_send,
+        return self.create(
+            endpoints.CREATE_REVIEW,
             {
                 "LearnerID": learner_id,
                 "OrganisationID": centre_id,
@@ -303,7 +296,36 @@ class OneFile:
                 "VisitID": visit_id,
                 "AssessorID": assessor_id,
             },
+            about_to_send=about_to_send,
         )
+
+    @sensitive_variables()
+    def create(
+        self,
+        operation: Operation,
+        body: Mapping[str, object],
+        path_args: Sequence[int] = (),
+        *,
+        about_to_send: Callable[[], object],
+    ) -> int:
+        """Carry out a create and return the new record's ID. ``None`` in ``body`` is not sent.
+
+        An answer without an ID leaves the create in doubt. See :mod:`.creating` for the creates of an enrolment.
+        """
+        answer = self.transport.send(operation, path_args, _without_blanks(body), about_to_send=about_to_send)
+        new_id = parsing.created_id(answer)
+        if new_id is None:
+            raise operation.failure("bad_answer")
+        return new_id
+
+    def _as_aim(self, sent: object, *, read_alone: bool = False) -> LearningAim | None:
+        return parsing.learning_aim(sent, self._aim_fields, read_alone=read_alone)
+
+    def _as_placement(self, sent: object) -> NamedRecord | None:
+        return centre_records.named_record(sent, self.placement_names)
+
+    def _as_standard(self, sent: object) -> Standard | None:
+        return centre_records.standard(sent, self.standard_names)
 
     def _people_of(self, centre_id: int | None, role: int | None) -> dict[str, object]:
         return {self.user_names["centre_id"]: centre_id, self.user_names["role"]: role}
@@ -312,7 +334,7 @@ class OneFile:
     def _search(
         self,
         operation: Operation,
-        body: dict[str, object],
+        body: Mapping[str, object],
         parse: Callable[[object], Listed | None],
         is_enough: Callable[[Set[int], int], bool] = lambda _found, _length: False,
     ) -> SearchResult[Listed]:
@@ -344,7 +366,7 @@ class OneFile:
         self,
         operation: Operation,
         number: int,
-        body: dict[str, object],
+        body: Mapping[str, object],
         parse: Callable[[object], Listed | None],
     ) -> SearchPage[Listed]:
         items = self.transport.send(operation, (number, self.page_size), _without_blanks(body))
@@ -363,20 +385,11 @@ class OneFile:
             raise operation.failure("bad_answer")
         return record
 
-    def _create(
-        self, operation: Operation, about_to_send: Callable[[], object], body: dict[str, object]
-    ) -> int:
-        answer = self.transport.send(operation, (), _without_blanks(body), about_to_send=about_to_send)
-        new_id = parsing.created_id(answer)
-        if new_id is None:
-            raise operation.failure("bad_answer")
-        return new_id
-
 
 def _may_be_a_cap(length: int, asked_for: int) -> bool:
     """Whether the server may have capped the page at this length. Caps are round numbers or very small ones."""
     return length <= 2 or length % 5 == 0 or length == asked_for - 1
 
 
-def _without_blanks(body: dict[str, object]) -> dict[str, object]:
+def _without_blanks(body: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in body.items() if value is not None}

@@ -33,6 +33,9 @@ SEARCH_PLACEMENTS = Operation(
     max_bytes=LARGEST_PAGE,
     max_seconds=LONGEST_PAGE,
 )
+READ_PLACEMENT = Operation(
+    "read placement", "GET", "/Placement/{}", repeatable=True, meanings=_NO_SUCH_RECORD
+)
 SEARCH_CLASSROOMS = Operation(
     "search classrooms",
     "POST",
@@ -75,3 +78,9 @@ SEARCH_REVIEWS = Operation(
 READ_REVIEW = Operation("read review", "GET", "/Review/{}", repeatable=True, meanings=_NO_SUCH_RECORD)
 CREATE_VISIT = Operation("create visit", "POST", "/Visit", repeatable=False)
 CREATE_REVIEW = Operation("create review", "POST", "/Review", repeatable=False)
+CREATE_USER = Operation("create user", "POST", "/User", repeatable=False)
+CREATE_PLACEMENT = Operation("create placement", "POST", "/Placement", repeatable=False)
+CREATE_CLASSROOM = Operation("create classroom", "POST", "/Classroom", repeatable=False)
+ASSIGN_STANDARD = Operation("assign standard", "POST", "/Standard/{}/Assign/{}", repeatable=False)
+# The answer to the assignment of a user is undocumented, and the assignment cannot be read.
+ASSIGN_USER = Operation("assign user", "POST", "/User/{}/Assign", repeatable=False, has_answer=False)

@@ -10,6 +10,12 @@ from collections.abc import Container
 from dataclasses import dataclass
 from enum import Enum
 
+from onefile_sync.secret import Secret
+
+#: OneFile's own numbers in a refusal, as far as they are known: what is sent exists, or what it names does not.
+ALREADY_EXISTS = -9
+NO_SUCH_CENTRE, NO_SUCH_PLACEMENT, NO_SUCH_CLASSROOM = -11, -57, -58
+
 
 class Scope(Enum):
     """Whether a failure concerns one record only, or every further call of the run."""
@@ -88,8 +94,9 @@ class OneFileError(Exception):
 
     ``unsure`` is true only of a create that OneFile may have carried out. ``onefile_code`` is OneFile's own number in
     a refusal; ``retry_after`` is the number of seconds OneFile asks us to wait. ``was_dropped`` means that the
-    connection was dropped while idle, so a repeatable call can be repeated at once. The error carries no text, token
-    or address, so that none can reach a log.
+    connection was dropped while idle, so a repeatable call can be repeated at once. ``said`` is what OneFile says of a
+    refused create: one line, which may quote what was sent. Apart from it the error carries no text, token or address,
+    and neither its text nor its ``repr`` or ``args`` has any, so that none can reach a log.
     """
 
     def __init__(
@@ -101,6 +108,7 @@ class OneFileError(Exception):
         unsure: bool = False,
         scope: Scope | None = None,
         onefile_code: int | None = None,
+        said: str = "",
     ) -> None:
         super().__init__(code, operation, status)
         self.code = code
@@ -109,6 +117,7 @@ class OneFileError(Exception):
         self.unsure = unsure
         self.scope = scope or self.case.scope
         self.onefile_code = onefile_code
+        self.said = Secret(said)
         self.retry_after = 0.0
         self.was_dropped = False
 

@@ -6,12 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from django.views.decorators.debug import sensitive_variables
+
+from . import parsing
 from .errors import OneFileError, Scope, case_for, case_of_status
 
 #: Maximum size of an answer in bytes, both on the wire and unpacked: for one record, and for a page of records.
 LARGEST_RECORD, LARGEST_PAGE = 1024**2, 16 * 1024**2
 #: Maximum duration of an answer in seconds, from the request to its last byte.
 LONGEST_RECORD, LONGEST_PAGE = 30.0, 60.0
+#: Maximum length of what is kept of OneFile's message in a refusal.
+LONGEST_MESSAGE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +39,24 @@ class Operation:
     max_bytes: int = LARGEST_RECORD
     max_seconds: float = LONGEST_RECORD
 
-    def failure(self, code: str, status: int | None = None, onefile_code: int | None = None) -> OneFileError:
-        """The error to raise when this operation failed with the case ``code``."""
+    @sensitive_variables()
+    def failure(self, code: str, status: int | None = None, refusal: str = "") -> OneFileError:
+        """The error to raise when this operation failed with the case ``code``.
+
+        ``refusal`` is the body of a refusal. OneFile's message in it is kept only if this create was refused.
+        """
         case = case_for(code)
+        scope = Scope.RUN if self.for_everyone else case.scope
+        onefile_code, message = parsing.refusal(refusal)
+        is_refused_create = not self.repeatable and not case.doubtful and scope is Scope.ITEM
         return OneFileError(
             code,
             self.name,
             status,
             unsure=case.doubtful and not self.repeatable,
-            scope=Scope.RUN if self.for_everyone else case.scope,
+            scope=scope,
             onefile_code=onefile_code,
+            said=message[:LONGEST_MESSAGE] if is_refused_create else "",
         )
 
 

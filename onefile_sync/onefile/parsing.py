@@ -367,6 +367,19 @@ def created_id(sent: object) -> int | None:
     return Item(sent if isinstance(sent, dict) else {"ID": sent}).id
 
 
+def refusal(body: str) -> tuple[int | None, str]:
+    """OneFile's own number in the body of a refusal, and its message in one line of printable characters."""
+    try:
+        sent = from_json(body)
+    except ValueError:
+        return None, ""
+    item = Item(sent if isinstance(sent, dict) else {})
+    message = item.as_sent("message")
+    words = message if isinstance(message, str) else ""
+    in_one_line = "".join(character if character.isprintable() else " " for character in words)
+    return item.read("code", "code", whole_number), " ".join(in_one_line.split())
+
+
 def date_text(day: date) -> str:
     """A date in OneFile's format: midnight UTC.
 

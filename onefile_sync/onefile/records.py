@@ -95,6 +95,7 @@ class User:
 class Person:
     """A user's details. Dates are London dates; ``last_modified`` is aware, in UTC.
 
+    ``ethnicity``, ``sex``, ``disability`` and ``primary_lldd`` are codes of the Individualised Learner Record.
     ``archived`` is ``None`` if OneFile does not say. ``silent`` names the fields for which a list item has no value;
     they are not necessarily blank. An individually read record is not silent.
     """
@@ -116,6 +117,12 @@ class Person:
     classroom_id: int | None = None
     last_modified: datetime | None = None
     archived: bool | None = None
+    telephone: str = field(default="", repr=False)
+    mobile: str = field(default="", repr=False)
+    ethnicity: str = field(default="", repr=False)
+    sex: str = field(default="", repr=False)
+    disability: str = field(default="", repr=False)
+    primary_lldd: str = field(default="", repr=False)
     silent: frozenset[str] = frozenset()
     unreadable: frozenset[str] = frozenset()
 

@@ -19,7 +19,7 @@ from requests.adapters import HTTPAdapter
 
 #: Allowance in bytes for the headers and framing of an answer, in addition to its body.
 HEADERS = 64 * 1024
-#: Maximum bytes read from a refusal, of which only OneFile's own number is needed.
+#: Maximum bytes read from a refusal, of which only OneFile's own number and a short message are needed.
 LONGEST_REFUSAL = 64 * 1024
 PART = 64 * 1024
 #: zlib detects whether the data is gzip or zlib; HTTP calls the latter "deflate".

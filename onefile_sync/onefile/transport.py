@@ -211,7 +211,7 @@ class Transport:
         issued_at = self._clock()
         signed = _Signed("X-CustomerToken", self._customer_token)
         received = self._call(AUTHENTICATE, AUTHENTICATE.path, None, signed)
-        token = Secret(_session_token_in(received))
+        token = Secret(parsing.session_token(_readable_text(received)))
         if not is_token(token):
             raise AUTHENTICATE.failure("bad_answer", received.status)
         self._sessions.save(token, issued_at)
@@ -265,7 +265,7 @@ class Transport:
             self._rate_limiter.pause(self._seconds_to_pause(received))
         if code is None:
             return received
-        failure = operation.failure(code, received.status, onefile_code_in(received))
+        failure = operation.failure(code, received.status, _readable_text(received))
         if "Retry-After" in received.headers:
             failure.retry_after = self._seconds_to_pause(received)
         raise failure
@@ -370,21 +370,10 @@ def _refusal_of(response: requests.Response) -> bytes:
         return b""
 
 
-def onefile_code_in(received: Received) -> int | None:
-    """OneFile's own number in a refusal. The message is not read, as it may quote what was sent."""
+def _readable_text(received: Received) -> str:
+    """The body as text; ``""`` if it is not text."""
     try:
-        refusal = parsing.from_json(received.text())
-        return (
-            parsing.whole_number(parsing.Item(refusal).as_sent("code")) if isinstance(refusal, dict) else None
-        )
-    except ValueError:
-        return None
-
-
-def _session_token_in(received: Received) -> str:
-    """The session token; ``""`` if the answer is not text."""
-    try:
-        return parsing.session_token(received.text())
+        return received.text()
     except ValueError:
         return ""
 

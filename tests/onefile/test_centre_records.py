@@ -28,6 +28,12 @@ FULL_USER = {
     "PlacementID": 0,
     "ClassroomID": 77,
     "LastModified": "2026-05-01T09:30:00.123",
+    "Telephone": "01632 960001",
+    "MobileNumber": 7700900001,
+    "L12": "31",
+    "L13": "F",
+    "L14": 1,
+    "PrimaryLLDDCode": "12",
 }
 
 
@@ -55,6 +61,12 @@ def test_person() -> None:
         placement_id=None,
         classroom_id=77,
         last_modified=datetime(2026, 5, 1, 9, 30, 0, 123000, tzinfo=UTC),
+        telephone="01632 960001",
+        mobile="7700900001",
+        ethnicity="31",
+        sex="F",
+        disability="1",
+        primary_lldd="12",
     )
 
 
@@ -85,9 +97,18 @@ def test_what_cannot_be_read_of_a_person_is_blank_and_named() -> None:
         "DOB": "1899-01-01",
         "Email": "a\x00b",
         "PlacementID": -1,
+        "L12": ["31"],
     }
     read = person(FULL_USER | odd, read_alone=True)
-    assert read.unreadable == {"role", "mis_value", "uln", "date_of_birth", "email", "placement_id"}
+    assert read.unreadable == {
+        "role",
+        "mis_value",
+        "uln",
+        "date_of_birth",
+        "email",
+        "placement_id",
+        "ethnicity",
+    }
     assert (read.role, read.mis_value, read.uln, read.email) == (None, "", "", "")
 
 

@@ -48,7 +48,15 @@ def create_review(onefile: OneFile, assessor_id: int | None = 12) -> int:
 
 
 def test_only_creates_are_not_repeatable() -> None:
-    assert [each.name for each in OPERATIONS if not each.repeatable] == ["create visit", "create review"]
+    assert [each.name for each in OPERATIONS if not each.repeatable] == [
+        "create visit",
+        "create review",
+        "create user",
+        "create placement",
+        "create classroom",
+        "assign standard",
+        "assign user",
+    ]
 
 
 def test_customer(onefile: OneFile, exchange: Exchange) -> None:
