@@ -186,6 +186,9 @@ SETTINGS_FORM = {
     "visit_type": "face_to_face",
     "safety_stop_percent": "35",
     "match_by": "automatic",
+    "create_missing": "shown",
+    "send_mis_value": "on",
+    "bulk_limit": "50",
     "safety_stop_learners": "9",
 }
 

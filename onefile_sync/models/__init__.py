@@ -30,6 +30,8 @@ from .runs import (
 )
 from .shared import ApiSession, AssessorName, Heartbeat
 from .staff import (
+    CentreDefaults,
+    CreateMissing,
     DemographicsMode,
     Environment,
     MatchBy,
@@ -49,8 +51,10 @@ __all__ = [
     "UNDER_WAY",
     "WITHOUT_LEARNERS",
     "ApiSession",
+    "CentreDefaults",
     "AssessorName",
     "Change",
+    "CreateMissing",
     "CreateEnding",
     "CreateIntent",
     "CreateKind",

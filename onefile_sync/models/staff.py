@@ -50,6 +50,14 @@ class MatchBy(models.TextChoices):
     MIS_VALUE = "mis_value", _("MIS Value")
 
 
+class CreateMissing(models.TextChoices):
+    """When an officer or employer who is not in OneFile is created there together with a learner."""
+
+    SHOWN = "shown", _("When the window showed them")
+    BULK = "bulk", _("Also for several learners at once")
+    NEVER = "never", _("Never")
+
+
 class Tenant(OwnModel):
     """One customer's OneFile: the data that a customer token opens at an address.
 
@@ -81,6 +89,7 @@ class SettingsGroup(models.TextChoices):
     REVIEWS = "reviews", _("Reviews")
     QUALIFICATIONS = "qualifications", _("Qualifications")
     LINKING = "linking", _("Linking")
+    CREATING = "creating", _("Create in OneFile")
     SAFETY_STOP = "safety_stop", _("Safety stop")
 
 
@@ -186,8 +195,66 @@ class OneFileSettings(OwnModel):
             ),
         ),
     )
-    additional_assessors = models.CharField(_("Additional Assessors"), max_length=200, blank=True, default="")
-    classroom_from_main_tag = models.BooleanField(_("Create Learner: Classroom from Main Tag"), default=False)
+    create_missing = under(
+        SettingsGroup.CREATING,
+        models.CharField(
+            _("Create people and employers"),
+            max_length=10,
+            choices=CreateMissing,
+            default=CreateMissing.SHOWN,
+            help_text=_(
+                "What becomes of an assessor or a placement that a new learner needs and OneFile does not have."
+            ),
+        ),
+    )
+    send_mis_value = under(
+        SettingsGroup.CREATING,
+        models.BooleanField(
+            _("Send Ident as MIS Value"),
+            default=True,
+            help_text=_("With it, PICSWeb recognises for certain what it created."),
+        ),
+    )
+    classroom_from_main_tag = under(
+        SettingsGroup.CREATING,
+        models.BooleanField(
+            _("Create Learner: Classroom from Main Tag"),
+            default=False,
+            help_text=_(
+                "The learner's class is the one with the name of the Main Tag; else the centre's default."
+            ),
+        ),
+    )
+    create_classes = under(
+        SettingsGroup.CREATING,
+        models.BooleanField(
+            _("Create classes"),
+            default=False,
+            help_text=_("A class that OneFile does not have is created there with the name of the Main Tag."),
+        ),
+    )
+    additional_assessors = under(
+        SettingsGroup.CREATING,
+        models.CharField(
+            _("Additional Assessors"),
+            max_length=200,
+            blank=True,
+            default="",
+            help_text=_(
+                "Roles of officers, separated by commas. A learner's officers in these roles become additional "
+                "assessors."
+            ),
+        ),
+    )
+    bulk_limit = under(
+        SettingsGroup.CREATING,
+        models.PositiveIntegerField(
+            _("Ask again above this number of learners"),
+            default=50,
+            validators=[MinValueValidator(1)],
+            help_text=_("To create more learners at once, a person has to type how many."),
+        ),
+    )
     learner_demographics = models.CharField(
         _("Update Learner Demographics Mode"),
         max_length=4,
@@ -241,6 +308,12 @@ class OneFileSettings(OwnModel):
         return fields
 
     @property
+    def additional_roles(self) -> list[str]:
+        """The roles in *Additional Assessors*, each once."""
+        roles = (role.strip() for role in self.additional_assessors.split(","))
+        return list(dict.fromkeys(role for role in roles if role))
+
+    @property
     def has_customer_token(self) -> bool:
         return bool(self.encrypted_customer_token)
 
@@ -277,3 +350,22 @@ class OneFileSettings(OwnModel):
         self.encrypted_customer_token = crypto.encrypt(Secret(token.strip()))
         here = (self.environment, self.address) if self.encrypted_customer_token else ("", "")
         self.token_environment, self.token_address = here
+
+
+class CentreDefaults(OwnModel):
+    """The class and the placement of new learners in a centre who have none of their own. Both are OneFile's IDs."""
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="centre_defaults")
+    centre_id = models.PositiveBigIntegerField()
+    classroom_id = models.PositiveBigIntegerField(null=True)
+    placement_id = models.PositiveBigIntegerField(null=True)
+
+    class Meta:
+        verbose_name = _("defaults of a centre")
+        verbose_name_plural = _("defaults of centres")
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "centre_id"], name="onefile_one_centre_defaults")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tenant_id} {self.centre_id}"

@@ -17,7 +17,7 @@ from requests import Session
 
 from onefile_sync import services
 from onefile_sync.linking.tenants import present_tenant
-from onefile_sync.models import OneFileSettings
+from onefile_sync.models import OneFileSettings, SettingsGroup
 from onefile_sync.sync.learner.exchange import policy_of
 from onefile_sync.sync.planning.types import Policy
 from tests.error_reports import everything_shown
@@ -37,6 +37,9 @@ AS_IT_WAS = {
     "safety_stop_percent": "20",
     "match_by": "automatic",
     "safety_stop_learners": "25",
+    "create_missing": "shown",
+    "send_mis_value": "on",
+    "bulk_limit": "50",
 }
 
 
@@ -64,8 +67,51 @@ def test_the_list_leads_to_the_one_form(client):
 
 def test_switches_that_nothing_uses_yet_are_not_on_the_form(client):
     text = words(client.get(FORM))
-    for absent in ("additional_assessors", "classroom_from_main_tag", "demographics"):
-        assert absent not in text
+    assert "demographics" not in text
+
+
+def test_creating_learners_has_a_heading_of_its_own(client):
+    text = words(client.get(FORM))
+    for label in (
+        "Create in OneFile", "Create people and employers", "Send Ident as MIS Value",
+        "Create Learner: Classroom from Main Tag", "Create classes", "Additional Assessors",
+        "Ask again above this number of learners",
+    ):  # fmt: skip
+        assert label in text
+
+
+def test_saving_the_page_untouched_changes_nothing_about_creating_learners(client):
+    assert client.post(FORM, AS_IT_WAS).status_code == 302
+    names = OneFileSettings.shown()[SettingsGroup.CREATING]
+    assert len(names) == 6
+    assert [getattr(_stored(), name) for name in names] == [
+        OneFileSettings._meta.get_field(name).default for name in names
+    ]
+
+
+def test_the_choices_about_creating_learners_are_kept(client):
+    typed = {
+        "create_missing": "bulk",
+        "send_mis_value": "",
+        "classroom_from_main_tag": "on",
+        "create_classes": "on",
+        "additional_assessors": " Work Coach, IQA,,Work Coach ",
+        "bulk_limit": "200",
+    }
+    assert client.post(FORM, {**AS_IT_WAS, **typed}).status_code == 302
+    stored = _stored()
+    assert (stored.create_missing, stored.send_mis_value, stored.bulk_limit) == ("bulk", False, 200)
+    assert (stored.classroom_from_main_tag, stored.create_classes) == (True, True)
+    assert stored.additional_roles == ["Work Coach", "IQA"]
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [("create_missing", "always"), ("bulk_limit", "0"), ("bulk_limit", "-1"), ("bulk_limit", "many")],
+)
+def test_a_wrong_choice_about_creating_learners_is_not_saved(client, name, wrong):
+    assert client.post(FORM, {**AS_IT_WAS, name: wrong}).status_code == 200
+    assert getattr(_stored(), name) == OneFileSettings._meta.get_field(name).default
 
 
 def test_the_form_works_before_anything_was_ever_saved(client):

@@ -15,6 +15,9 @@ FORM = {
     "upload_reviews": "on",
     "safety_stop_percent": "20",
     "match_by": "automatic",
+    "create_missing": "shown",
+    "send_mis_value": "on",
+    "bulk_limit": "50",
     "safety_stop_learners": "25",
 }
 
