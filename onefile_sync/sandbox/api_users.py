@@ -11,12 +11,15 @@ from onefile_sync.fields import Kind
 from .answers import NO_CONTENT, Answers, Call, moment_of
 from .api_standards import give_aims_of
 from .entities import (
+    ADDITIONAL,
     ASSESSOR,
     EMPLOYER,
     LEARNER,
+    LEARNING_AIM,
     OBSERVER,
     QUALITY_ASSURER,
     TRAINEE_ASSESSOR,
+    UNIT_SUMMARY,
     SandboxUser,
     pascal_case,
 )
@@ -53,7 +56,6 @@ _WRITABLE: Final[Mapping[str, Kind]] = {
 }
 
 _ASSESSORS: Final = frozenset({ASSESSOR, TRAINEE_ASSESSOR})
-ADDITIONAL, UNIT_SUMMARY, LEARNING_AIM = 1, 2, 3
 _BLANK: Final[Mapping[Kind, object]] = {kind: kind.blank for kind in (Kind.NUMBER, Kind.TEXT, Kind.DATE)}
 
 #: The roles that can be assigned at each level.

@@ -1,4 +1,4 @@
-"""The pages on which a person plays the centre manager: users, employers, classes and standards."""
+"""The pages on which a person plays the centre manager: users, and the invitations they would have had."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ from .entities import (
     OBSERVER,
     QUALITY_ASSURER,
     TRAINEE_ASSESSOR,
+    SandboxRecord,
     SandboxUser,
 )
 from .limits import Clock
-from .page_parts import DONE, ROWS_ON_A_PAGE, html, posted_number, posted_text, shown_moment
+from .page_parts import DONE, ROWS_ON_A_PAGE, html, posted_text, shown_moment
 from .world import World
 
 CENTRE_URLS: Final = (
@@ -31,11 +32,12 @@ CENTRE_URLS: Final = (
     Rule("/user/<int:user_id>/archive", methods=["GET"], endpoint="ask_before_archiving"),
     Rule("/user/<int:user_id>/archive", methods=["POST"], endpoint="archive_user"),
     Rule("/user/<int:user_id>/restore", methods=["POST"], endpoint="restore_user"),
-    Rule("/placements", methods=["GET"], endpoint="placements"),
-    Rule("/classes", methods=["GET"], endpoint="classes"),
-    Rule("/standards", methods=["GET"], endpoint="standards"),
-    Rule("/standards", methods=["POST"], endpoint="add_standard"),
+    Rule("/invitations", methods=["GET"], endpoint="invitations"),
+    Rule("/centre/<int:centre_id>/invitations", methods=["POST"], endpoint="change_invitations"),
 )
+
+#: Heading of the moment at which the API created a record.
+CREATED: Final = "Created through the API"
 
 ROLE_NAMES: Final = {
     LEARNER: "Learner",
@@ -59,7 +61,7 @@ class ListRow:
 
 
 class CentrePages:
-    """Lists what the centres have, and changes users and standards as a centre manager would in OneFile."""
+    """Lists the users of all centres, and changes them as a centre manager would in OneFile."""
 
     def __init__(self, world: World, clock: Clock) -> None:
         self.world = world
@@ -81,13 +83,13 @@ class CentrePages:
                 "name": "role",
                 "label": "Role",
                 "any": "All roles",
-                "options": _options(ROLE_NAMES.items(), role),
+                "options": options(ROLE_NAMES.items(), role),
             },
             {
                 "name": "centre",
                 "label": "Centre",
                 "any": "All centres",
-                "options": _options(((each.id, each.name) for each in self.world.centres.values()), centre),
+                "options": self.centre_options(centre),
             },
         ]
         headings = (
@@ -100,6 +102,7 @@ class CentrePages:
             "Email",
             "Placement",
             "Class",
+            CREATED,
         )
         rows = (
             ListRow(
@@ -113,60 +116,13 @@ class CentrePages:
                     user.email,
                     self.placement_name(user),
                     self.class_name(user),
+                    created_through_api(user),
                 ),
                 f"/user/{user.id}",
             )
             for user in users
         )
         return self.listed(request, "users.html", "People", headings, rows, choices=choices)
-
-    def placements(self, request: Request) -> Response:
-        rows = (
-            ListRow(
-                (
-                    placement.name,
-                    placement.id,
-                    self.centre_name(placement.organisation_id),
-                    placement.misid,
-                    "Active" if placement.active else "Not active",
-                    placement.address,
-                )
-            )
-            for placement in self.world.placements.values()
-        )
-        headings = ("Placement", "OneFile ID", "Centre", "MIS Value", "Status", "Address")
-        return self.listed(request, "list.html", "Placements", headings, rows)
-
-    def classes(self, request: Request) -> Response:
-        rows = (
-            ListRow((each.name, each.id, self.centre_name(each.organisation_id), each.misid))
-            for each in self.world.classrooms.values()
-        )
-        return self.listed(
-            request, "list.html", "Classes", ("Class", "OneFile ID", "Centre", "MIS Value"), rows
-        )
-
-    def standards(self, request: Request) -> Response:
-        rows = (
-            ListRow(
-                (
-                    standard.title,
-                    standard.code,
-                    standard.id,
-                    ", ".join(self.centre_name(centre) for centre in standard.organisation_ids),
-                )
-            )
-            for standard in self.world.standards.values()
-        )
-        return self.listed(
-            request,
-            "standards.html",
-            "Standards",
-            ("Standard", "Code", "OneFile ID", "Centre"),
-            rows,
-            centres=_options(((each.id, each.name) for each in self.world.centres.values()), 0),
-            done=DONE.get(request.args.get("done", "")),
-        )
 
     def listed(
         self,
@@ -208,12 +164,24 @@ class CentrePages:
             ("Centre", self.centre_name(user.organisation_id)),
             ("Status", status_of(user)),
             ("Email", user.email),
+            ("Username", user.username),
+            ("Telephone", user.telephone),
+            ("Mobile number", user.mobile_number),
             ("ULN", user.uln),
             ("NI number", user.nino),
             ("Date of birth", shown_moment(user.dob)),
             ("Placement", self.placement_name(user)),
             ("Class", self.class_name(user)),
             ("Default assessor", self.name_of(user.default_assessor_id)),
+            ("Ethnicity, sex, disability", ", ".join(filter(None, (user.l12, user.l13, user.l14)))),
+            ("Primary disability or health problem", user.primary_lldd_code),
+            ("Start date", shown_moment(user.start_on)),
+            ("Planned end date", shown_moment(user.planned_end_date)),
+            (CREATED, created_through_api(user)),
+            (
+                "Invitation",
+                f"would have been sent {shown_moment(user.invited_at)}" if user.invited_at else "",
+            ),
         )
         return html(
             "user.html",
@@ -253,19 +221,36 @@ class CentrePages:
         user.last_modified = self.clock()
         return redirect(f"/user/{user.id}?done={done}", 303)
 
-    # Standards
+    # Invitations
 
-    def add_standard(self, request: Request) -> Response:
-        title = posted_text(request.form, "title")
-        code = posted_text(request.form, "code")
-        centre = posted_number(request.form, "centre")
-        if not title:
-            raise BadRequest("A standard needs a title.")
-        if centre is not None and centre not in self.world.centres:
-            raise BadRequest("There is no such centre.")
-        centres = tuple(self.world.centres) if centre is None else (centre,)
-        self.world.add_standard(title=title, code=code, organisation_ids=centres)
-        return redirect("/standards?done=saved", 303)
+    def invitations(self, request: Request) -> Response:
+        """Whom OneFile would have invited by e-mail when the API created them, the latest first."""
+        invited = [(user.invited_at, user) for user in self.world.users.values() if user.invited_at]
+        invited.sort(key=lambda each: (each[0], each[1].id), reverse=True)
+        rows = (
+            ListRow(
+                (user.full_name, user.email, self.centre_name(user.organisation_id), shown_moment(at)),
+                f"/user/{user.id}",
+            )
+            for at, user in invited
+        )
+        return self.listed(
+            request,
+            "invitations.html",
+            "Invitations",
+            ("User", "Email", "Centre", "Would have been sent"),
+            rows,
+            centres=list(self.world.centres.values()),
+            done=DONE.get(request.args.get("done", "")),
+        )
+
+    def change_invitations(self, request: Request, centre_id: int) -> Response:
+        centre = self.world.centres.get(centre_id)
+        if centre is None:
+            raise NotFound("There is no such centre.")
+        centre.keychain_creation_for_new_user_active = "creation" in request.form
+        centre.keychain_email_suppression = "suppression" in request.form
+        return redirect("/invitations?done=saved", 303)
 
     # Names
 
@@ -283,6 +268,9 @@ class CentrePages:
         centre = self.world.centres.get(centre_id)
         return centre.name if centre else f"Centre {centre_id}"
 
+    def centre_options(self, chosen: int = 0) -> list[dict[str, object]]:
+        return options(((each.id, each.name) for each in self.world.centres.values()), chosen)
+
     def placement_name(self, user: SandboxUser) -> str:
         placement = self.world.placements.get(user.placement_id) if user.placement_id is not None else None
         return placement.name if placement else ""
@@ -296,5 +284,10 @@ def status_of(user: SandboxUser) -> str:
     return "Archived" if user.archived else "Active"
 
 
-def _options(named: Iterable[tuple[int, str]], chosen: int) -> list[dict[str, object]]:
+def created_through_api(record: SandboxRecord) -> str:
+    """When the API created the record; blank for all others."""
+    return shown_moment(record.created_by_api_at)
+
+
+def options(named: Iterable[tuple[int, str]], chosen: int) -> list[dict[str, object]]:
     return [{"value": value, "name": name, "chosen": value == chosen} for value, name in named]

@@ -21,6 +21,9 @@ ABSENT: Final = object()
 
 LEARNER, TRAINEE_ASSESSOR, ASSESSOR, QUALITY_ASSURER, EMPLOYER, OBSERVER = 1, 4, 5, 10, 40, 45
 
+#: The levels of an assignment.
+ADDITIONAL, UNIT_SUMMARY, LEARNING_AIM = 1, 2, 3
+
 #: The centre that every world starts with.
 CENTRE_ID: Final = 5740
 

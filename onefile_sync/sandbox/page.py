@@ -14,10 +14,12 @@ from werkzeug.wrappers import Request, Response
 
 from onefile_sync.fields import Kind, SynchronisedField, synchronised_fields
 
-from .centre_pages import CENTRE_URLS, CentrePages
+from .centre_pages import CENTRE_URLS, created_through_api
 from .entities import (
+    ADDITIONAL,
     ASSESSOR,
     LEARNER,
+    LEARNING_AIM,
     LONDON,
     TRAINEE_ASSESSOR,
     SandboxAim,
@@ -38,6 +40,7 @@ from .page_parts import (
     refuse_strangers,
     shown_moment,
 )
+from .place_pages import PLACE_URLS, PlacePages
 from .world import World
 
 _URLS: Final = Map(
@@ -50,13 +53,14 @@ _URLS: Final = Map(
         Rule("/review/<int:review_id>/delete", methods=["POST"], endpoint="delete_review"),
         Rule("/review/<int:review_id>/<action>", methods=["POST"], endpoint="act_on_review"),
         *CENTRE_URLS,
+        *PLACE_URLS,
         Rule("/_sandbox/calls", methods=["GET"], endpoint="calls"),
         Rule("/_sandbox/reset", methods=["POST"], endpoint="reset"),
     ]
 )
 
 
-class AssessorPage(CentrePages):
+class AssessorPage(PlacePages):
     """Shows learners, and changes their aims and reviews as an assessor would in OneFile."""
 
     def __init__(
@@ -112,6 +116,7 @@ class AssessorPage(CentrePages):
         return {
             "id": learner.id,
             "name": learner.full_name,
+            "created": created_through_api(learner),
             "assessor": self.name_of(learner.default_assessor_id),
             "aims": len(self.world.aims_of(learner.id)),
             "reviews": len(self.world.reviews_of(learner.id)),
@@ -128,7 +133,15 @@ class AssessorPage(CentrePages):
             {
                 "title": learner.full_name,
                 "learner": self.summary(learner),
-                "aims": [shown_aim(aim) for aim in self.world.aims_of(learner_id)],
+                "aims": [
+                    shown_aim(aim) | {"assessors": self.assessors_of(aim)}
+                    for aim in self.world.aims_of(learner_id)
+                ],
+                "additional_assessors": [
+                    self.name_of(each.user_id)
+                    for each in self.world.assignments_of(learner_id)
+                    if each.level == ADDITIONAL
+                ],
                 "reviews": [self.shown_review(review) for review in reviews],
                 "assessors": [
                     {"id": user.id, "name": user.full_name, "chosen": user.id == learner.default_assessor_id}
@@ -140,9 +153,20 @@ class AssessorPage(CentrePages):
             },
         )
 
+    def assessors_of(self, aim: SandboxAim) -> str:
+        """The assessors of a learning aim; the learner's default assessor if none is assigned."""
+        assigned = [
+            self.name_of(each.user_id)
+            for each in self.world.assignments_of(aim.user_id)
+            if each.level == LEARNING_AIM and each.standard_id == aim.standard_id
+        ]
+        default = self.world.users[aim.user_id].default_assessor_id
+        return ", ".join(assigned) or self.name_of(default)
+
     def shown_review(self, review: SandboxReview) -> dict[str, object]:
         return {
             "id": review.id,
+            "created": created_through_api(review),
             "scheduled_for": shown_moment(review.scheduled_for),
             "assessor": self.name_of(review.assessor_id),
             "stage": review.stage,
@@ -282,6 +306,7 @@ def shown_aim(aim: SandboxAim) -> dict[str, object]:
 
     return {
         "id": aim.id,
+        "created": created_through_api(aim),
         "title": aim.title or f"Learning aim {aim.id}",
         "fields": [
             {"name": field.name, "label": field.label, "kind": field.kind.value, "value": shown(field)}

@@ -10,6 +10,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from django.template import Context, Engine
+from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest, Forbidden
 from werkzeug.wrappers import Request, Response
 
@@ -45,6 +46,12 @@ def posted_number(form: Mapping[str, str], name: str) -> int | None:
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise BadRequest("A number is made of digits only.")
     return int(text)
+
+
+def posted_numbers(form: MultiDict[str, str], name: str) -> tuple[int, ...]:
+    """The numbers chosen in a list of choices."""
+    numbers = (posted_number({name: text}, name) for text in form.getlist(name))
+    return tuple(number for number in numbers if number is not None)
 
 
 def posted_date(form: Mapping[str, str], name: str) -> date | None:

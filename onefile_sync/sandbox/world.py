@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from .entities import (
+    ADDITIONAL,
     ASSESSOR,
     CENTRE_ID,
     LEARNER,
@@ -152,7 +153,7 @@ class World:
 
     def add_assignment(self, learner_id: int, user_id: int, **values: Any) -> SandboxAssignment:
         """An assignment of a user to a learner; as an additional assessor, unless ``level`` says otherwise."""
-        defaults = {"learner_id": learner_id, "user_id": user_id, "level": 1}
+        defaults = {"learner_id": learner_id, "user_id": user_id, "level": ADDITIONAL}
         return self._keep(
             self.assignments, SandboxAssignment(**self._complete(SandboxAssignment, values, **defaults))
         )

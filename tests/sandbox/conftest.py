@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -65,6 +67,22 @@ class Browser:
     def post(self, path: str, origin: str | None = None, **fields: object) -> requests.Response:
         headers = {"Origin": origin or self.origin}
         return self.http.post(self.origin + path, data=fields, headers=headers, timeout=5)
+
+
+def rows(browser: Browser, path: str) -> list[list[str]]:
+    """The cells of the list on a page, as a reader sees them."""
+    body = browser.get(path).text.partition("<tbody>")[2].partition("</tbody>")[0]
+    return [
+        [
+            html.unescape(re.sub(r"<[^>]+>", "", cell)).strip()
+            for cell in re.findall(r"<td.*?</td>", row, re.DOTALL)
+        ]
+        for row in re.findall(r"<tr>.*?</tr>", body, re.DOTALL)
+    ]
+
+
+def names(browser: Browser, path: str) -> list[str]:
+    return [cells[0] for cells in rows(browser, path)]
 
 
 @pytest.fixture

@@ -13,25 +13,9 @@ from onefile_sync.sandbox.entities import SandboxUser
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World
 
-from .conftest import NOON, Browser, Client
+from .conftest import NOON, Browser, Client, names, rows
 
-PAGES = ("/users", "/placements", "/classes", "/standards")
-
-
-def rows(browser: Browser, path: str) -> list[list[str]]:
-    """The cells of the list on a page, as a reader sees them."""
-    body = browser.get(path).text.partition("<tbody>")[2].partition("</tbody>")[0]
-    return [
-        [
-            html.unescape(re.sub(r"<[^>]+>", "", cell)).strip()
-            for cell in re.findall(r"<td.*?</td>", row, re.DOTALL)
-        ]
-        for row in re.findall(r"<tr>.*?</tr>", body, re.DOTALL)
-    ]
-
-
-def names(browser: Browser, path: str) -> list[str]:
-    return [cells[0] for cells in rows(browser, path)]
+PAGES = ("/users", "/placements", "/classes", "/standards", "/templates", "/invitations")
 
 
 # Lists
@@ -55,8 +39,9 @@ def test_users_are_listed_with_where_they_belong(browser: Browser, world: World)
             "sian@learner.example",
             "Tŷ Gwyn Care",
             "September start",
+            "",
         ],
-        ["Gwen Price", str(coach.id), "Assessor", "Coast", "Archived", "", "", "", ""],
+        ["Gwen Price", str(coach.id), "Assessor", "Coast", "Archived", "", "", "", "", ""],
     ]
     assert f'<a href="/user/{coach.id}">Gwen Price</a>' in browser.get("/users").text
 
@@ -86,21 +71,6 @@ def test_long_lists_come_on_pages_that_keep_the_search(browser: Browser, world: 
     assert 'rel="prev"' in browser.get(following).text
 
 
-def test_placements_classes_and_standards_are_listed(browser: Browser, world: World) -> None:
-    elsewhere = world.add_centre(name="Coast")
-    employer = world.add_placement(misid="ORG1", address="1 Mill Lane", active=False)
-    group = world.add_classroom(misid="C1", organisation_id=elsewhere.id)
-    standard = world.add_standard(organisation_ids=(5740, elsewhere.id))
-    assert rows(browser, "/placements") == [
-        ["Tŷ Gwyn Care", str(employer.id), "Northvale Training", "ORG1", "Not active", "1 Mill Lane"]
-    ]
-    assert rows(browser, "/classes") == [["September start", str(group.id), "Coast", "C1"]]
-    assert rows(browser, "/standards") == [
-        ["Business Administrator", "196AS", str(standard.id), "Northvale Training, Coast"]
-    ]
-    assert names(browser, "/standards?q=197") == ["Nothing found."]
-
-
 @pytest.mark.parametrize("path", ["/", *PAGES])
 def test_every_page_leads_to_all_others(browser: Browser, path: str) -> None:
     page = browser.get(path).text
@@ -110,11 +80,13 @@ def test_every_page_leads_to_all_others(browser: Browser, path: str) -> None:
 def test_everything_is_escaped(browser: Browser, world: World) -> None:
     nasty = '"><script>alert(1)</script>'
     user = world.add_learner(first_name=nasty, misid=nasty, email=nasty)
-    world.add_placement(name=nasty)
-    world.add_classroom(name=nasty)
+    user.invited_at = NOON
+    placement, group = world.add_placement(name=nasty), world.add_classroom(name=nasty)
+    world.add_template(title=nasty)
     world.add_standard(title=nasty, code=nasty)
     world.add_centre(name=nasty)
-    for path in (*PAGES, f"/user/{user.id}", f"/user/{user.id}/archive", "/users?q=<script>"):
+    records = (f"/user/{user.id}", f"/placement/{placement.id}", f"/class/{group.id}")
+    for path in (*PAGES, *records, f"/user/{user.id}/archive", "/users?q=<script>"):
         page = browser.get(path)
         assert "<script" not in page.text
         assert "script" not in page.headers["Content-Security-Policy"]
@@ -188,36 +160,68 @@ def test_a_users_page_says_what_onefile_knows(browser: Browser, world: World) ->
     assert 'class="done"' not in browser.get(f"/user/{learner.id}?done=Paid").text
 
 
-# Standards
+# Created through the API
 
 
-def test_a_standard_with_a_code_is_added(browser: Browser, onefile: Client, world: World) -> None:
-    elsewhere = world.add_centre(name="Coast")
-    after = browser.post("/standards", title=" Team Leader ", code=" 105AS ", centre=str(elsewhere.id))
-    assert after.history[0].status_code == 303
+NEW_ASSESSOR = {
+    "OrganisationID": 5740,
+    "Role": 5,
+    "FirstName": "Huw",
+    "LastName": "Price",
+    "Email": "huw@provider.example",
+}
+
+
+def test_what_the_api_created_is_marked(
+    browser: Browser, onefile: Client, world: World, learner: SandboxUser
+) -> None:
+    created = onefile.post("/User", NEW_ASSESSOR).json()["ID"]
+    assert [cells[-1] for cells in rows(browser, "/users")] == ["", "04/05/2026 13:00"]
+    assert "Created through the API" in browser.get(f"/user/{created}").text
+    assert "Created through the API" not in browser.get(f"/user/{learner.id}").text
+    assert "Created through the API" not in browser.get("/").text
+    world.users[learner.id].created_by_api_at = NOON
+    assert "Created through the API 04/05/2026 13:00" in browser.get("/").text
+
+
+def test_learning_aims_and_assessors_that_the_api_gave_are_shown(
+    browser: Browser, onefile: Client, world: World, learner: SandboxUser, assessor: SandboxUser
+) -> None:
+    standard, path = world.add_standard(), f"/learner/{learner.id}"
+    learner.default_assessor_id = assessor.id
+    onefile.post(f"/Standard/{standard.id}/Assign/{learner.id}")
+    shown = browser.get(path).text
+    assert "Business Administrator [196AS]" in shown
+    assert "· Assessor Gwen Price · Created through the API 04/05/2026 13:00" in shown
+    of_aim, first, second = (world.add_assessor(first_name=name) for name in ("Huw", "Mair", "Nia"))
+    for user, values in (
+        (of_aim, {"Level": 3, "StandardID": standard.id}),
+        (first, {"Level": 1}),
+        (second, {"Level": 1}),
+    ):
+        onefile.post(f"/User/{user.id}/Assign", {"LearnerID": learner.id, **values})
+    shown = browser.get(path).text
+    assert "· Assessor Huw Price ·" in shown
+    assert "additional assessors: Mair Price, Nia Price" in shown
+
+
+def test_invitations_that_would_have_been_sent_are_listed(
+    browser: Browser, onefile: Client, world: World
+) -> None:
+    onefile.post("/User", NEW_ASSESSOR)
+    assert names(browser, "/invitations") == ["Nothing found."]
+    after = browser.post("/centre/5740/invitations", creation="on")
     assert '<p class="done" role="status">Saved.</p>' in after.text
-    assert onefile.post("/Standard/Search", {"OrganisationID": 5740}).status_code == 204
-    (found,) = onefile.post("/Standard/Search", {"OrganisationID": elsewhere.id}).json()
-    assert found["Title"] == "Team Leader [105AS]"
-    browser.post("/standards", title="Induction", code="", centre="")
-    (_, everywhere) = world.standards.values()
-    assert everywhere.organisation_ids == (5740, elsewhere.id)
-    assert everywhere.full_title == "Induction"
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"title": " ", "code": "1AS"},
-        {"title": "x" * 256},
-        {"title": "Team Leader", "code": "x" * 256},
-        {"title": "Team Leader", "centre": "1"},
-        {"title": "Team Leader", "centre": "one"},
-    ],
-)
-def test_nonsense_adds_no_standard(browser: Browser, world: World, fields: dict[str, str]) -> None:
-    assert browser.post("/standards", **fields).status_code == 400
-    assert world.standards == {}
+    assert world.centres[5740].keychain_creation_for_new_user_active
+    invited = onefile.post("/User", NEW_ASSESSOR | {"FirstName": "Mair"}).json()["ID"]
+    assert rows(browser, "/invitations") == [
+        ["Mair Price", "huw@provider.example", "Northvale Training", "04/05/2026 13:00"]
+    ]
+    assert "would have been sent 04/05/2026 13:00" in browser.get(f"/user/{invited}").text
+    browser.post("/centre/5740/invitations", creation="on", suppression="on")
+    onefile.post("/User", NEW_ASSESSOR | {"FirstName": "Nia"})
+    assert names(browser, "/invitations") == ["Mair Price"]
+    assert browser.post("/centre/1/invitations", creation="on").status_code == 404
 
 
 # Who may post
@@ -235,11 +239,6 @@ def test_another_sites_form_changes_no_user(browser: Browser, learner: SandboxUs
     )
     assert answer.status_code == 403
     assert (learner.archived, learner.full_name) == before
-
-
-def test_another_sites_form_adds_no_standard(browser: Browser, world: World) -> None:
-    assert browser.post("/standards", origin="null", title="Team Leader").status_code == 403
-    assert world.standards == {}
 
 
 @pytest.mark.parametrize("path", ["/user/1", "/user/1/archive"])
