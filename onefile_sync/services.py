@@ -22,6 +22,9 @@ from typing import Any
 from django.db.models import Model
 
 from .conf import deployment
+from .enrolment import enrolment_runs as enrolment
+from .enrolment.enrolment_runs import enrol, enrol_check
+from .enrolment.plan import EnrolmentChoices
 from .host import kind_of, learner_model, learner_type, visible_learners
 from .host import learner_by_pk as find_learner
 from .host import rows_by_pk as find_rows
@@ -122,6 +125,10 @@ from .sync.runs.schedule import (
 )
 
 __all__ = [
+    "EnrolmentChoices",
+    "enrol",
+    "enrol_check",
+    "enrolment",
     "names_of",
     "Confidence",
     "MatchEstimate",

@@ -266,8 +266,17 @@ class EnrolmentPlan:
             [each.key for each in self.parties()],
             [each.key for each in self.additional],
             rows,
-            sorted(each.person.id for each in self.matches),
         )
+
+    @property
+    def match_ids(self) -> list[int]:
+        """The OneFile IDs of those who may be the same person."""
+        return sorted(each.person.id for each in self.matches)
+
+    @property
+    def shown(self) -> str:
+        """What tells whether a person still sees the same window."""
+        return _digest(self.digest, self.creations, self.match_ids)
 
     @property
     def creations(self) -> list[str]:
@@ -278,9 +287,13 @@ class EnrolmentPlan:
             if party.status is PartyStatus.TO_CREATE
         ]
 
-    def is_as_shown(self, digest: str, creations: Collection[str]) -> bool:
-        """Whether nothing but what a person has seen would be created."""
-        return self.digest == digest and set(self.creations) <= set(creations)
+    def is_as_shown(self, digest: str, creations: Collection[str], matches: Collection[int]) -> bool:
+        """Whether nothing but what a person has seen would be created, beside nobody but whom they have seen."""
+        return (
+            self.digest == digest
+            and set(self.creations) <= set(creations)
+            and set(self.match_ids) <= set(matches)
+        )
 
 
 def _digest(*values: Any) -> str:

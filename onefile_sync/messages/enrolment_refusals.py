@@ -11,6 +11,11 @@ from onefile_sync.models import Move
 
 from .explanation import Explanation
 
+#: The learner may be in OneFile already.
+ASK_FIRST = frozenset({"may_exist", "mis_value_taken", "could_not_make_sure"})
+#: A person has to choose something in the learner's window.
+TO_CHOOSE = frozenset({"choose_pathway", "party_may_exist"})
+
 ENROLMENT_REFUSALS: tuple[Explanation, ...] = (
     Explanation(
         "enrol_missing",

@@ -149,4 +149,43 @@ REFUSALS: tuple[Explanation, ...] = (
         _("No learner of the daily run has a qualification with a OneFile ID."),
         _("Name a learner to look at."),
     ),
+    Explanation(
+        "already_linked_to",
+        Move.YOURS,
+        _("Every learner chosen is linked to OneFile already."),
+        _("Choose learners without a OneFile ID, or open a learner to add qualifications."),
+    ),
+    Explanation(
+        "upload_not_mapped",
+        Move.OURS,
+        _(
+            "PICSWeb's mapping does not say which fields hold first name, surname and email, so nobody can be created "
+            "in OneFile."
+        ),
+        _("Run the system check: it gives the lines to write."),
+    ),
+    Explanation(
+        "check_first",
+        Move.YOURS,
+        _("OneFile has not been searched for this learner within the last hour."),
+        _("Look again."),
+    ),
+    Explanation(
+        "look_again",
+        Move.YOURS,
+        _("Something was changed after you looked, so nothing was created."),
+        _("Look at what is shown now, and confirm it."),
+    ),
+    Explanation(
+        "answer_first",
+        Move.YOURS,
+        _("Nothing was created, as something has to be answered or corrected first."),
+        _("The window says what."),
+    ),
+    Explanation(
+        "nobody_ready",
+        Move.YOURS,
+        _("None of these learners is ready to be created in OneFile."),
+        _("Open each learner's window: it says what is missing."),
+    ),
 )

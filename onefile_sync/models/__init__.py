@@ -1,6 +1,7 @@
 """Our own tables: the settings that staff edit, state shared by all processes, the ledger and the staging tables."""
 
 from .create_intents import CreateEnding, CreateIntent, CreateKind
+from .enrolment_checks import EnrolmentCheck
 from .kept_lists import (
     DETAILS_KEPT,
     LIST_OF,
@@ -15,6 +16,7 @@ from .runs import (
     OPEN_OUTCOMES,
     UNDER_WAY,
     WITHOUT_LEARNERS,
+    WITHOUT_WRITING,
     Change,
     Difference,
     Ending,
@@ -50,6 +52,8 @@ __all__ = [
     "OPEN_OUTCOMES",
     "UNDER_WAY",
     "WITHOUT_LEARNERS",
+    "WITHOUT_WRITING",
+    "EnrolmentCheck",
     "ApiSession",
     "CentreDefaults",
     "AssessorName",

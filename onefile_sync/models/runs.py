@@ -36,6 +36,8 @@ class RunKind(models.TextChoices):
 WITHOUT_LEARNERS = (RunKind.LISTS, RunKind.LINKS, RunKind.MATCH, RunKind.LINKING)
 #: The runs with learners that only a person starts.
 FOR_A_PERSON = (RunKind.REFRESH, RunKind.ENROL_CHECK, RunKind.ENROL)
+#: The runs that compare or look, and write on neither side. They settle nothing.
+WITHOUT_WRITING = (RunKind.PREVIEW, RunKind.ENROL_CHECK)
 
 
 class RunState(models.TextChoices):

@@ -15,6 +15,7 @@ from itertools import groupby
 from django.db.models import Exists, Max, OuterRef, Q, QuerySet, Subquery
 
 from onefile_sync.models import (
+    WITHOUT_WRITING,
     Difference,
     LearnerOutcome,
     OutcomeState,
@@ -114,7 +115,7 @@ def _unsettled() -> Iterable[Problem]:
     since, settled_at = _since_all_was_seen()
     met = Problem.objects.filter(Q(outcome__in=since) | told_once)
     met = met.filter(outcome__state__in=NEEDS_ATTENTION, outcome__finished_at__isnull=False).exclude(
-        outcome__run__kind=RunKind.PREVIEW
+        outcome__run__kind__in=WITHOUT_WRITING
     )
     in_order = sorted(
         met.select_related("outcome__run"),

@@ -270,7 +270,7 @@ class QueuedCheck(AgeCheck):
 class OldestClickCheck(QueuedCheck):
     code = "oldest_click"
     question = _("How long has a refresh been waiting?")
-    kinds = (RunKind.REFRESH, RunKind.PREVIEW)
+    kinds = (RunKind.REFRESH, RunKind.PREVIEW, RunKind.ENROL_CHECK, RunKind.ENROL)
     limits = AgeLimits(timedelta(minutes=10), timedelta(hours=1))
 
 

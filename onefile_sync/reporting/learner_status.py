@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db.models import Model
 
-from onefile_sync.models import OPEN_OUTCOMES, LearnerOutcome, RunKind, RunState, SyncRun
+from onefile_sync.models import OPEN_OUTCOMES, WITHOUT_WRITING, LearnerOutcome, RunState, SyncRun
 from onefile_sync.sync.eligibility import MAPPING_WRONG, Refusal, outcomes, refusal_for
 from onefile_sync.sync.runs.lifecycle import compared
 
@@ -32,7 +32,7 @@ def learner_status(learner: Model) -> LearnerStatus:
     refusal = refusal_for(learner)
     if refusal is MAPPING_WRONG:
         return LearnerStatus(refusal, last=None, current=None, last_synchronised=None)
-    mine = outcomes().filter(learner_pk=str(learner.pk)).exclude(run__kind=RunKind.PREVIEW)
+    mine = outcomes().filter(learner_pk=str(learner.pk)).exclude(run__kind__in=WITHOUT_WRITING)
     done = mine.exclude(state__in=OPEN_OUTCOMES)
     last_success = done.filter(pk__in=compared().values("pk")).order_by("-finished_at").first()
     current = mine.filter(state__in=OPEN_OUTCOMES).exclude(run__state=RunState.FINISHED).first()

@@ -560,7 +560,7 @@ class TestWhatWasShown:
     def test_the_same_plan_is_as_shown(self) -> None:
         shown = plan()
 
-        assert plan().is_as_shown(shown.digest, shown.creations)
+        assert plan().is_as_shown(shown.digest, shown.creations, shown.match_ids)
 
     @pytest.mark.parametrize(
         "row",
@@ -578,29 +578,33 @@ class TestWhatWasShown:
             records={**directory().records, (PartyKind.ASSESSOR, COLLEAGUE.pk): PartyRecords(linked=125)}
         )
 
-        assert not plan(row, linked).is_as_shown(shown.digest, shown.creations)
+        assert not plan(row, linked).is_as_shown(shown.digest, shown.creations, shown.match_ids)
 
     def test_a_new_potential_match_is_noticed(self) -> None:
         shown = plan()
         match = TestWhoMayBeInOneFileAlready.match(Confidence.POSSIBLE)
 
-        assert not plan(onefile=match).is_as_shown(shown.digest, shown.creations)
+        assert not plan(onefile=match).is_as_shown(shown.digest, shown.creations, shown.match_ids)
 
     def test_an_officer_who_was_created_meanwhile_is_no_change(self) -> None:
         shown = plan(onefile=directory(records={}))
 
-        assert plan().is_as_shown(shown.digest, shown.creations)
+        assert plan().is_as_shown(shown.digest, shown.creations, shown.match_ids)
 
     def test_an_officer_who_would_be_created_unseen_is_a_change(self) -> None:
         shown = plan()
 
-        assert not plan(onefile=directory(records={})).is_as_shown(shown.digest, shown.creations)
+        assert not plan(onefile=directory(records={})).is_as_shown(
+            shown.digest, shown.creations, shown.match_ids
+        )
 
     def test_an_officer_who_would_be_created_with_other_values_is_a_change(self) -> None:
         shown = plan(onefile=directory(records={}))
         renamed = learner(main_officer=replace(OFFICER, surname="Reid"))
 
-        assert not plan(renamed, directory(records={})).is_as_shown(shown.digest, shown.creations)
+        assert not plan(renamed, directory(records={})).is_as_shown(
+            shown.digest, shown.creations, shown.match_ids
+        )
 
 
 def test_choices_are_the_same_when_they_are_read_again() -> None:

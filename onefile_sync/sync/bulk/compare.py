@@ -17,7 +17,14 @@ from django.utils import timezone
 
 from onefile_sync import events, host
 from onefile_sync.host.snapshot import LearnerRow, Officers
-from onefile_sync.models import LearnerOutcome, ListingKind, OneFileSettings, OutcomeState, RunKind, SyncRun
+from onefile_sync.models import (
+    WITHOUT_WRITING,
+    LearnerOutcome,
+    ListingKind,
+    OneFileSettings,
+    OutcomeState,
+    SyncRun,
+)
 from onefile_sync.sync.connection import assessors
 from onefile_sync.sync.connection.list_evidence import ListEvidence
 from onefile_sync.sync.learner.exchange import policy_of
@@ -62,7 +69,7 @@ def staged_for(
             learner_type=host.learner_type(), learner_pk__in=learner_pks, finished_at__gt=run.created_at
         )
         .exclude(run=run)
-        .exclude(run__kind=RunKind.PREVIEW)
+        .exclude(run__kind__in=WITHOUT_WRITING)
         .values_list("learner_pk", flat=True)
     )
     lists = _Lists.of(run)

@@ -9,8 +9,8 @@ from itertools import chain
 from onefile_sync.host.snapshot import Attendance, Officers, Value, comparable
 from onefile_sync.messages.catalogue import explain
 from onefile_sync.messages.problems import SAID_ONCE
+from onefile_sync.models import WITHOUT_WRITING, Difference, LearnerOutcome, OutcomeState, Side
 from onefile_sync.models import Change as ChangeRow
-from onefile_sync.models import Difference, LearnerOutcome, OutcomeState, RunKind, Side
 from onefile_sync.models import Problem as ProblemRow
 from onefile_sync.onefile.parsing import LONDON
 from onefile_sync.sync.connection import assessors
@@ -131,7 +131,7 @@ def _remember_said(problems_of: Mapping[int, Iterable[FoundProblem]]) -> None:
                 subject_pk=problem.subject.pk,
                 field=problem.code,
             )
-            for outcome in outcomes.exclude(run__kind=RunKind.PREVIEW)
+            for outcome in outcomes.exclude(run__kind__in=WITHOUT_WRITING)
             for problem in said[outcome.pk]
         ),
         ignore_conflicts=True,

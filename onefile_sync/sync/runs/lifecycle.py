@@ -16,6 +16,7 @@ from onefile_sync.conf import deployment
 from onefile_sync.models import (
     UNDER_WAY,
     WITHOUT_LEARNERS,
+    WITHOUT_WRITING,
     Ending,
     LearnerOutcome,
     OneFileSettings,
@@ -339,5 +340,5 @@ def stalled_runs() -> models.QuerySet[SyncRun]:
 def compared() -> QuerySet[LearnerOutcome]:
     """The outcomes of learners who were compared with OneFile in a run that writes."""
     nothing_compared = Problem.objects.filter(code__in=safety_stop.NOT_COMPARED)
-    ended = LearnerOutcome.objects.filter(state__in=COMPARED).exclude(run__kind=RunKind.PREVIEW)
+    ended = LearnerOutcome.objects.filter(state__in=COMPARED).exclude(run__kind__in=WITHOUT_WRITING)
     return ended.exclude(pk__in=nothing_compared.values("outcome"))
