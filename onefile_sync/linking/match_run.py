@@ -274,11 +274,12 @@ def _read_record(onefile: OneFile, entry: DirectoryEntry, lease: leases.Lease) -
         if error.code == "not_found":
             values = {"gone_at": timezone.now()}  # deleted since it was listed
     else:
-        is_learner = entry.kind == DirectoryKind.LEARNER
-        values = values_of_person(person, with_email=not is_learner) | {
-            "digests": digests_of(person) if is_learner else {},
-            "detailed_at": timezone.now(),
-        }
+        if person.first_name or person.last_name:  # else the answer is blank, and the next run reads it again
+            is_learner = entry.kind == DirectoryKind.LEARNER
+            values = values_of_person(person, with_email=not is_learner) | {
+                "digests": digests_of(person) if is_learner else {},
+                "detailed_at": timezone.now(),
+            }
     _note_record(entry, lease, values)
 
 

@@ -24,6 +24,7 @@ from onefile_sync.models import (
     Tenant,
 )
 from onefile_sync.onefile.errors import OneFileError
+from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World
@@ -326,6 +327,25 @@ class TestWhatCannotBeDone:
             onefile_id__in=asked, due_in=None, gone_at=None, detailed_at=None
         )
         assert kept.count() == len(asked) > 0
+
+    @pytest.mark.parametrize(
+        "blank",
+        [lambda record: {"ID": record["ID"]}, lambda record: dict.fromkeys(record) | {"ID": record["ID"]}],
+        ids=["missing", "null"],
+    )
+    def test_an_answer_that_says_nothing_of_the_person_is_not_kept(
+        self, world: World, match: Match, onefile: SandboxServer, blank: Callable[[dict[str, Any]], Any]
+    ) -> None:
+        on_both_sides(world, provider_with_mistakes(12))
+        trouble = Fault(operation="User/get", kind="edited", when="after", times=1000, edit=blank)
+        onefile.faults.append(trouble)
+        match(LEARNER)
+        entries = DirectoryEntry.objects.filter(kind="learner")
+        assert not entries.filter(name="").exists()
+        assert not entries.exclude(detailed_at=None).exists()
+        onefile.faults.clear()
+        match(LEARNER)
+        assert entries.exclude(detailed_at=None).count() == 1000 - trouble.times
 
 
 class _Recorder:
