@@ -1,7 +1,7 @@
 """Looks up the texts of a code: what happened, what to do about it and who acts.
 
 Every code has exactly one row, in :mod:`.problems`, :mod:`.refusal_reasons`, :mod:`.link_refusals`,
-:mod:`.enrolment_refusals` or :mod:`.failures`.
+:mod:`.enrolment_refusals`, :mod:`.enrolment_problems` or :mod:`.failures`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from django.utils.translation import gettext
 
+from .enrolment_problems import ENROLMENT_PROBLEMS
 from .enrolment_refusals import ENROLMENT_REFUSALS
 from .explanation import Explanation
 from .failures import FAILURES, OF_LISTS
@@ -25,6 +26,7 @@ CATALOGUE: tuple[Explanation, ...] = (
     *REFUSALS,
     *LINK_REFUSALS,
     *ENROLMENT_REFUSALS,
+    *ENROLMENT_PROBLEMS,
     *FAILURES,
 )
 

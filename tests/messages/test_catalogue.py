@@ -10,6 +10,7 @@ import pytest
 
 import onefile_sync
 from onefile_sync.messages.catalogue import CATALOGUE, explain, read_out
+from onefile_sync.messages.enrolment_problems import ENROLMENT_PROBLEMS
 from onefile_sync.messages.enrolment_refusals import ENROLMENT_REFUSALS
 from onefile_sync.messages.explanation import Explanation
 from onefile_sync.messages.failures import FAILURES
@@ -74,7 +75,7 @@ def test_every_case_of_the_client_has_a_row_and_every_failure_a_case() -> None:
 
 def test_every_problem_that_the_exchange_finds_has_a_row() -> None:
     found = codes_given_to("FoundProblem", "NotTheLearner", "NotConnected")
-    met_in_a_run = {row.code for row in (*PROBLEMS, *ENROLMENT_REFUSALS)}
+    met_in_a_run = {row.code for row in (*PROBLEMS, *ENROLMENT_REFUSALS, *ENROLMENT_PROBLEMS)}
     met_in_a_run |= {row.code for row in REFUSALS if row.safe}
 
     assert len(found) > 25
@@ -116,7 +117,7 @@ def test_every_row_of_a_problem_is_found_somewhere() -> None:
         text for path, tree in SOURCES.items() if path.parts[0] != "messages" for text in texts_in(tree)
     }
 
-    problems = (*PROBLEMS, *ENROLMENT_REFUSALS)
+    problems = (*PROBLEMS, *ENROLMENT_REFUSALS, *ENROLMENT_PROBLEMS)
     assert [row.code for row in problems if row.code not in elsewhere] == []
 
 
