@@ -30,6 +30,7 @@ from .visibility import (
 __all__ = [
     "CANCEL",
     "DECIDE",
+    "ENROL",
     "LINK",
     "MATCH_RECORDS",
     "PREVIEW",
@@ -44,6 +45,7 @@ __all__ = [
     "holds",
     "may_cancel",
     "may_decide",
+    "may_enrol",
     "may_link",
     "may_match",
     "may_match_row",
@@ -69,6 +71,7 @@ __all__ = [
 
 REFRESH = "onefile_sync.refresh_learner"
 PREVIEW = "onefile_sync.preview_learner"
+ENROL = "onefile_sync.enrol_learner"
 VIEW_RUNS = "onefile_sync.view_syncrun"
 CANCEL = "onefile_sync.cancel_syncrun"
 DECIDE = "onefile_sync.decide_syncrun"
@@ -78,7 +81,7 @@ REFRESH_LINKS = "onefile_sync.refresh_links"
 MATCH_RECORDS = "onefile_sync.match_records"
 
 #: Each of these permissions lets a user see how the learners visible to them were synchronised.
-SEE_STATUS = (REFRESH, PREVIEW, VIEW_RUNS)
+SEE_STATUS = (REFRESH, PREVIEW, ENROL, VIEW_RUNS)
 #: Each of these permissions lets a user see OneFile's lists, and the runs that read them.
 SEE_LISTS = (REFRESH_LINKS, MATCH_RECORDS, VIEW_RUNS)
 #: Each of these permissions lets a user see what stands on one side only, of the learners visible to them.
@@ -111,6 +114,11 @@ def may_refresh(request: HttpRequest, learner: Model) -> bool:
 
 def may_preview(request: HttpRequest, learner: Model) -> bool:
     return holds(request.user, PREVIEW, learner) and may_view_learner(request, learner)
+
+
+def may_enrol(request: HttpRequest, learner: Model) -> bool:
+    """Whether the user may create a learner in OneFile, and add the qualifications of one who is linked."""
+    return holds(request.user, ENROL, learner) and may_view_learner(request, learner)
 
 
 def may_link(request: HttpRequest, row: Model) -> bool:
@@ -243,4 +251,4 @@ def _may_open_run(user: User, run: SyncRun) -> bool:
     if user.has_perm(VIEW_RUNS):
         return True
     asked_for_it = run.requested_by_id is not None and run.requested_by_id == user.pk
-    return asked_for_it and (user.has_perm(REFRESH) or user.has_perm(PREVIEW))
+    return asked_for_it and any(user.has_perm(permission) for permission in (REFRESH, PREVIEW, ENROL))

@@ -68,6 +68,7 @@ PAGES: dict[str, tuple[tuple[str, ...], tuple[int, ...], tuple[int, ...]]] = {
     ),
     "run": (("view_syncrun",), LOOKING, NOT_AT_ALL),
     "run as a colleague of whoever asked": (("refresh_learner",), LOOKING, NOT_AT_ALL),
+    "run as one who may create learners": (("enrol_learner",), LOOKING, NOT_AT_ALL),
     "progress": (("view_syncrun",), LOOKING, NOT_AT_ALL),
     "outcome": (("view_syncrun",), LOOKING, NOT_AT_ALL),
     "outcome as somebody who may refresh": (("refresh_learner",), LOOKING, NOT_AT_ALL),
