@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import count
 from typing import Any, Final
 
@@ -165,7 +165,7 @@ def update_user(answers: Answers, call: Call) -> SandboxResponse:
         or (answers.switches.user_update == "replace" and attribute not in kept)
     ]
     values = _values(answers, body, names, user.organisation_id, user.role)
-    others = [each for each in _peers(answers, user.organisation_id, user.role) if each is not user]
+    others = _peers(answers, user.organisation_id, user.role, but=user)
     answers.refuse_same_mis_value(str(values.get("misid", "")), others)
     for attribute, value in values.items():
         setattr(user, attribute, value)
@@ -210,29 +210,28 @@ def _values(
 
 
 def _check_references(answers: Answers, values: Mapping[str, Any], centre: int) -> None:
-    """Refuse IDs that the centre does not have."""
-    users = answers.world.users
-    assessors = {user.id: user for user in users.values() if user.role in _ASSESSORS}
-    employers = {user.id: user for user in users.values() if user.role == EMPLOYER}
-    shelves: tuple[tuple[str, Mapping[int, Any], str, int], ...] = (
-        ("placement_id", answers.world.placements, "The placement", ApiRefusal.UNKNOWN_PLACEMENT),
-        ("classroom_id", answers.world.classrooms, "The classroom", ApiRefusal.UNKNOWN_CLASSROOM),
-        ("default_assessor_id", assessors, "The default assessor", ApiRefusal.OTHER),
-        ("default_employer_id", employers, "The default employer", ApiRefusal.OTHER),
+    """Refuse IDs that the centre does not have, or that are of users with another role."""
+    world = answers.world
+    shelves: tuple[tuple[str, Mapping[int, Any], Collection[int], str, int], ...] = (
+        ("placement_id", world.placements, (), "The placement", ApiRefusal.UNKNOWN_PLACEMENT),
+        ("classroom_id", world.classrooms, (), "The classroom", ApiRefusal.UNKNOWN_CLASSROOM),
+        ("default_assessor_id", world.users, _ASSESSORS, "The default assessor", ApiRefusal.OTHER),
+        ("default_employer_id", world.users, (EMPLOYER,), "The default employer", ApiRefusal.OTHER),
     )
-    for name, shelf, label, code in shelves:
+    for name, shelf, roles, label, code in shelves:
         record_id = values.get(name)
         if record_id is None:
             continue
         record = shelf.get(record_id)
-        if record is None or record.organisation_id != centre:
+        if record is None or record.organisation_id != centre or (roles and record.role not in roles):
             raise ApiRefusal(400, f"{label} was not found.", code)
 
 
-def _peers(answers: Answers, centre: int, role: int) -> list[SandboxUser]:
+def _peers(answers: Answers, centre: int, role: int, but: SandboxUser | None = None) -> Iterator[SandboxUser]:
     """The users of a centre with the same role, archived ones included."""
-    users = answers.world.users.values()
-    return [user for user in users if (user.organisation_id, user.role) == (centre, role)]
+    for user in answers.world.users.values():
+        if (user.organisation_id, user.role) == (centre, role) and user is not but:
+            yield user
 
 
 def _username(answers: Answers, body: Body, first_name: str, last_name: str) -> str:

@@ -244,14 +244,14 @@ class Body:
         return moment
 
     def flag(self, name: str) -> bool | None:
-        """Read a boolean, or the word for it, as forms have no booleans. A blank value is ``None``."""
+        """Read a boolean as JSON or forms have it: ``true``, "True", "1". A blank value is ``None``."""
         value = self._values.get(name.lower())
         if value is None or value == "":
             return None
         word = str(value).lower()
-        if word not in ("true", "false"):
+        if word not in ("true", "false", "1", "0"):
             raise ApiRefusal(400, f"{name} is neither true nor false.")
-        return word == "true"
+        return word in ("true", "1")
 
     def _given(self, name: str, kind: Any) -> Any:
         value = self._values.get(name.lower())

@@ -73,7 +73,14 @@ def test_what_makes_no_sense_is_refused(
 
 
 def test_a_placement_is_active_unless_the_create_says_no(onefile: Client, world: World) -> None:
-    for active, expected in ((None, True), ("", True), (True, True), ("false", False)):
+    for active, expected in (
+        (None, True),
+        ("", True),
+        (True, True),
+        ("1", True),
+        ("false", False),
+        ("0", False),
+    ):
         created = onefile.post("/Placement", NEW | {"Active": active}).json()
         assert world.placements[created].active is expected
     assert onefile.post("/Placement", NEW | {"Active": "perhaps"}).status_code == 400

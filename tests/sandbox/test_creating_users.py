@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from onefile_sync.sandbox.entities import (
     ASSESSOR,
@@ -16,6 +18,7 @@ from onefile_sync.sandbox.entities import (
     TRAINEE_ASSESSOR,
     SandboxUser,
 )
+from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sandbox.world import World
 
@@ -399,3 +402,59 @@ def test_dates_of_birth_are_kept_as_sent(onefile: Client, world: World, new_lear
     learner = onefile.post("/User", new_learner | {"DOB": "2004-01-31"}).json()["ID"]
     assert onefile.get(f"/User/{learner}").json()["DOB"] == "2004-01-31T00:00:00Z"
     assert world.users[learner].dob == datetime.combine(date(2004, 1, 31), datetime.min.time(), UTC)
+
+
+# Anything at all
+
+
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=2), inner, max_size=2),
+    max_leaves=3,
+)
+NAMES = (
+    "OrganisationID",
+    "Role",
+    "FirstName",
+    "LastName",
+    "Email",
+    "MISID",
+    "DOB",
+    "Username",
+    "PlacementID",
+)
+PATHS = ("/User", "/User/1250002", "/User/1250001/Assign", "/Placement", "/Placement/18001", "/Classroom")
+
+
+@pytest.fixture(scope="module")
+def crowded() -> Iterator[Client]:
+    """A client of a sandbox that fills up over many examples."""
+    world = World()
+    world.add_assessor()
+    world.add_learner()
+    world.add_placement()
+    with SandboxServer(world, Switches(rate_limit=0, same_mis_value="refused")) as server:
+        client = Client(server)
+        client.authenticate()
+        yield client
+        client.http.close()
+
+
+@given(
+    path=st.sampled_from(PATHS),
+    body=st.dictionaries(
+        st.sampled_from((*NAMES, "Name", "Active", "StartOn", "LearnerID", "Level", "StandardID", "UnitID")),
+        ANYTHING | st.sampled_from((5740, 1, 3, 5, "Huw", "2026-05-04", 1250002)),
+    ),
+)
+@settings(max_examples=80, deadline=None, database=None)
+def test_whatever_is_sent_is_taken_or_refused(crowded: Client, path: str, body: dict[str, object]) -> None:
+    world = crowded.server.world
+    before = world.writes
+    answer = crowded.post(path, body)
+    assert answer.status_code in (200, 204, 400)
+    assert world.writes == before + (answer.status_code != 400)
