@@ -29,6 +29,7 @@ from .visibility import (
 
 __all__ = [
     "CANCEL",
+    "CHANGE_SETTINGS",
     "DECIDE",
     "ENROL",
     "LINK",
@@ -44,6 +45,7 @@ __all__ = [
     "User",
     "holds",
     "may_cancel",
+    "may_change_settings",
     "may_decide",
     "may_enrol",
     "may_link",
@@ -79,6 +81,7 @@ VIEW_HEALTH = "onefile_sync.view_health"
 LINK = "onefile_sync.link_records"
 REFRESH_LINKS = "onefile_sync.refresh_links"
 MATCH_RECORDS = "onefile_sync.match_records"
+CHANGE_SETTINGS = "onefile_sync.change_onefilesettings"
 
 #: Each of these permissions lets a user see how the learners visible to them were synchronised.
 SEE_STATUS = (REFRESH, PREVIEW, ENROL, VIEW_RUNS)
@@ -195,6 +198,11 @@ def may_see_unmatched(request: HttpRequest) -> bool:
 def may_refresh_links(request: HttpRequest) -> bool:
     """Whether the user may have OneFile's lists read again."""
     return request.user.has_perm(REFRESH_LINKS)
+
+
+def may_change_settings(request: HttpRequest) -> bool:
+    """Whether the user may change the OneFile settings, and the defaults of centres with them."""
+    return request.user.has_perm(CHANGE_SETTINGS)
 
 
 def visible_outcomes(request: HttpRequest, run: SyncRun) -> QuerySet[LearnerOutcome]:

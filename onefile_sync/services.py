@@ -23,6 +23,13 @@ from django.db.models import Model
 
 from .conf import deployment
 from .enrolment import enrolment_runs as enrolment
+from .enrolment.centre_choices import (
+    CentreChoices,
+    DefaultChoice,
+    UnknownRecord,
+    centre_choices,
+    keep_centre_defaults,
+)
 from .enrolment.enrolment_runs import enrol, enrol_check
 from .enrolment.plan import EnrolmentChoices
 from .host import kind_of, learner_model, learner_type, visible_learners
@@ -158,7 +165,12 @@ __all__ = [
     "RULES",
     "SCHEDULED_TASKS",
     "SWEEP",
+    "CentreChoices",
     "CentreReport",
+    "DefaultChoice",
+    "UnknownRecord",
+    "centre_choices",
+    "keep_centre_defaults",
     "ChangeLine",
     "ConnectionReport",
     "Finding",

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from .web import (
+    centre_defaults_page,
     learner_linking,
     list_pages,
     look_up_page,
@@ -40,6 +41,7 @@ urlpatterns = [
     path("qualification-links/", list_pages.qualification_links, name="qualification-links"),
     path("qualification-links/csv/", list_pages.qualification_links_csv, name="qualification-links-csv"),
     path("qualification-links/refresh/", list_pages.refresh_links, name="refresh-links"),
+    path("centre-defaults/", centre_defaults_page.centre_defaults, name="centre-defaults"),
     path("lists/", list_pages.kept_lists, name="lists"),
     path("lists/read/", list_pages.read_lists, name="read-lists"),
     path("outcome/<int:pk>/", views.outcome, name="outcome"),

@@ -135,6 +135,10 @@ PAGES: dict[str, tuple[tuple[str, ...], tuple[int, ...], tuple[int, ...]]] = {
     **{f"way on to {what}": ((f"view_{model}",), ANYBODY, ANYBODY) for what, model in LEDGER.items()},
     "settings": (("change_onefilesettings",), LOOKING_AT_LISTS, SETTING_UP),
     "settings as one who may only look": (("view_onefilesettings",), LOOKING_AT_LISTS, ONLY_DOING_SUPERUSER),
+    "centre defaults": (("change_onefilesettings",), LOOKING_AT_LISTS, SETTING_UP),
+    "centre defaults as one who may only look": (
+        ("view_onefilesettings", "refresh_links"), ONLY_LOOKING_SUPERUSER, ONLY_DOING_SUPERUSER,
+    ),
     "moving links": (("change_onefilesettings",), NOT_AT_ALL, SETTING_UP),
     "moving links as one who may only look": (("view_onefilesettings",), NOT_AT_ALL, ONLY_DOING_SUPERUSER),
     "list of settings": (("change_onefilesettings",), SETTING_UP, SETTING_UP),
@@ -232,6 +236,7 @@ def addresses(learner: Learner) -> dict[str, str]:
         "look up": reverse("onefile_sync:look-up", args=["officer", OfficerFactory().pk]),
         "unlinking": reverse("onefile_sync:look-up-unlink", args=["officer", OfficerFactory().pk, 9]),
         "lists": reverse("onefile_sync:lists"),
+        "centre defaults": reverse("onefile_sync:centre-defaults"),
         "links": reverse("onefile_sync:qualification-links"),
         "CSV of links": reverse("onefile_sync:qualification-links-csv"),
         "refresh links": reverse("onefile_sync:refresh-links"),

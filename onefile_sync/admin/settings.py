@@ -155,12 +155,14 @@ class OneFileSettingsAdmin(SettingsModelAdmin):
         "next_daily_sync",
         "qualification_links",
         "matching_by",
+        "centre_defaults",
     )
     #: What else stands under a heading, below the fields of the model.
     told: Mapping[SettingsGroup, Sequence[str]] = {
         SettingsGroup.STATUS: ("last_synchronised", "last_attempt", "next_daily_sync"),
         SettingsGroup.CONNECTION: ("address", "token_status"),
         SettingsGroup.LINKING: ("matching_by", "qualification_links"),
+        SettingsGroup.CREATING: ("centre_defaults",),
     }
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -323,6 +325,10 @@ class OneFileSettingsAdmin(SettingsModelAdmin):
     def matching_by(self, settings: OneFileSettings) -> str:
         """What the choice above comes to for this customer."""
         return matching_in_words(settings)
+
+    @admin.display(description=gettext_lazy("Defaults of centres"))
+    def centre_defaults(self, settings: OneFileSettings) -> str:
+        return text.centre_defaults_summary(services.centre_choices())
 
     def _form_url(self) -> str:
         return reverse(f"{self.admin_site.name}:onefile_sync_onefilesettings_change", args=["1"])

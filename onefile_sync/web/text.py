@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,7 +12,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from onefile_sync.models import LearnerOutcome, OutcomeState, RunKind, RunState, SyncRun
-from onefile_sync.services import Finding, Health, Level, Progress, QualificationLinks, Reading, read_out
+from onefile_sync.services import (
+    CentreChoices,
+    Finding,
+    Health,
+    Level,
+    Progress,
+    QualificationLinks,
+    Reading,
+    read_out,
+)
 
 #: Outcomes in the order in which pages list them: first those that need attention, then those that changed.
 READING_ORDER = (
@@ -183,6 +193,16 @@ def _finished_without_learners(run: SyncRun, progress: Progress) -> str:
         "ended": ended,
         "read": progress.done - progress.failed,
         "total": progress.total,
+    }
+
+
+def centre_defaults_summary(centres: Sequence[CentreChoices]) -> str:
+    """How many centres have a class and a placement for new learners."""
+    if not centres:
+        return _("OneFile's lists have not been read yet.")
+    return _("%(complete)d of %(centres)d centres have a default class and placement.") % {
+        "complete": sum(each.is_complete for each in centres),
+        "centres": len(centres),
     }
 
 

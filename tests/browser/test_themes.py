@@ -16,7 +16,18 @@ from playwright.sync_api import Browser, Page
 
 from example_project import demo
 from example_project.picsweb.models import Learner
-from onefile_sync.models import Change, LearnerOutcome, OutcomeState, RunKind, RunState, SyncRun
+from onefile_sync.models import (
+    Change,
+    DirectoryEntry,
+    DirectoryKind,
+    DirectoryList,
+    LearnerOutcome,
+    OutcomeState,
+    RunKind,
+    RunState,
+    SyncRun,
+    Tenant,
+)
 
 from .office import Office, RunningDemo
 from .steps import HIDDEN_VALUES
@@ -47,7 +58,8 @@ LISTS = """() => [...document.querySelectorAll('.onefile-problems')].map((each) 
     return [parseFloat(getComputedStyle(each).paddingLeft), item.listStyleType, parseFloat(item.marginBottom)];
 })"""
 
-FIELDS = """() => [...document.querySelectorAll('#onefilesettings_form :is(select, input[type="password"])')]
+FIELDS = """() => [...document.querySelectorAll(
+    '#onefilesettings_form :is(select, input[type="password"]), .onefile-defaults :is(select, input[type="text"])')]
     .filter((each) => each.offsetParent)
     .map((each) => parseFloat(getComputedStyle(each).borderTopWidth))"""
 
@@ -122,7 +134,33 @@ Addresses = dict[str, str]
 
 
 @pytest.fixture
-def addresses(office: Office, held: SyncRun) -> Addresses:
+def _kept_lists(office: Office) -> None:
+    """One centre with two classes, of which one has a long name, and more placements than a menu takes."""
+    tenant = office.rows(Tenant).order_by("pk").first()
+    names = {
+        (DirectoryKind.CENTRE, 0): ["Northvale Training"],
+        (DirectoryKind.CLASSROOM, 4740): [
+            "Digital",
+            "Business Administration and Customer Service, Tuesday evenings",
+        ],
+        (DirectoryKind.PLACEMENT, 4740): [f"Trent Valley Care {number}" for number in range(40)],
+    }
+    for (kind, centre_id), titles in names.items():
+        office.rows(DirectoryList).update_or_create(
+            tenant=tenant, kind=kind, centre_id=centre_id, role=0, defaults={"read_at": timezone.now()}
+        )
+        for number, title in enumerate(titles):
+            office.rows(DirectoryEntry).update_or_create(
+                tenant=tenant,
+                kind=kind,
+                centre_id=centre_id,
+                onefile_id=4740 + number,
+                defaults={"name": title},
+            )
+
+
+@pytest.fixture
+def addresses(office: Office, held: SyncRun, _kept_lists: None) -> Addresses:
     daily = office.rows(LearnerOutcome).filter(run__kind=RunKind.DAILY, state=OutcomeState.ATTENTION).first()
     learner = office.rows(Learner).filter(onefile_id__isnull=False).order_by("pk").first()
     return {
@@ -132,6 +170,7 @@ def addresses(office: Office, held: SyncRun) -> Addresses:
         "confirmation": f"onefile/run/{held.pk}/apply/",
         "outcome": f"admin/onefile_sync/learneroutcome/{daily.pk}/change/",
         "settings": "admin/onefile_sync/onefilesettings/1/change/",
+        "centre defaults": "onefile/centre-defaults/",
         "changes": "admin/onefile_sync/change/",
         "runs": "admin/onefile_sync/syncrun/",
         "health": "onefile/health/",
@@ -144,11 +183,24 @@ PRESSED = {
     "held run": {"Apply …", "Discard …"},
     "confirmation": {"Apply", "No, take me back"},
     "settings": {"Test connection"},
+    "centre defaults": {"Save"},
 }
 
 
 @pytest.mark.parametrize(
-    "name", ["learner", "run", "held run", "confirmation", "outcome", "settings", "changes", "runs", "health"]
+    "name",
+    [
+        "learner",
+        "run",
+        "held run",
+        "confirmation",
+        "outcome",
+        "settings",
+        "centre defaults",
+        "changes",
+        "runs",
+        "health",
+    ],
 )
 def test_a_page_holds(
     name: str, theme: tuple[str, str], page: Page, addresses: Addresses, picture: Callable[[Page, str], None]
@@ -177,7 +229,8 @@ def test_a_page_holds(
         assert gap > 0
     if name in ("run", "held run", "health", "outcome"):
         assert page.locator(".onefile :is(tbody td, .onefile-problems li)").count()
-    if name == "settings":
+    if name in ("settings", "centre defaults"):
+        assert page.evaluate(FIELDS) or name == "settings"
         assert all(frame > 0 for frame in page.evaluate(FIELDS))
 
 

@@ -24,7 +24,7 @@ from onefile_sync.fields import Kind, blank_values
 from onefile_sync.host.mapping import LEARNER, OPTIONS, PARTS
 from onefile_sync.management.commands.onefile_status import as_json
 from onefile_sync.management.commands.onefile_sync import summarise
-from onefile_sync.models import OneFileSettings, RecordLink, RunKind, SyncRun
+from onefile_sync.models import OneFileSettings, RecordLink, RunKind, SettingsGroup, SyncRun
 from onefile_sync.onefile.parsing import NO_DATE
 from onefile_sync.reporting.health_checks import SLOW, all_checks
 from onefile_sync.sandbox.api import API_OPERATIONS, understand
@@ -89,6 +89,18 @@ class TestInstall:
         lines = sum(len(roles) if key != "PLACEMENT" else 1 for key, roles in written.items())
         assert lines + len(codes) <= 15
 
+    def test_every_setting_of_creating_learners(self) -> None:
+        fields = {
+            field.name: (str(field.verbose_name), field)
+            for field in OneFileSettings._meta.concrete_fields
+            if field.name in OneFileSettings.shown()[SettingsGroup.CREATING]
+        }
+
+        told = [(name.strip("*"), first) for name, first, _ in table("install.md", "creating")]
+        assert told == [
+            (label, _at_first(field.default, dict(field.choices or ()))) for label, field in fields.values()
+        ]
+
     @pytest.mark.django_db
     def test_every_permission(self) -> None:
         told = {
@@ -121,6 +133,12 @@ class TestInstall:
                 r"<script(?![^>]*\ssrc=)|<style|\sstyle=|\son\w+=|javascript:",
                 template.read_text(encoding="utf-8"),
             ), template
+
+
+def _at_first(default: Any, choices: dict[Any, Any]) -> str:
+    if isinstance(default, bool):
+        return "on" if default else "off"
+    return f"*{choices[default]}*" if choices else str(default) or "–"
 
 
 def test_the_rules_name_every_date_that_means_no_date() -> None:
