@@ -46,11 +46,13 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return shared
 
 
-@pytest.fixture(params=SERVERS)
-def site(request: pytest.FixtureRequest, environment: dict[str, str], tmp_path: Path) -> Iterator[str]:
+@pytest.fixture(scope="module", params=SERVERS)
+def site(
+    request: pytest.FixtureRequest, environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
     port = demo.free_port(demo.ANY_PORT)
     command = [sys.executable, *(part.format(port=port) for part in SERVERS[request.param])]
-    with demo.Children(tmp_path, environment) as children:
+    with demo.Children(tmp_path_factory.mktemp("site"), environment) as children:
         server = children.start_command("web site", command)
         address = f"http://127.0.0.1:{port}/"
         demo.wait_until_it_answers(server, lambda: answers(f"{address}accounts/login/"), within=120)
