@@ -33,7 +33,7 @@ from tests.academy.models import Apprentice, Award
 from tests.conftest import daily_of, sync
 from tests.factories import SECOND_HOST, Host
 
-pytestmark = pytest.mark.matrix
+pytestmark = pytest.mark.matrix("refresh")
 
 PLANNED_END = SynchronisedField("planned_end_date", _("Planned End Date"), "PlannedEnd", Kind.DATE, TWO_WAY)
 #: The one line of each host's mapping: a date-time of the college, a date of the academy.

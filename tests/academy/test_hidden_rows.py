@@ -18,6 +18,8 @@ from tests.conftest import changes, preview, problems, sync
 from .conftest import Academy, daily
 from .models import Apprentice, Award, Coach, Sitting
 
+pytestmark = pytest.mark.matrix("once")
+
 Once = Callable[[], LearnerOutcome]
 
 

@@ -23,6 +23,8 @@ from .mapping import ACADEMY
 from .models import Apprentice, Option, Sitting
 from .test_mapping import TODAY
 
+pytestmark = pytest.mark.matrix("once")
+
 Once = Callable[[], LearnerOutcome]
 
 REVIEW_BY_KEY = {

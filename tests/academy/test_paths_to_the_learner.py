@@ -17,6 +17,8 @@ from .conftest import Academy
 from .mapping import ACADEMY
 from .models import Apprentice, Award, Place, Sitting
 
+pytestmark = pytest.mark.matrix("once")
+
 Once = Callable[[], LearnerOutcome]
 BY_PATH = {
     **ACADEMY,

@@ -19,6 +19,8 @@ from tests.conftest import changes, preview, problems, sync
 from .conftest import SUMMER, Academy, daily
 from .models import Award, Sitting
 
+pytestmark = pytest.mark.matrix("once")
+
 Once = Callable[[], LearnerOutcome]
 
 

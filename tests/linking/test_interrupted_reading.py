@@ -120,7 +120,7 @@ def test_half_a_list_replaces_nothing(world: World, read: Read, kept: Kept, onef
     "operation",
     ["Organisation/Search", "User/Search", "Placement/Search", "Classroom/Search", "Standard/Search"],
 )
-@pytest.mark.matrix
+@pytest.mark.matrix("times")
 def test_every_fault_ends_as_without_it_or_in_a_clear_failure(
     world: World, read: Read, kept: Kept, onefile: SandboxServer, operation: str, fault: Fault, times: int
 ) -> None:

@@ -33,6 +33,8 @@ from onefile_sync.services import AskAgain, LinkDecision, LinkRefused, ReviewsAn
 from tests.conftest import problems, sync
 from tests.factories import Host
 
+pytestmark = pytest.mark.matrix
+
 BORN = date(2004, 5, 6)
 #: Two valid ULNs.
 ULN, OTHER_ULN = "9876543228", "9876543236"

@@ -22,6 +22,8 @@ from onefile_sync.models import (
 )
 from tests.factories import Host
 
+pytestmark = pytest.mark.matrix
+
 ID = 1250001
 
 

@@ -18,6 +18,8 @@ from tests.factories import Host
 
 from .conftest import Read
 
+pytestmark = pytest.mark.matrix
+
 ASSESSOR, PLACEMENT = DirectoryKind.ASSESSOR, DirectoryKind.PLACEMENT
 
 #: Lists in which users have an e-mail.

@@ -27,6 +27,8 @@ from onefile_sync.sync.connection import id_owner
 from tests.factories import Host
 from tests.run_fixtures import queued_tasks, run_of
 
+pytestmark = pytest.mark.matrix
+
 PRACTICE_TOKEN, LIVE_TOKEN = "token-of-practice", "token-of-live"
 
 
@@ -211,6 +213,7 @@ class TestWhatCannotComeBack:
         assert RecordLink.objects.get(onefile_id=1003).ending == LinkEnding.REPLACED
 
 
+@pytest.mark.matrix("nth")
 class TestInterrupted:
     """kill -9 anywhere loses nothing and doubles nothing."""
 

@@ -18,6 +18,8 @@ from tests.conftest import dont_wait
 from tests.run_fixtures import numbers_of, replaced, states
 from tests.sync.connection.test_id_owner import OTHER_TOKEN, other_world
 
+pytestmark = pytest.mark.matrix
+
 Linked = Callable[[int], list[Any]]
 
 

@@ -20,6 +20,8 @@ from tests.conftest import problems, sync
 from tests.factories import Host
 from tests.scenarios.two_of_each import TwoOfEach, build_two_of_each, read
 
+pytestmark = pytest.mark.matrix
+
 #: The step right after which it happens.
 STEPS: dict[str, tuple[Any, str]] = {
     "learner read": (picsweb, "read_learner"),

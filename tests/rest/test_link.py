@@ -15,6 +15,8 @@ from tests.factories import Host
 
 from .callers import LINK, absent_learner, change_learner, link_url, member_of_staff, signed_in, view_learner
 
+pytestmark = pytest.mark.matrix
+
 ULN, OTHER_ULN = "9876543228", "9876543236"
 PERSON = {"first_name": "Siân", "surname": "O'Connor", "date_of_birth": date(2004, 5, 6), "uln": ULN}
 IN_ONEFILE = {"first_name": "Siân", "last_name": "O'Connor", "dob": "2004-05-06", "uln": ULN}

@@ -35,7 +35,7 @@ def office(staff: Callable[..., User], browser: Callable[..., Any]) -> Any:
 
 @pytest.fixture
 def matched(world: World, onefile: SandboxServer) -> None:
-    on_both_sides(world, provider_with_mistakes())
+    on_both_sides(world, provider_with_mistakes(20))
     services.perform(services.match(["learner", "officer", "organisation"], queued=False), sleep=dont_wait)
 
 
@@ -48,7 +48,7 @@ def certain() -> Any:
 
 
 def test_from_the_count_to_the_links(office: Any, world: World, onefile: SandboxServer) -> None:
-    on_both_sides(world, provider_with_mistakes())
+    on_both_sides(world, provider_with_mistakes(20))
     first = words(office.get(START))
     assert "Learners not linked: " in first
     assert "this is a guess" in first
@@ -299,7 +299,7 @@ def test_the_settings_and_unmatched_lead_here(
 
 
 def test_counting_starts_nothing(office: Any, world: World, onefile: SandboxServer) -> None:
-    on_both_sides(world, provider_with_mistakes())
+    on_both_sides(world, provider_with_mistakes(20))
     counted = words(office.post(START, {"kind": ["officer"], "count": "yes"}))
     assert "Officers not linked: " in counted
     assert "Learners not linked: " not in counted

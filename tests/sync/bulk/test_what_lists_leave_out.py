@@ -268,7 +268,9 @@ class TestPropertiesThatNoListEverCarried(WithFullLists):
     """They are believed to be blank after many comparisons. What that may cost is news, never what PICSWeb has."""
 
     @pytest.mark.parametrize("refresh", WAYS)
-    @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=2 if PROFILE == "quick" else 8, deadline=None, suppress_health_check=list(HealthCheck)
+    )
     @given(names=st.sets(st.sampled_from(sorted(AIM_NAMES | REVIEW_NAMES)), min_size=1))
     def test_blank_nothing_and_send_nothing(
         self,

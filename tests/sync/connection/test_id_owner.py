@@ -20,6 +20,8 @@ from tests.conftest import dont_wait
 from tests.factories import LONDON, Host
 from tests.run_fixtures import Manage, codes, states
 
+pytestmark = pytest.mark.matrix
+
 Linked = Callable[[int], list[Any]]
 
 #: Whom a world has with the same IDs, and another customer's number.

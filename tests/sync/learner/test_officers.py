@@ -28,6 +28,8 @@ from tests.conftest import daily_of, problems, sync
 from tests.factories import Host
 from tests.scenarios.two_of_each import LONG_AGO
 
+pytestmark = pytest.mark.matrix("exchange")
+
 SOUTH = 6001
 NEXT_YEAR = date(2027, 3, 1)
 AT = datetime(2026, 3, 3, 10, 0, tzinfo=UTC)

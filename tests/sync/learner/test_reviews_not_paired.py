@@ -16,6 +16,8 @@ from onefile_sync.sync.learner.on_record import read_on_record
 from tests.conftest import changes, daily_of, preview, problems, sync
 from tests.factories import Host
 
+pytestmark = pytest.mark.matrix("exchanged")
+
 DAYS = [date(2026, month, 12) for month in range(1, 6)]
 
 Exchanged = Callable[[Any], LearnerOutcome]
