@@ -11,6 +11,6 @@ class OneFileSyncConfig(AppConfig):
         from . import checks  # noqa: F401 - importing registers the system checks
 
         if apps.is_installed("django_q"):
-            from .enrolment import check_run  # noqa: F401 - importing registers what runs do
+            from .enrolment import check_run, learner_run  # noqa: F401 - importing registers what runs do
             from .linking import run_steps  # noqa: F401
             from .sync.runs import schedule_checks  # noqa: F401 - importing registers the check

@@ -17,7 +17,7 @@ from onefile_sync.sync.planning.types import FoundProblem, Subject
 from onefile_sync.sync.runs import lifecycle
 from onefile_sync.sync.worker import EXCHANGES, READ_FIRST
 
-from . import kept_checks
+from . import creates, kept_checks
 from .learner_search import search_learners
 from .plan import EnrolmentChoices, Findings
 from .planned import plan_for, read_row
@@ -33,7 +33,8 @@ class EnrolmentCheckRun(Exchange):
             self.finish(OutcomeState.SKIPPED, FoundProblem("learner_left", about))
             return
         run, tenant = self.claim.outcome.run, present_tenant(self.settings)
-        looks = row.person.onefile_id is None
+        # A create that was interrupted is carried on: who is found now may be the learner whom we created.
+        looks = row.person.onefile_id is None and not creates.is_under_way(tenant, about.pk)
         findings = search_learners(self.onefile, row.person) if looks else Findings()
         choices = EnrolmentChoices.from_json(run.options.get("choices", {}))
         in_bulk = bool(run.options.get("in_bulk"))

@@ -18,6 +18,18 @@ TO_CHOOSE = frozenset({"choose_pathway", "party_may_exist"})
 
 ENROLMENT_REFUSALS: tuple[Explanation, ...] = (
     Explanation(
+        "already_linked",
+        Move.WAIT,
+        _("The learner was linked to OneFile meanwhile, so nothing was created."),
+        _("There is nothing to do."),
+    ),
+    Explanation(
+        "preview_outdated",
+        Move.YOURS,
+        _("Something was changed after you looked, so nothing was created."),
+        _("Look again, and confirm what is shown then."),
+    ),
+    Explanation(
         "enrol_missing",
         Move.YOURS,
         _("The learner cannot be created in OneFile without these: %(fields)s."),
