@@ -40,8 +40,11 @@ coverage: $(STAMP) ## the same, and which branches of the package it reaches: me
 quick: $(STAMP) ## the rules, and the tests of what was changed since main
 	$(BIN)/python -m tests.quick
 
-test-exhaustive: $(STAMP) ## what "make test" runs a part of, but for tests/reliability, and more examples
-	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest $(WORKERS) --ignore tests/reliability -m 'exhaustive or hypothesis'
+# Of tests/reliability, the database matters to these two, which are run in full on PostgreSQL and MariaDB.
+ON_SERVERS := --ignore tests/reliability/test_fault_matrix.py --ignore tests/reliability/test_state_machine.py
+
+test-exhaustive: $(STAMP) ## what "make test" runs a part of, and more examples
+	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest $(WORKERS) $(ON_SERVERS) -m 'exhaustive or hypothesis'
 
 check: $(STAMP) ## lint, types, import rules, names, missing migrations, deployment, API schema, docs
 	$(BIN)/ruff check .
@@ -72,8 +75,8 @@ test-mariadb: $(STAMP) ## the same on MariaDB (MARIADB_DATABASE, REDIS; builds i
 versions: $(STAMP) ## the core of the suite with every Python and Django that is supported
 	$(BIN)/nox
 
-reliability: $(STAMP) ## the long fault, kill and budget runs, with their figures (up to four hours; needs PostgreSQL and Redis)
-	RELIABILITY=long $(RELIABILITY_IN_FULL)
+reliability: $(STAMP) ## the long fault, kill and budget runs, with their figures (up to two hours; needs PostgreSQL and Redis)
+	RELIABILITY=long $(RELIABILITY_IN_FULL) tests/linking/test_linking_faults.py
 	RELIABILITY=long DATABASE_URL=$(SERVICES_DATABASE) REDIS_URL=$(REDIS) $(BIN)/pytest -m services tests/reliability
 
 bench: $(STAMP) ## what a daily sync costs, beside the usual way: table, bars and plot (an hour; needs PostgreSQL)

@@ -31,6 +31,9 @@ from onefile_sync.sandbox.api import API_OPERATIONS, understand
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.switches import Switches
 from onefile_sync.sync.runs.schedule import SCHEDULED_TASKS
+from tests.linking.test_linking_faults import CALLS
+from tests.reliability.test_links_state_machine import EXAMPLES as LINK_EXAMPLES
+from tests.reliability.test_links_state_machine import ON_SERVERS
 from tests.reliability.test_state_machine import EXAMPLES
 from tests.reliability.trouble import FAULTS, OPERATIONS
 
@@ -322,6 +325,10 @@ class TestReliability:
         tests = ROOT / "tests" / "reliability"
         assert set(told) == {path.name for path in tests.glob("test_*.py")}
         assert told["test_state_machine.py"] == [EXAMPLES["thorough"], EXAMPLES["nightly"]]
+        assert told["test_links_state_machine.py"][1] == LINK_EXAMPLES["nightly"]
+        assert f"{LINK_EXAMPLES['thorough']} examples on SQLite, {ON_SERVERS} on each server" in page(
+            "reliability.md"
+        )
         # Two hosts, and two kinds of search results.
         assert told["test_fault_matrix.py"][1] == 4 * told["test_fault_matrix.py"][0]
         for test, name in (("test_kills.py", "KILLS"), ("test_budget.py", "CALLS")):
@@ -333,6 +340,8 @@ class TestReliability:
 
     def test_every_operation_and_every_fault_is_counted(self) -> None:
         assert f"{len(OPERATIONS)} operations × {len(FAULTS)} faults" in page("reliability.md")
+        assert f"{len(CALLS)} calls × {len(FAULTS)} faults" in page("reliability.md")
+        assert f"{len(CALLS) * len(FAULTS)} cases" in page("reliability.md")
 
 
 def _value(text: str) -> object:
