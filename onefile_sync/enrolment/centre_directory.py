@@ -6,6 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from django.db.models import QuerySet
+from django.utils import timezone
+
 from onefile_sync import host
 from onefile_sync.conf import deployment
 from onefile_sync.host.snapshot import LearnerToCreate, OrganisationRow, PersonRow
@@ -59,6 +62,10 @@ def directory_for(
     if centre is None:
         return known
     defaults = CentreDefaults.objects.filter(tenant=tenant, centre_id=centre.id).first()
+    rooms = {each.onefile_id: each for each in _listed(tenant, DirectoryKind.CLASSROOM, centre.id)}
+    chosen = defaults.placement_id if defaults is not None else None
+    default_places = _listed(tenant, DirectoryKind.PLACEMENT, centre.id).filter(onefile_id=chosen or 0)
+    places = {each.onefile_id: each for each in default_places}
     here, elsewhere = _standards(tenant, centre.id, names)
     return CentreDirectory(
         centre=known.centre,
@@ -71,14 +78,20 @@ def directory_for(
         },
         classrooms=tuple(
             NamedRecord(each.onefile_id, each.centre_id, each.name)
-            for each in _listed(tenant, DirectoryKind.CLASSROOM, centre.id)
+            for each in rooms.values()
             if not each.archived
         ),
-        default_classroom=defaults.classroom_id if defaults is not None else None,
-        default_placement=defaults.placement_id if defaults is not None else None,
+        default_classroom=_in_use(defaults.classroom_id, rooms) if defaults is not None else None,
+        default_placement=_in_use(defaults.placement_id, places) if defaults is not None else None,
         standards=here,
         elsewhere=elsewhere,
     )
+
+
+def _in_use(chosen: int | None, listed: Mapping[int, DirectoryEntry]) -> int | None:
+    """A centre's default, unless OneFile's list no longer has it or it is archived."""
+    entry = listed.get(chosen) if chosen is not None else None
+    return entry.onefile_id if entry is not None and not entry.archived else None
 
 
 def stale_lists(tenant: Tenant) -> bool:
@@ -220,7 +233,7 @@ def _shown(entry: DirectoryEntry, names: Mapping[int, str]) -> ListedRecord:
 
 def _listed(
     tenant: Tenant, kind: DirectoryKind, centre_id: int, *, gone: bool = False
-) -> Iterable[DirectoryEntry]:
+) -> QuerySet[DirectoryEntry]:
     """What a centre has of a kind. Entries of an unknown centre count as the centre's."""
     entries = DirectoryEntry.objects.filter(tenant=tenant, kind=kind, centre_id__in=(centre_id, 0))
     if kind == DirectoryKind.ASSESSOR:
@@ -251,3 +264,9 @@ def _standards(
         {code: tuple(each.values()) for code, each in here.items()},
         {code: tuple(sorted(each)) for code, each in elsewhere.items()},
     )
+
+
+def forget_age(tenant: Tenant, kinds: Iterable[DirectoryKind]) -> None:
+    """Have these lists read again before the next plan, as OneFile contradicts them."""
+    old = timezone.now() - directory.FRESH
+    DirectoryList.objects.filter(tenant=tenant, kind__in=list(kinds), read_at__gt=old).update(read_at=old)

@@ -17,6 +17,7 @@ from onefile_sync.sync.worker import EXCHANGES
 
 from . import creates, kept_checks
 from .carry_out import carry_out
+from .centre_directory import forget_age
 from .enrolment_applied import EnrolmentApplied
 from .learner_search import search_learners
 from .plan import EnrolmentChoices, EnrolmentPlan, Findings
@@ -55,7 +56,9 @@ class EnrolmentRun(Exchange):
         finally:
             self.applied.changes += applied.changes
             self.before = [*applied.problems]
-        if applied.stale:
+        if applied.outdated:
+            forget_age(tenant, applied.outdated)
+        if applied.stale or applied.outdated:
             self.before.append(FoundProblem("preview_outdated", about))
         if onefile_id is None:
             self.finish(OutcomeState.FAILED)

@@ -214,3 +214,23 @@ def test_the_ledger_says_what_was_sent_and_what_it_became(
     assert {services.rule_text(rule) for rule in made.values_list("rule", flat=True)}.isdisjoint(
         made.values_list("rule", flat=True)
     )
+
+
+def test_a_class_that_was_deleted_meanwhile_is_noticed_and_said(
+    onefile: SandboxServer, world: World, new_learner: NewLearner
+) -> None:
+    learner = new_learner()
+    choices = looked_up(learner)
+    plan = services.enrolment.enrolment_window(learner, choices).plan
+    assert plan is not None
+    run = services.enrol(learner, choices, plan.shown, queued=False)
+    world.classrooms.clear()
+
+    perform(run)
+    perform(services.enrol_check([learner], queued=False))
+    looked_again = services.enrolment.enrolment_window(learner, choices).plan
+
+    assert "preview_outdated" in problems(run)
+    assert learners_in(world) == []
+    assert looked_again is not None
+    assert [each.code for each in looked_again.refusals] == ["no_class"]
