@@ -1,8 +1,9 @@
 """System checks of the deployment, each with a hint that says what to write.
 
-An error ``onefile_sync.E0…`` would prevent the exchange, a warning ``onefile_sync.W0…`` would impair it. Numbers from
-001: mapping and other deployment settings; 020 and 060: django-q2 cluster; 030: URLs and database rows (for schedules
-in :mod:`onefile_sync.sync.runs.schedule_checks`); 040: routers; 050: the database itself; 070: mapping, continued.
+An error ``onefile_sync.E0…`` would prevent the exchange, a warning ``onefile_sync.W0…`` would impair it, and an info
+``onefile_sync.I0…`` says what the mapping lacks for *Create in OneFile*. Numbers from 001: mapping and other deployment
+settings; 020 and 060: django-q2 cluster; 030: URLs and database rows (for schedules in
+:mod:`onefile_sync.sync.runs.schedule_checks`); 040: routers; 050: the database itself; 070: mapping, continued.
 """
 
 from __future__ import annotations

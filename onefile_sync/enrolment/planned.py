@@ -18,8 +18,7 @@ from .plan import EnrolmentChoices, EnrolmentPlan, EnrolmentPolicy, Findings
 
 def read_row(learner_pk: str, settings: OneFileSettings) -> LearnerToCreate | None:
     """The learner as PICSWeb has it now; ``None`` if deleted or hidden."""
-    roles = (each.strip() for each in settings.additional_assessors.split(","))
-    return host.read_learner_to_create(learner_pk, frozenset(role for role in roles if role))
+    return host.read_learner_to_create(learner_pk, settings.additional_roles)
 
 
 def plan_for(

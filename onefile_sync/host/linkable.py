@@ -98,7 +98,7 @@ def organisation_rows(rows: QuerySet[Model]) -> Iterator[OrganisationRow]:
 
 
 def organisations_in_use() -> Iterator[OrganisationRow]:
-    """The organisations that learners may be placed with: all of them, as the mapping knows no placements."""
+    """The organisations that learners may be placed with: all of them, as the mapping may know no placements."""
     return organisations()
 
 

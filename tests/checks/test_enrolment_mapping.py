@@ -11,6 +11,7 @@ from django.core.checks import INFO
 from django.core.management import call_command
 
 from onefile_sync import checks
+from onefile_sync.models import OneFileSettings
 from tests.academy.mapping import ACADEMY
 from tests.factories import PICSWEB
 
@@ -66,3 +67,12 @@ def test_it_does_not_fail_the_command(settings: Any) -> None:
     err = io.StringIO()
     call_command("check", "onefile_sync", fail_level="WARNING", stdout=io.StringIO(), stderr=err)
     assert "onefile_sync.I001" in err.getvalue()
+
+
+@pytest.mark.django_db
+def test_it_does_not_keep_rows_from_being_checked(settings: Any) -> None:
+    OneFileSettings(enabled=True).save()
+    academy = {**ACADEMY, "CODES": {}}
+    settings.ONEFILE_SYNC = with_part(academy, "LEARNER", live={"stage": [("stage", "active")]})
+    assert "onefile_sync.I001" in [message.id for message in checks.check_mapping()]
+    assert [message.id for message in checks.check_database(databases=["default"])] == ["onefile_sync.W034"]
