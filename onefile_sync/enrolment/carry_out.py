@@ -285,7 +285,8 @@ class _Enrolment:
         )
         held = (host.link_values(create.subject.kind, create.subject.pk) or {}).get("onefile_id")
         found = [each.onefile_id for each in links if not each.in_row or each.onefile_id == held]
-        return found[0] if found else None
+        # Where there are several centres, the ID in the row may be that of another one.
+        return found[0] if found else held if (self.tenant.centres or 1) == 1 else None
 
     def is_for_row(self, create: Create) -> bool:
         """Whether PICSWeb's row takes the ID: an ID in the row is never replaced, and one of several is on record."""

@@ -93,7 +93,7 @@ class Steps:
     def nobody_fits(self, intent: CreateIntent, create: Create, known: Collection[int]) -> bool:
         """Whether OneFile has nobody who fits, but those whom a person has seen. Else reports why not.
 
-        Whoever fits is recorded, so that nobody of them is ever taken for what is created now.
+        Those who fit are recorded then, so that none of them is ever taken for what is created now.
         """
         about = create.subject
         wanted = Wanted(create.kind, create.centre_id, create.sent, create.values)
@@ -102,9 +102,10 @@ class Steps:
         if not hits.complete:
             self.applied.tell("could_not_make_sure", self.learner)
             return False
-        creates.note_seen(intent, {*hits.ids, *known})
-        new = set(hits.ids) - set(known) - {*self._others(create, hits)}
+        # Those seen before were shown as well, or a person said of them that they are none of ours.
+        new = set(hits.ids) - set(known) - set(intent.seen_before) - self._others(create, hits)
         if not new:
+            creates.note_seen(intent, {*hits.ids, *known})
             return True
         if create.kind is CreateKind.LEARNER:
             self.applied.tell("may_exist", about, onefile_id=min(new))

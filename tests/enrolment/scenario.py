@@ -107,11 +107,13 @@ class Enrolment:
         )
         return make_enrolment_plan(row, directory, Findings(), self.choices, policy)
 
-    def round(self, onefile: OneFile | None = None, **options: Any) -> int | None:
-        """Plan and carry out once, as one attempt of a run does."""
+    def round(
+        self, onefile: OneFile | None = None, plan: EnrolmentPlan | None = None, **options: Any
+    ) -> int | None:
+        """Plan, unless a ``plan`` is given, and carry out once, as one attempt of a run does."""
         applied = EnrolmentApplied(record=self.made.extend, hold=timezone.now, **options)
         self.applied = applied
-        plan = self.plan()
+        plan = plan or self.plan()
         under_way = creates.is_under_way(self.tenant, plan.learner.pk)
         if plan.is_linked and not under_way and not any(each.is_created for each in plan.qualifications):
             self.told = []
