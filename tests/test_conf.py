@@ -24,6 +24,8 @@ DEFAULTS = {
     "assessor_roles": (5, 4),
     "archived": (None, (2,)),
     "visit_types": {"not_specified": 0, "remote_session": 1, "face_to_face": 2},
+    "codes": {},
+    "enrol_quiet_seconds": None,
     "page_size": 100,
     "ended_within_days": 31,
     "daily_at": time(2),
@@ -282,3 +284,16 @@ def test_a_proxys_password_is_not_in_what_django_reports_of_the_settings(setting
     told = report.get_traceback_html() + report.get_traceback_text()
     assert "ONEFILE_SYNC" in told
     assert "canary" not in told
+
+
+def test_codes_may_be_written_as_numbers(settings):
+    settings.ONEFILE_SYNC = {"CODES": {"ethnicity": {"Welsh": 31, 4: " 34 "}}}
+    assert deployment.codes == {"ethnicity": {"Welsh": "31", "4": "34"}}
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"), [({}, 300), ({"LEASE_SECONDS": 200}, 200), ({"ENROL_QUIET_SECONDS": 20}, 20)]
+)
+def test_nothing_is_created_again_for_a_lease_or_as_long_as_is_written(settings, written, seconds):
+    settings.ONEFILE_SYNC = written
+    assert deployment.enrol_quiet.total_seconds() == seconds
