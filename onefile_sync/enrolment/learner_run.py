@@ -11,7 +11,10 @@ from dataclasses import dataclass, field, replace
 from onefile_sync.host.snapshot import LearnerToCreate
 from onefile_sync.linking.tenants import present_tenant
 from onefile_sync.models import LinkMethod, OutcomeState, RecordLink, RunKind, SubjectKind, Tenant
+from onefile_sync.onefile.records import User
 from onefile_sync.sync.learner.exchange import Exchange
+from onefile_sync.sync.learner.fetch import ROLE_LEARNER
+from onefile_sync.sync.learner.sources import LiveSource
 from onefile_sync.sync.planning.types import FoundProblem, Subject
 from onefile_sync.sync.worker import EXCHANGES
 
@@ -22,6 +25,16 @@ from .enrolment_applied import EnrolmentApplied
 from .learner_search import search_learners
 from .plan import EnrolmentChoices, EnrolmentPlan, Findings
 from .planned import has_same_values, plan_for, read_row
+
+
+@dataclass(frozen=True, slots=True)
+class JustCreated(LiveSource):
+    """OneFile as the source of a learner who was created a moment ago, so that role and centre are known."""
+
+    centre_id: int
+
+    def user(self, user_id: int) -> User:
+        return User(user_id, self.centre_id, ROLE_LEARNER)
 
 
 @dataclass(slots=True)
@@ -40,13 +53,15 @@ class EnrolmentRun(Exchange):
             return
         tenant = present_tenant(self.settings)
         about = replace(about, onefile_id=row.person.onefile_id, label=row.person.label)
-        plan = self.plan_to_carry_out(row, tenant, about)
-        if plan is None:
+        planned = self.plan_to_carry_out(row, tenant, about)
+        if planned is None:
             return
+        plan, findings = planned
         applied = EnrolmentApplied(
             record=self.record,
             hold=self.claim.hold,
             as_planned=lambda: has_same_values(read_row(about.pk, self.settings), row),
+            findings=findings,
             by=self.claim.outcome.run.requested_by_id,
         )
         try:
@@ -65,10 +80,14 @@ class EnrolmentRun(Exchange):
             return
         kept_checks.forget(about.pk)
         self.before += plan.problems
+        if not plan.is_linked and plan.centre is not None:
+            self.source = JustCreated(self.onefile, plan.centre.id)
         self.exchange(replace(about, onefile_id=onefile_id))
 
-    def plan_to_carry_out(self, row: LearnerToCreate, tenant: Tenant, about: Subject) -> EnrolmentPlan | None:
-        """The plan, if it is what a person confirmed; otherwise the outcome is recorded."""
+    def plan_to_carry_out(
+        self, row: LearnerToCreate, tenant: Tenant, about: Subject
+    ) -> tuple[EnrolmentPlan, Findings | None] | None:
+        """The plan, if it is what a person confirmed, and whom a search found; otherwise the outcome is recorded."""
         run = self.claim.outcome.run
         confirmed = run.options["learners"][about.pk]
         choices = EnrolmentChoices.from_json(confirmed["choices"])
@@ -79,11 +98,11 @@ class EnrolmentRun(Exchange):
             self.finish(OutcomeState.SKIPPED, FoundProblem("already_linked", about))
             return None
         looks = not is_linked and not goes_on
-        findings = search_learners(self.onefile, row.person) if looks else Findings()
+        findings = search_learners(self.onefile, row.person) if looks else None
         in_bulk = bool(run.options.get("in_bulk"))
-        plan = plan_for(row, tenant, self.settings, findings, choices, in_bulk=in_bulk)
+        plan = plan_for(row, tenant, self.settings, findings or Findings(), choices, in_bulk=in_bulk)
         if goes_on and is_linked:
-            return plan
+            return plan, findings
         if plan.refusals:
             self.finish(OutcomeState.FAILED, *plan.refusals)
             return None
@@ -91,7 +110,7 @@ class EnrolmentRun(Exchange):
         if not plan.is_as_shown(confirmed["digest"], confirmed["creations"], matches):
             self.finish(OutcomeState.FAILED, FoundProblem("preview_outdated", about))
             return None
-        return plan
+        return plan, findings
 
     def has_created(self, learner_pk: str, tenant: Tenant) -> bool:
         """Whether this run has created the learner."""

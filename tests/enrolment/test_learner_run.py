@@ -56,7 +56,7 @@ def problems(run: SyncRun) -> list[str]:
 def test_a_learner_is_created_with_everything_and_linked(
     onefile: SandboxServer, world: World, new_learner: NewLearner
 ) -> None:
-    world.add_standard(title="Welding [196AS]", organisation_ids=[world.centre_id])
+    world.add_standard(title="Welding", code="196AS", organisation_ids=[world.centre_id])
     learner = new_learner()
     qualification = add_qualification(learner, "196AS", start_date=date(2026, 9, 7))
     perform(directory.start_reading(NEEDED, queued=False))
@@ -161,7 +161,7 @@ def test_who_may_be_in_onefile_already_is_not_created(
 def test_qualifications_are_added_for_a_linked_learner(
     onefile: SandboxServer, world: World, new_learner: NewLearner
 ) -> None:
-    world.add_standard(title="Welding [196AS]", organisation_ids=[world.centre_id])
+    world.add_standard(title="Welding", code="196AS", organisation_ids=[world.centre_id])
     perform(directory.start_reading(NEEDED, queued=False))
     learner = new_learner()
     create(learner)
