@@ -47,6 +47,7 @@ def go_on(enrolment: Enrolment, now: Any) -> set[str]:
     return told
 
 
+@pytest.mark.matrix("moment")
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("number", range(1, CALLS + 1))
 def test_a_kill_at_a_call_doubles_and_loses_nothing(enrolment: Enrolment, number: int, moment: str) -> None:
@@ -59,7 +60,13 @@ def test_a_kill_at_a_call_doubles_and_loses_nothing(enrolment: Enrolment, number
     assert_whole(enrolment, told)
 
 
-@pytest.mark.parametrize("number", range(1, COMMITS + 1))
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(number, marks=pytest.mark.exhaustive if number % 3 else ())
+        for number in range(1, COMMITS + 1)
+    ],
+)
 def test_a_kill_after_a_commit_doubles_and_loses_nothing(
     enrolment: Enrolment, number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -87,13 +87,13 @@ class TestWhatWasFound:
         assert "will be linked" in words(office.post(LINK, form))
         assert not SyncRun.objects.filter(kind="linking").exists()
 
-    @pytest.mark.parametrize("level", ["possible", "several", "contradicted", "nothing"])
-    def test_the_others_cannot_be_ticked(self, office: Any, level: str) -> None:
-        page = office.get(FOUND, {"kind": "learner", "level": level})
-        assert page.status_code == 200
-        assert "checkbox" not in page.content.decode()
-        answer = office.post(LINK, {"kind": "learner", "level": level, "all": "yes", "confirmed": "1"})
-        assert answer.status_code == 403
+    def test_the_others_cannot_be_ticked(self, office: Any) -> None:
+        for level in ("possible", "several", "contradicted", "nothing"):
+            page = office.get(FOUND, {"kind": "learner", "level": level})
+            assert page.status_code == 200
+            assert "checkbox" not in page.content.decode(), level
+            answer = office.post(LINK, {"kind": "learner", "level": level, "all": "yes", "confirmed": "1"})
+            assert answer.status_code == 403, level
 
     def test_a_pair_is_opened_with_clear_values_of_one_call(
         self, office: Any, onefile: SandboxServer
@@ -105,30 +105,30 @@ class TestWhatWasFound:
         learner = Learner.objects.get(pk=one.subject_pk)
         assert f"{learner.date_of_birth:%d/%m/%Y}" in words(page)
 
-    @pytest.mark.parametrize("kind", ["learner", "officer", "organisation"])
     def test_a_pair_of_another_onefile_is_not_looked_up_in_this_one(
-        self, office: Any, onefile: SandboxServer, kind: str
+        self, office: Any, onefile: SandboxServer
     ) -> None:
         """The same OneFile ID is somebody else there."""
         elsewhere = Tenant.objects.create(
             environment="live", address="https://live.example", token_digest="x"
         )
-        one = MatchSuggestion.objects.filter(subject_kind=kind).first()
-        assert one is not None
-        MatchSuggestion.objects.filter(pk=one.pk).update(tenant=elsewhere)
-        before = sum(onefile.calls.values())
-        page = words(office.get(reverse("onefile_sync:match_pair", args=[one.pk])))
-        assert "belong to another OneFile" in page
-        assert "Comparison" not in page
-        assert sum(onefile.calls.values()) == before
+        for kind in ("learner", "officer", "organisation"):
+            one = MatchSuggestion.objects.filter(subject_kind=kind).first()
+            assert one is not None
+            MatchSuggestion.objects.filter(pk=one.pk).update(tenant=elsewhere)
+            before = sum(onefile.calls.values())
+            page = words(office.get(reverse("onefile_sync:match_pair", args=[one.pk])))
+            assert "belong to another OneFile" in page
+            assert "Comparison" not in page
+            assert sum(onefile.calls.values()) == before
 
-    @pytest.mark.parametrize("kind", ["officer", "organisation"])
-    def test_officers_and_organisations_are_opened_as_well(self, office: Any, kind: str) -> None:
-        assert office.get(FOUND, {"kind": kind}).status_code == 200
-        one = MatchSuggestion.objects.filter(subject_kind=kind).first()
-        assert one is not None
-        page = words(office.get(reverse("onefile_sync:match_pair", args=[one.pk])))
-        assert "Comparison" in page
+    def test_officers_and_organisations_are_opened_as_well(self, office: Any) -> None:
+        for kind in ("officer", "organisation"):
+            assert office.get(FOUND, {"kind": kind}).status_code == 200
+            one = MatchSuggestion.objects.filter(subject_kind=kind).first()
+            assert one is not None
+            page = words(office.get(reverse("onefile_sync:match_pair", args=[one.pk])))
+            assert "Comparison" in page
 
     def test_not_the_same_is_remembered(self, office: Any) -> None:
         one = certain().first()
@@ -148,29 +148,27 @@ class TestWhatWasFound:
         office.post(page, {"action": "link", "same_person": "yes"})
         assert SyncRun.objects.filter(kind="linking").exists()
 
-    @pytest.mark.parametrize("action", ["not_same", "link"])
-    def test_a_pair_that_somebody_else_decided_meanwhile_stays_decided(
-        self, office: Any, action: str
-    ) -> None:
+    def test_a_pair_that_somebody_else_decided_meanwhile_stays_decided(self, office: Any) -> None:
         one = certain().first()
         MatchSuggestion.objects.filter(pk=one.pk).update(state="linked")
         page = reverse("onefile_sync:match_pair", args=[one.pk])
-        answer = office.post(page, {"action": action, "same_person": "yes"}, follow=True)
-        assert "Somebody else has decided about this pair already." in words(answer)
-        one.refresh_from_db()
-        assert one.state == "linked"
+        for action in ("not_same", "link"):
+            answer = office.post(page, {"action": action, "same_person": "yes"}, follow=True)
+            assert "Somebody else has decided about this pair already." in words(answer)
+            one.refresh_from_db()
+            assert one.state == "linked"
         assert not SyncRun.objects.filter(kind="linking").exists()
 
-    @pytest.mark.parametrize("singly", [True, False], ids=["one pair", "ticked"])
-    def test_while_paused_nothing_is_linked(self, office: Any, singly: bool) -> None:
+    def test_while_paused_nothing_is_linked(self, office: Any) -> None:
         one = certain().first()
         OneFileSettings.objects.update(paused=True)
         form = {"kind": "learner", "level": "certain", "pair": [str(one.pk)], "confirmed": "1"}
-        page = reverse("onefile_sync:match_pair", args=[one.pk]) if singly else LINK
-        answer = office.post(page, {"action": "link"} if singly else form, follow=True)
-        assert "Not linked: The OneFile integration is paused." in words(answer)
-        one.refresh_from_db()
-        assert one.state == "open"
+        pair = reverse("onefile_sync:match_pair", args=[one.pk])
+        for page, sent in ((pair, {"action": "link"}), (LINK, form)):
+            answer = office.post(page, sent, follow=True)
+            assert "Not linked: The OneFile integration is paused." in words(answer)
+            one.refresh_from_db()
+            assert one.state == "open"
 
     def test_why_a_pair_was_not_linked_stands_beside_it(self, office: Any) -> None:
         one = certain().first()
