@@ -49,8 +49,8 @@ from .linking.look_up import (
     matching_by,
     unlink_record,
 )
-from .linking.match_run import MatchEstimate
-from .linking.match_run import estimate as match_estimate
+from .linking.match_costs import MatchEstimate
+from .linking.match_costs import estimate as match_estimate
 from .linking.matching import Confidence
 from .linking.moving import LinkStatus, OneFileChange, link_status, refusal_to_move
 from .linking.pair_check import look_at_pair

@@ -117,6 +117,12 @@ def read_lists(run: SyncRun, onefile: OneFile, time_is_up: Callable[[], bool]) -
 # Which lists a run reads
 
 
+def read_as_well(run: SyncRun, tenant: Tenant, kind: DirectoryKind) -> None:
+    """Have a run that has read the centres read a list of each of them. Call it in a transaction."""
+    centre_ids = [each.onefile_id for each in centres(tenant)] or [0]
+    _begin(run, tenant, _lists_of(kind), centre_ids)
+
+
 @retried
 @transaction.atomic
 def _open(run_kind: RunKind, kinds: Sequence[DirectoryKind], by: Any) -> tuple[SyncRun, bool]:

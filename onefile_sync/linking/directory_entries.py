@@ -69,8 +69,12 @@ def fitting(listed: DirectoryList, records: Sequence[Listed]) -> list[Listed]:
     return found
 
 
-def keep(listed: DirectoryList, run_pk: UUID, records: Sequence[Listed]) -> PageTally:
-    """Store what a page says of its records. Call it in a transaction in which the list is locked."""
+def keep(listed: DirectoryList, run_pk: UUID | None, records: Sequence[Listed]) -> PageTally:
+    """Store what a page says of its records. Call it in a transaction in which the list is locked.
+
+    ``run_pk`` is the run that reads the list; ``None`` for records that a search found, as that says nothing of how
+    far the list was read.
+    """
     now = timezone.now()
     told = {
         (_centre_of(listed, record), record.id): _values_of(listed, record, now)

@@ -116,13 +116,18 @@ class OneFile:
         OneFile does not document whether text filters are exact, nor that they are honoured, so compare the records.
         """
         texts = {"mis_value": mis_value, "email": email, "first_name": first_name, "last_name": last_name}
-        filters = {self.user_names[name]: text or None for name, text in texts.items()}
-        body = self._people_of(centre_id, role) | filters
-        return self._search(endpoints.SEARCH_USERS, body, self.as_person)
+        return self._search(endpoints.SEARCH_USERS, self._people_of(centre_id, role, texts), self.as_person)
 
-    def page_of_people(self, number: int, *, centre_id: int | None, role: int | None) -> SearchPage[Person]:
-        """Read one page of the users of a centre with a role; ``None`` means every centre, or every role."""
-        return self._page(endpoints.SEARCH_USERS, number, self._people_of(centre_id, role), self.as_person)
+    @sensitive_variables()
+    def page_of_people(
+        self, number: int, *, centre_id: int | None, role: int | None, texts: Mapping[str, str] | None = None
+    ) -> SearchPage[Person]:
+        """Read one page of the users of a centre with a role; ``None`` means every centre, or every role.
+
+        ``texts`` are filters, by the names that :meth:`people` has for them.
+        """
+        body = self._people_of(centre_id, role, texts or {})
+        return self._page(endpoints.SEARCH_USERS, number, body, self.as_person)
 
     def page_of_placements(self, number: int, centre_id: int | None) -> SearchPage[NamedRecord]:
         body = {"OrganisationID": centre_id}
@@ -327,8 +332,12 @@ class OneFile:
     def _as_standard(self, sent: object) -> Standard | None:
         return centre_records.standard(sent, self.standard_names)
 
-    def _people_of(self, centre_id: int | None, role: int | None) -> dict[str, object]:
-        return {self.user_names["centre_id"]: centre_id, self.user_names["role"]: role}
+    @sensitive_variables()
+    def _people_of(
+        self, centre_id: int | None, role: int | None, texts: Mapping[str, str]
+    ) -> dict[str, object]:
+        filters = {self.user_names[name]: text or None for name, text in texts.items()}
+        return {self.user_names["centre_id"]: centre_id, self.user_names["role"]: role, **filters}
 
     @sensitive_variables()
     def _search(

@@ -12,7 +12,7 @@ import time_machine
 from django.utils import timezone
 
 from example_project.picsweb.models import Learner, Officer
-from onefile_sync.linking import match_run, suggestions
+from onefile_sync.linking import match_costs, match_run, suggestions
 from onefile_sync.linking.tenants import present_tenant
 from onefile_sync.models import (
     DirectoryEntry,
@@ -113,7 +113,7 @@ def test_a_second_run_reads_nothing_but_the_centres(
     assert suggested(LEARNER) == found
 
     with time_machine.travel(timezone.now() + timedelta(days=8)):
-        estimate = match_run.estimate(ALL)
+        estimate = match_costs.estimate(ALL)
         before = calls(onefile)
         match()
         assert abs(estimate.calls - (calls(onefile) - before)) <= 0.1 * estimate.calls
@@ -124,7 +124,7 @@ def test_the_number_of_calls_is_a_guess_before_anything_was_read(
     world: World, onefile: SandboxServer
 ) -> None:
     on_both_sides(world, provider_with_mistakes())
-    estimate = match_run.estimate(ALL)
+    estimate = match_costs.estimate(ALL)
     assert not estimate.is_known
     assert estimate.unlinked[LEARNER] > 20
     assert estimate.calls >= estimate.unlinked[LEARNER]
@@ -236,11 +236,10 @@ def test_whoever_is_killed_loses_at_most_a_call(
 
         def killed(*args: Any, real: Any = real, name: str = name, **options: Any) -> Any:
             monkeypatch.setattr(suggestions if name == "find_pairs" else match_run, name, real)
+            # A process that is killed releases nothing.
+            monkeypatch.setattr(match_run, "_free", lambda held: None)
             raise _Killed
 
-        # A process that is killed releases nothing.
-        for freeing in ("_free",):
-            monkeypatch.setattr(match_run, freeing, lambda held: None)
         monkeypatch.setattr(module, name, killed)
         with time_machine.travel(moment), pytest.raises(_Killed):
             daily.perform(run, sleep=dont_wait)
@@ -381,7 +380,7 @@ class TestSeveralWorkers:
         lock = DirectoryList.objects.create(tenant=present_tenant(), kind="centre", centre_id=0)
         assert leases.claim(DirectoryList.objects.filter(pk=lock.pk))
         done: list[bool] = []
-        assert not match_run._alone(present_tenant(), lambda: done.append(True))
+        assert not match_run._alone(present_tenant(), lambda _renew: done.append(True))
         assert not done
 
     def test_one_that_has_lost_its_records_reads_none(self, run: SyncRun, monkeypatch: Any) -> None:
