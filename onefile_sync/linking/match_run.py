@@ -37,7 +37,7 @@ from onefile_sync.sync.eligibility import (
 from onefile_sync.sync.runs import leases, lifecycle, queue
 from onefile_sync.transactions import retried
 
-from . import directory, learner_searches, match_costs, suggestions
+from . import directory, learner_searches, match_costs, mis_values, suggestions
 from .directory_entries import digests_of, values_of_person
 from .tenants import present_tenant
 
@@ -122,9 +122,9 @@ def _prepare(
     renew: Callable[[], Any],
     time_is_up: Callable[[], bool],
 ) -> None:
-    """Search for the learners, if that is the cheaper way, and then plan the rest."""
+    """Link by MIS Value in the lists that were read, search for the learners where that is cheaper, plan the rest."""
     run.refresh_from_db(fields=["expected_calls", "options"])
-    if run.expected_calls is not None:
+    if run.expected_calls is not None or not mis_values.link_by_mis_value(run, time_is_up):
         return
     if learner_searches.is_left(run) and not learner_searches.carry_on(
         run, tenant, onefile, renew=renew, time_is_up=time_is_up

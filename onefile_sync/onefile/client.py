@@ -122,12 +122,10 @@ class OneFile:
     def page_of_people(
         self, number: int, *, centre_id: int | None, role: int | None, texts: Mapping[str, str] | None = None
     ) -> SearchPage[Person]:
-        """Read one page of the users of a centre with a role; ``None`` means every centre, or every role.
-
-        ``texts`` are filters, by the names that :meth:`people` has for them.
-        """
-        body = self._people_of(centre_id, role, texts or {})
-        return self._page(endpoints.SEARCH_USERS, number, body, self.as_person)
+        """Read a page of the users of a centre with a role, or of all. ``texts`` are filters, as of :meth:`people`."""
+        return self._page(
+            endpoints.SEARCH_USERS, number, self._people_of(centre_id, role, texts or {}), self.as_person
+        )
 
     def page_of_placements(self, number: int, centre_id: int | None) -> SearchPage[NamedRecord]:
         body = {"OrganisationID": centre_id}
@@ -333,9 +331,7 @@ class OneFile:
         return centre_records.standard(sent, self.standard_names)
 
     @sensitive_variables()
-    def _people_of(
-        self, centre_id: int | None, role: int | None, texts: Mapping[str, str]
-    ) -> dict[str, object]:
+    def _people_of(self, centre_id: int | None, role: int | None, texts: Mapping[str, str]) -> dict[str, Any]:
         filters = {self.user_names[name]: text or None for name, text in texts.items()}
         return {self.user_names["centre_id"]: centre_id, self.user_names["role"]: role, **filters}
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from example_project.picsweb.management.commands.seed_demo import fill
 from example_project.picsweb.models import Learner, Officer, Organisation
-from onefile_sync.models import MatchSuggestion
+from onefile_sync.models import MatchBy, MatchSuggestion, OneFileSettings
 from onefile_sync.sandbox.demo_data.demo_data import Provider
 from onefile_sync.sandbox.demo_data.picsweb_side import unlinked
 from onefile_sync.sandbox.demo_data.provider import build
@@ -26,7 +26,11 @@ class BothSides:
 
 
 def on_both_sides(world: World, provider: Provider) -> BothSides:
-    """Write a provider to PICSWeb, without OneFile IDs, and to the sandbox's world."""
+    """Write a provider to PICSWeb, without OneFile IDs, and to the sandbox's world.
+
+    Nobody is to be linked by MIS Value, so that everybody is suggested.
+    """
+    OneFileSettings.objects.update(match_by=MatchBy.ONEFILE_ID)
     world.__dict__.update(World.of(provider).__dict__)
     fill(unlinked(provider))
     learners = {each.ident: str(each.pk) for each in Learner.objects.all()}

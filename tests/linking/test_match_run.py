@@ -19,6 +19,7 @@ from onefile_sync.models import (
     DirectoryList,
     MatchSuggestion,
     OneFileSettings,
+    RecordLink,
     RunState,
     SyncRun,
     Tenant,
@@ -203,6 +204,7 @@ def test_only_the_chosen_centres_are_suggested(world: World, match: Match) -> No
 
 
 def test_an_officer_is_matched_in_each_centre(world: World, match: Match) -> None:
+    OneFileSettings.objects.update(match_by="onefile_id")
     coast = world.add_centre(name="Coast")
     here = world.add_assessor(first_name="Gwen", last_name="Price", misid="17")
     there = world.add_assessor(first_name="Gwen", last_name="Price", misid="17", organisation_id=coast.id)
@@ -216,6 +218,34 @@ def test_an_officer_is_matched_in_each_centre(world: World, match: Match) -> Non
     gwen.save()
     match(OFFICER)
     assert suggested(OFFICER, "certain") == {(str(gwen.pk), there.id)}
+
+
+def test_whom_a_mis_value_tells_apart_is_linked_if_the_settings_say_so(
+    world: World, match: Match, onefile: SandboxServer
+) -> None:
+    """With several centres they do. The others are suggested as before."""
+    coast = world.add_centre(name="Coast")
+    there = [
+        world.add_assessor(first_name="Gwen", last_name="Price", misid="17", organisation_id=centre).id
+        for centre in (world.centre_id, coast.id)
+    ]
+    other = world.add_assessor(first_name="Hugh", last_name="Rees", email="hugh@example.org")
+    gwen = Officer.objects.create(ident="17", first_name="Gwen", surname="Price")
+    hugh = Officer.objects.create(ident="18", first_name="Hugh", surname="Rees", email="hugh@example.org")
+    for officer in (gwen, hugh):
+        Learner.objects.create(
+            first_name="A",
+            surname="B",
+            ident=f"L{officer.pk}",
+            status="live",
+            start_date=timezone.localdate(),
+            main_officer=officer,
+        )
+    run = match(OFFICER)
+    assert (run.state, run.failure) == (RunState.FINISHED, "")
+    links = RecordLink.objects.filter(subject_pk=str(gwen.pk), how="mis_value", ended_at=None)
+    assert sorted(links.values_list("onefile_id", flat=True)) == sorted(there)
+    assert suggested(OFFICER) == {(str(hugh.pk), other.id)}
 
 
 class _Killed(BaseException):

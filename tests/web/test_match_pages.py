@@ -319,3 +319,20 @@ def test_it_is_found_from_the_admins_front_page(staff: Any, browser: Any, world:
 
 def words_with_links(answer: HttpResponse) -> str:
     return " ".join(answer.content.decode().split())
+
+
+@pytest.mark.usefixtures("onefile")
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"way": "search"}, "Learners were searched for one by one"),
+        (
+            {"way": "lists", "fell_back": "search_ignores_filters"},
+            "so the lists of all learners were read instead",
+        ),
+    ],
+    ids=["searched", "fell back"],
+)
+def test_the_runs_page_says_how_learners_were_found(office: Any, options: Any, said: str) -> None:
+    run = SyncRun.objects.create(kind="match", state="finished", options=options)
+    assert said in words(office.get(run.get_absolute_url()))
