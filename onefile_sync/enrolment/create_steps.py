@@ -259,11 +259,7 @@ class Steps:
             self.applied.problems.append(_problem(refused, known))
 
     def leave_over(self, intent: CreateIntent, about: Subject) -> None:
-        """Finish a create whose record, if OneFile has it, nothing in PICSWeb is linked to."""
-        since = intent.in_doubt_since or intent.created_at
-        creates.close(intent, CreateEnding.LEFT_OVER)
-        when = date_format(timezone.localtime(since), "d/m/Y H:i")
-        self.applied.tell("create_left_over", about, when=when)
+        self.applied.problems.append(leave_over(intent, about))
 
     # Reading it back
 
@@ -282,6 +278,28 @@ class Steps:
         for name, value in create.values.items():
             if hasattr(record, name) and not _is_kept(getattr(record, name), value):
                 self.applied.tell("push_not_taken", about, field=name)
+
+
+def leave_over(intent: CreateIntent, about: Subject) -> FoundProblem:
+    """Finish a create whose record, if OneFile has it, nothing in PICSWeb is linked to. Returns what to report."""
+    since = intent.in_doubt_since or intent.created_at
+    creates.close(intent, CreateEnding.LEFT_OVER)
+    when = date_format(timezone.localtime(since), "d/m/Y H:i")
+    return FoundProblem("create_left_over", about, {"when": when})
+
+
+def end_creates_of_deleted(tenant: Tenant, about: Subject) -> list[FoundProblem]:
+    """Finish the open creates of a learner who was deleted in PICSWeb. Returns what OneFile may still have of them.
+
+    Officers and employers stay open, as other learners need them too.
+    """
+    found = []
+    for intent in creates.of_learner(tenant, about.pk).order_by("pk"):
+        if intent.in_doubt_since is None and intent.onefile_id is None:
+            creates.close(intent, CreateEnding.NOT_NEEDED)
+        else:
+            found.append(leave_over(intent, replace(about, onefile_id=intent.onefile_id)))
+    return found
 
 
 def _is_kept(kept: Value, sent: Value) -> bool:

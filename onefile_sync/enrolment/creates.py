@@ -167,6 +167,18 @@ def begin(tenant: Tenant, learner_pk: str, create: Create) -> CreateIntent:
     return intent
 
 
+def was_sent_before(tenant: Tenant, create: Create) -> bool:
+    """Whether the same was created before, as far as that is known, or may have been."""
+    return CreateIntent.objects.filter(
+        tenant=tenant,
+        kind=create.kind,
+        subject_kind=create.subject.kind,
+        subject_pk=create.subject.pk,
+        target=create.target,
+        ending__in=(CreateEnding.CREATED, CreateEnding.UNSURE),
+    ).exists()
+
+
 @retried
 def take(intent: CreateIntent) -> Lease:
     """Take the intent's own lease. Raises :class:`PartyBusy` if another worker has it or has finished the create."""

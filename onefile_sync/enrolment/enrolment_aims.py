@@ -17,7 +17,8 @@ from onefile_sync.models import (
     RecordLink,
     SubjectKind,
 )
-from onefile_sync.onefile import creating
+from onefile_sync.onefile import creating, parsing
+from onefile_sync.onefile.client import AIM_DATES
 from onefile_sync.onefile.errors import OneFileError
 from onefile_sync.onefile.records import AimOutline, Centre
 from onefile_sync.sync.learner.apply import NOT_SENT, Stale
@@ -44,21 +45,22 @@ def note_parts(steps: Steps, plan: EnrolmentPlan, centre: Centre, learner_id: in
         if row.is_created:
             creates.begin(steps.tenant, plan.learner.pk, aim_create(row, centre, row.standard_id))
     for party in plan.additional:
-        if party.is_usable:
-            create = assignment_create(party, centre, learner_id, LEVEL_ADDITIONAL)
-            creates.begin(steps.tenant, plan.learner.pk, create)
+        begin_assignment(steps, party, centre, learner_id, LEVEL_ADDITIONAL)
+
+
+def begin_assignment(
+    steps: Steps, party: Party, centre: Centre, learner_id: int, level: int, standard_id: int | None = None
+) -> None:
+    """Record that an officer is to become an assessor, unless that was sent before: it cannot be read in OneFile."""
+    target = f"{level}:{standard_id or ''}:{learner_id}"
+    create = Create(CreateKind.ASSIGNMENT, party.subject, centre.id, target)
+    if party.is_usable and not creates.was_sent_before(steps.tenant, create):
+        creates.begin(steps.tenant, steps.learner.pk, create)
 
 
 def aim_create(row: PlannedQualification, centre: Centre, standard_id: int | None) -> Create:
     about = Subject("qualification", row.pk, None, row.label)
     return Create(CreateKind.AIM, about, centre.id, str(standard_id), {"standard_id": standard_id})
-
-
-def assignment_create(
-    party: Party, centre: Centre, learner_id: int, level: int, standard_id: int | None = None
-) -> Create:
-    target = f"{level}:{standard_id or ''}:{learner_id}"
-    return Create(CreateKind.ASSIGNMENT, party.subject, centre.id, target)
 
 
 def carry_out_aims(
@@ -150,11 +152,8 @@ class _Aims:
             return
 
         def note_assessor(_made: RecordLink) -> None:
-            if row.assessor is not None and row.assessor.is_usable:
-                part = assignment_create(
-                    row.assessor, self.centre, self.learner_id, LEVEL_OF_AIM, standard_id
-                )
-                creates.begin(steps.tenant, self.plan.learner.pk, part)
+            if row.assessor is not None:
+                begin_assignment(steps, row.assessor, self.centre, self.learner_id, LEVEL_OF_AIM, standard_id)
 
         made = steps.link(
             intent,
@@ -205,9 +204,13 @@ class _Aims:
         try:
             aim = onefile.learning_aim(aim_id)
             creating.set_aim_dates(onefile, aim, start=row.start_date, planned_end=row.planned_end_date)
+            kept = onefile.learning_aim(aim_id)
         except OneFileError as error:
             applied.report(error, about)
             return
+        for name, json_name in AIM_DATES.items():
+            if name in given and parsing.is_blank(kept.writable.get(json_name)):
+                applied.tell("push_not_taken", about, field=name)
         applied.done(
             *(
                 FieldChange(ONEFILE, about, name, None, day, "enrol_qualification")
@@ -223,11 +226,11 @@ class _Aims:
         level, standard, learner = (int(part or 0) for part in intent.target.split(":"))
         about = creates.subject_of(intent)
         title = self.title_of(standard)
-        if intent.in_doubt_since is not None or learner != self.learner_id:
+        if intent.in_doubt_since is not None:
             self.unsure(intent, about, title)
             return
         assessor_id = self.assessor_id(intent)
-        if assessor_id is None:
+        if assessor_id is None or learner != self.learner_id:
             creates.close(intent, CreateEnding.NOT_NEEDED)
             return
         about = replace(about, onefile_id=assessor_id)

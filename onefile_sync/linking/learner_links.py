@@ -8,10 +8,14 @@ from enum import Enum
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from onefile_sync import host
 from onefile_sync.models import (
+    CreateEnding,
+    CreateIntent,
+    CreateKind,
     Difference,
     LearnerOutcome,
     LinkEnding,
@@ -152,6 +156,10 @@ def _link_all(
         by=by,
         reviews_pending=wait,
     )
+    # Where OneFile had not said whether it created the learner, a person has now said which record it is.
+    _open_creates(seen.learner_pk, tenant).filter(kind=CreateKind.LEARNER).update(
+        finished_at=timezone.now(), ending=CreateEnding.CHOSEN
+    )
     if made.reviews_pending != wait:
         RecordLink.objects.filter(pk=made.pk).update(reviews_pending=wait)
         made.reviews_pending = wait
@@ -183,6 +191,9 @@ def _was_shown(seen: LinkCheck, part: tuple[str, str, int]) -> bool:
 @transaction.atomic
 def _unlink_all(learner_pk: str, tenant: Tenant, ending: LinkEnding, by: Any) -> RecordLink | None:
     _refuse_while_at_work(learner_pk)
+    begun = ~Q(in_doubt_since=None) | ~Q(onefile_id=None)
+    if _open_creates(learner_pk, tenant).filter(begun).exists():
+        raise LinkRefused("link_create_unfinished")
     ended = linker.unlink(SubjectKind.LEARNER, learner_pk, tenant=tenant, ending=ending, by=by)
     if ended is None:
         return None
@@ -190,6 +201,13 @@ def _unlink_all(learner_pk: str, tenant: Tenant, ending: LinkEnding, by: Any) ->
         linker.unlink(kind, pk, tenant=tenant, ending=ending, by=by, parent=ended)
     Difference.objects.filter(learner_type=host.learner_type(), learner_pk=learner_pk).delete()
     return ended
+
+
+def _open_creates(learner_pk: str, tenant: Tenant) -> QuerySet[CreateIntent]:
+    """The creates of a learner, and of parts of the learner, that are not finished."""
+    return CreateIntent.objects.filter(
+        tenant=tenant, learner_type=host.learner_type(), learner_pk=learner_pk, finished_at=None
+    ).exclude(kind__in=(CreateKind.ASSESSOR, CreateKind.PLACEMENT, CreateKind.CLASSROOM))
 
 
 def _refuse_while_at_work(learner_pk: str) -> None:

@@ -18,6 +18,7 @@ from django.utils import timezone
 from onefile_sync import events, host
 from onefile_sync.conf import deployment
 from onefile_sync.models import (
+    CreateIntent,
     LinkEnding,
     OneFileSettings,
     RecordLink,
@@ -111,7 +112,7 @@ def _record_present(stored: OneFileSettings) -> None:
 
 
 def refusal_to_move(*, has_left: bool = False) -> LinkRefused | None:
-    """Why links cannot be moved now. ``has_left``: the old OneFile cannot be asked any more about uploads in doubt."""
+    """Why links cannot be moved now. ``has_left``: the old OneFile cannot be asked any more about creates in doubt."""
     run = SyncRun.objects.exclude(state=RunState.FINISHED).order_by("created_at").first()
     if run is not None:
         return LinkRefused("move_run_open", run=str(run))
@@ -119,7 +120,15 @@ def refusal_to_move(*, has_left: bool = False) -> LinkRefused | None:
     if has_left:  # such an upload is looked for once its OneFile is back
         doubtful = doubtful.filter(in_doubt_since__gt=timezone.now() - deployment.lease)
     intent = doubtful.order_by("pk").first()
-    return LinkRefused("move_in_doubt", learner=intent.learner_pk) if intent is not None else None
+    if intent is not None:
+        return LinkRefused("move_in_doubt", learner=intent.learner_pk)
+    created = CreateIntent.objects.filter(
+        tenant=OneFileSettings.load().linked_tenant, finished_at=None, in_doubt_since__isnull=False
+    )
+    if has_left:  # it stays on record for its own OneFile
+        created = created.filter(in_doubt_since__gt=timezone.now() - deployment.enrol_quiet)
+    create = created.order_by("pk").first()
+    return LinkRefused("move_create_in_doubt", learner=create.learner_pk) if create is not None else None
 
 
 @retried

@@ -148,6 +148,15 @@ LINK_REFUSALS: tuple[Explanation, ...] = (
         _("Refresh the learner with OneFile first, so that PICSWeb looks for the review, then try again."),
     ),
     Explanation(
+        "link_create_unfinished",
+        Move.YOURS,
+        _(
+            "OneFile did not say whether it created something for this learner, such as a learning aim, and may have "
+            "it."
+        ),
+        _("Choose Add qualifications in OneFile first, so that PICSWeb looks for it, then try again."),
+    ),
+    Explanation(
         "move_run_open",
         Move.YOURS,
         _("“%(run)s” is not finished. Links are moved to another OneFile only while no run is open."),
@@ -158,6 +167,14 @@ LINK_REFUSALS: tuple[Explanation, ...] = (
         Move.YOURS,
         _("OneFile did not say whether it created a review of learner %(learner)s."),
         _("Refresh this learner, so that the review is found before the links are put away."),
+    ),
+    Explanation(
+        "move_create_in_doubt",
+        Move.YOURS,
+        _("OneFile did not say whether it created something for learner %(learner)s."),
+        _(
+            "Create this learner in OneFile again, so that PICSWeb looks for it before the links are put away."
+        ),
     ),
     Explanation(
         "link_not_taken",

@@ -16,7 +16,7 @@ from .scenario import MOMENTS, WHOLE, Calls, Enrolment, Killed, at_noon, new_lea
 pytestmark = [pytest.mark.django_db, pytest.mark.parametrize("host", ["picsweb"], indirect=True)]
 
 #: The calls and the commits of one upload.
-CALLS, COMMITS = 22, 35
+CALLS, COMMITS = 23, 35
 
 
 @pytest.fixture
