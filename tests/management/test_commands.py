@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -500,27 +501,38 @@ class TestASiteThatIsNotReady:
             check=False,
         )
 
-    @pytest.mark.parametrize(
-        ("arguments", "code"),
-        [
-            ("onefile_sync", 2),
-            ("onefile_probe", 2),
-            ("onefile_status", 3),
-            ("onefile_schedule install", 2),
-            pytest.param("onefile_schedule show", 2, marks=pytest.mark.exhaustive),
-            pytest.param("onefile_schedule remove", 2, marks=pytest.mark.exhaustive),
-            ("onefile_prune", 2),
-            ("seed_demo", 2),
-        ],
-    )
-    def test_a_database_that_is_not_migrated_is_said_in_one_line(
-        self, tmp_path: Path, arguments: str, code: int
-    ) -> None:
-        said = self.manage(tmp_path, *arguments.split())
+    def test_a_database_that_is_not_migrated_is_said_in_one_line(self, tmp_path: Path) -> None:
+        codes = {
+            "onefile_sync": 2,
+            "onefile_probe": 2,
+            "onefile_status": 3,
+            "onefile_schedule install": 2,
+            "onefile_schedule show": 2,
+            "onefile_schedule remove": 2,
+            "onefile_prune": 2,
+            "seed_demo": 2,
+        }
+        each_in_turn = dedent(
+            """
+            import contextlib, io, json, shlex
+            from django.core.management import execute_from_command_line
+            def said(arguments):
+                with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
+                    try:
+                        execute_from_command_line(["manage.py", *shlex.split(arguments)])
+                    except SystemExit as ended:
+                        return ended.code, out.getvalue(), err.getvalue()
+                return 0, out.getvalue(), err.getvalue()
+            print(json.dumps({arguments: said(arguments) for arguments in CODES}))
+            """
+        ).replace("CODES", repr(list(codes)))
+        ran = self.manage(tmp_path, "shell", "-v0", "-c", each_in_turn)
 
-        assert (said.returncode, said.stdout) == (code, "")
-        assert said.stderr.splitlines()[-1] == f"CommandError: {NO_DATABASE}"
-        assert "Traceback" not in said.stderr
+        assert ran.returncode == 0, ran.stderr
+        for arguments, (code, out, err) in json.loads(ran.stdout).items():
+            assert (arguments, code, out) == (arguments, codes[arguments], "")
+            assert err.splitlines()[-1] == f"CommandError: {NO_DATABASE}", arguments
+            assert "Traceback" not in err
 
     def test_a_database_that_is_not_there_is_said_in_one_line(self, tmp_path: Path) -> None:
         said = self.manage(tmp_path, "onefile_sync", DATABASE_URL=f"sqlite:///{tmp_path}")
