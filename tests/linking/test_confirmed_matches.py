@@ -79,7 +79,7 @@ def calls(onefile: SandboxServer) -> int:
 
 
 def test_certain_and_strong_pairs_are_linked(world: World, onefile: SandboxServer, link: Link) -> None:
-    truth = on_both_sides(world, provider_with_mistakes())
+    truth = on_both_sides(world, provider_with_mistakes(20))
     matched()
     ticked = {kind: suggested(kind, "certain") for kind in ALL}
     others = MatchSuggestion.objects.exclude(level__in=("certain", "strong")).count()
@@ -105,7 +105,7 @@ def test_certain_and_strong_pairs_are_linked(world: World, onefile: SandboxServe
 
 
 def test_possible_pairs_are_not_linked_together(world: World, onefile: SandboxServer) -> None:
-    on_both_sides(world, provider_with_mistakes())
+    on_both_sides(world, provider_with_mistakes(20))
     matched("learner")
     others = MatchSuggestion.objects.exclude(level__in=("certain", "strong"))
     assert others.exists()

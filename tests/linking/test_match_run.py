@@ -106,7 +106,7 @@ def test_all_of_one_family_is_asked_about(world: World, match: Match) -> None:
 def test_a_second_run_reads_nothing_but_the_centres(
     world: World, match: Match, onefile: SandboxServer
 ) -> None:
-    on_both_sides(world, provider_with_mistakes())
+    on_both_sides(world, provider_with_mistakes(20))
     match()
     before, found = calls(onefile), suggested(LEARNER)
     match()
@@ -164,7 +164,7 @@ def test_of_very_many_only_those_with_both_names_or_the_mis_value_are_read(
 
 
 def test_a_pair_that_is_not_the_same_is_never_suggested_again(world: World, match: Match) -> None:
-    on_both_sides(world, provider_with_mistakes())
+    on_both_sides(world, provider_with_mistakes(20))
     match(LEARNER)
     suggestion = MatchSuggestion.objects.filter(level="certain").first()
     assert suggestion is not None
@@ -176,7 +176,7 @@ def test_a_pair_that_is_not_the_same_is_never_suggested_again(world: World, matc
 
 
 def test_what_is_not_found_any_more_is_forgotten(world: World, match: Match) -> None:
-    on_both_sides(world, provider_with_mistakes())
+    on_both_sides(world, provider_with_mistakes(20))
     match(LEARNER)
     pk, onefile_id = min(suggested(LEARNER, "certain"))
     Learner.objects.filter(pk=pk).update(onefile_id=onefile_id)
@@ -196,7 +196,7 @@ def test_a_pair_that_is_being_linked_stays_queued(world: World, match: Match) ->
 
 
 def test_only_the_chosen_centres_are_suggested(world: World, match: Match) -> None:
-    on_both_sides(world, provider_with_mistakes())
+    on_both_sides(world, provider_with_mistakes(20))
     second = list(world.centres)[1]
     run = match(LEARNER, centres=[second])
     assert run.options["centres"] == [second]
