@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Model
 
-from onefile_sync import host
+from onefile_sync import events, host
 from onefile_sync.linking import directory
 from onefile_sync.linking.tenants import present_tenant
 from onefile_sync.messages.enrolment_refusals import ASK_FIRST, TO_CHOOSE
@@ -22,6 +23,7 @@ from onefile_sync.models import (
     SyncRun,
 )
 from onefile_sync.sync.eligibility import (
+    MAPPING_WRONG,
     Refusal,
     Refused,
     refusal_for_everyone,
@@ -116,7 +118,13 @@ def enrolment_window(learner: Model, choices: EnrolmentChoices | None = None) ->
         .order_by("-created_at")
         .first()
     )
-    row = read_row(pk, settings)
+    try:
+        row = read_row(pk, settings)
+    except (TypeError, ImproperlyConfigured) as error:
+        # A function of PICSWeb's returned nonsense, or a row that the mapping names is missing. The message may hold a
+        # value.
+        events.error("learner_not_read", learner=pk, error=type(error).__name__)
+        raise Refused(MAPPING_WRONG) from None
     kept = kept_checks.latest(pk, tenant)
     if row is None or kept is None:
         return EnrolmentWindow(run=under_way)

@@ -12,7 +12,7 @@ from onefile_sync.host.snapshot import LearnerToCreate
 from onefile_sync.linking.tenants import present_tenant
 from onefile_sync.models import LinkMethod, OutcomeState, RecordLink, RunKind, SubjectKind, Tenant
 from onefile_sync.onefile.records import User
-from onefile_sync.sync.learner.exchange import Exchange
+from onefile_sync.sync.learner.exchange import ROUNDS, Exchange
 from onefile_sync.sync.learner.fetch import ROLE_LEARNER
 from onefile_sync.sync.learner.sources import LiveSource
 from onefile_sync.sync.planning.types import FoundProblem, Subject
@@ -45,8 +45,10 @@ class EnrolmentRun(Exchange):
     """
 
     before: list[FoundProblem] = field(default_factory=list)
+    rounds_left: int = ROUNDS
 
     def process(self, about: Subject) -> None:
+        self.rounds_left -= 1
         row = read_row(about.pk, self.settings)
         if row is None:
             self.finish(OutcomeState.SKIPPED, FoundProblem("learner_left", about))
@@ -76,7 +78,12 @@ class EnrolmentRun(Exchange):
         if applied.stale or applied.outdated:
             self.before.append(FoundProblem("preview_outdated", about))
         if onefile_id is None:
-            self.finish(OutcomeState.FAILED)
+            if self.rounds_left and any(each.code == "create_unsure" for each in self.before):
+                # OneFile answered, but did not say what it created: it is likely to be there, so we look at once.
+                self.before = []
+                self.process(about)
+            else:
+                self.finish(OutcomeState.FAILED)
             return
         kept_checks.forget(about.pk)
         self.before += plan.problems
