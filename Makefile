@@ -29,13 +29,17 @@ demo: $(STAMP) ## a PICSWeb and a OneFile to click through, until Ctrl-C
 	$(BIN)/python manage.py demo
 
 test: $(STAMP) ## the test suite
-	$(BIN)/pytest $(WORKERS)
-
-coverage: $(STAMP) ## the same, and which branches of the package it reaches: measuring doubles the time
+ifdef MEASURED
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest $(WORKERS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+else
+	$(BIN)/pytest $(WORKERS)
+endif
+
+coverage: ## the same, and which branches of the package it reaches: measuring doubles the time
+	$(MAKE) test MEASURED=yes
 
 quick: $(STAMP) ## the rules, and the tests of what was changed since main
 	$(BIN)/python -m tests.quick
