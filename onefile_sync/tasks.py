@@ -41,7 +41,11 @@ def work_on_run(run_pk: str) -> str:
 
 @task
 def daily() -> str:
-    """The daily schedule's task: start today's sync or continue it. A second delivery on the same day does nothing."""
+    """The daily schedule's task: start today's sync or continue it. A second delivery on the same day does nothing.
+
+    Before it, creates in doubt are looked for.
+    """
+    services.enrolment.look_for_creates()
     return services.start_scheduled_daily()
 
 

@@ -68,7 +68,7 @@ class Steps:
         if intent.onefile_id is not None:
             return Resolved(intent.onefile_id)
         if intent.in_doubt_since is None:
-            return Resolved(may_create=True)
+            return Resolved(may_create=not self.applied.looks_only)
         hits = ours_among(look(), intent)
         if len(hits.ids) == 1:
             creates.note_created(intent, hits.ids[0])
@@ -83,6 +83,8 @@ class Steps:
             self.applied.tell("create_on_its_way", about, until=date_format(until, "H:i"))
         elif intent.tries >= creates.MOST_TRIES:
             self.applied.tell("create_given_up", about)
+        elif self.applied.looks_only:
+            self.applied.tell("create_unresolved", about)
         else:
             return Resolved(may_create=True)
         return Resolved()

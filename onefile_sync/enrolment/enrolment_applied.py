@@ -34,6 +34,7 @@ class EnrolmentApplied:
     ``as_planned`` says right before each create whether PICSWeb still has what was planned. ``findings`` are those of
     a search for the learner in this very run, if there was one. ``outdated`` names the lists that OneFile contradicts:
     they have to be read and the learner planned again, with ``lists_are_fresh``. ``by`` is the user who asked for it.
+    ``looks_only``: what is found again is linked, but nothing is created.
     """
 
     record: Callable[[Sequence[FieldChange]], None]
@@ -41,6 +42,7 @@ class EnrolmentApplied:
     as_planned: Callable[[], bool] = lambda: True
     findings: Findings | None = None
     lists_are_fresh: bool = False
+    looks_only: bool = False
     by: Any = None
     changes: int = 0
     problems: list[FoundProblem] = field(default_factory=list)

@@ -31,13 +31,15 @@ from onefile_sync.sync.eligibility import (
 )
 from onefile_sync.sync.runs import leases, lifecycle, queue
 
-from . import kept_checks
+from . import creates, kept_checks
 from .centre_directory import NEEDED, stale_lists
 from .plan import EnrolmentChoices, EnrolmentPlan, Findings
 from .planned import plan_for, read_row
 
 ALREADY_LINKED: Final = Refusal("already_linked_to")
 UPLOAD_NOT_MAPPED: Final = Refusal("upload_not_mapped")
+#: The ``open_key`` of the run that looks for creates in doubt.
+LOOKING: Final = "enrol:in doubt"
 CHECK_FIRST: Final = Refusal("check_first")
 OUTDATED: Final = Refusal("look_again")
 ANSWER_FIRST: Final = Refusal("answer_first")
@@ -242,6 +244,35 @@ def enrol_ready(
     if queued and (created or _is_lost(made)):
         queue.enqueue(made)
     return made
+
+
+# After an interruption
+
+
+def look_for_creates(*, queued: bool = True) -> SyncRun | None:
+    """Open a run that looks for creates in doubt and links what it finds; ``None`` if there are none.
+
+    The daily sync begins with it. Nothing is created in it: only a person's click does that.
+    """
+    if refusal_to_enrol() is not None:
+        return None
+    in_doubt = creates.in_doubt(present_tenant()).filter(learner_type=host.learner_type())
+    pks = set(in_doubt.values_list("learner_pk", flat=True))
+    if not pks:
+        return None
+    confirmed: dict[str, Any] = {}
+    earlier = SyncRun.objects.filter(kind=RunKind.ENROL, outcomes__learner_pk__in=pks).distinct()
+    for run in earlier.order_by("created_at"):
+        confirmed |= {pk: each for pk, each in run.options["learners"].items() if pk in pks}
+    run, created = lifecycle.open_run(
+        RunKind.ENROL,
+        host.learners_by_pk(confirmed),
+        open_key=LOOKING,
+        options={"learners": confirmed, "looks_only": True},
+    )
+    if queued and (created or _is_lost(run)):
+        queue.enqueue(run)
+    return run
 
 
 def _confirmed(plan: EnrolmentPlan) -> Mapping[str, Any]:

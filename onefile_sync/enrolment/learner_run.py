@@ -64,6 +64,7 @@ class EnrolmentRun(Exchange):
             hold=self.claim.hold,
             as_planned=lambda: has_same_values(read_row(about.pk, self.settings), row),
             findings=findings,
+            looks_only=bool(self.claim.outcome.run.options.get("looks_only")),
             by=self.claim.outcome.run.requested_by_id,
         )
         try:

@@ -20,6 +20,7 @@ from onefile_sync.models import (
     SyncRun,
 )
 from onefile_sync.sandbox.entities import SandboxUser
+from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
 from tests.enrolment.conftest import NEEDED, NewLearner, add_qualification, perform
@@ -234,3 +235,38 @@ def test_a_class_that_was_deleted_meanwhile_is_noticed_and_said(
     assert learners_in(world) == []
     assert looked_again is not None
     assert [each.code for each in looked_again.refusals] == ["no_class"]
+
+
+def test_the_night_links_what_an_interrupted_creation_has_made_and_creates_nothing(
+    onefile: SandboxServer, world: World, new_learner: NewLearner
+) -> None:
+    learner = new_learner()
+
+    def say_nothing_and_go_away(_answer: Any) -> dict[str, Any]:
+        onefile.faults.append(Fault(operation="*", kind="status", status=503, times=100))
+        return {}
+
+    onefile.faults.append(
+        Fault(operation="User/create", kind="edited", when="after", edit=say_nothing_and_go_away)
+    )
+    create(learner)
+    onefile.faults.clear()
+    assert Officer.objects.get().onefile_id is None
+    assert learner.onefile_id is None
+
+    looked = services.enrolment.look_for_creates(queued=False)
+
+    assert looked is not None
+    users = len(world.users)
+    perform(looked)
+    learner.refresh_from_db()
+    assert Officer.objects.get().onefile_id in world.users
+    assert learner.onefile_id is None
+    assert len(world.users) == users == 1
+    assert services.enrolment.look_for_creates(queued=False) is None
+
+
+def test_without_a_create_in_doubt_the_night_opens_no_run(new_learner: NewLearner) -> None:
+    create(new_learner())
+
+    assert services.enrolment.look_for_creates(queued=False) is None
