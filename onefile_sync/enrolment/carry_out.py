@@ -112,7 +112,9 @@ class _Enrolment:
             self.applied.report(error, about)
             return None
         onefile_id = earlier.onefile_id
-        if onefile_id is None and earlier.may_create and self.parties():
+        if onefile_id is None and self.applied.looks_only:
+            self.parties()
+        elif onefile_id is None and earlier.may_create and self.parties():
             onefile_id = self.new_learner(intent, create)
         if onefile_id is None:
             return None
