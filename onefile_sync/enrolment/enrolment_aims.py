@@ -208,6 +208,7 @@ class _Aims:
         except OneFileError as error:
             applied.report(error, about)
             return
+        applied.aims_read[aim_id] = kept
         for name, json_name in AIM_DATES.items():
             if name in given and parsing.is_blank(kept.writable.get(json_name)):
                 applied.tell("push_not_taken", about, field=name)

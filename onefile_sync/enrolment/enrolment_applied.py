@@ -14,6 +14,7 @@ from onefile_sync.onefile.errors import (
     OneFileError,
     Scope,
 )
+from onefile_sync.onefile.records import LearningAim
 from onefile_sync.sync.planning.types import FieldChange, FoundProblem, Subject
 
 from .creates import Hold
@@ -34,6 +35,7 @@ class EnrolmentApplied:
     ``as_planned`` says right before each create whether PICSWeb still has what was planned. ``findings`` are those of
     a search for the learner in this very run, if there was one. ``outdated`` names the lists that OneFile contradicts:
     they have to be read and the learner planned again, with ``lists_are_fresh``. ``by`` is the user who asked for it.
+    ``aims_read`` are learning aims as read a moment ago, by OneFile ID, after everything was sent.
     ``looks_only``: what is found again is linked, but nothing is created.
     """
 
@@ -48,6 +50,7 @@ class EnrolmentApplied:
     problems: list[FoundProblem] = field(default_factory=list)
     stale: bool = False
     outdated: set[DirectoryKind] = field(default_factory=set)
+    aims_read: dict[int, LearningAim] = field(default_factory=dict)
 
     def done(self, *changes: FieldChange) -> None:
         self.record(changes)

@@ -6,12 +6,13 @@ Importing this module registers it with the worker.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from onefile_sync.host.snapshot import LearnerToCreate
 from onefile_sync.linking.tenants import present_tenant
 from onefile_sync.models import LinkMethod, OutcomeState, RecordLink, RunKind, SubjectKind, Tenant
-from onefile_sync.onefile.records import User
+from onefile_sync.onefile.records import LearningAim, User
 from onefile_sync.sync.learner.exchange import ROUNDS, Exchange
 from onefile_sync.sync.learner.fetch import ROLE_LEARNER
 from onefile_sync.sync.learner.sources import LiveSource
@@ -29,12 +30,19 @@ from .planned import has_same_values, plan_for, read_row
 
 @dataclass(frozen=True, slots=True)
 class JustCreated(LiveSource):
-    """OneFile as the source of a learner who was created a moment ago, so that role and centre are known."""
+    """OneFile as the source of a learner who was created a moment ago, so that role and centre are known.
+
+    ``aims_read`` are learning aims that have just been read.
+    """
 
     centre_id: int
+    aims_read: Mapping[int, LearningAim]
 
     def user(self, user_id: int) -> User:
         return User(user_id, self.centre_id, ROLE_LEARNER)
+
+    def learning_aim(self, aim_id: int) -> LearningAim:
+        return self.aims_read.get(aim_id) or self.onefile.learning_aim(aim_id)
 
 
 @dataclass(slots=True)
@@ -89,7 +97,7 @@ class EnrolmentRun(Exchange):
         kept_checks.forget(about.pk)
         self.before += plan.problems
         if not plan.is_linked and plan.centre is not None:
-            self.source = JustCreated(self.onefile, plan.centre.id)
+            self.source = JustCreated(self.onefile, plan.centre.id, applied.aims_read)
         self.exchange(replace(about, onefile_id=onefile_id))
 
     def plan_to_carry_out(
