@@ -86,11 +86,6 @@ class RecordSearch:
         search = self.onefile.placements if wanted.kind is CreateKind.PLACEMENT else self.onefile.classrooms
         return self._named(wanted, search)
 
-    def aims_of(self, learner_id: int, standard_id: int) -> Hits:
-        """The learner's learning aims of a standard."""
-        aims, complete = self.all_aims(learner_id)
-        return aims_of_standard(aims, complete, standard_id)
-
     def all_aims(self, learner_id: int) -> tuple[list[AimOutline], bool]:
         """The learner's learning aims, and whether all of them could be read."""
         found: dict[int, AimOutline] = {}
