@@ -237,7 +237,7 @@ class Steps:
     def made_changes(self, create: Create, onefile_id: int, *, in_row: bool = True) -> list[FieldChange]:
         """What is recorded as done: each value that was sent, and the ID in PICSWeb's row."""
         about = replace(create.subject, onefile_id=onefile_id)
-        rule = f"enrol_{create.kind.value}"
+        rule = "enrol_qualification" if create.kind == CreateKind.AIM else f"enrol_{create.kind.value}"
         rules = self.rules if create.kind is CreateKind.LEARNER else {}
         made = [
             FieldChange(ONEFILE, about, name, None, value, rules.get(name, rule))

@@ -22,6 +22,7 @@ from onefile_sync.sync.worker import EXCHANGES
 from . import creates, kept_checks
 from .carry_out import carry_out
 from .centre_directory import forget_age
+from .create_steps import end_creates_of_deleted
 from .enrolment_applied import EnrolmentApplied
 from .learner_search import search_learners
 from .plan import EnrolmentChoices, EnrolmentPlan, Findings
@@ -58,10 +59,15 @@ class EnrolmentRun(Exchange):
     def process(self, about: Subject) -> None:
         self.rounds_left -= 1
         row = read_row(about.pk, self.settings)
-        if row is None:
-            self.finish(OutcomeState.SKIPPED, FoundProblem("learner_left", about))
-            return
         tenant = present_tenant(self.settings)
+        if row is None:
+            left = end_creates_of_deleted(tenant, about)
+            self.finish(
+                OutcomeState.ATTENTION if left else OutcomeState.SKIPPED,
+                *left,
+                FoundProblem("learner_left", about),
+            )
+            return
         about = replace(about, onefile_id=row.person.onefile_id, label=row.person.label)
         planned = self.plan_to_carry_out(row, tenant, about)
         if planned is None:

@@ -270,3 +270,33 @@ def test_without_a_create_in_doubt_the_night_opens_no_run(new_learner: NewLearne
     create(new_learner())
 
     assert services.enrolment.look_for_creates(queued=False) is None
+
+
+def test_every_change_is_made_by_a_rule_that_can_be_read(
+    onefile: SandboxServer, world: World, new_learner: NewLearner
+) -> None:
+    world.add_standard(title="Welding", code="196AS", organisation_ids=[world.centre_id])
+    perform(directory.start_reading(NEEDED, queued=False))
+    learner = new_learner()
+    add_qualification(learner, "196AS", start_date=date(2026, 9, 7))
+
+    run = create(learner)
+
+    rules = set(Change.objects.filter(outcome__run=run).values_list("rule", flat=True))
+    assert {rule for rule in rules if services.rule_text(rule) == rule} == set()
+
+
+def test_a_learner_who_was_deleted_before_the_run_is_left_out(
+    onefile: SandboxServer, world: World, new_learner: NewLearner
+) -> None:
+    learner = new_learner()
+    choices = looked_up(learner)
+    plan = services.enrolment.enrolment_window(learner, choices).plan
+    assert plan is not None
+    run = services.enrol(learner, choices, plan.shown, queued=False)
+    learner.delete()
+
+    perform(run)
+
+    assert not run.outcomes.exists()  # what is recorded of a learner goes with the learner
+    assert world.users == {}
