@@ -187,10 +187,10 @@ class OneFile:
         return self._page(endpoints.SEARCH_LEARNING_AIMS, number, body, centre_records.aim_outline)
 
     def is_surely_last(self, page: SearchPage[Any]) -> bool:
-        """Whether a first page is too short to have been cut off, by the size requested or by a server's cap."""
-        return page.items == 0 or (
-            page.items < self.page_size and not _may_be_a_cap(page.items, self.page_size)
-        )
+        """Whether a first page of reviews is too short to have been cut off: one was longer, or it is no cap."""
+        if page.items == 0 or page.items < self._longest_page.get(endpoints.SEARCH_REVIEWS.name, 0):
+            return True
+        return page.items < self.page_size and not _may_be_a_cap(page.items, self.page_size)
 
     def learning_aim(self, aim_id: int) -> LearningAim:
         return self._read(

@@ -104,6 +104,20 @@ def test_certain_and_strong_pairs_are_linked(world: World, onefile: SandboxServe
     assert further.exists(), "the users in the second centre"
 
 
+@pytest.mark.parametrize("learners", [25])
+def test_the_number_of_calls_that_is_told_is_right(
+    world: World, onefile: SandboxServer, link: Link, learners: int
+) -> None:
+    """Lists of reviews have a second page where the first one may have been cut off."""
+    on_both_sides(world, provider_with_mistakes(learners))
+    matched()
+    before = calls(onefile)
+    run = link(*MatchSuggestion.objects.filter(level__in=("certain", "strong")))
+    made = calls(onefile) - before
+    assert run.expected_calls is not None
+    assert abs(run.expected_calls - made) <= 0.1 * made
+
+
 def test_possible_pairs_are_not_linked_together(world: World, onefile: SandboxServer) -> None:
     on_both_sides(world, provider_with_mistakes(20))
     matched("learner")
