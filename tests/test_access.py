@@ -161,6 +161,17 @@ PAGES: dict[str, tuple[tuple[str, ...], tuple[int, ...], tuple[int, ...]]] = {
     "REST status": (("view_syncrun",), REST_LOOKING, REST_NOT_AT_ALL),
     "REST run": (("view_syncrun",), REST_LOOKING, REST_NOT_AT_ALL),
     "REST outcomes": (("view_syncrun",), REST_LOOKING, REST_NOT_AT_ALL),
+    "REST matching": (("match_records",), (403, 403, 200, 200, 200), (403, 403, 202, 202, 202)),
+    "REST matching as one who may look": (
+        ("view_syncrun", "link_records"), (403, 403, 403, 403, 200), (403, 403, 403, 403, 202),
+    ),
+    "REST suggestions": (("match_records",), (403, 403, 200, 200, 200), REST_NOT_AT_ALL),
+    "REST suggestions as one who may look": (
+        ("view_syncrun", "link_records"), (403, 403, 403, 403, 200), REST_NOT_AT_ALL,
+    ),
+    # 400: without a pair. Which pairs are left out is tested with the endpoints.
+    "REST linking matches": (("match_records",), REST_NOT_AT_ALL, (403, 403, 400, 400, 400)),
+    "REST not the same": (("match_records",), REST_NOT_AT_ALL, (403, 403, 400, 400, 400)),
     "REST unmatched": (("view_syncrun",), (403, 403, 200, 200, 200), REST_NOT_AT_ALL),
     "REST unmatched as one who may match": (("match_records",), (403, 403, 200, 200, 200), REST_NOT_AT_ALL),
     "REST links": (("match_records",), (403, 403, 200, 200, 200), REST_NOT_AT_ALL),
@@ -243,6 +254,10 @@ def addresses(learner: Learner) -> dict[str, str]:
         "read lists": reverse("onefile_sync:read-lists"),
         "run of lists": reverse("onefile_sync:run", args=[of_lists.pk]),
         "cancel lists": reverse("onefile_sync:cancel", args=[of_lists.pk]),
+        "REST matching": reverse("onefile_sync_rest:matching"),
+        "REST suggestions": reverse("onefile_sync_rest:suggestions"),
+        "REST linking matches": reverse("onefile_sync_rest:link-suggestions"),
+        "REST not the same": reverse("onefile_sync_rest:not-same"),
         "REST unmatched": reverse("onefile_sync_rest:unmatched"),
         "REST links": reverse("onefile_sync_rest:qualification-links"),
         "REST refresh links": reverse("onefile_sync_rest:refresh-qualification-links"),

@@ -83,6 +83,7 @@ _outcome = {
 _attempt = {"at": "2026-11-23T09:30:04Z", "outcome": "attention", "run_url": f"{BASE}/runs/{RUN_ID}/"}
 
 OUTCOMES_URL = f"{BASE}/runs/{RUN_ID}/outcomes/"
+SUGGESTIONS_URL = f"{BASE}/matches/suggestions/"
 
 RUN = [
     OpenApiExample("Queued", value=_queued, status_codes=["200", "202"]),

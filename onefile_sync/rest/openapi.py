@@ -21,7 +21,7 @@ _learner = OpenApiParameter(
     "learner_pk", OpenApiTypes.STR, OpenApiParameter.PATH, description="The learner's primary key in PICSWeb."
 )
 _run = OpenApiParameter("run_id", OpenApiTypes.UUID, OpenApiParameter.PATH, description="The run's ID.")
-_location = OpenApiParameter(
+location = OpenApiParameter(
     "Location",
     OpenApiTypes.URI,
     OpenApiParameter.HEADER,
@@ -29,7 +29,7 @@ _location = OpenApiParameter(
     required=True,
     description="The run to follow.",
 )
-_retry_after = OpenApiParameter(
+retry_after = OpenApiParameter(
     "Retry-After",
     OpenApiTypes.INT,
     OpenApiParameter.HEADER,
@@ -38,7 +38,7 @@ _retry_after = OpenApiParameter(
     description="Seconds to wait before asking again.",
 )
 
-_not_allowed = {
+not_allowed = {
     401: OpenApiResponse(ErrorSerializer, "The caller is not signed in; some hosts answer 403 instead."),
     403: OpenApiResponse(ErrorSerializer, "The caller lacks the permission."),
 }
@@ -54,10 +54,10 @@ refresh_learner = extend_schema(
         "learner is open, another request returns the same run."
     ),
     request=None,
-    parameters=[_learner, _location, _retry_after],
+    parameters=[_learner, location, retry_after],
     responses={
         202: OpenApiResponse(RunSerializer, "The open run. Its progress is at the URL in Location."),
-        **_not_allowed,
+        **not_allowed,
         404: _no_learner,
         409: OpenApiResponse(
             WhyNotSerializer, "The learner cannot be refreshed at the moment. Nothing was queued."
@@ -77,7 +77,7 @@ learner_status = extend_schema(
     parameters=[_learner],
     responses={
         200: OpenApiResponse(LearnerStatusSerializer, "The learner's OneFile status."),
-        **_not_allowed,
+        **not_allowed,
         404: _no_learner,
     },
 )
@@ -91,10 +91,10 @@ refresh_qualification_links = extend_schema(
         "lists are being read, another request returns the same run."
     ),
     request=None,
-    parameters=[_location, _retry_after],
+    parameters=[location, retry_after],
     responses={
         202: OpenApiResponse(RunSerializer, "The open run. Its progress is at the URL in Location."),
-        **_not_allowed,
+        **not_allowed,
         409: OpenApiResponse(WhyNotSerializer, "OneFile cannot be read at the moment. Nothing was queued."),
         429: OpenApiResponse(ErrorSerializer, "Too many requests."),
     },
@@ -107,7 +107,7 @@ qualification_links = extend_schema(
     description="What the lists say that were last read. OneFile is not called.",
     responses={
         200: OpenApiResponse(QualificationLinksSerializer, "The VQ References in use."),
-        **_not_allowed,
+        **not_allowed,
     },
 )
 
@@ -129,7 +129,7 @@ unmatched = extend_schema(
     ],
     responses={
         200: OpenApiResponse(UnmatchedSerializer, "All sections with their counts."),
-        **_not_allowed,
+        **not_allowed,
         409: OpenApiResponse(WhyNotSerializer, "The mapping of PICSWeb is wrong."),
     },
 )
@@ -140,7 +140,7 @@ run = extend_schema(
     summary="The progress of a run",
     description="The run has ended when its state is `finished`.",
     parameters=[_run],
-    responses={200: OpenApiResponse(RunSerializer, "The run as it is now."), **_not_allowed, 404: _no_run},
+    responses={200: OpenApiResponse(RunSerializer, "The run as it is now."), **not_allowed, 404: _no_run},
 )
 
 run_outcomes = extend_schema(
@@ -151,12 +151,12 @@ run_outcomes = extend_schema(
     parameters=[_run],
     responses={
         200: OutcomeSerializer(many=True),
-        **_not_allowed,
+        **not_allowed,
         404: _no_run,
     },
 )
 
-_seconds = OpenApiParameter(
+seconds = OpenApiParameter(
     "Retry-After",
     OpenApiTypes.INT,
     OpenApiParameter.HEADER,
@@ -174,12 +174,12 @@ link_learner = extend_schema(
         "are the same. Three short calls to OneFile each time."
     ),
     request=DecisionSerializer,
-    parameters=[_learner, _seconds],
+    parameters=[_learner, seconds],
     responses={
         200: OpenApiResponse(LinkCheckSerializer, "Both records. Nothing was written."),
         201: OpenApiResponse(LinkSerializer, "The learner is linked."),
         400: OpenApiResponse(OpenApiTypes.OBJECT, "The request is not as described: errors by field."),
-        **_not_allowed,
+        **not_allowed,
         404: _no_learner,
         409: OpenApiResponse(WhyNotSerializer, "The learner was not linked. Nothing was written."),
         415: OpenApiResponse(ErrorSerializer, "The body has a media type that is not accepted."),
@@ -199,7 +199,7 @@ unlink_learner = extend_schema(
     parameters=[_learner],
     responses={
         204: OpenApiResponse(None, "The learner is not linked."),
-        **_not_allowed,
+        **not_allowed,
         404: _no_learner,
         409: OpenApiResponse(WhyNotSerializer, "The learner cannot be unlinked at the moment."),
     },

@@ -5,7 +5,7 @@
 from django.db.transaction import non_atomic_requests
 from django.urls import path
 
-from . import learner_link, views
+from . import learner_link, match_endpoints, views
 
 app_name = "onefile_sync_rest"
 
@@ -25,6 +25,10 @@ urlpatterns = [
         name="refresh-qualification-links",
     ),
     path("unmatched/", views.UnmatchedView.as_view(), name="unmatched"),
+    path("matches/", match_endpoints.Matching.as_view(), name="matching"),
+    path("matches/suggestions/", match_endpoints.Suggestions.as_view(), name="suggestions"),
+    path("matches/link/", match_endpoints.LinkSuggestions.as_view(), name="link-suggestions"),
+    path("matches/not-same/", match_endpoints.NotSame.as_view(), name="not-same"),
     path("runs/<uuid:run_id>/", views.Run.as_view(), name="run"),
     path("runs/<uuid:run_id>/outcomes/", views.RunOutcomes.as_view(), name="run-outcomes"),
 ]

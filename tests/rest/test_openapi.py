@@ -67,6 +67,11 @@ def test_every_operation_says_what_it_is_for_and_what_it_answers(description):
         "onefile_qualification_links",
         "onefile_refresh_qualification_links",
         "onefile_unmatched",
+        "onefile_match_estimate",
+        "onefile_start_match",
+        "onefile_match_suggestions",
+        "onefile_link_suggestions",
+        "onefile_not_same",
     }
     for path, operation in operations:
         assert operation["summary"]

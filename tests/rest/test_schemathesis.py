@@ -42,6 +42,11 @@ OPERATIONS = {
     "onefile_qualification_links",
     "onefile_refresh_qualification_links",
     "onefile_unmatched",
+    "onefile_match_estimate",
+    "onefile_start_match",
+    "onefile_match_suggestions",
+    "onefile_link_suggestions",
+    "onefile_not_same",
 }
 CSRF_TOKEN = "c" * 32
 
