@@ -23,6 +23,7 @@ from django.db.models import Model
 
 from .conf import deployment
 from .enrolment import enrolment_runs as enrolment
+from .enrolment import plan as enrolment_plan
 from .enrolment.centre_choices import (
     CentreChoices,
     DefaultChoice,
@@ -118,6 +119,7 @@ from .sync.eligibility import (
 )
 from .sync.on_demand import is_guarded, preview_now, refresh_now
 from .sync.planning.rules import RULES
+from .sync.planning.types import FoundProblem
 from .sync.runs import lifecycle
 from .sync.runs.leases import Cost
 from .sync.runs.lifecycle import COMPARED
@@ -136,6 +138,8 @@ __all__ = [
     "enrol",
     "enrol_check",
     "enrolment",
+    "enrolment_plan",
+    "FoundProblem",
     "names_of",
     "Confidence",
     "MatchEstimate",

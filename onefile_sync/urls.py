@@ -4,6 +4,7 @@ from django.urls import path
 
 from .web import (
     centre_defaults_page,
+    enrolment_window,
     learner_linking,
     list_pages,
     look_up_page,
@@ -19,6 +20,7 @@ urlpatterns = [
     path("learner/<str:pk>/refresh/", views.refresh, name="refresh"),
     path("learner/<str:pk>/link/", learner_linking.link, name="link"),
     path("learner/<str:pk>/unlink/", learner_linking.unlink, name="unlink"),
+    path("learner/<str:pk>/enrol/", enrolment_window.enrol, name="enrol"),
     path("run/<uuid:pk>/", views.run, name="run"),
     path("run/<uuid:pk>/progress/", views.progress, name="progress"),
     path("run/<uuid:pk>/cancel/", run_actions.cancel, name="cancel"),

@@ -66,6 +66,11 @@ PAGES: dict[str, tuple[tuple[str, ...], tuple[int, ...], tuple[int, ...]]] = {
     "unlink as one who may not change the learner": (
         ("link_records",), (302, 403, 404, 404, 200), (302, 403, 404, 404, 302),
     ),
+    "enrol": (("enrol_learner",), LOOKING, LOOKING),
+    "enrol as one who may link and refresh": (
+        ("refresh_learner", "link_records", "change_learner"), ONLY_LOOKING_SUPERUSER, ONLY_LOOKING_SUPERUSER,
+    ),
+    "enrolling": (("enrol_learner",), LOOKING, DOING),
     "run": (("view_syncrun",), LOOKING, NOT_AT_ALL),
     "run as a colleague of whoever asked": (("refresh_learner",), LOOKING, NOT_AT_ALL),
     "run as one who may create learners": (("enrol_learner",), LOOKING, NOT_AT_ALL),
@@ -189,6 +194,7 @@ ACTS = {
         "REST refresh links",
         "unlink",
         "moving links",
+        "enrolling",
     ),
     *("match", "linking matches", "match of two"),
 }
@@ -232,6 +238,8 @@ def addresses(learner: Learner) -> dict[str, str]:
         "refresh": reverse("onefile_sync:refresh", args=[learner.pk]),
         "link": reverse("onefile_sync:link", args=[learner.pk]),
         "unlink": reverse("onefile_sync:unlink", args=[learner.pk]),
+        "enrol": reverse("onefile_sync:enrol", args=[learner.pk]),
+        "enrolling": reverse("onefile_sync:enrol", args=[learner.pk]),
         "run": reverse("onefile_sync:run", args=[run.pk]),
         "progress": reverse("onefile_sync:progress", args=[run.pk]),
         "outcome": reverse("onefile_sync:outcome", args=[outcome.pk]),
@@ -304,6 +312,7 @@ def forms(learner: Learner) -> dict[str, dict[str, Any]]:
         "the action": {**chosen, "onefile_confirmed": "yes"},
         "linking matches": {"kind": "learner", "level": "certain", "all": "yes", "confirmed": "1"},
         "match of two": {"action": "link"},
+        "enrolling": {"action": "check"},
         "settings": SETTINGS_FORM,
         "test connection": {**SETTINGS_FORM, "_test_connection": "yes"},
     }
@@ -362,6 +371,7 @@ def test_who_gets_what(page, who, addresses, forms, staff, restrict, browser):
         "REST refresh links",
         "unlink",
         "moving links",
+        "enrolling",
     }:
         assert posted["Location"].startswith("/onefile/run/")
 

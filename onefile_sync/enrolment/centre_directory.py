@@ -83,6 +83,9 @@ def directory_for(
         ),
         default_classroom=_in_use(defaults.classroom_id, rooms) if defaults is not None else None,
         default_placement=_in_use(defaults.placement_id, places) if defaults is not None else None,
+        default_placement_name=places[defaults.placement_id].name
+        if defaults is not None and defaults.placement_id in places
+        else "",
         standards=here,
         elsewhere=elsewhere,
     )

@@ -207,7 +207,8 @@ class _EnrolmentPlanner:
     def placement(self) -> Party | None:
         if self.row.employer is not None:
             return self.employer(self.row.employer)
-        return _default(PartyKind.PLACEMENT, self.directory.default_placement)
+        name = self.directory.default_placement_name
+        return _default(PartyKind.PLACEMENT, self.directory.default_placement, name)
 
     def classroom(self) -> Party | None:
         tag = self.row.main_tag if self.policy.classroom_from_main_tag else ""
@@ -218,7 +219,9 @@ class _EnrolmentPlanner:
             if not named and self.policy.create_classes:
                 values = {"name": tag}
                 return Party(PartyKind.CLASSROOM, "", tag, PartyStatus.TO_CREATE, values=values)
-        default = _default(PartyKind.CLASSROOM, self.directory.default_classroom)
+        names = {each.id: each.name for each in self.directory.classrooms}
+        chosen = self.directory.default_classroom
+        default = _default(PartyKind.CLASSROOM, chosen, names.get(chosen or 0, ""))
         if default is None or not tag:
             return default
         found = FoundProblem("class_not_found", self.about_learner, {"tag": tag})
@@ -367,8 +370,8 @@ def _cannot(party: Party, code: str, **details: str | int) -> Party:
     return replace(party, status=PartyStatus.CANNOT, onefile_id=None, values={}, problem=found)
 
 
-def _default(kind: PartyKind, onefile_id: int | None) -> Party | None:
-    return None if onefile_id is None else Party(kind, "", "", PartyStatus.DEFAULT, onefile_id)
+def _default(kind: PartyKind, onefile_id: int | None, name: str) -> Party | None:
+    return None if onefile_id is None else Party(kind, "", name, PartyStatus.DEFAULT, onefile_id)
 
 
 def _given(values: Mapping[str, Value]) -> dict[str, Value]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from onefile_sync.models import (
     EnrolmentCheck,
     LearnerOutcome,
     OneFileSettings,
+    OutcomeState,
     Problem,
     RunKind,
     SyncRun,
@@ -50,12 +51,16 @@ NOBODY_READY: Final = Refusal("nobody_ready")
 class EnrolmentWindow:
     """What *Create Learner in OneFile* shows. ``plan`` is ``None`` until the learner has been looked for in OneFile.
 
-    ``checked_at`` is when that was. ``run`` is the open run that checks or creates the learner now.
+    ``checked_at`` is when that was. ``run`` is the open run that checks or creates the learner now. ``failed`` is the
+    outcome of a later check that failed. ``is_live`` and ``is_in_learning`` are PICSWeb's, and refuse nothing.
     """
 
     plan: EnrolmentPlan | None = None
     checked_at: datetime | None = None
     run: SyncRun | None = None
+    failed: LearnerOutcome | None = None
+    is_live: bool = True
+    is_in_learning: bool = True
 
 
 def offers_enrolment() -> bool:
@@ -110,29 +115,37 @@ def enrol_check(
 def enrolment_window(learner: Model, choices: EnrolmentChoices | None = None) -> EnrolmentWindow:
     """What creating this learner would do with these choices, by the latest check and OneFile's kept lists.
 
-    Raises :class:`~onefile_sync.sync.eligibility.Refused`.
+    Without ``choices``, those of the check count. Raises :class:`~onefile_sync.sync.eligibility.Refused`.
     """
     _refuse()
     settings, tenant, pk = OneFileSettings.load(), present_tenant(), str(learner.pk)
-    under_way = (
-        SyncRun.objects.filter(kind__in=(RunKind.ENROL_CHECK, RunKind.ENROL), finished_at=None)
-        .filter(outcomes__learner_type=host.learner_type(), outcomes__learner_pk=pk)
-        .order_by("-created_at")
-        .first()
-    )
+    mine = LearnerOutcome.objects.filter(learner_type=host.learner_type(), learner_pk=pk)
+    of_creating = mine.filter(run__kind__in=(RunKind.ENROL_CHECK, RunKind.ENROL)).select_related("run")
+    under_way = of_creating.filter(run__finished_at=None).order_by("-run__created_at").first()
     try:
         row = read_row(pk, settings)
+        is_live, is_in_learning = host.is_current(pk)
     except (TypeError, ImproperlyConfigured) as error:
         # A function of PICSWeb's returned nonsense, or a row that the mapping names is missing. The message may hold a
         # value.
         events.error("learner_not_read", learner=pk, error=type(error).__name__)
         raise Refused(MAPPING_WRONG) from None
     kept = kept_checks.latest(pk, tenant)
+    last = of_creating.filter(run__kind=RunKind.ENROL_CHECK).exclude(finished_at=None)
+    if kept is not None:
+        last = last.filter(finished_at__gt=kept.checked_at)
+    latest = last.order_by("-finished_at").first()
+    window = EnrolmentWindow(
+        run=under_way.run if under_way is not None else None,
+        failed=latest if latest is not None and latest.state == OutcomeState.FAILED else None,
+        is_live=is_live,
+        is_in_learning=is_in_learning,
+    )
     if row is None or kept is None:
-        return EnrolmentWindow(run=under_way)
+        return window
     findings = kept.findings if row.person.onefile_id is None else Findings()
-    plan = plan_for(row, tenant, settings, findings, choices or EnrolmentChoices())
-    return EnrolmentWindow(plan, kept.checked_at, under_way)
+    plan = plan_for(row, tenant, settings, findings, choices or kept.choices)
+    return replace(window, plan=plan, checked_at=kept.checked_at)
 
 
 def enrol(

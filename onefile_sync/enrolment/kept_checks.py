@@ -15,7 +15,7 @@ from onefile_sync.models import EnrolmentCheck, SyncRun, Tenant
 from onefile_sync.transactions import retried
 
 from . import learner_search
-from .plan import EnrolmentPlan, Findings
+from .plan import EnrolmentChoices, EnrolmentPlan, Findings
 
 #: How long the findings of a check count. A check is made again before anything is created, in any case.
 KEPT_FOR: Final = timedelta(hours=1)
@@ -23,10 +23,11 @@ KEPT_FOR: Final = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class KeptCheck:
-    """What the latest check of a learner found, and when."""
+    """What the latest check of a learner found, and when. ``choices`` are those that it was made with."""
 
     findings: Findings
     checked_at: datetime
+    choices: EnrolmentChoices
 
 
 @sensitive_variables()
@@ -55,19 +56,21 @@ def _write(learner_pk: str, **values: Any) -> None:
 @sensitive_variables()
 def latest(learner_pk: str, tenant: Tenant) -> KeptCheck | None:
     """The latest check of a learner in this OneFile, if it is recent and can be read."""
-    row = EnrolmentCheck.objects.filter(
+    kept = EnrolmentCheck.objects.filter(
         learner_type=host.learner_type(),
         learner_pk=learner_pk,
         tenant=tenant,
         checked_at__gt=timezone.now() - KEPT_FOR,
-    ).first()
+    )
+    row = kept.select_related("run").first()
     if row is None:
         return None
     try:
         clear = crypto.decrypt(row.encrypted_findings)
     except crypto.Undecipherable:
         return None
-    return KeptCheck(learner_search.from_json(json.loads(clear)), row.checked_at)
+    choices = EnrolmentChoices.from_json(row.run.options.get("choices", {}))
+    return KeptCheck(learner_search.from_json(json.loads(clear)), row.checked_at, choices)
 
 
 def forget(learner_pk: str) -> None:

@@ -287,6 +287,20 @@ class EnrolmentPlan:
             if party.status is PartyStatus.TO_CREATE
         ]
 
+    def covers(self, other: EnrolmentPlan) -> bool:
+        """Whether somebody who has seen this plan has seen everything that the other one would create.
+
+        The two differ by a person's answers only. A pathway that can be chosen here has been seen.
+        """
+        seen = {row.pk: {each.id for each in row.standards} for row in self.qualifications}
+        return (
+            self.centre == other.centre
+            and self.sent == other.sent
+            and set(other.creations) <= set(self.creations)
+            and set(other.match_ids) <= set(self.match_ids)
+            and all(row.standard_id in seen.get(row.pk, ()) for row in other.qualifications if row.is_created)
+        )
+
     def is_as_shown(self, digest: str, creations: Collection[str], matches: Collection[int]) -> bool:
         """Whether nothing but what a person has seen would be created, beside nobody but whom they have seen."""
         return (
@@ -336,8 +350,8 @@ class CentreDirectory:
 
     ``records`` are those of officers and employers, by kind and PICSWeb's primary key. ``standards`` are by the code as
     :func:`onefile_sync.linking.identity.code` returns it; ``None`` if the list was never read. ``elsewhere`` names the
-    other centres that have a code. The two defaults are OneFile IDs. ``matches`` are the learners who may be the same
-    person.
+    other centres that have a code. The two defaults are OneFile IDs. ``matches`` are the learners who may
+    be the same person.
     """
 
     centre: Centre | None = None
@@ -346,6 +360,7 @@ class CentreDirectory:
     classrooms: tuple[NamedRecord, ...] = ()
     default_classroom: int | None = None
     default_placement: int | None = None
+    default_placement_name: str = field(default="", repr=False)
     standards: Mapping[str, tuple[Standard, ...]] | None = None
     elsewhere: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     matches: tuple[PotentialMatch, ...] = ()

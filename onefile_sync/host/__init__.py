@@ -3,7 +3,7 @@
 The layers above use this package and never PICSWeb's models directly. Primary keys are text.
 """
 
-from .enrolling import has_upload_mapping, read_learner_to_create
+from .enrolling import has_upload_mapping, is_current, read_learner_to_create
 from .linkable import (
     all_people,
     count_linked,
@@ -58,6 +58,7 @@ __all__ = [
     "is_a_row_missing",
     "kind_of",
     "is_anything_linked",
+    "is_current",
     "learner_by_pk",
     "learner_model",
     "learner_type",

@@ -74,6 +74,15 @@ def read_learner_to_create(pk: str, additional_roles: Collection[str] = ()) -> L
     )
 
 
+def is_current(pk: str) -> tuple[bool, bool]:
+    """Whether a learner is Live and is In Learning. One query, and one for each natural key in a condition."""
+    key = LEARNER.to_pk(pk)
+    rows, answers = with_conditions(shown(LEARNER), LEARNER, ("live", "in_learning"))
+    learner = rows.filter(pk=key).first() if key is not None else None
+    told = answers(learner) if learner is not None else {}
+    return bool(told.get("live")), bool(told.get("in_learning"))
+
+
 def _learner(pk: str, relations: Collection[str]) -> Model | None:
     key, learners = LEARNER.to_pk(pk), shown(LEARNER)
     if relations:

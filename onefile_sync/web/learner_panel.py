@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from django.db.models import Model
 from django.http import HttpRequest
 
 from onefile_sync import access, services
 from onefile_sync.models import SyncRun
+
+NOT_LINKED: Final = "no_onefile_id"
+#: Refusals of a refresh that stand in nothing else.
+OF_REFRESHING: Final = frozenset({NOT_LINKED, "learner_duplicate"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +22,7 @@ class Panel:
 
     ``run_is_visible``, ``outcome_is_visible`` (of the last attempt) and ``success_is_visible`` say whether the user may
     open the pages to which the panel refers. ``reviews_wait``: the user may pair the learner's reviews, and they go
-    neither way until then.
+    neither way until then. ``may_enrol``: the user may create learners, and the mapping has what that needs.
     """
 
     learner: Model
@@ -30,6 +35,18 @@ class Panel:
     success_is_visible: bool = False
     may_link: bool = False
     reviews_wait: bool = False
+    may_enrol: bool = False
+
+    @property
+    def offers_creating(self) -> bool:
+        """Whether there is a way to create the learner, or to add qualifications, and nothing stands in it."""
+        return self.may_enrol and (self.refusal is None or self.refusal.code in OF_REFRESHING)
+
+    @property
+    def said_refusal(self) -> services.Refusal | None:
+        """The refusal as far as it is worth saying: what a button beside it mends is not."""
+        is_mended = self.offers_creating and self.refusal is not None and self.refusal.code == NOT_LINKED
+        return None if is_mended else self.refusal
 
     @property
     def refusal(self) -> services.Refusal | None:
@@ -47,6 +64,7 @@ def panel_for(request: HttpRequest, learner: Model) -> Panel:
     linking = {
         "may_link": may_link,
         "reviews_wait": may_link and onefile_id is not None and services.reviews_wait(learner),
+        "may_enrol": services.enrolment.offers_enrolment() and access.may_enrol(request, learner),
     }
     if not access.may_see_status(request, learner):
         return Panel(learner, onefile_id, status=None, may_refresh=False, may_preview=False, **linking)

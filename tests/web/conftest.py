@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.enrolment.conftest import defaults_chosen, new_learner  # noqa: F401 - fixtures
+
 
 @pytest.fixture(autouse=True)
 def connected(integration) -> None:
