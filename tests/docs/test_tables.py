@@ -331,7 +331,11 @@ class TestReliability:
         )
         # Two hosts, and two kinds of search results.
         assert told["test_fault_matrix.py"][1] == 4 * told["test_fault_matrix.py"][0]
-        for test, name in (("test_kills.py", "KILLS"), ("test_budget.py", "CALLS")):
+        for test, name in (
+            ("test_kills.py", "KILLS"),
+            ("test_create_kills.py", "KILLS"),
+            ("test_budget.py", "CALLS"),
+        ):
             chosen = re.search(
                 rf"^{name} = ([\d_]+) if LONG else ([\d_]+)$", (tests / test).read_text(), re.MULTILINE
             )

@@ -59,7 +59,7 @@ from .conftest import LONG
 
 pytestmark = [pytest.mark.services, pytest.mark.django_db(transaction=True)]
 
-KILLS = int(os.environ.get("CREATE_KILLS", "200" if LONG else "20"))
+KILLS = 200 if LONG else 20
 SEED = int(os.environ.get("KILL_SEED", "1"))
 LEARNERS, OFFICERS, EMPLOYERS = 12, 3, 2
 #: Kills in one run. A learner is given up after being interrupted several times.
