@@ -196,7 +196,7 @@ ACTS = {
         "moving links",
         "enrolling",
     ),
-    *("match", "linking matches", "match of two"),
+    *("match", "linking matches", "match of two", "REST matching"),
 }
 
 #: What is about OneFile's lists, which name no learner of PICSWeb's: restricted staff see them as everybody does.
@@ -369,6 +369,7 @@ def test_who_gets_what(page, who, addresses, forms, staff, restrict, browser):
         "settings",
         "REST refresh",
         "REST refresh links",
+        "REST matching",
         "unlink",
         "moving links",
         "enrolling",
@@ -427,7 +428,7 @@ def test_every_way_of_restricting_staff_has_the_same_result(page, addresses, for
     posted = browser(member).post(address, form)
 
     assert (got.status_code, head.status_code, posted.status_code) == (to_get[at], to_get[at], to_post[at])
-    acts_on_learners = what in ACTS - {"settings", "moving links", "match"} - ABOUT_LISTS
+    acts_on_learners = what in ACTS - {"settings", "moving links", "match", "REST matching"} - ABOUT_LISTS
     assert not (acts_on_learners and everything() != before)
 
 

@@ -41,7 +41,10 @@ class MatchView(OneFileView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        if not access.may_match(asker(request)):
+        is_known = hasattr(
+            self, (request.method or "").lower()
+        )  # of any other method it is said that it is not
+        if is_known and not access.may_match(asker(request)):
             raise PermissionDenied(str(MAY_NOT_MATCH))
 
     def get_throttles(self) -> list[BaseThrottle]:
