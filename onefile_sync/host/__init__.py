@@ -43,7 +43,17 @@ from .reading import (
     shared_among,
     shared_onefile_ids,
 )
-from .saving import NowhereToPut, Rejected, Saved, can_hold, create_review, save_fields, saving, still_holds
+from .saving import (
+    NowhereToPut,
+    Rejected,
+    Saved,
+    can_hold,
+    create_review,
+    kept_together,
+    save_fields,
+    saving,
+    still_holds,
+)
 from .visible import visible_learners
 
 __all__ = [
@@ -81,6 +91,7 @@ __all__ = [
     "read_learners",
     "read_officers",
     "read_people",
+    "kept_together",
     "knows_references",
     "references_in_use",
     "reviews_of",

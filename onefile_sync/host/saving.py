@@ -6,12 +6,12 @@ Every function is one short transaction that locks the row and makes no network 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import DataError, IntegrityError, transaction
+from django.db import DEFAULT_DB_ALIAS, DataError, IntegrityError, transaction
 from django.db.models import Model
 
 from onefile_sync.fields import Kind
@@ -178,6 +178,18 @@ def saving(kind: str, pk: str = "") -> Iterator[None]:
         raise Rejected(kind, pk, _fields_named(part, error)) from None
     except (IntegrityError, DataError):
         raise Rejected(kind, pk) from None
+
+
+@contextmanager
+def kept_together() -> Iterator[None]:
+    """A transaction in which several of PICSWeb's rows, and what we record of them, are all kept or none.
+
+    If PICSWeb's rows are in a database of their own, ours is committed first: a record without its row is found out.
+    """
+    with ExitStack() as transactions:
+        for database in dict.fromkeys((LEARNER.database, DEFAULT_DB_ALIAS)):
+            transactions.enter_context(transaction.atomic(using=database))
+        yield
 
 
 def _fields_named(part: Part, error: ValidationError) -> list[str]:

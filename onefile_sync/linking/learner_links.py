@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -129,7 +128,7 @@ def _fits(pairs: Mapping[str, int], choices: Choices) -> bool:
 
 
 @retried
-@transaction.atomic
+@host.kept_together()
 def _link_all(
     seen: LinkCheck,
     tenant: Tenant,
@@ -188,7 +187,7 @@ def _was_shown(seen: LinkCheck, part: tuple[str, str, int]) -> bool:
 
 
 @retried
-@transaction.atomic
+@host.kept_together()
 def _unlink_all(learner_pk: str, tenant: Tenant, ending: LinkEnding, by: Any) -> RecordLink | None:
     _refuse_while_at_work(learner_pk)
     begun = ~Q(in_doubt_since=None) | ~Q(onefile_id=None)

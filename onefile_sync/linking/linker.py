@@ -187,7 +187,7 @@ def bring_back(link: RecordLink) -> bool:
         if held["onefile_id"] not in (None, link.onefile_id) or any(holder != pk for holder in holders):
             return False
     try:
-        with transaction.atomic():
+        with host.kept_together():
             mine = RecordLink.objects.filter(pk=link.pk, ending=LinkEnding.PUT_AWAY)
             mine.update(ended_at=None, ending="", ended_by=None)
             if link.in_row and any(held[name] != value for name, value in wanted.items()):
@@ -239,7 +239,7 @@ class _Values(TypedDict):
 
 
 @retried
-@transaction.atomic
+@host.kept_together()
 def _write(kind: str, pk: str, onefile_id: int, tenant: Tenant, values: _Values) -> tuple[RecordLink, bool]:
     """The link, and whether it is new."""
     _hold(tenant)
@@ -280,7 +280,7 @@ def _write(kind: str, pk: str, onefile_id: int, tenant: Tenant, values: _Values)
 
 
 @retried
-@transaction.atomic
+@host.kept_together()
 def _clear(
     kind: str, pk: str, tenant: Tenant, ending: LinkEnding, by: Any, parent: RecordLink | None
 ) -> RecordLink | None:

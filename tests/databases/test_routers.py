@@ -23,8 +23,10 @@ from .routers import HOSTS
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("name", ["apart", "lagging"])
-def test_the_cases_under_other_databases(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "cases"), [("apart", "apart"), ("apart", "apart_linking"), ("lagging", "lagging")]
+)
+def test_the_cases_under_other_databases(name: str, cases: str) -> None:
     # Tables are made as the models stand: two databases migrated would take longer than the cases.
     pytest_command = [
         sys.executable,
@@ -36,7 +38,7 @@ def test_the_cases_under_other_databases(name: str) -> None:
         "-p",
         "no:xdist",
     ]
-    command = [*pytest_command, f"--ds=tests.databases.{name}", f"tests/databases/{name}_cases.py"]
+    command = [*pytest_command, f"--ds=tests.databases.{name}", f"tests/databases/{cases}_cases.py"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout[-4000:]
