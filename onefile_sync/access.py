@@ -16,7 +16,7 @@ from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest
 
 from . import services
-from .models import LearnerOutcome, SubjectKind, SyncRun
+from .models import LearnerOutcome, RunKind, SubjectKind, SyncRun
 from .visibility import (
     may_change_learner,
     may_view_learner,
@@ -173,12 +173,13 @@ def may_see_outcome(request: HttpRequest, outcome: LearnerOutcome) -> bool:
 def may_see_run(request: HttpRequest, run: SyncRun) -> bool:
     """Whether the user may view runs, requested this one, or may see the outcome of its only learner.
 
-    A run without learners is for those who work with OneFile's lists. The last case is for a click that leads to a run
-    which a colleague started for the same learner. In every case the user must be able to see at least one of the
-    run's learners, if it has any.
+    A run without learners is for those who work with OneFile's lists; one that pairs reviews also for those who link.
+    The last case is for a click that leads to a run which a colleague started for the same learner. In every case the
+    user must be able to see at least one of the run's learners, if it has any.
     """
     if run.has_no_learners:
-        return may_see_lists(request)
+        is_theirs = run.kind == RunKind.PAIRING and request.user.has_perm(LINK)
+        return is_theirs or may_see_lists(request)
     if _may_open_run(request.user, run):
         return _theirs_in(request, run) != frozenset() or not run.outcomes.exists()
     first_two = list(run.outcomes.all()[:2])

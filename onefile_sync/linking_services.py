@@ -5,7 +5,8 @@ Callers use it through ``services``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -13,11 +14,12 @@ from django.contrib.auth.models import AnonymousUser
 from django.db.models import Model
 
 from . import host
-from .linking import confirmed_matches, learner_check, learner_links, match_run, suggestions
+from .linking import confirmed_matches, learner_check, learner_links, match_run, suggestions, waiting_reviews
 from .linking.learner_check import LinkCheck
 from .linking.learner_links import LinkDecision
+from .linking.waiting_reviews import ReviewsDecision, ReviewsQuestion
 from .messages.catalogue import explain
-from .models import MatchSuggestion, RecordLink, SyncRun
+from .models import AnswerState, MatchSuggestion, RecordLink, SyncRun, WaitingReviews
 
 User = AbstractBaseUser | AnonymousUser
 
@@ -58,6 +60,43 @@ def names_of(records: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
 def reviews_wait(learner: Model) -> bool:
     """Whether the learner's reviews go neither way until a person has paired them. One query."""
     return learner_links.reviews_wait(str(learner.pk), getattr(learner, "onefile_id", None))
+
+
+def waiting_links() -> list[RecordLink]:
+    """The links of the learners whose reviews wait for an answer that is not being saved. Raises :class:`Refused`."""
+    return waiting_reviews.waiting_links()
+
+
+def review_questions(links: Sequence[RecordLink]) -> list[ReviewsQuestion]:
+    """Both sides' reviews of the learners with these links, in their order. A few queries, and no call to OneFile."""
+    return waiting_reviews.questions(links)
+
+
+def answer_reviews(
+    decisions: Mapping[int, ReviewsDecision], *, by: User | None = None, queued: bool = True
+) -> SyncRun | None:
+    """Queue a run that saves which reviews are the same, by the primary keys of the learners' links.
+
+    OneFile's reviews are read once more before each is saved. ``None`` if none is asked any more. Raises
+    :class:`Refused`.
+    """
+    return waiting_reviews.answer(decisions, by=primary_key_of(by), queued=queued)
+
+
+def runs_saving_reviews() -> list[SyncRun]:
+    """The open runs that save answers about reviews."""
+    return waiting_reviews.runs_saving()
+
+
+def refusal_of_answer(question: ReviewsQuestion | WaitingReviews) -> str:
+    """Why an answer was not saved, in the active language; ``""`` if none was refused."""
+    return explain(question.refusal).refusal % defaultdict(str) if question.refusal else ""
+
+
+def answers_not_saved(run: SyncRun) -> list[tuple[str, str]]:
+    """The learners of a run whose answers were not saved, by primary key, each with the reason."""
+    refused = run.reviews_to_pair.filter(state=AnswerState.REFUSED).select_related("link").order_by("pk")
+    return [(each.link.subject_pk, refusal_of_answer(each)) for each in refused]
 
 
 def link_refusal(code: str, **details: str | int) -> str:

@@ -37,8 +37,9 @@ from .host import kind_of, learner_model, learner_type, visible_learners
 from .host import learner_by_pk as find_learner
 from .host import rows_by_pk as find_rows
 from .linking import moving
+from .linking.choices import Choices, Option
 from .linking.comparison import Agreement
-from .linking.learner_check import Choices, LinkCheck, Option, TakenByAnother
+from .linking.learner_check import LinkCheck, TakenByAnother
 from .linking.learner_links import AskAgain, LinkDecision, ReviewsAnswer
 from .linking.linker import LinkRefused
 from .linking.look_up import (
@@ -57,8 +58,11 @@ from .linking.moving import LinkStatus, OneFileChange, link_status, refusal_to_m
 from .linking.pair_check import look_at_pair
 from .linking.qualification_links import QualificationLinks, ReferenceLink, qualification_links
 from .linking.reading_runs import read_lists, refresh_links, refresh_links_now
+from .linking.waiting_reviews import ReviewsDecision, ReviewsQuestion
 from .linking_services import (
     User,
+    answer_reviews,
+    answers_not_saved,
     check_onefile_id,
     link,
     link_refusal,
@@ -67,8 +71,12 @@ from .linking_services import (
     names_of,
     not_same,
     primary_key_of,
+    refusal_of_answer,
+    review_questions,
     reviews_wait,
+    runs_saving_reviews,
     unlink,
+    waiting_links,
 )
 from .messages.catalogue import read_out
 from .messages.labels import evidence_labels, field_label
@@ -143,9 +151,17 @@ __all__ = [
     "names_of",
     "Confidence",
     "MatchEstimate",
+    "ReviewsDecision",
+    "ReviewsQuestion",
+    "answer_reviews",
+    "answers_not_saved",
     "link_ticked",
     "look_at_pair",
     "match",
+    "refusal_of_answer",
+    "review_questions",
+    "runs_saving_reviews",
+    "waiting_links",
     "match_estimate",
     "matches",
     "not_same",

@@ -20,7 +20,8 @@ from django_q.models import OrmQ
 
 from example_project.picsweb.models import Learner
 from onefile_sync.admin import OneFileLearnerAdminMixin
-from onefile_sync.models import LearnerOutcome, OneFileSettings, SyncRun
+from onefile_sync.linking.tenants import present_tenant
+from onefile_sync.models import LearnerOutcome, OneFileSettings, RecordLink, SyncRun, WaitingReviews
 from tests.factories import LearnerFactory, OfficerFactory
 from tests.staff_fixtures import a_change, a_held_run, a_link, a_match, a_problem, a_run
 
@@ -71,6 +72,11 @@ PAGES: dict[str, tuple[tuple[str, ...], tuple[int, ...], tuple[int, ...]]] = {
         ("refresh_learner", "link_records", "change_learner"), ONLY_LOOKING_SUPERUSER, ONLY_LOOKING_SUPERUSER,
     ),
     "enrolling": (("enrol_learner",), LOOKING, DOING),
+    "reviews": (("link_records", "change_learner"), LOOKING_AT_LISTS, SETTING_UP),
+    "reviews as one who may match": (
+        ("match_records", "change_learner"), ONLY_LOOKING_SUPERUSER, ONLY_DOING_SUPERUSER,
+    ),
+    "run of reviews": (("link_records",), LOOKING_AT_LISTS, NOT_AT_ALL),
     "run": (("view_syncrun",), LOOKING, NOT_AT_ALL),
     "run as a colleague of whoever asked": (("refresh_learner",), LOOKING, NOT_AT_ALL),
     "run as one who may create learners": (("enrol_learner",), LOOKING, NOT_AT_ALL),
@@ -196,11 +202,18 @@ ACTS = {
         "moving links",
         "enrolling",
     ),
-    *("match", "linking matches", "match of two", "REST matching"),
+    *("match", "linking matches", "match of two", "reviews", "REST matching"),
 }
 
 #: What is about OneFile's lists, which name no learner of PICSWeb's: restricted staff see them as everybody does.
-ABOUT_LISTS = {"refresh links", "read lists", "run of lists", "cancel lists", "REST refresh links"}
+ABOUT_LISTS = {
+    "run of reviews",
+    "refresh links",
+    "read lists",
+    "run of lists",
+    "cancel lists",
+    "REST refresh links",
+}
 
 SETTINGS_FORM = {
     "enabled": "on",
@@ -223,6 +236,8 @@ def addresses(learner: Learner) -> dict[str, str]:
     waiting = a_run((_another(503), "queued"), state="queued")
     held = a_held_run(_another(504), _another(505))
     of_lists = a_run(kind="lists", state="queued")
+    of_waiting = a_link(_another(507), tenant=present_tenant(), onefile_id=507, reviews_pending=True)
+    WaitingReviews.objects.create(link=of_waiting)
     rows = {
         "runs": run,
         "outcomes": outcome,
@@ -240,6 +255,8 @@ def addresses(learner: Learner) -> dict[str, str]:
         "unlink": reverse("onefile_sync:unlink", args=[learner.pk]),
         "enrol": reverse("onefile_sync:enrol", args=[learner.pk]),
         "enrolling": reverse("onefile_sync:enrol", args=[learner.pk]),
+        "reviews": reverse("onefile_sync:reviews"),
+        "run of reviews": reverse("onefile_sync:run", args=[a_run(kind="pairing").pk]),
         "run": reverse("onefile_sync:run", args=[run.pk]),
         "progress": reverse("onefile_sync:progress", args=[run.pk]),
         "outcome": reverse("onefile_sync:outcome", args=[outcome.pk]),
@@ -304,8 +321,9 @@ def addresses(learner: Learner) -> dict[str, str]:
 
 
 @pytest.fixture
-def forms(learner: Learner) -> dict[str, dict[str, Any]]:
+def forms(learner: Learner, addresses: dict[str, str]) -> dict[str, dict[str, Any]]:
     """What is posted, where that is more than the press of a button."""
+    waiting = RecordLink.objects.get(reviews_pending=True).pk
     chosen = {"action": "refresh_with_onefile", "_selected_action": [learner.pk]}
     return {
         "asking for the action": chosen,
@@ -313,6 +331,7 @@ def forms(learner: Learner) -> dict[str, dict[str, Any]]:
         "linking matches": {"kind": "learner", "level": "certain", "all": "yes", "confirmed": "1"},
         "match of two": {"action": "link"},
         "enrolling": {"action": "check"},
+        "reviews": {f"answer-{waiting}": "different", f"shown-{waiting}": "-"},
         "settings": SETTINGS_FORM,
         "test connection": {**SETTINGS_FORM, "_test_connection": "yes"},
     }
@@ -362,7 +381,7 @@ def test_who_gets_what(page, who, addresses, forms, staff, restrict, browser):
         if member is None and answer.status_code == 302:
             assert "/login/" in answer["Location"]
     is_accepted = member is not None and posted.status_code in (202, 302)
-    if who == "restricted staff" and page in ("the action", "linking matches"):
+    if who == "restricted staff" and page in ("the action", "linking matches", "reviews"):
         is_accepted = False  # the list answers as if nothing had been chosen
     assert (everything() != before) == (is_accepted and what in ACTS)
     if is_accepted and what in ACTS - {
@@ -373,6 +392,7 @@ def test_who_gets_what(page, who, addresses, forms, staff, restrict, browser):
         "unlink",
         "moving links",
         "enrolling",
+        "reviews",  # back to the page, for the next ones
     }:
         assert posted["Location"].startswith("/onefile/run/")
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final, Literal
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.utils import timezone
 
 from onefile_sync import host
@@ -31,15 +31,13 @@ from onefile_sync.models import (
     Tenant,
 )
 from onefile_sync.onefile.client import OneFile
-from onefile_sync.onefile.errors import OneFileError, Scope
 from onefile_sync.onefile.records import Person
-from onefile_sync.sync.bulk.listings import counted
 from onefile_sync.sync.eligibility import ENVIRONMENT_CHANGED, check_setup, refuse_another_onefile
 from onefile_sync.sync.learner.fetch import ROLE_LEARNER
 from onefile_sync.sync.runs import leases, lifecycle, queue
 from onefile_sync.transactions import retried
 
-from . import candidates, directory, learner_check, learner_links, linker
+from . import candidates, decided_rows, directory, learner_check, learner_links, linker
 from .directory_entries import digests_of
 from .linker import LinkRefused
 from .matching import Confidence, Identity, Pair, match_learners, match_officers, match_organisations
@@ -122,45 +120,14 @@ def step(run: SyncRun, onefile: OneFile, _time_is_up: Callable[[], bool]) -> boo
         lifecycle.give_up(run, OutcomeState.FAILED, ENVIRONMENT_CHANGED.code)
         return True
     left = run.suggestions_to_link.filter(state=SuggestionState.QUEUED)
-    lease, claimed = leases.claim_some(leases.free(left).order_by("pk"), 1)
-    if not claimed:
-        if left.exists():
-            return False
-        _note_done(run)
-        return True
-    mine = lease.held(left)
-    try:
-        with counted(run, onefile):
-            refusal = _refusal_of(claimed[0], tenant, onefile)
-    except BaseException:
-        _settle(mine)
-        raise
-    state = SuggestionState.REFUSED if refusal else SuggestionState.LINKED
-    _settle(mine, state=state, refusal=refusal)
-    return True
-
-
-@retried
-def _settle(mine: QuerySet[MatchSuggestion], **values: Any) -> None:
-    leases.release(mine, **values)
-
-
-@retried
-def _note_done(run: SyncRun) -> None:
-    SyncRun.objects.filter(pk=run.pk, read_at=None).update(read_at=timezone.now())
-
-
-def _refusal_of(suggestion: MatchSuggestion, tenant: Tenant, onefile: OneFile) -> str:
-    """Link a pair. Returns ``""``, or the code of why it was not linked."""
-    try:
-        _link(suggestion, tenant, onefile)
-    except LinkRefused as refused:
-        return refused.code
-    except OneFileError as error:
-        if error.scope is Scope.RUN:
-            raise
-        return error.code
-    return ""
+    return decided_rows.deal_with_next(
+        run,
+        onefile,
+        left,
+        lambda suggestion: _link(suggestion, tenant, onefile),
+        done=SuggestionState.LINKED,
+        refused=SuggestionState.REFUSED,
+    )
 
 
 def _link(suggestion: MatchSuggestion, tenant: Tenant, onefile: OneFile) -> None:

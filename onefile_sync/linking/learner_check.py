@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from dataclasses import dataclass
 
 from django.core import signing
-from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from onefile_sync import crypto, host
-from onefile_sync.conf import deployment
-from onefile_sync.host.snapshot import Label, PersonRow, ReviewLinkRow
-from onefile_sync.models import DirectoryEntry, DirectoryKind, OneFileSettings, RecordLink, Tenant
+from onefile_sync.host.snapshot import PersonRow
+from onefile_sync.models import DirectoryEntry, DirectoryKind, OneFileSettings, Tenant
 from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.errors import OneFileError
 from onefile_sync.onefile.parsing import LARGEST_NUMBER
@@ -22,7 +19,8 @@ from onefile_sync.sync.eligibility import refuse_another_onefile, refuse_wrong_m
 from onefile_sync.sync.learner.fetch import ROLE_LEARNER
 from onefile_sync.sync.short_calls import onefile_at_once, trouble_told
 
-from . import history, identity, matching
+from . import choices, history, identity, matching
+from .choices import Choices, Option
 from .comparison import Comparison, compare
 from .linker import LinkRefused
 from .tenants import present_tenant
@@ -30,42 +28,6 @@ from .tenants import present_tenant
 #: Pages of one learner's reviews that are read at most.
 MOST_PAGES = 10
 _SALT = "onefile_sync.link"
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """A qualification or review of PICSWeb without a OneFile ID. ``chosen`` is the record that is surely the same."""
-
-    pk: str
-    label: Label = field(repr=False)
-    chosen: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """A learning aim or review in OneFile that no row of PICSWeb is linked to: its standard's code, or its day."""
-
-    onefile_id: int
-    code: str = ""
-    title: str = ""
-    day: date | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Choices:
-    """What may be paired, on both sides. ``needs_a_look``: what is not surely the same may be the same."""
-
-    ours: tuple[Choice, ...]
-    theirs: tuple[Option, ...]
-    needs_a_look: bool = False
-
-    def __bool__(self) -> bool:
-        return bool(self.ours and self.theirs)
-
-    @property
-    def certain(self) -> dict[str, int]:
-        """The OneFile IDs of the pairs that are surely the same, by PICSWeb's primary key."""
-        return {each.pk: each.chosen for each in self.ours if each.chosen is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +87,7 @@ def check(learner_pk: str, onefile_id: int, shown: str = "") -> LinkCheck:
     with onefile_at_once(settings) as onefile:
         theirs = _person(onefile, onefile_id)
         aims = _read_aims(onefile, onefile_id) if aims is None else aims
-        reviews = _read_reviews(onefile, theirs, to_the_end=bool(shown))
+        reviews = read_reviews(onefile, theirs.id, theirs.centre_id, to_the_end=bool(shown))
     return _put_together(tenant, ours, theirs, holder, aims, reviews)
 
 
@@ -133,7 +95,7 @@ def check(learner_pk: str, onefile_id: int, shown: str = "") -> LinkCheck:
 def check_with_history(onefile: OneFile, tenant: Tenant, ours: PersonRow, theirs: Person) -> LinkCheck:
     """As :func:`check`, of a learner and a record that were read already: two calls, more for very many reviews."""
     aims = _read_aims(onefile, theirs.id)
-    reviews = _read_reviews(onefile, theirs, to_the_end=True)
+    reviews = read_reviews(onefile, theirs.id, theirs.centre_id, to_the_end=True)
     return _put_together(tenant, ours, theirs, None, aims, reviews)
 
 
@@ -195,8 +157,10 @@ def _read_aims(onefile: OneFile, onefile_id: int) -> list[AimOutline]:
     return [aim for aim in page.records if aim.learner_id in (None, onefile_id)]
 
 
-def _read_reviews(onefile: OneFile, person: Person, *, to_the_end: bool) -> dict[int, Review]:
-    """The learner's reviews: the first page, or all that there are.
+def read_reviews(
+    onefile: OneFile, learner_id: int, centre_id: int | None, *, to_the_end: bool
+) -> dict[int, Review]:
+    """The reviews of a OneFile learner: the first page, or all that there are.
 
     OneFile may ignore the filter and list other learners' reviews first, so a page without any of the learner's is
     not the last one. Raises :class:`~.linker.LinkRefused` for a review that cannot be read, as it may be the same as
@@ -205,13 +169,13 @@ def _read_reviews(onefile: OneFile, person: Person, *, to_the_end: bool) -> dict
     found: dict[int, Review] = {}
     listed: set[int] = set()
     for number in range(1, MOST_PAGES + 1):
-        page = onefile.page_of_reviews(number, person.centre_id, person.id)
+        page = onefile.page_of_reviews(number, centre_id, learner_id)
         if page.unreadable_items:
             raise LinkRefused("link_unreadable_review")
         known = len(listed)
         for review in page.records:
             listed.add(review.id)
-            if review.learner_id in (None, person.id):
+            if review.learner_id in (None, learner_id):
                 found.setdefault(review.id, review)
         if not to_the_end or onefile.is_surely_last(page) or len(listed) == known:
             return found
@@ -231,12 +195,14 @@ def _put_together(
     reviews: Mapping[int, Review],
 ) -> LinkCheck:
     comparison = compare(ours, theirs)
-    restored = _restorable(tenant, ours.pk, theirs.id)
+    restored = choices.restorable(tenant, {ours.pk: theirs.id})[ours.pk]
     free_with_it = (
         {(kind, onefile_id) for kind, _pk, onefile_id in host.linked_rows_of(holder)} if holder else set()
     )
     qualifications = _qualifications(tenant, ours.pk, aims, restored, free_with_it)
-    of_reviews = _reviews(ours.pk, reviews.values(), restored, free_with_it)
+    of_reviews = choices.review_choices(
+        host.reviews_of([ours.pk]), _free_reviews(reviews.values(), free_with_it), restored
+    )
     seen = [
         [(each.name, each.ours, each.theirs) for each in comparison.values],
         [theirs.id, theirs.role, theirs.archived, holder],
@@ -271,32 +237,6 @@ def _aims_in(shown: str) -> list[AimOutline] | None:
     return [AimOutline(aim_id, None, standard_id) for aim_id, standard_id in standards]
 
 
-def _restorable(tenant: Tenant, learner_pk: str, onefile_id: int) -> tuple[tuple[str, str, int], ...]:
-    """The qualifications and reviews that were unlinked with the learner's last link to this record."""
-    last = (
-        RecordLink.objects.filter(
-            tenant=tenant, subject_kind="learner", subject_pk=learner_pk, onefile_id=onefile_id
-        )
-        .exclude(ended_at=None)
-        .order_by("-ended_at", "-pk")
-        .first()
-    )
-    if last is None:
-        return ()
-    parts = last.parts.exclude(ended_at=None).order_by("pk")
-    found = list(parts.values_list("subject_kind", "subject_pk", "onefile_id"))
-    unlinked: set[tuple[str, str]] = set()
-    taken: set[tuple[str, int]] = set()
-    for kind in ("qualification", "review"):
-        rows = host.onefile_ids(kind, [pk for of, pk, _id in found if of == kind])
-        unlinked |= {(kind, pk) for pk, held in rows.items() if held is None}
-        holders = host.pks_with_onefile_id(kind, [each for of, _pk, each in found if of == kind])
-        taken |= {(kind, each) for each in holders}
-    return tuple(
-        (kind, pk, each) for kind, pk, each in found if (kind, pk) in unlinked and (kind, each) not in taken
-    )
-
-
 def _qualifications(
     tenant: Tenant,
     learner_pk: str,
@@ -321,65 +261,11 @@ def _qualifications(
         [(each.onefile_id, identity.code(each.code)) for each in theirs],
     )
     certain = {pair.ours: pair.theirs for pair in paired.pairs if pair.certain}
-    return _choices("qualification", [(row.pk, row.label) for row in rows], theirs, certain, restored)
+    return choices.proposed("qualification", [(row.pk, row.label) for row in rows], theirs, certain, restored)
 
 
-def _reviews(
-    learner_pk: str,
-    records: Iterable[Review],
-    restored: Iterable[tuple[str, str, int]],
-    free_with_it: set[tuple[str, int]],
-) -> Choices:
-    rows = [row for row in host.reviews_of([learner_pk]) if row.onefile_id is None]
+def _free_reviews(records: Iterable[Review], free_with_it: set[tuple[str, int]]) -> list[Option]:
     taken = host.pks_with_onefile_id("review", [review.id for review in records])
-    theirs = tuple(
-        sorted(
-            (
-                Option(review.id, day=_day(review.scheduled_for) or review.started_on)
-                for review in records
-                if review.id not in taken or ("review", review.id) in free_with_it
-            ),
-            key=lambda each: (each.day or date.min, each.onefile_id),
-        )
+    return choices.review_options(
+        review for review in records if review.id not in taken or ("review", review.id) in free_with_it
     )
-    paired = history.review_pairs(
-        [(row.pk, _day_of(row)) for row in rows], [(each.onefile_id, each.day) for each in theirs]
-    )
-    certain = {pair.ours: pair.theirs for pair in paired.pairs if pair.certain}
-    choices = _choices("review", [(row.pk, row.label) for row in rows], theirs, certain, restored)
-    left = [
-        history.ReviewDay(day, row.actual_date is not None)
-        for row in rows
-        if row.pk not in choices.certain
-        for day in {_day_of(row), row.actual_date or _day_of(row)}
-    ]
-    days = [each.day for each in theirs if each.onefile_id not in choices.certain.values()]
-    today = timezone.localdate(timezone=deployment.time_zone)
-    return replace(choices, needs_a_look=history.may_be_the_same(left, days, today))
-
-
-def _choices(
-    kind: str,
-    rows: Sequence[tuple[str, Label]],
-    theirs: tuple[Option, ...],
-    certain: Mapping[str, int],
-    restored: Iterable[tuple[str, str, int]],
-) -> Choices:
-    """The rows with what is surely the same: first what was linked before, then what is unique on both sides."""
-    there = {each.onefile_id for each in theirs}
-    before = {pk: each for of, pk, each in restored if of == kind and each in there}
-    chosen = {
-        pk: each for pk, each in certain.items() if pk not in before and each not in before.values()
-    } | before
-    return Choices(tuple(Choice(pk, label, chosen.get(pk)) for pk, label in rows), theirs)
-
-
-def _day_of(row: ReviewLinkRow) -> date | None:
-    return _day(row.proposed) or row.actual_date
-
-
-def _day(moment: datetime | date | None) -> date | None:
-    """The day in the deployment's time zone."""
-    if isinstance(moment, datetime):
-        return (moment.astimezone(deployment.time_zone) if moment.tzinfo else moment).date()
-    return moment

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -24,13 +24,15 @@ from onefile_sync.models import (
     SubjectKind,
     Tenant,
     UploadIntent,
+    WaitingReviews,
 )
 from onefile_sync.sync.eligibility import refuse_another_onefile, refuse_wrong_mapping
 from onefile_sync.sync.short_calls import trouble_told
 from onefile_sync.transactions import retried
 
-from . import linker
-from .learner_check import Choices, LinkCheck, check
+from . import choices, linker
+from .choices import Part, fits
+from .learner_check import LinkCheck, check
 from .linker import LinkRefused
 from .tenants import present_tenant
 
@@ -82,7 +84,7 @@ def link_learner(learner_pk: str, onefile_id: int, decision: LinkDecision, *, by
         raise AskAgain("link_has_earlier_record", seen)
     reviews = decision.reviews if decision.reviews_answer is ReviewsAnswer.PAIRED else {}
     chosen = {"qualification": decision.qualifications, "review": reviews}
-    if not (_fits(chosen["qualification"], seen.qualifications) and _fits(reviews, seen.reviews)):
+    if not (fits(chosen["qualification"], seen.qualifications) and fits(reviews, seen.reviews)):
         raise AskAgain("link_pairs_wrong", seen)
     with trouble_told():
         tenant = present_tenant()
@@ -120,13 +122,6 @@ def reviews_wait(learner_pk: str, onefile_id: int | None) -> bool:
     return onefile_id is not None and waiting.filter(onefile_id=onefile_id).exists()
 
 
-def _fits(pairs: Mapping[str, int], choices: Choices) -> bool:
-    """Whether every pair is of two that were shown, and no record is in two of them."""
-    ours, theirs = {each.pk for each in choices.ours}, {each.onefile_id for each in choices.theirs}
-    records = list(pairs.values())
-    return pairs.keys() <= ours and set(records) <= theirs and len(set(records)) == len(records)
-
-
 @retried
 @host.kept_together()
 def _link_all(
@@ -162,6 +157,7 @@ def _link_all(
     if made.reviews_pending != wait:
         RecordLink.objects.filter(pk=made.pk).update(reviews_pending=wait)
         made.reviews_pending = wait
+    _keep_question(made, seen, chosen["review"].values())
     pairs = [(kind, pk, each) for kind in chosen for pk, each in chosen[kind].items()]
     pairs += [part for part in seen.restored if not _was_shown(seen, part)]
     for kind, pk, onefile_id in pairs:
@@ -175,6 +171,47 @@ def _link_all(
             parent=made,
         )
     return made
+
+
+def _keep_question(made: RecordLink, seen: LinkCheck, just_paired: Collection[int]) -> None:
+    """Keep what OneFile has of a learner whose reviews wait, so that the question can be shown without a call."""
+    if made.reviews_pending:
+        left = [each for each in seen.reviews.theirs if each.onefile_id not in just_paired]
+        WaitingReviews.objects.update_or_create(
+            link=made, defaults={"theirs": choices.as_kept(left), "read_at": timezone.now()}
+        )
+    else:
+        WaitingReviews.objects.filter(link=made).update(theirs=[])
+
+
+@retried
+@transaction.atomic
+def answer_reviews(
+    made: RecordLink, tenant: Tenant, pairs: Mapping[str, int], restored: Collection[Part], *, by: Any = None
+) -> None:
+    """Pair the reviews of a learner whose reviews wait, and let the others be exchanged from now on.
+
+    Raises :class:`~.linker.LinkRefused`, and nothing is written then.
+    """
+    _refuse_while_at_work(made.subject_pk)
+    waiting = RecordLink.objects.select_for_update().filter(pk=made.pk, ended_at=None, reviews_pending=True)
+    if not list(waiting):
+        raise LinkRefused("reviews_answered")
+    if host.onefile_ids(SubjectKind.LEARNER, [made.subject_pk]).get(made.subject_pk) != made.onefile_id:
+        raise LinkRefused("link_changed")
+    for pk, onefile_id in pairs.items():
+        before = ("review", pk, onefile_id) in restored
+        linker.link(
+            SubjectKind.REVIEW,
+            pk,
+            onefile_id,
+            tenant=tenant,
+            how=LinkMethod.RESTORED if before else LinkMethod.PAIRED,
+            by=by,
+            parent=made,
+        )
+    RecordLink.objects.filter(pk=made.pk).update(reviews_pending=False)
+    WaitingReviews.objects.filter(link=made).update(theirs=[])
 
 
 def _was_shown(seen: LinkCheck, part: tuple[str, str, int]) -> bool:

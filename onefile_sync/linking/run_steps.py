@@ -11,7 +11,7 @@ from onefile_sync.onefile.client import OneFile
 from onefile_sync.sync.worker import STEPS
 from onefile_sync.transactions import retried
 
-from . import confirmed_matches, directory, match_run, mis_values
+from . import confirmed_matches, directory, match_run, mis_values, waiting_reviews
 
 
 def read_lists(run: SyncRun, onefile: OneFile, time_is_up: Callable[[], bool]) -> bool:
@@ -30,3 +30,4 @@ def note_everything_read(run: SyncRun) -> None:
 STEPS[RunKind.LISTS] = STEPS[RunKind.LINKS] = read_lists
 STEPS[RunKind.MATCH] = match_run.step
 STEPS[RunKind.LINKING] = confirmed_matches.step
+STEPS[RunKind.PAIRING] = waiting_reviews.step

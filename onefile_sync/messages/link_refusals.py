@@ -100,6 +100,14 @@ LINK_REFUSALS: tuple[Explanation, ...] = (
         _("Choose each one once only, then save."),
     ),
     Explanation(
+        "reviews_answered",
+        Move.YOURS,
+        _(
+            "The reviews were not waiting any more: somebody has paired them, or unlinked the learner, meanwhile."
+        ),
+        _("Look at the learner's page if you want to know what was paired."),
+    ),
+    Explanation(
         "link_too_many_reviews",
         Move.OURS,
         _("OneFile has more reviews of this learner than can be compared here."),

@@ -11,7 +11,15 @@ from .kept_lists import (
     forget_old_details,
 )
 from .lists import ListedProperty
-from .record_links import LinkEnding, LinkMethod, MatchSuggestion, RecordLink, SuggestionState
+from .record_links import (
+    AnswerState,
+    LinkEnding,
+    LinkMethod,
+    MatchSuggestion,
+    RecordLink,
+    SuggestionState,
+    WaitingReviews,
+)
 from .runs import (
     OPEN_OUTCOMES,
     UNDER_WAY,
@@ -54,6 +62,7 @@ __all__ = [
     "WITHOUT_LEARNERS",
     "WITHOUT_WRITING",
     "EnrolmentCheck",
+    "AnswerState",
     "ApiSession",
     "CentreDefaults",
     "AssessorName",
@@ -96,4 +105,5 @@ __all__ = [
     "Tenant",
     "UploadIntent",
     "VisitType",
+    "WaitingReviews",
 ]

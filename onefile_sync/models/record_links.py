@@ -103,6 +103,40 @@ class RecordLink(OwnModel):
         return f"{self.subject_kind} {self.subject_pk}: {self.onefile_id}"
 
 
+class AnswerState(models.TextChoices):
+    """What became of the question about a learner's reviews. *Queued*: a run is to save the answer."""
+
+    OPEN = "open", _("Not answered")
+    QUEUED = "queued", _("To be saved")
+    SAVED = "saved", _("Saved")
+    REFUSED = "refused", _("Not saved")
+
+
+class WaitingReviews(Leased):
+    """The question which reviews of a learner are the same, kept with the learner's link, and a person's answer to it.
+
+    ``theirs`` are the OneFile IDs and days of OneFile's reviews that no review of PICSWeb is linked to, as they were
+    last read; they are forgotten once the question is answered. The answer: ``pairs`` are OneFile IDs by PICSWeb's
+    primary key, none if all are different; ``shown`` is a digest of what the person saw; ``run`` saves it. ``refusal``
+    is the code of why it was not saved.
+    """
+
+    link = models.OneToOneField(RecordLink, on_delete=models.CASCADE, related_name="waiting_reviews")
+    theirs = models.JSONField(default=list)
+    read_at = models.DateTimeField(default=timezone.now)
+    state = models.CharField(max_length=10, choices=AnswerState, default=AnswerState.OPEN)
+    pairs = models.JSONField(default=dict)
+    shown = models.CharField(max_length=64, blank=True, default="")
+    run = models.ForeignKey(SyncRun, null=True, on_delete=models.SET_NULL, related_name="reviews_to_pair")
+    refusal = models.CharField(max_length=40, blank=True, default="")
+
+    class Meta:
+        verbose_name = _("waiting reviews")
+
+    def __str__(self) -> str:
+        return f"reviews of link {self.link_id}"
+
+
 class SuggestionState(models.TextChoices):
     """What became of a suggestion. *Queued* and *Working*: a run is to link it."""
 

@@ -28,12 +28,13 @@ class RunKind(models.TextChoices):
     LINKS = "links", _("Refresh Qualification Links")
     MATCH = "match", _("Match with OneFile")
     LINKING = "linking", _("Link what was ticked")
+    PAIRING = "pairing", _("Pair reviews")
     ENROL_CHECK = "enrolcheck", _("Check before creating in OneFile")
     ENROL = "enrol", _("Create in OneFile")
 
 
 #: The runs without learners: they are over at ``read_at``, or with a ``failure``.
-WITHOUT_LEARNERS = (RunKind.LISTS, RunKind.LINKS, RunKind.MATCH, RunKind.LINKING)
+WITHOUT_LEARNERS = (RunKind.LISTS, RunKind.LINKS, RunKind.MATCH, RunKind.LINKING, RunKind.PAIRING)
 #: The runs with learners that only a person starts.
 FOR_A_PERSON = (RunKind.REFRESH, RunKind.ENROL_CHECK, RunKind.ENROL)
 #: The runs that compare or look, and write on neither side. They settle nothing.

@@ -15,6 +15,7 @@ from onefile_sync.linking.tenants import present_tenant
 from onefile_sync.messages.catalogue import explain
 from onefile_sync.models import (
     LIST_OF,
+    AnswerState,
     DirectoryEntry,
     MatchSuggestion,
     RunKind,
@@ -45,7 +46,7 @@ class MatchLine:
 
 @dataclass(frozen=True, slots=True)
 class MatchingSteps:
-    """How far a run has got: pairs to be linked, dealt with and not linked, or the calls of a run that matches."""
+    """How far a run has got: pairs or answers, dealt with and refused, or the calls of a run that matches."""
 
     total: int
     done: int
@@ -53,11 +54,15 @@ class MatchingSteps:
 
 
 def matching_steps(run: SyncRun) -> MatchingSteps | None:
-    """How far a run matches or links. ``None`` for other runs, and while the lists are being read. One query."""
+    """How far a run matches, links or pairs reviews. ``None`` for others, and while the lists are read. One query."""
     if run.kind == RunKind.LINKING:
         states = Counter(run.suggestions_to_link.values_list("state", flat=True))
         left = states[SuggestionState.QUEUED]
         return MatchingSteps(states.total(), states.total() - left, states[SuggestionState.REFUSED])
+    if run.kind == RunKind.PAIRING:
+        states = Counter(run.reviews_to_pair.values_list("state", flat=True))
+        left = states[AnswerState.QUEUED]
+        return MatchingSteps(states.total(), states.total() - left, states[AnswerState.REFUSED])
     if run.kind == RunKind.MATCH:
         run.refresh_from_db(fields=["expected_calls", "api_calls"])
         if run.expected_calls is not None:

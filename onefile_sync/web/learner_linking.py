@@ -217,10 +217,10 @@ def _page(
         context = {
             "holder": holder_of(request, seen),
             "values": _values(seen),
-            "qualifications": _pairings(
+            "qualifications": pairings(
                 "qualification", seen.qualifications, decision.qualifications if keeps and decision else None
             ),
-            "reviews": _pairings("review", seen.reviews, decision.reviews if keeps and decision else None),
+            "reviews": pairings("review", seen.reviews, decision.reviews if keeps and decision else None),
             "answer": decision.reviews_answer.value if keeps and decision else "paired",
         }
     return page_of(
@@ -251,23 +251,32 @@ def _values(seen: services.LinkCheck) -> list[Value]:
     ]
 
 
-def _pairings(kind: str, choices: services.Choices, decided: Mapping[str, int] | None) -> list[Pairing]:
+def pairings(prefix: str, choices: services.Choices, decided: Mapping[str, int] | None) -> list[Pairing]:
+    """What may be paired; nothing if one side has nothing. ``prefix`` begins the names of the fields of the form."""
     if not choices:
         return []
-    options = [Offered(each.onefile_id, _option(each)) for each in choices.theirs]
+    label = review_label if prefix.startswith("review") else _aim_label
+    options = [Offered(each.onefile_id, label(each)) for each in choices.theirs]
     chosen = choices.certain if decided is None else decided
     return [
-        Pairing(f"{kind}-{each.pk}", str(each.label), options, chosen.get(each.pk)) for each in choices.ours
+        Pairing(f"{prefix}-{each.pk}", str(each.label), options, chosen.get(each.pk)) for each in choices.ours
     ]
 
 
-def _option(option: services.Option) -> str:
-    """A review by its day, a learning aim by its standard; without either by the OneFile ID alone."""
-    known = f"{option.day:%d/%m/%Y}" if option.day is not None else option.title
+def review_label(option: services.Option) -> str:
+    """A review in OneFile: its day and OneFile ID."""
+    day = f"{option.day:%d/%m/%Y}" if option.day is not None else _("no date")
+    return _("%(what)s (OneFile ID %(onefile_id)s)") % {"what": day, "onefile_id": option.onefile_id}
+
+
+def _aim_label(option: services.Option) -> str:
+    """A learning aim by its standard; without one by the OneFile ID alone."""
+    known = option.title
     if option.code and option.code not in known:
         known = f"{known} [{option.code}]".strip()
-    number = _("OneFile ID %(onefile_id)s") % {"onefile_id": option.onefile_id}
-    return f"{known} ({number})" if known else number
+    if not known:
+        return _("OneFile ID %(onefile_id)s") % {"onefile_id": option.onefile_id}
+    return _("%(what)s (OneFile ID %(onefile_id)s)") % {"what": known, "onefile_id": option.onefile_id}
 
 
 def _back(request: HttpRequest, learner: Model) -> str:

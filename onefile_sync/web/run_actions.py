@@ -125,6 +125,8 @@ def _context(run: SyncRun, decision: Decision) -> dict[str, Any]:
         meaning = _("What was kept of the lists that are not finished stays. You can have them read again.")
         if run.kind == RunKind.LINKING:
             meaning = _("Pairs that are linked already stay linked. The others can be ticked again.")
+        if run.kind == RunKind.PAIRING:
+            meaning = _("Answers that are saved already stay saved. The others are asked again.")
         return {"run": run, "decision": replace(decision, meaning=meaning), "waiting": None}
     counts = services.progress(run).counts
     waiting = counts.get(OutcomeState.QUEUED, 0) + counts.get(OutcomeState.ASIDE, 0)

@@ -128,6 +128,8 @@ def headline(run: SyncRun, progress: Progress) -> str:
 def _matching(run: SyncRun) -> str:
     if run.kind == RunKind.LINKING:
         return _("Linking: %(done)d of %(total)d pairs done.")
+    if run.kind == RunKind.PAIRING:
+        return _("Saving the answers about reviews: %(done)d of %(total)d learners done.")
     return _("Reading records individually from OneFile: %(done)d of about %(total)d calls made.")
 
 
@@ -185,6 +187,12 @@ def _finished_without_learners(run: SyncRun, progress: Progress) -> str:
         return _("%(ended)s: %(linked)d of %(total)d pairs were linked.") % {
             "ended": ended,
             "linked": progress.done - progress.failed,
+            "total": progress.total,
+        }
+    if run.kind == RunKind.PAIRING:
+        return _("%(ended)s: the answers about %(saved)d of %(total)d learners were saved.") % {
+            "ended": ended,
+            "saved": progress.done - progress.failed,
             "total": progress.total,
         }
     if not progress.total:

@@ -109,15 +109,18 @@ def run(request: HttpRequest, pk: UUID) -> HttpResponse:
     )
 
 
-_OF_MATCHES = (RunKind.MATCH, RunKind.LINKING)
+#: The templates of runs without learners, but for those that read lists.
+_TEMPLATES: dict[str, str] = {
+    RunKind.MATCH: "onefile_sync/run_of_matches.html",
+    RunKind.LINKING: "onefile_sync/run_of_matches.html",
+    RunKind.PAIRING: "onefile_sync/run_of_pairing.html",
+}
 
 
 def _run_without_learners(request: HttpRequest, the_run: SyncRun, now: services.Progress) -> HttpResponse:
     return page_of(
         request,
-        "onefile_sync/run_of_matches.html"
-        if the_run.kind in _OF_MATCHES
-        else "onefile_sync/run_of_lists.html",
+        _TEMPLATES.get(the_run.kind, "onefile_sync/run_of_lists.html"),
         text.run_title(the_run, None),
         run=the_run,
         progress=now,
@@ -125,8 +128,17 @@ def _run_without_learners(request: HttpRequest, the_run: SyncRun, now: services.
         remedy=services.read_out(now.failure, {})[1] if now.failure else "",
         paused=OneFileSettings.load().paused,
         lines=services.lists_of_run(the_run),
+        not_saved=_not_saved(request, the_run),
         may_cancel=the_run.can_be_cancelled and access.may_cancel(request, the_run),
     )
+
+
+def _not_saved(request: HttpRequest, the_run: SyncRun) -> list[tuple[str, str]]:
+    """The learners whom this user may see whose answers about reviews were not saved, each with the reason."""
+    refused = services.answers_not_saved(the_run)
+    learners = services.find_rows("learner", [pk for pk, _why in refused]) if refused else {}
+    shown = {str(each.pk): str(each) for each in access.visible(request, learners.values())}
+    return [(shown[pk], why) for pk, why in refused if pk in shown]
 
 
 @login_required

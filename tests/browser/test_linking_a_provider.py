@@ -16,7 +16,7 @@ import pytest
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.contrib.auth.models import Permission, User
 from django.db import connections
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from example_project import demo
 from example_project.picsweb.models import Learner, Officer, Organisation, Review
@@ -40,6 +40,8 @@ MAY = {
         f"{may}_{row}" for may in ("view", "change") for row in ("learner", "officer", "organisation")
     ),
 }
+OUT_OF_SIGHT = """found => found.filter(
+    (each) => each.getBoundingClientRect().right > document.documentElement.clientWidth).length"""
 LEARNERS, OFFICERS, ERRORS_PERCENT = 40, 10, 5
 
 
@@ -144,26 +146,50 @@ class Trainer:
     def pair_reviews(self) -> int:
         """Answer the question about the reviews of every learner of whom it is open; how many there were."""
         truly, answered = self.reviews_truly(), 0
-        self.page.goto(self.office.address("/onefile/unmatched/?section=reviews"))
-        while self.page.locator("main tbody th a, #content-main tbody th a").count():
-            self.clicks += 1
-            self.page.locator("#content-main tbody th a").first.click()
-            expect(self.page.get_by_role("button", name="Save")).to_be_visible()
-            for choice in self.page.locator('select[name^="review-"]').all():
-                pk = int((choice.get_attribute("name") or "").removeprefix("review-"))
-                values = choice.locator("option").evaluate_all("options => options.map(each => each.value)")
-                wanted = str(truly.get(pk) or "")
-                chosen = wanted if wanted in values else ""
-                if choice.input_value() != chosen:
-                    self.clicks += 1
-                    choice.select_option(chosen)
-            for tick in self.page.get_by_role("checkbox").all():  # where a value differs between the two
-                self.clicks += 1
-                tick.check()
+        address = self.office.address("/onefile/reviews/")
+        self.page.goto(address)
+        saving = self.page.get_by_role("link", name="Answers are being saved now.")
+        learners = self.page.locator(".onefile-of-learner")
+        while number := learners.count():
+            for learner in learners.all():
+                self.answer(learner, truly)
             self.press("Save")
-            answered += 1
-            expect(self.page).to_have_url(re.compile("/unmatched/"))
+            answered += number
+            expect(self.page.locator("body")).to_contain_text(f"about {number} learner")
+            if not learners.count() and saving.count():
+                self.press("Answers are being saved now.", "link")
+                self.follow()
+                self.press("Reviews to answer", "link")
         return answered
+
+    def answer(self, learner: Locator, truly: dict[int, int | None]) -> None:
+        """What a person who knows the learner's reviews says on the page of many learners."""
+        is_any_chosen = False
+        for choice in learner.locator("select").all():
+            pk = int((choice.get_attribute("name") or "").rsplit("-")[-1])
+            values = choice.locator("option").evaluate_all("options => options.map(each => each.value)")
+            wanted = str(truly.get(pk) or "")
+            chosen = wanted if wanted in values else ""
+            is_any_chosen = is_any_chosen or bool(chosen)
+            if choice.input_value() != chosen:
+                self.clicks += 1
+                choice.select_option(chosen)
+        said = re.compile("^The reviews chosen" if is_any_chosen else "^They are all different")
+        answer = learner.get_by_role("radio", name=said)
+        if not answer.is_checked():
+            self.clicks += 1
+            answer.check()
+
+    def questions_on_a_phone(self) -> tuple[int, int]:
+        """How much there is to choose and to press on *Reviews to answer* on a phone; how much is out of sight."""
+        self.page.goto(self.office.address("/onefile/reviews/"))
+        size = self.page.viewport_size
+        self.page.set_viewport_size({"width": 390, "height": 844})
+        there = self.page.locator(".onefile-of-learner :is(select, label, legend)")
+        seen = there.count(), there.evaluate_all(OUT_OF_SIGHT)
+        if size is not None:
+            self.page.set_viewport_size(size)
+        return seen
 
     def sync(self) -> None:
         """What the schedule does at night."""
@@ -273,7 +299,10 @@ def test_a_training_administrator_links_everybody(trainer: Trainer) -> None:
     trainer.sync()
     assert trainer.doubled_reviews() == []
     waiting = trainer.office.rows(RecordLink).filter(reviews_pending=True, ended_at=None).count()
+    there, out_of_sight = trainer.questions_on_a_phone()
+    assert (there > 0, out_of_sight) == (True, 0)
     assert trainer.pair_reviews() == waiting > 0
+    assert not trainer.office.rows(RecordLink).filter(reviews_pending=True, ended_at=None).exists()
     trainer.sync()
     assert trainer.doubled_reviews() == []
     assert trainer.wrong_links() == []

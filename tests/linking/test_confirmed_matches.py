@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from example_project.picsweb.models import Learner, Officer, Organisation, Qualification
 from onefile_sync import services
-from onefile_sync.linking import confirmed_matches, learner_links, linker, match_run
+from onefile_sync.linking import confirmed_matches, decided_rows, learner_links, linker, match_run
 from onefile_sync.models import (
     DirectoryEntry,
     DirectoryList,
@@ -231,10 +231,10 @@ def test_whoever_is_killed_leaves_nothing_half_linked(
     where, name = {
         "before": (learner_links, "_link_all"),
         "within": (linker, "_save"),
-        "after": (confirmed_matches, "_settle"),
+        "after": (decided_rows, "_settle"),
     }[moment]
     with monkeypatch.context() as patched:
-        patched.setattr(confirmed_matches, "_settle", killed)  # a process that is killed releases nothing
+        patched.setattr(decided_rows, "_settle", killed)  # a process that is killed releases nothing
         patched.setattr(where, name, killed)
         with pytest.raises(_Killed):
             daily.perform(run, sleep=dont_wait)

@@ -40,7 +40,7 @@ class _Endless:
 def test_a_learner_with_more_reviews_than_are_read_is_not_linked_by_halves() -> None:
     theirs: Any = _Endless()
     person: Any = SimpleNamespace(id=7, centre_id=5740)
-    assert set(learner_check._read_reviews(theirs, person, to_the_end=False)) == {1}
+    assert set(learner_check.read_reviews(theirs, person.id, person.centre_id, to_the_end=False)) == {1}
     with pytest.raises(LinkRefused, match="link_too_many_reviews"):
-        learner_check._read_reviews(theirs, person, to_the_end=True)
+        learner_check.read_reviews(theirs, person.id, person.centre_id, to_the_end=True)
     assert theirs.pages == 1 + learner_check.MOST_PAGES

@@ -13,6 +13,7 @@ from onefile_sync.models import (
     Listing,
     MatchSuggestion,
     StagedRecord,
+    WaitingReviews,
 )
 
 
@@ -31,6 +32,7 @@ from onefile_sync.models import (
         (DirectoryList(kind="learner", centre_id=8), "learner 8"),
         (DirectoryEntry(kind="learner", onefile_id=7, name="Ann Ash"), "learner 7"),
         (MatchSuggestion(subject_kind="learner", subject_pk="5", onefile_id=7), "learner 5: 7?"),
+        (WaitingReviews(link_id=5), "reviews of link 5"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, models.Model) else None,
 )
