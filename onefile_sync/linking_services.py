@@ -18,7 +18,7 @@ from .linking import confirmed_matches, learner_check, learner_links, match_run,
 from .linking.learner_check import LinkCheck
 from .linking.learner_links import LinkDecision
 from .linking.waiting_reviews import ReviewsDecision, ReviewsQuestion
-from .messages.catalogue import explain
+from .messages.catalogue import explain, remedy_by_hand
 from .models import AnswerState, MatchSuggestion, RecordLink, SyncRun, WaitingReviews
 
 User = AbstractBaseUser | AnonymousUser
@@ -90,7 +90,10 @@ def runs_saving_reviews() -> list[SyncRun]:
 
 def refusal_of_answer(question: ReviewsQuestion | WaitingReviews) -> str:
     """Why an answer was not saved, in the active language; ``""`` if none was refused."""
-    return explain(question.refusal).refusal % defaultdict(str) if question.refusal else ""
+    if not question.refusal:
+        return ""
+    text = explain(question.refusal).text % defaultdict(str)
+    return f"{text} {remedy_by_hand(question.refusal)}"
 
 
 def answers_not_saved(run: SyncRun) -> list[tuple[str, str]]:

@@ -37,7 +37,7 @@ from .host import kind_of, learner_model, learner_type, visible_learners
 from .host import learner_by_pk as find_learner
 from .host import rows_by_pk as find_rows
 from .linking import moving
-from .linking.choices import Choices, Option
+from .linking.choices import Choice, Choices, Option
 from .linking.comparison import Agreement
 from .linking.learner_check import LinkCheck, TakenByAnother
 from .linking.learner_links import AskAgain, LinkDecision, ReviewsAnswer
@@ -78,7 +78,7 @@ from .linking_services import (
     unlink,
     waiting_links,
 )
-from .messages.catalogue import read_out
+from .messages.catalogue import read_out, remedy_by_hand
 from .messages.labels import evidence_labels, field_label
 from .models import OneFileSettings, SyncRun
 from .reporting import matches
@@ -159,12 +159,14 @@ __all__ = [
     "look_at_pair",
     "match",
     "refusal_of_answer",
+    "remedy_by_hand",
     "review_questions",
     "runs_saving_reviews",
     "waiting_links",
     "match_estimate",
     "matches",
     "not_same",
+    "Choice",
     "Choices",
     "Option",
     "reviews_wait",

@@ -138,7 +138,7 @@ REFUSALS = [
     (forget_the_token, "no_token", "Enter it in the OneFile settings"),
     (change_the_secret_key, "token_unreadable", "Enter it again"),
     (choose_another_environment, "token_other_environment", "Enter the token of the chosen environment"),
-    (leave_unlinked, "no_onefile_id", "Enter it on the learner's record"),
+    (leave_unlinked, "no_onefile_id", "enter the OneFile ID on the learner's record"),
     (share_the_onefile_id, "learner_duplicate", "Correct the OneFile ID of one of them"),
     (map_wrongly, "mapping_wrong", "manage.py check"),
     (mistype_a_key, "mapping_wrong", "manage.py check"),

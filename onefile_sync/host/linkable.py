@@ -21,6 +21,7 @@ from .optional_roles import optional_reader
 from .reading import (
     by_learner,
     everything,
+    hides,
     lately_ended,
     lazy_label,
     learners_by_pk,
@@ -69,14 +70,23 @@ def officers_in_use(today: date) -> list[PersonRow]:
 
 
 def officers_by_ident() -> dict[str, list[str]]:
-    """The primary keys of the officers with each Ident, by the key of :mod:`onefile_sync.idents`. One query."""
-    found: dict[str, list[str]] = {}
+    """The primary keys of the officers with each Ident, by the key of :mod:`onefile_sync.idents`.
+
+    As officers are known by their OneFile ID (:func:`.reading.read_officers`), a hidden officer counts only if no
+    visible one has the Ident. One query, and a second if PICSWeb hides officers.
+    """
+    found: dict[str, dict[str, bool]] = {}
     if OFFICER.is_played("ident"):
         relations, details = optional_reader(OFFICER, ["ident"])
-        for row in _lazily(shown(OFFICER), relations):
-            found.setdefault(ident_key(details(row)["ident"]), []).append(str(row.pk))
+        visible = set(shown(OFFICER).values_list("pk", flat=True)) if hides(OFFICER) else None
+        for row in _lazily(everything(OFFICER), relations):
+            is_visible = visible is None or row.pk in visible
+            found.setdefault(ident_key(details(row)["ident"]), {})[str(row.pk)] = is_visible
     found.pop("", None)
-    return found
+    return {
+        key: [pk for pk, is_visible in pks.items() if is_visible or not any(pks.values())]
+        for key, pks in found.items()
+    }
 
 
 def organisations(

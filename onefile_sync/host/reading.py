@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.db.models import (
     Count,
     DateTimeField,
@@ -22,7 +23,7 @@ from django.utils.functional import lazy
 from onefile_sync.conf import deployment
 from onefile_sync.fields import Kind, kinds_by_name
 
-from .conditions import as_column, condition, with_conditions
+from .conditions import WrongCondition, as_column, condition, with_conditions
 from .elsewhere import follow, source, with_a_place_for_reviews
 from .mapping import LEARNER, OFFICER, QUALIFICATION, REVIEW, WRITTEN, Part
 from .snapshot import LearnerRow, Officers, QualificationRow, ReviewRow, roles_of
@@ -182,7 +183,11 @@ def learners_by_pk(pks: Iterable[str]) -> list[Model]:
 
 
 def _with_main_officer(learners: QuerySet[Model]) -> QuerySet[Model]:
-    relations = source(LEARNER, "main_officer").relations
+    """The learners, to be fetched with their main officers, unless the mapping of these is wrong: the checks tell."""
+    try:
+        relations = source(LEARNER, "main_officer").relations
+    except (WrongCondition, ImproperlyConfigured, LookupError, FieldDoesNotExist):
+        return learners
     return learners.select_related(*relations) if relations else learners
 
 

@@ -23,11 +23,16 @@ Part = tuple[str, str, int]
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A qualification or review of PICSWeb without a OneFile ID. ``chosen`` is the record that is surely the same."""
+    """A qualification or review of PICSWeb without a OneFile ID. ``chosen`` is the record that is surely the same.
+
+    ``day`` is when a review is to take place, and ``held`` when it did.
+    """
 
     pk: str
     label: Label = field(repr=False)
     chosen: int | None = None
+    day: date | None = None
+    held: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +125,9 @@ def review_choices(
     )
     certain = {pair.ours: pair.theirs for pair in paired.pairs if pair.certain}
     found = proposed("review", [(row.pk, row.label) for row in rows], theirs, certain, restored)
+    days_of = {row.pk: (_day(row.proposed), row.actual_date) for row in rows}
+    ours = (replace(each, day=days_of[each.pk][0], held=days_of[each.pk][1]) for each in found.ours)
+    found = replace(found, ours=tuple(ours))
     left = [
         history.ReviewDay(day, row.actual_date is not None)
         for row in rows

@@ -10,7 +10,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from onefile_sync import crypto, host
 from onefile_sync.host.snapshot import PersonRow
-from onefile_sync.models import DirectoryEntry, DirectoryKind, OneFileSettings, Tenant
+from onefile_sync.models import DirectoryEntry, DirectoryKind, OneFileSettings, RecordLink, Tenant
 from onefile_sync.onefile.client import OneFile
 from onefile_sync.onefile.errors import OneFileError
 from onefile_sync.onefile.parsing import LARGEST_NUMBER
@@ -36,7 +36,8 @@ class LinkCheck:
 
     ``holder`` is the primary key of an earlier record of the same person that has the OneFile ID now. ``is_linked``:
     the learner has it already, and what is left is to pair. ``restored`` are rows that were linked before, with their
-    kinds and OneFile IDs. ``shown`` is a signed digest of everything that a person sees, to be given back.
+    kinds and OneFile IDs. ``accepted`` are the contradictions in spite of which the two were linked. ``shown``
+    is a signed digest of everything that a person sees, to be given back.
     """
 
     learner_pk: str
@@ -50,10 +51,12 @@ class LinkCheck:
     reviews: Choices
     restored: tuple[tuple[str, str, int], ...]
     shown: str
+    accepted: frozenset[str] = frozenset()
 
     @property
     def needs_tick(self) -> bool:
-        return bool(self.comparison.contradictions)
+        """Whether a person has to say that the two are the same, and has not said so of these contradictions yet."""
+        return not set(self.comparison.contradictions) <= self.accepted
 
 
 class TakenByAnother(LinkRefused):
@@ -222,6 +225,7 @@ def _put_together(
         qualifications=qualifications,
         reviews=of_reviews,
         restored=restored,
+        accepted=_accepted(tenant, ours, theirs.id),
         shown=signing.Signer(salt=_SALT).sign_object([digest, standards]),
     )
 
@@ -235,6 +239,18 @@ def _aims_in(shown: str) -> list[AimOutline] | None:
     except signing.BadSignature:
         raise LinkRefused("link_record_changed") from None
     return [AimOutline(aim_id, None, standard_id) for aim_id, standard_id in standards]
+
+
+def _accepted(tenant: Tenant, ours: PersonRow, onefile_id: int) -> frozenset[str]:
+    """The contradictions that a person knew of who linked the two, if they are linked."""
+    if ours.onefile_id != onefile_id:
+        return frozenset()
+    made = RecordLink.objects.filter(
+        tenant=tenant, subject_kind="learner", subject_pk=ours.pk, onefile_id=onefile_id, ended_at=None
+    ).first()
+    accepted = frozenset(code[1:] for code in (made.evidence if made else ()) if code.startswith("-"))
+    # Match with OneFile says of a name and a date of birth that both differ only that the date contradicts.
+    return accepted | {"surname", "first"} if "dob" in accepted else accepted
 
 
 def _qualifications(

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 
 from django.utils.translation import gettext
 
+from onefile_sync.models import Move
+
 from .enrolment_problems import ENROLMENT_PROBLEMS
 from .enrolment_refusals import ENROLMENT_REFUSALS
 from .explanation import Explanation
@@ -41,6 +43,17 @@ def explain(code: str) -> Explanation:
 def why_not_read(code: str) -> str:
     """Why one of OneFile's lists could not be read."""
     return str(OF_LISTS.get(code, explain(code).text))
+
+
+def remedy_by_hand(code: str) -> str:
+    """What to do about a failure that no sync repeats, such as that of matching or linking, in the active language."""
+    row = explain(code)
+    if row.move is not Move.WAIT or row not in FAILURES:
+        return str(row.remedy) % defaultdict(str)
+    return gettext(
+        "What was done until then is kept. No sync repeats this: start it again later. If it goes on for more than a "
+        "day, tell your support team."
+    )
 
 
 def read_out(code: str, details: Mapping[str, str | int]) -> tuple[str, str]:

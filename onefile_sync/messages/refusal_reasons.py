@@ -74,7 +74,7 @@ REFUSALS: tuple[Explanation, ...] = (
         "no_onefile_id",
         Move.YOURS,
         _("The learner has no OneFile ID."),
-        _("Enter it on the learner's record to link the two."),
+        _("Link the learner to a OneFile learner, or enter the OneFile ID on the learner's record."),
     ),
     Explanation(
         "learner_duplicate",

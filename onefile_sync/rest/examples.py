@@ -118,7 +118,8 @@ STATUS = [
             "may_refresh": False,
             "why_not": {
                 "code": "no_onefile_id",
-                "detail": "The learner has no OneFile ID. Enter it on the learner's record to link the two.",
+                "detail": "The learner has no OneFile ID. Link the learner to a OneFile learner, or enter "
+                "the OneFile ID on the learner's record.",
             },
         },
     ),

@@ -255,12 +255,32 @@ def pairings(prefix: str, choices: services.Choices, decided: Mapping[str, int] 
     """What may be paired; nothing if one side has nothing. ``prefix`` begins the names of the fields of the form."""
     if not choices:
         return []
-    label = review_label if prefix.startswith("review") else _aim_label
+    is_review = prefix.startswith("review")
+    label = review_label if is_review else _aim_label
     options = [Offered(each.onefile_id, label(each)) for each in choices.theirs]
     chosen = choices.certain if decided is None else decided
     return [
-        Pairing(f"{prefix}-{each.pk}", str(each.label), options, chosen.get(each.pk)) for each in choices.ours
+        Pairing(
+            f"{prefix}-{each.pk}",
+            _our_review(each) if is_review else str(each.label),
+            options,
+            chosen.get(each.pk),
+        )
+        for each in choices.ours
     ]
+
+
+def _our_review(choice: services.Choice) -> str:
+    """A review of PICSWeb with its days, unless PICSWeb's own name for it has them."""
+    label = str(choice.label)
+    days = [
+        text % {"day": f"{day:%d/%m/%Y}"}
+        for text, day in ((_("proposed %(day)s"), choice.day), (_("held %(day)s"), choice.held))
+        if day is not None and f"{day:%d/%m/%Y}" not in label
+    ]
+    if choice.day is None and choice.held is None:
+        days = [_("no date")]
+    return ", ".join([label, *days])
 
 
 def review_label(option: services.Option) -> str:

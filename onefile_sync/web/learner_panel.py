@@ -7,6 +7,7 @@ from typing import Final
 
 from django.db.models import Model
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 
 from onefile_sync import access, services
 from onefile_sync.models import SyncRun
@@ -36,6 +37,7 @@ class Panel:
     may_link: bool = False
     reviews_wait: bool = False
     may_enrol: bool = False
+    may_match: bool = False
 
     @property
     def offers_creating(self) -> bool:
@@ -53,6 +55,20 @@ class Panel:
         return self.status.refusal if self.status is not None else None
 
     @property
+    def reason(self) -> str:
+        """Why the learner cannot be refreshed, with the buttons that help the user; ``""`` if the learner can be."""
+        if self.refusal is None:
+            return ""
+        if self.refusal.code == "no_onefile_id" and self.may_link and self.may_match:
+            return _(
+                "The learner has no OneFile ID. Press “Link to an existing OneFile learner”, or use “Match with "
+                "OneFile” for many learners at once."
+            )
+        if self.refusal.code == "no_onefile_id" and self.may_link:
+            return _("The learner has no OneFile ID. Press “Link to an existing OneFile learner”.")
+        return self.refusal.reason
+
+    @property
     def current(self) -> SyncRun | None:
         return self.status.current if self.status is not None else None
 
@@ -63,6 +79,7 @@ def panel_for(request: HttpRequest, learner: Model) -> Panel:
     may_link = access.may_link(request, learner)
     linking = {
         "may_link": may_link,
+        "may_match": access.may_match(request),
         "reviews_wait": may_link and onefile_id is not None and services.reviews_wait(learner),
         "may_enrol": services.enrolment.offers_enrolment() and access.may_enrol(request, learner),
     }

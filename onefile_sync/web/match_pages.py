@@ -130,21 +130,22 @@ def found(request: HttpRequest) -> HttpResponse:
     among = access.visible_pks(request)
     try:
         counts = matches.count_by_level(kind, among=among)
+        of_kind = {each: sum(matches.count_by_level(each, among=among).values()) for each in KINDS}
         counts[NOTHING] = len(matches.in_no_pair(kind, among=among))
     except services.Refused as refused:
         messages.error(request, refused.reason)
         return HttpResponseRedirect(reverse("onefile_sync:match"))
-    rows: Sequence[tuple[str, str]] | QuerySet[MatchSuggestion] = (
+    rows: Sequence[tuple[str, str]] | Sequence[MatchSuggestion] = (
         matches.nothing_found(kind, among=among)
         if level == NOTHING
-        else matches.suggestions(kind, level, among=among)
+        else matches.by_name(matches.suggestions(kind, level, among=among))
     )
     page = Paginator(rows, PAGE_LENGTH).get_page(request.GET.get("page"))
     return page_of(
         request,
         "onefile_sync/matches.html",
         _("Match with OneFile: what was found"),
-        kinds=[(each, label, each == kind) for each, label in KINDS.items()],
+        kinds=[(each, label, each == kind, of_kind[each]) for each, label in KINDS.items()],
         tabs=[LevelTab(each, label, counts.get(each, 0), each == level) for each, label in LEVELS.items()],
         kind=kind,
         level=level,
@@ -188,7 +189,7 @@ def link(request: HttpRequest) -> HttpResponse:
         kind=kind,
         level=level,
         count=count,
-        examples=list(_lines(ticked[:EXAMPLES])),
+        examples=list(_lines(matches.by_name(ticked)[:EXAMPLES])),
         pks=[] if request.POST.get("all") else list(ticked.values_list("pk", flat=True)),
         everything=bool(request.POST.get("all")),
         back=back,
@@ -279,7 +280,7 @@ def _csv_rows(
     pairs: Mapping[str, QuerySet[MatchSuggestion]], among: Collection[str] | None
 ) -> Iterator[list[object]]:
     for kind, label in KINDS.items():
-        for each in _lines(pairs[kind]):
+        for each in _lines(matches.by_name(pairs[kind])):
             line, suggestion = each.line, each.line.suggestion
             yield [
                 label,
@@ -335,10 +336,7 @@ def _decided(request: HttpRequest, suggestion: MatchSuggestion, back: str) -> Ht
             messages.warning(request, _("Somebody else has decided about this pair already."))
         return HttpResponseRedirect(back)
     if suggestion.contradictions and request.POST.get("same_person") != "yes":
-        messages.error(
-            request,
-            _("The two records contradict each other. Tick the box if they are the same nevertheless."),
-        )
+        messages.error(request, services.link_refusal("link_contradicted"))
         return redirect("onefile_sync:match_pair", suggestion.pk)
     try:
         run = services.link_ticked([suggestion.pk], singly=True, by=request.user)

@@ -125,7 +125,7 @@ def _run_without_learners(request: HttpRequest, the_run: SyncRun, now: services.
         run=the_run,
         progress=now,
         headline=text.headline(the_run, now),
-        remedy=services.read_out(now.failure, {})[1] if now.failure else "",
+        remedy=services.remedy_by_hand(now.failure) if now.failure else "",
         paused=OneFileSettings.load().paused,
         lines=services.lists_of_run(the_run),
         not_saved=_not_saved(request, the_run),

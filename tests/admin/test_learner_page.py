@@ -311,10 +311,7 @@ class TestAction:
         assert "1 learner will be refreshed" in text
         assert "&lt;b&gt;Máire O&#x27;Brien&lt;/b&gt;" in text
         assert "4 learners will not be refreshed" in text
-        assert (
-            "The learner has no OneFile ID. Enter it on the learner&#x27;s record to link the two. (2)"
-            in text
-        )
+        assert "or enter the OneFile ID on the learner&#x27;s record. (2)" in text
         assert (
             "Another learner, perhaps an archived one, has the same OneFile ID. "
             "Correct the OneFile ID of one of them, then refresh again. (2)" in text

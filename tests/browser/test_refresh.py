@@ -125,7 +125,7 @@ def test_refresh_of_selected_learners_says_first_who_and_who_not(
     expect(staff.get_by_role("heading", name="3 learners will be refreshed")).to_be_visible()
     expect(staff.get_by_role("heading", name="1 learner will not be refreshed")).to_be_visible()
     reason = staff.get_by_role("heading", name="The learner has no OneFile ID.")
-    expect(reason).to_contain_text("Enter it on the learner's record to link the two. (1)")
+    expect(reason).to_contain_text("enter the OneFile ID on the learner's record. (1)")
     for learner in (changed, *others, without_id):
         expect(staff.get_by_role("listitem").filter(has_text=str(learner))).to_be_visible()
     picture(staff, "action-confirmation")

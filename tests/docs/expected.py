@@ -12,6 +12,7 @@ from django.utils.functional import Promise
 
 from onefile_sync.messages.catalogue import explain
 from onefile_sync.messages.explanation import Explanation
+from onefile_sync.messages.link_refusals import LINK_REFUSALS
 from onefile_sync.messages.problems import PROBLEMS
 from onefile_sync.messages.refusal_reasons import REFUSALS
 from onefile_sync.onefile.errors import CASES, Scope
@@ -35,6 +36,10 @@ def _row(row: Explanation) -> list[str]:
 
 def refusal_rows() -> list[list[str]]:
     return [[f"`{row.code}`", row.refusal] for row in REFUSALS]
+
+
+def link_refusal_rows() -> list[list[str]]:
+    return [_row(row) for row in LINK_REFUSALS]
 
 
 def events(package: Path) -> dict[str, tuple[str, set[str]]]:

@@ -37,7 +37,7 @@ from tests.reliability.test_links_state_machine import ON_SERVERS
 from tests.reliability.test_state_machine import EXAMPLES
 from tests.reliability.trouble import FAULTS, OPERATIONS
 
-from .expected import bounds, case_rows, events, problem_rows, refusal_rows
+from .expected import bounds, case_rows, events, link_refusal_rows, problem_rows, refusal_rows
 from .pages import ROOT, block, code, page, table
 
 PACKAGE = ROOT / "onefile_sync"
@@ -159,6 +159,9 @@ class TestOperations:
 
     def test_every_refusal(self) -> None:
         assert table("operations.md", "refusals") == refusal_rows()
+
+    def test_every_refused_link(self) -> None:
+        assert table("operations.md", "refused links") == link_refusal_rows()
 
     def test_every_schedule(self) -> None:
         assert [code(name) for name, *_ in table("operations.md", "schedules")] == [

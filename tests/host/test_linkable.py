@@ -7,6 +7,7 @@ import pytest
 
 from onefile_sync import host as picsweb_side
 from onefile_sync.fields import Kind
+from onefile_sync.host import linkable
 from onefile_sync.host.mapping import Part
 from onefile_sync.host.snapshot import OrganisationRow, PersonRow, QualificationLinkRow, ReviewLinkRow
 from onefile_sync.idents import ident_key
@@ -300,6 +301,17 @@ def test_officers_are_found_by_ident(host):
     sian = host.officer(ident="OFF 1")
     host.officer(ident="")
     assert picsweb_side.officers_by_ident() == {ident_key("OFF 1"): [str(sian.pk)]}
+
+
+@PICSWEB_ONLY
+def test_a_hidden_officer_is_found_by_ident_if_no_visible_one_has_it(host, monkeypatch):
+    """As an officer is by the OneFile ID."""
+    gone, here, former = (host.officer(ident=ident) for ident in ("OFF1", "OFF2", "off 2"))
+    hidden = {gone.pk, former.pk}
+    monkeypatch.setattr(linkable, "hides", lambda _part: True)
+    monkeypatch.setattr(linkable, "shown", lambda _part: type(here)._base_manager.exclude(pk__in=hidden))
+    found = picsweb_side.officers_by_ident()
+    assert found == {ident_key("OFF1"): [str(gone.pk)], ident_key("OFF2"): [str(here.pk)]}
 
 
 @COLLEGE_ONLY

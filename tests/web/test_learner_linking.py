@@ -13,6 +13,7 @@ from django.http import HttpResponse
 from django.urls import reverse
 
 from example_project.picsweb.models import Learner
+from onefile_sync import services
 from onefile_sync.models import OneFileSettings, RecordLink, Tenant
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
@@ -114,6 +115,14 @@ def test_a_contradiction_needs_the_tick(office: Any, world: World, unlinked: Lea
     assert "may be two people" in words(again)
     assert not RecordLink.objects.exists()
     assert office.post(link_page(unlinked), {**form, "same_person": "yes"}).status_code == 302
+    again = office.post(link_page(unlinked), {"onefile_id": str(user.id), "action": "check"})
+    assert "This is the same person all the same." not in words(again), "it was said of this pair"
+    saved = office.post(link_page(unlinked), form_of(again))
+    assert saved.status_code == 302
+    user.nino = "AB123456C"
+    Learner.objects.update(ni_number="CE123456A")
+    anew = office.post(link_page(unlinked), {"onefile_id": str(user.id), "action": "check"})
+    assert "This is the same person all the same." in words(anew), "that differs as well"
 
 
 class TestWithAHistory:
@@ -245,16 +254,53 @@ class TestUnlinking:
 @pytest.mark.parametrize(
     ("option", "told"),
     [
-        (Option(7, day=date(2026, 3, 12)), "12/03/2026 (OneFile ID 7)"),
         (Option(7, title="Team Leader [103]", code="103"), "Team Leader [103] (OneFile ID 7)"),
         (Option(7, title="Team Leader", code="103"), "Team Leader [103] (OneFile ID 7)"),
         (Option(7, code="103"), "[103] (OneFile ID 7)"),
         (Option(7), "OneFile ID 7"),
     ],
-    ids=["review", "code in title", "title", "code alone", "nothing"],
+    ids=["code in title", "title", "code alone", "nothing"],
 )
-def test_what_is_offered_is_told_by_day_or_standard(option: Option, told: str) -> None:
-    assert learner_linking._option(option) == told
+def test_a_learning_aim_is_told_by_its_standard(option: Option, told: str) -> None:
+    shown = learner_linking.pairings(
+        "qualification", services.Choices((services.Choice("1", "A"),), (option,)), None
+    )
+    assert [each.label for each in shown[0].options] == [told]
+
+
+@pytest.mark.parametrize(
+    ("day", "held", "label", "told"),
+    [
+        (date(2026, 3, 12), None, "Review", "Review, proposed 12/03/2026"),
+        (date(2026, 3, 12), date(2026, 3, 14), "Review", "Review, proposed 12/03/2026, held 14/03/2026"),
+        (date(2026, 3, 12), None, "Review 12/03/2026", "Review 12/03/2026"),
+        (None, None, "Review", "Review, no date"),
+    ],
+    ids=["proposed", "held", "in its name", "nothing"],
+)
+def test_reviews_are_told_by_their_days(day: Any, held: Any, label: str, told: str) -> None:
+    ours = services.Choice("1", label, day=day, held=held)
+    [shown] = learner_linking.pairings(
+        "review", services.Choices((ours,), (Option(7, day=date(2026, 3, 12)), Option(8))), None
+    )
+    assert shown.label == told
+    assert [each.label for each in shown.options] == ["12/03/2026 (OneFile ID 7)", "no date (OneFile ID 8)"]
+
+
+@pytest.mark.parametrize("main_officer", ["nobody", "surname__nobody", "tests.web.nothing.at_all"])
+def test_a_wrong_main_officer_is_a_refusal(
+    office: Any, unlinked: Learner, user_id: int, settings: Any, main_officer: str
+) -> None:
+    mapping = settings.ONEFILE_SYNC
+    settings.ONEFILE_SYNC = {**mapping, "LEARNER": {**mapping["LEARNER"], "main_officer": main_officer}}
+    assert office.get(link_page(unlinked)).status_code == 200
+    answer = office.post(link_page(unlinked), {"onefile_id": str(user_id), "action": "check"})
+    assert "PICSWeb is not set up for OneFile." in words(answer)
+    assert office.get(unlink_page(unlinked)).status_code == 302
+    refresh = reverse("onefile_sync:refresh", args=[unlinked.pk])
+    assert "PICSWeb is not set up for OneFile." in words(
+        office.post(refresh, {"next": link_page(unlinked)}, follow=True)
+    )
 
 
 class TestThePanel:
@@ -263,6 +309,18 @@ class TestThePanel:
         assert "Link to an existing OneFile learner" in words(office.get(change_page))
         Learner.objects.filter(pk=unlinked.pk).update(onefile_id=user_id)
         assert "Unlink from OneFile" in words(office.get(change_page))
+
+    @pytest.mark.parametrize("may_match", [True, False])
+    def test_names_the_buttons_that_the_user_has(
+        self, staff: Any, browser: Any, unlinked: Learner, may_match: bool
+    ) -> None:
+        change_page = reverse("admin:picsweb_learner_change", args=[unlinked.pk])
+        client = browser(staff(*PERMISSIONS, *(["match_records"] if may_match else [])))
+        page = words(client.get(change_page))
+        assert "The learner has no OneFile ID. Press “Link to an existing OneFile learner”" in page
+        assert ("or use “Match with OneFile”" in page) == may_match
+        other = words(browser(staff("refresh_learner")).get(change_page))
+        assert "The learner has no OneFile ID. Link the learner to a OneFile learner, or enter" in other
 
     @pytest.mark.parametrize("lacking", ["link_records", "change_learner"])
     def test_only_for_people_with_both_permissions(

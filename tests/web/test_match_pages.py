@@ -16,6 +16,7 @@ from onefile_sync import services
 from onefile_sync.linking import linker
 from onefile_sync.linking.tenants import present_tenant
 from onefile_sync.models import MatchSuggestion, OneFileSettings, RecordLink, SyncRun, Tenant
+from onefile_sync.reporting import matches
 from onefile_sync.sandbox.entities import CENTRE_ID
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
@@ -336,3 +337,73 @@ def words_with_links(answer: HttpResponse) -> str:
 def test_the_runs_page_says_how_learners_were_found(office: Any, options: Any, said: str) -> None:
     run = SyncRun.objects.create(kind="match", state="finished", options=options)
     assert said in words(office.get(run.get_absolute_url()))
+class TestTheListOfPairs:
+    @pytest.fixture
+    def found(self, world: World, onefile: SandboxServer) -> None:
+        on_both_sides(world, provider_with_mistakes())
+        services.perform(
+            services.match(["learner", "officer", "organisation"], queued=False), sleep=dont_wait
+        )
+
+    def test_each_kind_says_how_many_wait(self, office: Any, found: None) -> None:
+        page = words(office.get(FOUND))
+        for kind, label in (
+            ("learner", "Learners"),
+            ("officer", "Officers"),
+            ("organisation", "Organisations"),
+        ):
+            assert f"{label} {MatchSuggestion.objects.filter(subject_kind=kind).count()} " in page
+
+    def test_the_pairs_are_in_order_of_name(self, office: Any, found: None) -> None:
+        Learner.objects.filter(pk=certain().last().subject_pk).update(first_name="Aaa")
+        names = re.findall(
+            r'<th scope="row" data-column="PICSWeb">(.*?)</th>', office.get(FOUND).content.decode()
+        )
+        assert len(names) > 9
+        assert names == sorted(names, key=str.casefold)
+        assert names[0].startswith("Aaa")
+
+    def test_those_of_one_name_are_in_order_of_key(self, office: Any, found: None) -> None:
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(Learner, "__str__", lambda _learner: "Ann Ash")
+            listed = matches.by_name(certain())
+        assert [int(each.subject_pk) for each in listed] == sorted(int(each.subject_pk) for each in listed)
+
+    @pytest.mark.parametrize("way", ["ticked", "all"])
+    def test_the_confirmation_shows_ten_examples(self, office: Any, found: None, way: str) -> None:
+        pks = [str(pk) for pk in certain().values_list("pk", flat=True)]
+        chosen = {"all": "yes"} if way == "all" else {"pair": pks}
+        asked = office.post(LINK, {"kind": "learner", "level": "certain", **chosen})
+        shown = re.findall(r'<th scope="row">(.*?)</th>', asked.content.decode())
+        assert len(shown) == 10 < len(pks)
+        listed = re.findall(r'data-column="PICSWeb">(.*?)</th>', office.get(FOUND).content.decode())
+        assert shown == listed[:10]
+
+
+def test_a_failed_match_does_not_promise_that_a_sync_tries_again(office: Any, onefile: SandboxServer) -> None:
+    run = SyncRun.objects.create(kind="match", state="finished", failure="server_error")
+    page = words(office.get(run.get_absolute_url()))
+    assert "the next sync tries again" not in page
+    assert "No sync repeats this: start it again later." in page
+
+
+def test_a_pair_that_onefile_did_not_answer_about_is_not_promised_either(
+    office: Any, onefile: SandboxServer, world: World
+) -> None:
+    on_both_sides(world, provider_with_mistakes())
+    services.perform(services.match(["learner"], queued=False), sleep=dont_wait)
+    certain().update(state="refused", refusal="timed_out")
+    page = words(office.get(FOUND))
+    assert "OneFile took too long to answer. What was done until then is kept." in page
+    assert "next sync" not in page
+
+
+def test_the_tick_of_a_contradiction_has_one_label(office: Any, onefile: SandboxServer, world: World) -> None:
+    on_both_sides(world, provider_with_mistakes())
+    services.perform(services.match(["learner"], queued=False), sleep=dont_wait)
+    one = certain().first()
+    MatchSuggestion.objects.filter(pk=one.pk).update(level="contradicted", contradictions=["uln"])
+    address = reverse("onefile_sync:match_pair", args=[one.pk])
+    assert "This is the same person all the same." in words(office.get(address))
+    refused = words(office.post(address, {"action": "link"}, follow=True))
+    assert "tick the box if this is the same person all the same" in refused

@@ -11,6 +11,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.urls import reverse
+from django_q.models import OrmQ
 
 from example_project.picsweb.models import Learner, Officer, Review
 from onefile_sync import services
@@ -388,6 +389,20 @@ def test_the_ways_to_the_page(staff: Any, browser: Any, matched: list[Learner]) 
     own = reverse("admin:picsweb_learner_change", args=[matched[0].pk])
     for address in (of_matches, f"{reverse('onefile_sync:unmatched')}?section=reviews", own):
         assert f'href="{PAGE}"' in member.get(address).content.decode(), address
+
+
+def test_nothing_of_a_person_reaches_a_log_the_queue_or_an_address(
+    office: Any, matched: list[Learner], world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    one, other = matched
+    form = paired(paired(fields(office.get(PAGE)), one), other)
+    delete_in_onefile(world, office, one)
+    with caplog.at_level("DEBUG"):
+        gone_to = office.post(PAGE, form)["Location"]
+        queued = repr(list(OrmQ.objects.values_list("payload", flat=True)))
+        daily.perform(SyncRun.objects.get(kind="pairing"), sleep=dont_wait)
+    for canary in (one.surname, other.surname, ULNS[0], "05/03/2026", "2026-03-05"):
+        assert canary not in gone_to + queued + caplog.text
 
 
 def test_another_environment_meanwhile_ends_the_run(office: Any, matched: list[Learner]) -> None:
