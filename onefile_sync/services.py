@@ -21,6 +21,7 @@ from typing import Any
 
 from django.db.models import Model
 
+from . import linking_services as linking
 from .conf import deployment
 from .enrolment import enrolment_runs as enrolment
 from .enrolment import plan as enrolment_plan
@@ -62,7 +63,6 @@ from .linking.waiting_reviews import ReviewsDecision, ReviewsQuestion
 from .linking_services import (
     User,
     answer_reviews,
-    answers_not_saved,
     check_onefile_id,
     link,
     link_refusal,
@@ -71,12 +71,8 @@ from .linking_services import (
     names_of,
     not_same,
     primary_key_of,
-    refusal_of_answer,
-    review_questions,
     reviews_wait,
-    runs_saving_reviews,
     unlink,
-    waiting_links,
 )
 from .messages.catalogue import read_out, remedy_by_hand
 from .messages.labels import evidence_labels, field_label
@@ -142,6 +138,7 @@ from .sync.runs.schedule import (
 )
 
 __all__ = [
+    "linking",
     "EnrolmentChoices",
     "enrol",
     "enrol_check",
@@ -154,15 +151,10 @@ __all__ = [
     "ReviewsDecision",
     "ReviewsQuestion",
     "answer_reviews",
-    "answers_not_saved",
     "link_ticked",
     "look_at_pair",
     "match",
-    "refusal_of_answer",
     "remedy_by_hand",
-    "review_questions",
-    "runs_saving_reviews",
-    "waiting_links",
     "match_estimate",
     "matches",
     "not_same",

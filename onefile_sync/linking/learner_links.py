@@ -185,7 +185,7 @@ def _keep_question(made: RecordLink, seen: LinkCheck, just_paired: Collection[in
 
 
 @retried
-@transaction.atomic
+@host.kept_together()
 def answer_reviews(
     made: RecordLink, tenant: Tenant, pairs: Mapping[str, int], restored: Collection[Part], *, by: Any = None
 ) -> None:

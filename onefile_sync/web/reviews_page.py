@@ -66,13 +66,13 @@ def reviews(request: HttpRequest) -> HttpResponse:
         total=len(waiting),
         page=page,
         learners=list(_lines(request, list(page.object_list))),
-        runs=services.runs_saving_reviews(),
+        runs=services.linking.runs_saving_reviews(),
     )
 
 
 def _waiting(request: HttpRequest) -> list[tuple[Model, RecordLink]]:
     """The learners whose reviews wait and whom this user may link, by name."""
-    found = {each.subject_pk: each for each in services.waiting_links()}
+    found = {each.subject_pk: each for each in services.linking.waiting_links()}
     access.visible_pks(request)  # once for all of them
     learners = services.find_rows("learner", found).items()
     mine = [(learner, found[pk]) for pk, learner in learners if access.may_link(request, learner)]
@@ -80,7 +80,7 @@ def _waiting(request: HttpRequest) -> list[tuple[Model, RecordLink]]:
 
 
 def _lines(request: HttpRequest, waiting: list[tuple[Model, RecordLink]]) -> Iterable[LearnerReviews]:
-    questions = services.review_questions([link for _learner, link in waiting])
+    questions = services.linking.review_questions([link for _learner, link in waiting])
     for (learner, link), question in zip(waiting, questions, strict=True):
         found = question.reviews
         # Where some are chosen already, and others may be the same as well, nothing is answered by mistake.
@@ -92,7 +92,7 @@ def _lines(request: HttpRequest, waiting: list[tuple[Model, RecordLink]]) -> Ite
             pairings(f"review-{link.pk}", found, None),
             [review_label(each) for each in found.theirs],
             (services.ReviewsAnswer.LATER if is_unsure else services.ReviewsAnswer.PAIRED).value,
-            services.refusal_of_answer(question),
+            services.linking.refusal_of_answer(question),
         )
 
 

@@ -135,7 +135,7 @@ def _run_without_learners(request: HttpRequest, the_run: SyncRun, now: services.
 
 def _not_saved(request: HttpRequest, the_run: SyncRun) -> list[tuple[str, str]]:
     """The learners whom this user may see whose answers about reviews were not saved, each with the reason."""
-    refused = services.answers_not_saved(the_run)
+    refused = services.linking.answers_not_saved(the_run)
     learners = services.find_rows("learner", [pk for pk, _why in refused]) if refused else {}
     shown = {str(each.pk): str(each) for each in access.visible(request, learners.values())}
     return [(shown[pk], why) for pk, why in refused if pk in shown]

@@ -337,6 +337,8 @@ def words_with_links(answer: HttpResponse) -> str:
 def test_the_runs_page_says_how_learners_were_found(office: Any, options: Any, said: str) -> None:
     run = SyncRun.objects.create(kind="match", state="finished", options=options)
     assert said in words(office.get(run.get_absolute_url()))
+
+
 class TestTheListOfPairs:
     @pytest.fixture
     def found(self, world: World, onefile: SandboxServer) -> None:
