@@ -107,6 +107,7 @@ from .setup.connection_test import (
     look_closely,
     test_connection,
 )
+from .setup.create_trace import CreateTrace, tracing
 from .setup.probe import ProbeReport, learner_to_probe
 from .sync import daily, on_demand
 from .sync.daily import perform, resume, start_daily, start_scheduled_daily, work
@@ -187,6 +188,8 @@ __all__ = [
     "keep_centre_defaults",
     "ChangeLine",
     "ConnectionReport",
+    "CreateTrace",
+    "tracing",
     "Finding",
     "Health",
     "LearnerStatus",

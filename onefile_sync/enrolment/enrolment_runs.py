@@ -80,18 +80,23 @@ def refusal_to_enrol() -> Refusal | None:
 
 
 def enrol_check(
-    learners: Sequence[Model], *, by: Any = None, choices: EnrolmentChoices | None = None, queued: bool = True
+    learners: Sequence[Model],
+    *,
+    by: Any = None,
+    choices: EnrolmentChoices | None = None,
+    queued: bool = True,
+    in_bulk: bool = False,
 ) -> SyncRun:
     """Open a run that looks for learners in OneFile and plans; of one learner, the one that is open already.
 
-    Where OneFile's lists are missing or more than a day old, they are read again first. Several learners are checked
-    for :func:`enrol_ready`; those who are linked are left out. Raises
+    Where OneFile's lists are missing or more than a day old, they are read again first. Several learners, or any
+    ``in_bulk``, are checked for :func:`enrol_ready`; those who are linked are left out. Raises
     :class:`~onefile_sync.sync.eligibility.Refused`.
     """
     refuse_wrong_mapping()
     learners = list(dict.fromkeys(learners))
     _refuse()
-    is_single = len(learners) == 1
+    is_single = len(learners) == 1 and not in_bulk
     if not is_single:
         learners = [each for each in learners if getattr(each, "onefile_id", None) is None]
         if not learners:
@@ -112,10 +117,13 @@ def enrol_check(
     return run
 
 
-def enrolment_window(learner: Model, choices: EnrolmentChoices | None = None) -> EnrolmentWindow:
+def enrolment_window(
+    learner: Model, choices: EnrolmentChoices | None = None, *, in_bulk: bool = False
+) -> EnrolmentWindow:
     """What creating this learner would do with these choices, by the latest check and OneFile's kept lists.
 
-    Without ``choices``, those of the check count. Raises :class:`~onefile_sync.sync.eligibility.Refused`.
+    Without ``choices``, those of the check count. ``in_bulk``: people and employers are created only if the settings
+    say so for learners whom nobody looks at. Raises :class:`~onefile_sync.sync.eligibility.Refused`.
     """
     _refuse()
     settings, tenant, pk = OneFileSettings.load(), present_tenant(), str(learner.pk)
@@ -144,7 +152,7 @@ def enrolment_window(learner: Model, choices: EnrolmentChoices | None = None) ->
     if row is None or kept is None:
         return window
     findings = kept.findings if row.person.onefile_id is None else Findings()
-    plan = plan_for(row, tenant, settings, findings, choices or kept.choices)
+    plan = plan_for(row, tenant, settings, findings, choices or kept.choices, in_bulk=in_bulk)
     return replace(window, plan=plan, checked_at=kept.checked_at)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -59,6 +60,11 @@ class Operation:
             said=message[:LONGEST_MESSAGE] if is_refused_create else "",
         )
 
+
+#: Who is told of each operation in this context: its body, and its final answer or error. Nobody, unless calls are
+#: traced.
+Listener = Callable[[Operation, Mapping[str, object], object], object]
+LISTENER: ContextVar[Listener | None] = ContextVar("onefile_listener", default=None)
 
 AUTHENTICATE = Operation(
     name="authenticate",

@@ -25,7 +25,7 @@ from onefile_sync.secret import Secret
 
 from . import parsing
 from .errors import OneFileError, Repeat
-from .operations import AUTHENTICATE, Operation, code_of_status
+from .operations import AUTHENTICATE, LISTENER, Operation, code_of_status
 from .responses import LONGEST_REFUSAL, Meter, MeteredSession, OutOfBounds, body_of
 from .retry import RetryPolicy, RetryState
 from .tokens import is_safe_address, is_token
@@ -158,7 +158,16 @@ class Transport:
             stop=scheduled.is_out_of_time,
             reraise=True,
         )
-        return retrying(self._attempt_told, operation, path, body, scheduled, about_to_send)
+        listener = LISTENER.get()
+        if listener is None:
+            return retrying(self._attempt_told, operation, path, body, scheduled, about_to_send)
+        try:
+            answer: object = retrying(self._attempt_told, operation, path, body, scheduled, about_to_send)
+        except OneFileError as error:
+            listener(operation, body or {}, error)
+            raise
+        listener(operation, body or {}, answer)
+        return answer
 
     def _rest(self, seconds: float) -> None:
         if seconds:
