@@ -8,9 +8,7 @@ A developer of PICSWeb needs three of these::
     services.refusal_for(learner)                        # why the learner cannot be refreshed, or None
     services.learner_status(learner)                     # when and how the learner was last synchronised
 
-In a web request, only :func:`test_connection`, :func:`check_onefile_id` and :func:`link` call OneFile: three short
-calls at most.
-"""
+Of these functions, web requests may call OneFile by :func:`test_connection`, :func:`check_onefile_id`, :func:`link`."""
 
 from __future__ import annotations
 
