@@ -27,6 +27,7 @@ from onefile_sync.sync.planning.types import ONEFILE, FieldChange, Subject
 from . import creates
 from .create_steps import Resolved, Steps
 from .creates import Create
+from .enrolment_applied import REFUSED
 from .find_again import aims_of_standard, ours_among
 from .plan import (
     LEVEL_ADDITIONAL,
@@ -267,7 +268,9 @@ class _Aims:
                 return
             creates.note_not_created(intent, sent=asked)
             applied.refused(error, about, self.centre.name)
-            creates.close(intent, CreateEnding.REFUSED)
+            # What is refused for another reason than what was sent, such as a missing right, is sent the next time.
+            if error.code in REFUSED:
+                creates.close(intent, CreateEnding.REFUSED)
         else:
             applied.done(FieldChange(ONEFILE, about, "assessor_id", None, assessor_id, _RULES[level]))
             creates.close(intent, CreateEnding.CREATED)

@@ -28,6 +28,10 @@ _OUTDATED = {
 }
 
 
+#: OneFile did not accept what was sent.
+REFUSED = frozenset({"refused", "conflict", "not_found"})
+
+
 @dataclass(slots=True)
 class EnrolmentApplied:
     """What was done, as :class:`onefile_sync.sync.learner.apply.Applied` has it, with what the creates need.
@@ -74,7 +78,7 @@ class EnrolmentApplied:
             self.outdated.add(outdated)
         elif code:
             self.tell(code, about, centre=centre)
-        elif error.code in ("refused", "conflict", "not_found"):
+        elif error.code in REFUSED:
             self.tell("create_refused", about, said=str.__str__(error.said) or "–")
         else:
             self.tell(error.code, about)

@@ -63,7 +63,7 @@ ENROLMENT_PROBLEMS: tuple[Explanation, ...] = (
     Explanation(
         "create_refused",
         Move.YOURS,
-        _("OneFile refused to create this record, and said: “%(said)s”"),
+        _("OneFile refused to create this record. It said: “%(said)s”."),
         _("Correct what OneFile names on the record in PICSWeb, then create it again."),
     ),
     Explanation(

@@ -217,10 +217,10 @@ class OneFile:
                 raise TypeError(name)
         as_read = {name: value for name, value in aim.writable.items() if name not in without}
         body: dict[str, object] = {"ID": aim.id, "UserID": aim.learner_id, **as_read}
-        for name, json_name in (*writable.items(), *AIM_DATES.items()):
-            wanted: AimValue = values.get(name) or aim.values.get(name)
-            if wanted:
-                body[json_name] = parsing.date_text(wanted) if isinstance(wanted, date) else wanted
+        json_names = {**AIM_DATES, **writable}
+        wanted: dict[str, AimValue] = {json_names[name]: aim.values.get(name) for name in writable}
+        wanted |= {json_names[name]: value for name, value in values.items() if value}
+        body |= {n: parsing.date_text(v) if isinstance(v, date) else v for n, v in wanted.items() if v}
         self.transport.send(
             endpoints.UPDATE_LEARNING_AIM, (aim.id,), _without_blanks(body), about_to_send=about_to_send
         )

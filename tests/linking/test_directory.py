@@ -109,7 +109,7 @@ class TestTheEndOfAList:
         world.add_classroom(name="A")
         world.add_classroom(name="B")
         monkeypatch.setattr(
-            "onefile_sync.onefile.client.SEARCH_CLASSROOMS",
+            "onefile_sync.onefile.endpoints.SEARCH_CLASSROOMS",
             replace(SEARCH_CLASSROOMS, path="/Classroom/Search"),
         )
         run = read(CLASSROOM)

@@ -203,6 +203,11 @@ class TestReports:
             "centre": "Leeds",
             "count": 41,
             "users": "42, 43",
+            "until": "14:35",
+            "ids": "44, 45",
+            "title": "Welding",
+            "said": "Bad e-mail",
+            "kind": "learner",
         }
         row = catalogue.explain(code)
         Problem.objects.create(
