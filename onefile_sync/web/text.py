@@ -60,6 +60,32 @@ _PREVIEW_LABELS: dict[str, Promise] = {
     OutcomeState.ATTENTION: gettext_lazy("Would need attention"),
 }
 
+_CHECK_IN_WORDS: dict[str, Promise] = {
+    **_IN_WORDS,
+    OutcomeState.WORKING: gettext_lazy("Being looked for in OneFile now."),
+    OutcomeState.UNCHANGED: gettext_lazy("Ready to be created in OneFile. Nothing was written."),
+    OutcomeState.ATTENTION: gettext_lazy(
+        "Looked for in OneFile; something has to be seen to first. Nothing was written."
+    ),
+    OutcomeState.FAILED: gettext_lazy("Could not be looked for in OneFile. Nothing was written."),
+}
+
+_CHECK_LABELS: dict[str, Promise] = {OutcomeState.UNCHANGED: gettext_lazy("Ready")}
+
+_CREATE_IN_WORDS: dict[str, Promise] = {
+    **_IN_WORDS,
+    OutcomeState.WORKING: gettext_lazy("Being created in OneFile now."),
+    OutcomeState.UPDATED: gettext_lazy("In OneFile, and linked."),
+    OutcomeState.UNCHANGED: gettext_lazy("Nothing was left to be created."),
+    OutcomeState.ATTENTION: gettext_lazy("In OneFile; something needs attention."),
+    OutcomeState.FAILED: gettext_lazy("Not created in OneFile: see why below."),
+}
+
+_CREATE_LABELS: dict[str, Promise] = {
+    OutcomeState.UPDATED: gettext_lazy("Created"),
+    OutcomeState.FAILED: gettext_lazy("Not created"),
+}
+
 
 def learner_name(outcome: LearnerOutcome) -> str:
     """The learner's name in PICSWeb, or the primary key if the learner has been deleted there."""
@@ -67,14 +93,17 @@ def learner_name(outcome: LearnerOutcome) -> str:
 
 
 def outcome_in_words(outcome: LearnerOutcome) -> str:
-    words = _PREVIEW_IN_WORDS if outcome.run.is_preview else _IN_WORDS
+    in_words = {RunKind.ENROL_CHECK: _CHECK_IN_WORDS, RunKind.ENROL: _CREATE_IN_WORDS}
+    of_kind = in_words.get(RunKind(outcome.run.kind), _IN_WORDS)
+    words = _PREVIEW_IN_WORDS if outcome.run.is_preview else of_kind
     return str(words[outcome.state])
 
 
 def state_label(run: SyncRun, state: str) -> str:
     """A short label for an outcome's state; for a preview it says what would happen."""
-    label = _PREVIEW_LABELS.get(state) if run.is_preview else None
-    return str(label or OutcomeState(state).label)
+    labels = {RunKind.ENROL_CHECK: _CHECK_LABELS, RunKind.ENROL: _CREATE_LABELS}
+    of_kind = _PREVIEW_LABELS if run.is_preview else labels.get(RunKind(run.kind), {})
+    return str(of_kind.get(state) or OutcomeState(state).label)
 
 
 def run_title(run: SyncRun, only: LearnerOutcome | None) -> str:
@@ -83,7 +112,10 @@ def run_title(run: SyncRun, only: LearnerOutcome | None) -> str:
         return str(run.get_kind_display())
     if run.kind == RunKind.DAILY:
         return _("Daily sync of %(day)s") % {"day": f"{timezone.localtime(run.created_at):%d/%m/%Y}"}
-    kind = _("Preview of a refresh with OneFile") if run.is_preview else _("Refresh with OneFile")
+    if run.kind in (RunKind.ENROL_CHECK, RunKind.ENROL):
+        kind = str(run.get_kind_display())
+    else:
+        kind = _("Preview of a refresh with OneFile") if run.is_preview else _("Refresh with OneFile")
     return f"{kind}: {learner_name(only)}" if only is not None else kind
 
 
@@ -118,6 +150,16 @@ def headline(run: SyncRun, progress: Progress) -> str:
         }
     if progress.reading is not None:
         return _reading(progress.reading)
+    if run.kind == RunKind.ENROL_CHECK:
+        return _("Looking in OneFile: %(done)d of %(total)d learners done.") % {
+            "done": progress.done,
+            "total": progress.total,
+        }
+    if run.kind == RunKind.ENROL:
+        return _("Creating in OneFile: %(done)d of %(total)d learners done.") % {
+            "done": progress.done,
+            "total": progress.total,
+        }
     return ngettext(
         "Comparing with OneFile: %(done)d of %(total)d learner done.",
         "Comparing with OneFile: %(done)d of %(total)d learners done.",
@@ -158,6 +200,12 @@ def _finished(run: SyncRun, progress: Progress) -> str:
     if progress.total == 0:
         return _("Finished: there were no learners to refresh.")
     if progress.has_failed and progress.total == progress.counts[OutcomeState.FAILED]:
+        if run.kind == RunKind.ENROL:
+            return ngettext(
+                "Failed: the learner was not created in OneFile.",
+                "Failed: none of %(total)d learners were created in OneFile.",
+                progress.total,
+            ) % {"total": progress.total}
         return ngettext(
             "Failed: the learner could not be fully compared with OneFile.",
             "Failed: none of %(total)d learners could be fully compared with OneFile.",
