@@ -65,7 +65,7 @@ _CHECK_IN_WORDS: dict[str, Promise] = {
     OutcomeState.WORKING: gettext_lazy("Being looked for in OneFile now."),
     OutcomeState.UNCHANGED: gettext_lazy("Ready to be created in OneFile. Nothing was written."),
     OutcomeState.ATTENTION: gettext_lazy(
-        "Looked for in OneFile; something has to be seen to first. Nothing was written."
+        "Looked for in OneFile; something is to be done first. Nothing was written."
     ),
     OutcomeState.FAILED: gettext_lazy("Could not be looked for in OneFile. Nothing was written."),
 }

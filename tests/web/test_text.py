@@ -30,7 +30,7 @@ def told(run: SyncRun) -> tuple[str, str, str]:
     ("kind", "state", "headline", "in_words"),
     [
         ("enrolcheck", OutcomeState.UNCHANGED, "Finished: ready.", "Ready to be created in OneFile."),
-        ("enrolcheck", OutcomeState.ATTENTION, "Finished: needs attention.", "something has to be seen to"),
+        ("enrolcheck", OutcomeState.ATTENTION, "Finished: needs attention.", "something is to be done first"),
         ("enrol", OutcomeState.UPDATED, "Finished: created.", "In OneFile, and linked."),
         ("enrol", OutcomeState.ATTENTION, "Finished: needs attention.", "In OneFile; something needs"),
         (
