@@ -34,6 +34,8 @@ from onefile_sync.sync.runs import leases, lifecycle, queue
 
 from . import creates, kept_checks
 from .centre_directory import NEEDED, stale_lists
+from .open_questions import answer_create as answer_create
+from .open_questions import creates_in_doubt as creates_in_doubt
 from .plan import EnrolmentChoices, EnrolmentPlan, Findings
 from .planned import plan_for, read_row
 

@@ -53,6 +53,8 @@ def enrol(request: HttpRequest, pk: str) -> HttpResponse:
     choices = choices_in(request.POST) if action in ("check", "show", "create") else None
     if action == "check":
         return _looked_for(request, learner, choices)
+    if action == "answer":
+        return _answered(request, learner)
     if action == "create" and choices is not None:
         return _created(request, learner, choices)
     return _page(request, learner, choices)
@@ -98,6 +100,24 @@ def _looked_for(request: HttpRequest, learner: Model, choices: EnrolmentChoices 
     return HttpResponseRedirect(window_link(request, learner, links.came_from(request)))
 
 
+def _answered(request: HttpRequest, learner: Model) -> HttpResponse:
+    """Note which record a create in doubt has made, or that none of those found was made by it."""
+    chosen = request.POST.get("candidate", "")
+    is_noted = (chosen == "none" or number_in(chosen)) and enrolment.answer_create(
+        learner,
+        number_in(request.POST.get("create_in_doubt", "")) or 0,
+        None if chosen == "none" else number_in(chosen),
+        [number for each in request.POST.getlist("seen") if (number := number_in(each))],
+    )
+    if is_noted:
+        messages.success(request, _("Noted. PICSWeb goes on from here once you continue below."))
+    else:
+        messages.error(
+            request, _("Nothing was noted: choose one of the answers, or look at what is shown now.")
+        )
+    return HttpResponseRedirect(window_link(request, learner, links.came_from(request)))
+
+
 @sensitive_variables()
 def _created(request: HttpRequest, learner: Model, choices: EnrolmentChoices) -> HttpResponse:
     try:
@@ -131,6 +151,7 @@ def _page(request: HttpRequest, learner: Model, choices: EnrolmentChoices | None
         "is_linked": is_linked,
         "came_from": links.came_from(request),
         "back": _back(request, learner),
+        "in_doubt": enrolment.creates_in_doubt(learner),
     }
     try:
         window = enrolment.enrolment_window(learner, choices)

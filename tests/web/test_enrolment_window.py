@@ -10,14 +10,17 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.http import HttpResponse
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from example_project.picsweb.models import Learner
 from onefile_sync import services
-from onefile_sync.models import OneFileSettings, RunKind, SyncRun
+from onefile_sync.linking.tenants import present_tenant
+from onefile_sync.models import CreateIntent, OneFileSettings, RunKind, SyncRun
 from onefile_sync.sandbox.faults import Fault
 from onefile_sync.sandbox.server import SandboxServer
 from onefile_sync.sandbox.world import World
@@ -335,3 +338,107 @@ class TestTheLearnersPanel:
     ) -> None:
         monkeypatch.setattr(services.enrolment, "offers_enrolment", lambda: False)
         assert "Create in OneFile" not in words(office.get(new_learner().get_absolute_url()))
+
+
+class TestCreatesInDoubt:
+    @pytest.fixture
+    def learner(self, new_learner: NewLearner) -> Learner:
+        return new_learner()
+
+    def in_doubt(self, learner: Learner, **values: Any) -> CreateIntent:
+        return CreateIntent.objects.create(
+            tenant=present_tenant(),
+            kind="learner",
+            subject_kind="learner",
+            subject_type=ContentType.objects.get_for_model(learner),
+            subject_pk=str(learner.pk),
+            learner_type=ContentType.objects.get_for_model(learner),
+            learner_pk=str(learner.pk),
+            in_doubt_since=timezone.now(),
+            **{"tries": 1, **values},
+        )
+
+    def test_it_says_until_when_nothing_is_created_again(self, office: Any, learner: Learner) -> None:
+        self.in_doubt(learner)
+
+        page = words(office.get(window_of(learner)))
+
+        assert "OneFile did not say whether it created this learner: Ann Bell" in page
+        assert "nothing is created again before" in page
+
+    def test_several_that_it_could_be_are_a_question(self, office: Any, learner: Learner) -> None:
+        intent = self.in_doubt(learner, candidates=[71, 72])
+
+        page = words(office.get(window_of(learner)))
+        answer = {"action": "answer", "create_in_doubt": intent.pk, "candidate": 72, "seen": [71, 72]}
+        office.post(window_of(learner), answer)
+
+        intent.refresh_from_db()
+        assert "OneFile ID 71" in page
+        assert "None of these: create another" in page
+        assert (intent.onefile_id, intent.in_doubt_since) == (72, None)
+
+    def test_none_of_them_lets_another_be_created(self, office: Any, learner: Learner) -> None:
+        intent = self.in_doubt(learner, candidates=[71, 72])
+
+        answer = {"action": "answer", "create_in_doubt": intent.pk, "candidate": "none", "seen": [71, 72]}
+        office.post(window_of(learner), answer)
+
+        intent.refresh_from_db()
+        assert (intent.onefile_id, intent.seen_before, intent.tries) == (None, [71, 72], 0)
+
+    def test_what_was_given_up_can_be_created_again(self, office: Any, learner: Learner) -> None:
+        intent = self.in_doubt(learner, tries=3)
+
+        page = words(office.get(window_of(learner)))
+        office.post(
+            window_of(learner), {"action": "answer", "create_in_doubt": intent.pk, "candidate": "none"}
+        )
+
+        intent.refresh_from_db()
+        assert "OneFile does not have it: create it again" in page
+        assert (intent.tries, intent.in_doubt_since) == (0, None)
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            {"candidate": "73", "seen": ["71", "72"]},
+            {"candidate": "71", "seen": ["71"]},
+            {"candidate": "", "seen": ["71", "72"]},
+            {"candidate": "x", "seen": ["71", "72"]},
+            {"candidate": "71", "seen": ["71", "72"], "create_in_doubt": "0"},
+        ],
+        ids=["not on offer", "others were seen", "nothing", "nonsense", "another create"],
+    )
+    def test_an_answer_that_fits_nothing_changes_nothing(
+        self, office: Any, learner: Learner, answer: dict[str, Any]
+    ) -> None:
+        intent = self.in_doubt(learner, candidates=[71, 72])
+
+        office.post(window_of(learner), {"action": "answer", "create_in_doubt": intent.pk, **answer})
+
+        intent.refresh_from_db()
+        assert (intent.candidates, intent.onefile_id) == ([71, 72], None)
+
+    def test_while_nothing_is_in_doubt_for_sure_nobody_can_have_it_sent_again(
+        self, office: Any, learner: Learner
+    ) -> None:
+        intent = self.in_doubt(learner)
+
+        office.post(
+            window_of(learner), {"action": "answer", "create_in_doubt": intent.pk, "candidate": "none"}
+        )
+
+        intent.refresh_from_db()
+        assert intent.in_doubt_since is not None
+
+    def test_another_learners_create_is_not_answered_here(
+        self, office: Any, learner: Learner, new_learner: NewLearner
+    ) -> None:
+        intent = self.in_doubt(new_learner("N0002"), candidates=[71, 72])
+
+        answer = {"action": "answer", "create_in_doubt": intent.pk, "candidate": 72, "seen": [71, 72]}
+        office.post(window_of(learner), answer)
+
+        intent.refresh_from_db()
+        assert intent.candidates == [71, 72]
