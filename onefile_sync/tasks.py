@@ -43,10 +43,11 @@ def work_on_run(run_pk: str) -> str:
 def daily() -> str:
     """The daily schedule's task: start today's sync or continue it. A second delivery on the same day does nothing.
 
-    Before it, creates in doubt are looked for.
+    After that, creates in doubt are looked for, so that nothing can keep the sync from starting.
     """
+    told = services.start_scheduled_daily()
     services.enrolment.look_for_creates()
-    return services.start_scheduled_daily()
+    return told
 
 
 @task
