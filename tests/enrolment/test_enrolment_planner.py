@@ -624,3 +624,26 @@ def with_records(row: PersonRow | OrganisationRow, records: PartyRecords) -> Cen
     kind = PartyKind.ASSESSOR if isinstance(row, PersonRow) else PartyKind.PLACEMENT
     known = directory()
     return replace(known, records={**known.records, (kind, row.pk): records})
+
+
+class TestAnswersOnThePage:
+    """Whether the page on which a person ticks something showed all that is created then."""
+
+    SEVERAL = directory(standards={"196as": (STANDARD, PATHWAY)})
+
+    def test_a_pathway_that_was_on_offer_is_covered(self) -> None:
+        seen = plan(onefile=self.SEVERAL)
+
+        assert seen.covers(plan(onefile=self.SEVERAL, choices=EnrolmentChoices(pathways={"11": PATHWAY.id})))
+
+    def test_leaving_something_out_is_covered(self) -> None:
+        assert plan().covers(plan(choices=EnrolmentChoices(left_out=frozenset({"11"}))))
+
+    def test_an_officer_who_would_be_created_then_is_not(self) -> None:
+        alike = with_records(OFFICER, PartyRecords(alike=(listed(125),)))
+        answered = plan(onefile=alike, choices=EnrolmentChoices(create=frozenset({"assessor:3"})))
+
+        assert not plan(onefile=alike).covers(answered)
+
+    def test_another_value_is_not(self) -> None:
+        assert not plan().covers(plan(learner(person=replace(PERSON, email="new@home.example"))))
