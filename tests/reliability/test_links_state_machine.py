@@ -50,7 +50,7 @@ from .socketless import Killed, Wire, bounds, each_statement, undone_afterwards
 
 #: On both hosts together; one takes half a second, and twice as long where the database is a server.
 EXAMPLES = {"quick": 4, "thorough": 200, "nightly": 5000}
-ON_SERVERS = 40
+ON_SERVERS = 20
 STEPS = 16
 #: Rounds within which every run and every move has ended, and syncs after which nothing changes any more.
 SOON, QUIET_AFTER = 5, 2
