@@ -15,7 +15,7 @@ from onefile_sync.host.snapshot import LearnerToCreate, roles_of
 
 from . import review
 
-#: Roles and keys that nothing else reads: whoever writes one of them wants to create learners in OneFile.
+#: Roles and keys that nothing else reads: writing one of them means that learners are to be created in OneFile.
 _OF_UPLOAD: Sequence[tuple[Part, Sequence[str]]] = (
     (LEARNER, (*roles_of(LearnerToCreate), "additional_officers")),
     (QUALIFICATION, ("assessor", "planned_end_date", "uploaded")),

@@ -30,7 +30,7 @@ from onefile_sync.transactions import retried
 
 #: A record that was created this often without an answer is not created again unless a person says so.
 MOST_TRIES: Final = 3
-#: What several learners need. Whoever creates one holds the intent's own lease.
+#: What several learners need. The worker that creates one holds the intent's own lease.
 SHARED: Final = (CreateKind.ASSESSOR, CreateKind.PLACEMENT, CreateKind.CLASSROOM)
 #: The date of birth that stands for an unknown one.
 NO_DATE: Final = "1900-01-01"

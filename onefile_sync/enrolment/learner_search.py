@@ -19,7 +19,7 @@ from onefile_sync.sync.learner.fetch import ROLE_LEARNER
 
 from .plan import Findings, PotentialMatch
 
-#: People with the same names whose records are read at most. Whoever has more namesakes is not looked for by name.
+#: People with the same names whose records are read at most. Learners with more namesakes are not looked for by name.
 MOST_NAMESAKES: Final = 50
 #: What is kept of a person who was found.
 _KEPT: Final = (

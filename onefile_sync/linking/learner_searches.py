@@ -1,6 +1,6 @@
 """Searches OneFile for each learner without a OneFile ID, where that takes fewer calls than reading their lists.
 
-Whoever is found goes into the kept entries, and says nothing about the list: it is neither read nor up to date, and
+People who are found go into the kept entries. The list itself counts neither as read nor as up to date, and
 nobody is gone from it. No filter is believed: each record is compared with what was searched for. If OneFile returns
 somebody who does not fit, or does not find somebody who is surely there, the run reads the lists instead.
 
